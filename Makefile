@@ -1,0 +1,79 @@
+# Every command of this project. `make help` lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+ENVIRONMENT := .venv/.ready
+
+# `python` in dvc.yaml must be the one of .venv, also where nobody activated it.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Without byte code every DVC command takes three times as long.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(ENVIRONMENT) ## create .venv from the locked environment
+
+# uv where it is installed (seconds), else pip (a minute). Both check every hash.
+$(ENVIRONMENT): environments/dev.txt pyproject.toml setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: $(PYTHON) is older than Python 3.11. Name a newer one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@echo "Creating .venv from environments/dev.txt ..."
+	@if command -v uv >/dev/null; then \
+	  uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" .venv && \
+	  uv pip install --python $(BIN)/python --compile-bytecode --require-hashes -r environments/dev.txt && \
+	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
+	else \
+	  $(PYTHON) -m venv .venv && \
+	  $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r environments/dev.txt && \
+	  $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .; \
+	fi
+	@touch $@
+
+.PHONY: repro
+repro: $(ENVIRONMENT) ## rebuild everything that changed, from raw data to plots
+	@dvc repro
+	@$(MAKE) --no-print-directory --silent reports/overview.png
+	@python -m reproducible_ml.models.summary reports/evaluation.json reports/overview.png
+
+# One picture of all plots, drawn only when their data changed.
+reports/overview.png: $(wildcard reports/plots/*.csv)
+	@python -m reproducible_ml.models.draw reports/plots $@
+
+.PHONY: verify
+verify: $(ENVIRONMENT) ## rebuild HEAD elsewhere, under other conditions, and compare every hash
+	@python -m reproducible_ml.verify
+
+# Runs again only when a file changed since the last green run; FORCE=1 runs it all the same.
+.PHONY: test
+test: .venv/.tested ## lint, check types and run all tests
+	@echo "All checks passed on these files."
+
+.venv/.tested: $(ENVIRONMENT) $(wildcard $(shell git ls-files --cached --others --exclude-standard)) $(if $(FORCE),force)
+	ruff check
+	ruff format --check
+	mypy
+	pytest --numprocesses auto
+	@touch $@
+
+.PHONY: force
+force:
+
+.PHONY: format
+format: $(ENVIRONMENT) ## rewrite the code in the style the linter wants
+	ruff check --fix
+	ruff format
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-header --upgrade
+
+.PHONY: lock
+lock: $(ENVIRONMENT) ## choose the newest versions and lock them by hash
+	cd environments && $(LOCK) runtime.in -o runtime.txt && $(LOCK) dev.in -o dev.txt
+
+.PHONY: clean
+clean: ## remove the environment and caches; data, models and results stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""From raw data to a model whose every byte comes back from a Git commit."""

@@ -1,0 +1,1 @@
+"""Tables: get them, check them, clean them, split them."""

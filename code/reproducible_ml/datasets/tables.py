@@ -1,0 +1,179 @@
+"""Tables on disk: folders of Parquet parts, read, written and mapped in parallel.
+
+A part is a DataFrame whose index, `row_key`, is a 64-bit hash that says which row it
+is: see `keys`. Parts are bounded in size, so work on a part at a time keeps memory flat.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from reproducible_ml.errors import UserError
+from reproducible_ml.params import Compute
+
+Result = TypeVar("Result")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that takes its place only on success."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove(temporary)
+    try:
+        yield temporary
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(temporary, path)  # noqa: PTH105 (the atomic call, by its name)
+    finally:
+        _remove(temporary)
+
+
+@contextmanager
+def replacing_table(path: Path) -> Iterator[Path]:
+    """Like `replacing`, and what is yielded is an empty folder for `write_part`."""
+    with replacing(path) as temporary:
+        temporary.mkdir()
+        yield temporary
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a file whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(value: Any, path: Path, indent: int | None = 2) -> None:
+    """Write JSON that is the same for equal values; raise ValueError on NaN."""
+    text = json.dumps(
+        value, indent=indent, sort_keys=True, allow_nan=False, ensure_ascii=False
+    )
+    write_text(text + "\n", path)
+
+
+def parts(table: Path) -> list[Path]:
+    """Return the files of a table in the order of their rows."""
+    found = sorted(table.glob("part-*.parquet"))
+    if not found:
+        raise UserError(f"{table}: holds no table. Run `dvc repro` or `dvc pull`.")
+    return found
+
+
+def read_part(part: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read one part, or some of its columns; the row keys are its index."""
+    return pd.read_parquet(part, columns=None if columns is None else list(columns))
+
+
+def write_part(frame: pd.DataFrame, table: Path, number: int) -> None:
+    """Write one part; its place in the table is its number, from 0."""
+    frame.to_parquet(table / f"part-{number:05d}.parquet", compression="zstd")
+
+
+def read_table(table: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a whole table, or some of its columns, into memory."""
+    return pd.concat([read_part(part, columns) for part in parts(table)])
+
+
+def count_rows(table: Path) -> int:
+    """Return the number of rows without reading them."""
+    from pyarrow.parquet import read_metadata
+
+    return sum(int(read_metadata(part).num_rows) for part in parts(table))
+
+
+def fingerprint(table: Path) -> str:
+    """Return the SHA-256 of all parts, in order, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for part in parts(table):
+        with part.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def map_parts(
+    function: Callable[[int, pd.DataFrame], Result],
+    table: Path,
+    compute: Compute,
+    columns: Sequence[str] | None = None,
+) -> list[Result]:
+    """Return `function(number, part)` for each part, in their order.
+
+    Args:
+        function: Pickled to other processes, so no lambda; must not change its frame.
+        table: Folder of parts.
+        compute: How many processes, and of what kind.
+        columns: Read these alone (the index comes along).
+    """
+    jobs = [(number, part, columns) for number, part in enumerate(parts(table))]
+    return parallel(_Reader(function), jobs, compute, table.name)
+
+
+class _Reader:
+    """Reads a part where it is worked on, so that no rows travel between processes."""
+
+    def __init__(self, function: Callable[[int, pd.DataFrame], Any]) -> None:
+        self.function = function
+
+    def __call__(self, number: int, part: Path, columns: Sequence[str] | None) -> Any:
+        return self.function(number, read_part(part, columns))
+
+
+def parallel(
+    function: Callable[..., Result],
+    jobs: Iterable[tuple[Any, ...]],
+    compute: Compute,
+    description: str,
+) -> list[Result]:
+    """Return `function(*job)` for each job, in their order, with a progress bar.
+
+    Jobs may come from a generator: it is asked for no more than there are workers. A
+    single job is done in this process, as starting another takes longer than most jobs.
+    """
+    from joblib import Parallel, delayed
+    from tqdm import tqdm
+
+    errors: list[Exception] = []
+    jobs = _until_error(jobs, errors)
+    first = list(islice(jobs, 2))
+    run = Parallel(
+        n_jobs=compute.n_jobs if len(first) > 1 else 1,
+        backend=compute.backend,
+        return_as="generator",
+        pre_dispatch="n_jobs",
+        max_nbytes=None,
+    )
+    bar = tqdm(
+        run(delayed(function)(*job) for job in chain(first, jobs)),
+        description,
+        unit=" parts",
+        disable=None,
+        leave=False,
+    )
+    results = list(bar)
+    if errors:
+        raise errors[0]
+    return results
+
+
+def _until_error(
+    jobs: Iterable[tuple[Any, ...]], errors: list[Exception]
+) -> Iterator[tuple[Any, ...]]:
+    """End at an error and keep it: joblib asks for jobs in a thread that would hang."""
+    try:
+        yield from jobs
+    except Exception as error:
+        errors.append(error)

@@ -1,0 +1,193 @@
+"""Hold the raw table against its contract; let it pass whole or not at all."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from reproducible_ml.datasets import keys
+from reproducible_ml.datasets.diagnose import Violation, describe, unreadable
+from reproducible_ml.datasets.duplicates import find_duplicates
+from reproducible_ml.datasets.raw import Portion, raw_files, read_portions
+from reproducible_ml.datasets.schema import Contract, load_contract
+from reproducible_ml.datasets.tables import (
+    map_parts,
+    parallel,
+    replacing_table,
+    write_json,
+    write_part,
+)
+from reproducible_ml.errors import UserError
+from reproducible_ml.params import Data, Params, load_params
+from reproducible_ml.stage import run
+
+if TYPE_CHECKING:
+    import pandera.pandas as pa
+    import pyarrow
+
+logger = logging.getLogger(__name__)
+
+TYPES = {"int64": pd.Int64Dtype(), "bool": pd.BooleanDtype()}
+
+
+class Checked(NamedTuple):
+    """What is known of one part after it was checked."""
+
+    rows: int
+    missing: Counter[str]
+    violations: list[Violation]
+
+
+def cast(rows: "pyarrow.Table", contract: Contract) -> pd.DataFrame:
+    """Return the rows with the contract's columns, order and dtypes.
+
+    A value outside its categories stays, for the checks to find; so does a missing
+    value where an integer or boolean column may have none.
+    """
+    frame = rows.to_pandas(types_mapper=lambda kind: TYPES.get(str(kind)))
+    frame = frame[list(contract.columns)]
+    dtypes = {
+        name: column.dtype
+        for name, column in contract.columns.items()
+        if not (column.dtype in ("int64", "bool") and frame[name].hasnans)
+    }
+    return frame.astype(dtypes)
+
+
+def check(
+    frame: pd.DataFrame, contract: Contract, schema: "pa.DataFrameSchema"
+) -> Iterator[tuple[str, str, int, str, int]]:
+    """Yield column, rule, first position, its value and number of rows per broken rule."""
+    from pandera.errors import SchemaErrors
+
+    absent = []
+    for name, column in contract.columns.items():
+        missing = np.flatnonzero(frame[name].isna())
+        if len(missing) and not column.nullable:
+            absent.append(name)
+            yield name, "is no value, but nullable is false", missing[0], "", len(missing)
+        if column.dtype == "float64" and np.isinf(frame[name]).any():
+            places = np.flatnonzero(np.isinf(frame[name]))
+            yield name, "is not finite", places[0], str(frame[name][places[0]]), len(places)
+    try:
+        schema.remove_columns(absent).validate(frame.drop(columns=absent), lazy=True)
+    except SchemaErrors as errors:
+        for (name, rule), cases in errors.failure_cases.groupby(["column", "check"]):
+            first = cases.iloc[0]
+            place = 0 if pd.isna(first["index"]) else int(first["index"])
+            value = str(first["failure_case"])
+            yield str(name), f"breaks {rule}", place, value, len(cases)
+
+
+def finish(frame: pd.DataFrame, contract: Contract, data: Data) -> pd.DataFrame:
+    """Return the checked rows with the contract's categories and their row keys."""
+    categories = {
+        name: pd.CategoricalDtype(list(column.isin or ()))
+        for name, column in contract.columns.items()
+        if column.dtype == "category"
+    }
+    frame = frame.astype(categories)
+    inputs = data.id or list(contract.inputs(data))
+    return frame.set_index(pd.Index(keys.hash_rows(frame, inputs), name=keys.NAME))
+
+
+@cache
+def _schema(path: Path) -> "pa.DataFrameSchema":
+    """Read the checks once in each process; uniqueness is looked at across parts."""
+    import pandera.pandas as pa
+
+    schema = pa.DataFrameSchema.from_yaml(path)
+    unique = [name for name, column in schema.columns.items() if column.unique]
+    return schema.update_columns({name: {"unique": False} for name in unique})
+
+
+def _validate_part(
+    number: int, portion: Portion, contract: Contract, path: Path, data: Data, table: Path
+) -> Checked:
+    frame = cast(portion.rows, contract)
+    violations = [
+        Violation(portion.file, name, rule, portion.first + int(place), value, count)
+        for name, rule, place, value, count in check(frame, contract, _schema(path))
+    ]
+    if not violations:
+        write_part(finish(frame, contract, data), table, number)
+    missing = Counter({name: int(count) for name, count in frame.isna().sum().items()})
+    return Checked(len(frame), missing, violations)
+
+
+def _reject_repeated(table: Path, contract: Contract, params: Params) -> None:
+    """Raise UserError when a column that is declared unique repeats a value."""
+    for name in (n for n, column in contract.columns.items() if column.unique):
+        found = find_duplicates(table, params.compute, [name], with_key=False)
+        repeated = sum(map(len, found))
+        if repeated:
+            raise UserError(
+                f'column "{name}": {repeated} rows repeat a value, but the contract says'
+                " unique: true. Remove the rows, or the rule from data/schema.yaml."
+            )
+
+
+def _count_target(table: Path, params: Params) -> dict[str, int]:
+    """Return the rows of each class, or raise UserError if there is only one."""
+    target = params.data.target
+    counts: Counter[str] = Counter()
+    for part in map_parts(partial(_count, target), table, params.compute, [target]):
+        counts.update(part)
+    if len(counts) < 2:
+        only = ", ".join(counts)
+        raise UserError(
+            f'column "{target}": every row says "{only}", so there is nothing to learn.'
+            " Check the export, or name another target in params.yaml."
+        )
+    return dict(sorted(counts.items()))
+
+
+def _count(target: str, _: int, frame: pd.DataFrame) -> dict[str, int]:
+    counts = frame[target].value_counts()
+    return {str(label): int(rows) for label, rows in counts.items() if rows}
+
+
+def _validate_all(
+    files: list[Path], contract: Contract, path: Path, params: Params, table: Path
+) -> list[Checked]:
+    """Write the parts of `table`, or raise UserError with a line per broken rule."""
+    import pyarrow
+
+    portions = read_portions(files, contract, params.compute.rows_per_part)
+    work = partial(
+        _validate_part, contract=contract, path=path, data=params.data, table=table
+    )
+    try:
+        checked = parallel(work, enumerate(portions), params.compute, "validate")
+    except pyarrow.ArrowInvalid as error:
+        problems = [line for file in files for line in unreadable(file, contract)]
+        raise UserError("\n".join(problems or [f"{files[0].parent}: {error}"])) from error
+    problems = describe(v for part in checked for v in part.violations)
+    if problems:
+        raise UserError("\n".join(problems))
+    if not any(part.rows for part in checked):
+        raise UserError(f"{files[0]}: has a header but no rows. Export it again.")
+    return checked
+
+
+def main(raw: Path, contract: Path, validated: Path, report: Path) -> None:
+    """Cast the files in RAW to CONTRACT, check them, write VALIDATED and REPORT."""
+    params = load_params()
+    columns = load_contract(contract, params.data)
+    with replacing_table(validated) as table:
+        checked = _validate_all(raw_files(raw), columns, contract, params, table)
+        _reject_repeated(table, columns, params)
+        classes = _count_target(table, params)
+    rows = sum(part.rows for part in checked)
+    missing = sum((part.missing for part in checked), Counter[str]())
+    write_json({"rows": rows, "classes": classes, "missing": dict(missing)}, report)
+    logger.info("%s: %d rows honour %s", raw, rows, contract)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Train a model, store it safely, judge it."""

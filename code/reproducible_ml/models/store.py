@@ -1,0 +1,117 @@
+"""Keep a model as a file that runs no code when loaded and is the same every time."""
+
+import hashlib
+import io
+import json
+import re
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from reproducible_ml.datasets.tables import replacing, write_json
+from reproducible_ml.errors import UserError
+
+# What a model file may hold besides what skops trusts by itself. Reviewed by people:
+# add a type only if you know that making one runs no code from the file.
+TRUSTED = (
+    "numpy.dtype",
+    "reproducible_ml.features.calendar.Calendar",
+    "reproducible_ml.features.categories.CategoryCodes",
+    "reproducible_ml.features.clip.Clip",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
+)
+
+# A model of another version of these may not load, or may answer differently.
+PACKAGES = ("numpy", "scikit-learn", "skops")
+
+
+def save_model(model: Any, path: Path, manifest: Path, facts: dict[str, Any]) -> None:
+    """Write the model, and beside it what it was made of and how to recognise it.
+
+    Args:
+        model: Fitted scikit-learn estimator.
+        path: Where to write the .skops file.
+        manifest: Where to write the JSON with versions, SHA-256 and `facts`.
+        facts: What else to keep about the model, fit for JSON.
+
+    Raises:
+        UserError: The model holds a type that `load_model` would refuse.
+    """
+    from skops.io import dumps, get_untrusted_types
+
+    content = canonical(dumps(model))
+    strange = set(get_untrusted_types(data=content)) - set(TRUSTED)
+    if strange:
+        raise UserError(
+            f"the model holds {', '.join(sorted(strange))}, which is not trusted on load."
+            " If you trust it, add it to TRUSTED in models/store.py."
+        )
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+    recognised = {"sha256": hashlib.sha256(content).hexdigest(), "versions": _versions()}
+    write_json(facts | recognised, manifest)
+
+
+def load_model(path: Path, manifest: Path) -> Any:
+    """Return the model, or raise UserError if it is not the one that was saved."""
+    from skops.io import loads
+
+    content = path.read_bytes()
+    expected = json.loads(manifest.read_text("utf-8"))
+    if hashlib.sha256(content).hexdigest() != expected["sha256"]:
+        raise UserError(
+            f"{path}: is not the model that {manifest} describes (its SHA-256 differs)."
+            " Run `dvc checkout`, or `dvc repro --force train`."
+        )
+    differing = [
+        f"{name} {found} instead of {expected['versions'].get(name)}"
+        for name, found in _versions().items()
+        if found != expected["versions"].get(name)
+    ]
+    if differing:
+        raise UserError(
+            f"{path}: was made with other versions: {', '.join(differing)} is installed."
+            " Run `make setup` at the commit of the model, or train again."
+        )
+    return loads(content, trusted=list(TRUSTED))
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in PACKAGES}
+
+
+def canonical(content: bytes) -> bytes:
+    """Return the same .skops file without what differs from run to run.
+
+    Object ids are memory addresses: number them in the order they appear. Members of
+    the zip file are sorted and lose their dates.
+    """
+    ids: dict[str, str] = {}
+
+    def renumber(match: re.Match[str]) -> str:
+        return ids.setdefault(match.group(), str(len(ids) + 1))
+
+    with zipfile.ZipFile(io.BytesIO(content)) as source:
+        schema = source.read("schema.json").decode()
+        schema = re.sub(r'(?<=__id__": )\d+|(?<=")\d+(?=\.np[yz]")', renumber, schema)
+        arrays = {
+            re.sub(r"^\d+", lambda match: ids.get(match.group(), match.group()), name): (
+                source.read(name)
+            )
+            for name in source.namelist()
+            if name != "schema.json"
+        }
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in [("schema.json", schema.encode()), *sorted(arrays.items())]:
+            info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, data)
+    return target.getvalue()

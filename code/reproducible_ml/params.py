@@ -1,0 +1,160 @@
+"""Typed view of params.yaml, the only file a run is configured from."""
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
+
+from reproducible_ml.errors import UserError
+
+
+def _not_zero(n_jobs: int) -> int:
+    if n_jobs == 0:
+        raise ValueError("give a number of processes, or -1 for one per core")
+    return n_jobs
+
+
+def _plain(value: Any) -> Any:
+    """Refuse what YAML reads otherwise than it looks: 1e-3 is text to it."""
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+[eE][-+]?\d+", value):
+        raise ValueError(f"YAML reads this as text: write {float(value)!r}")
+    return value
+
+
+Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+Label = StrictStr | StrictBool | StrictInt
+
+
+class Section(BaseModel):
+    """Immutable group of parameters that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Data(Section):
+    """What the table is about: the roles of its columns."""
+
+    target: str
+    positive: Label
+    id: tuple[str, ...] = ()
+    group: str | None = None
+    time: str | None = None
+
+
+class Compute(Section):
+    """Where and in which portions the work is done; changes no result."""
+
+    backend: Literal["loky", "threading", "sequential"] = "loky"
+    n_jobs: Annotated[StrictInt, Field(ge=-1), AfterValidator(_not_zero)] = -1
+    rows_per_part: Count = 200_000
+
+
+class Outliers(Section):
+    """What is an outlier in a numeric column, and what becomes of it."""
+
+    action: Literal["keep", "clip", "drop"] = "keep"
+    method: Literal["quantile", "iqr"] = "quantile"
+    tail: Annotated[float, Field(strict=True, ge=0, lt=0.5)] = 0.001
+    factor: Annotated[float, Field(strict=True, gt=0)] = 3.0
+
+
+class Clean(Section):
+    """Which rows and values do not reach the model."""
+
+    duplicates: Literal["drop", "keep"] = "drop"
+    missing: Literal["keep", "drop"] = "keep"
+    outliers: Outliers = Outliers()
+
+
+class Split(Section):
+    """How to hold out the test set."""
+
+    method: Literal["hash", "group", "time"] = "hash"
+    test_size: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.2
+    salt: str = ""
+    cutoff: datetime | None = None
+
+    @model_validator(mode="after")
+    def _cutoff_belongs_to_time(self) -> Self:
+        if (self.method == "time") != (self.cutoff is not None):
+            raise ValueError("method `time` needs a cutoff date, the others none")
+        return self
+
+
+class Estimator(Section):
+    """A scikit-learn compatible class by its dotted path, and its arguments."""
+
+    path: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+    arguments: dict[str, Annotated[Any, AfterValidator(_plain)]] = {}
+
+
+class Train(Section):
+    """How to fit the model."""
+
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 0
+    estimator: Estimator
+
+
+class Evaluate(Section):
+    """How to judge the model on the test set."""
+
+    metrics: Annotated[tuple[str, ...], Field(min_length=1)]
+    threshold: Share = 0.5
+    replicates: Annotated[int, Field(strict=True, ge=100)] = 1000
+    interval_rows: Count = 10_000
+    importance_rows: Count = 2_000
+    importance_repeats: Count = 5
+    slices: dict[str, tuple[float, ...]] = {}
+
+
+class Params(Section):
+    """The whole file: one section a stage, and what several stages share."""
+
+    data: Data
+    compute: Compute = Compute()
+    clean: Clean = Clean()
+    split: Split = Split()
+    train: Train
+    evaluate: Evaluate
+
+    @model_validator(mode="after")
+    def _roles_for_split(self) -> Self:
+        role = {"group": self.data.group, "time": self.data.time}
+        if self.split.method in role and role[self.split.method] is None:
+            name = self.split.method
+            raise ValueError(f"split.method {name} needs the column in data.{name}")
+        return self
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check the parameters, or raise UserError with a line per bad key."""
+    try:
+        return Params.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    except yaml.YAMLError as error:
+        place = " ".join(str(error).split())
+        raise UserError(f"{path}: is not YAML: {place}") from error
+    except ValidationError as error:
+        raise UserError(explain(error, path)) from error
+
+
+def explain(error: ValidationError, path: Path) -> str:
+    """Return a line for each mistake: the key, the value and the rule it breaks."""
+    return "\n".join(
+        f"{path}: {'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}"
+        + ("" if e["type"] == "missing" else f" (it is {e['input']!r:.80})")
+        for e in error.errors()
+    )

@@ -1,0 +1,43 @@
+"""Run one pipeline stage from the command line."""
+
+import inspect
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from reproducible_ml.errors import UserError
+
+# Bad input and a full disk are no bugs: the user needs the message, not the traceback.
+EXPECTED = (UserError, OSError)
+
+
+def run(main: Callable[..., None]) -> None:
+    """Call `main` with the paths that dvc.yaml names; tell expected errors in a line.
+
+    Exits with 1 on an expected error, 2 on wrong arguments and 130 on Ctrl-C; any
+    other exception is a bug and keeps its traceback.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    names = [name.upper() for name in inspect.signature(main).parameters]
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        sys.stdout.write(f"usage: {' '.join(names)}\n\n{inspect.getdoc(main)}\n")
+        return
+    if len(sys.argv) - 1 != len(names):
+        sys.stderr.write(f"error: expected the paths {' '.join(names)}\n")
+        sys.exit(2)
+    # So that `kill` unwinds the stack too, and nothing half-written stays.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        main(*map(Path, sys.argv[1:]))
+    except EXPECTED as error:
+        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
