@@ -42,7 +42,6 @@ logger = logging.getLogger(__name__)
 BOUND_ROWS = 200_000
 
 
-
 def clean_rows(
     frame: pd.DataFrame, test: Mask, params: Clean, features: list[str], bounds: Bounds
 ) -> tuple[pd.DataFrame, Counter[str]]:
@@ -81,7 +80,7 @@ def _repeated(table: Path, params: Params) -> list[Positions]:
     """Find the rows to drop as repeats, for each part."""
     if params.clean.duplicates == "keep":
         return [np.array([], dtype=np.intp) for _ in parts(table)]
-    # Without an id the key is made of all columns but the target: reading two is enough.
+    # Without an id the key is made of all columns but the target: two are enough.
     columns = None if params.data.id else [params.data.target]
     return find_duplicates(table, params.compute, columns)
 
@@ -89,7 +88,7 @@ def _repeated(table: Path, params: Params) -> list[Positions]:
 def _training_values(
     part: Path, repeated: Positions, params: Params, names: list[str], share: float
 ) -> pd.DataFrame:
-    """Return numeric values of training rows of a part, a share of them by their keys."""
+    """Return numbers of training rows of a part, a share of them chosen by key."""
     rows = _without(read_part(part), repeated)
     chosen = keys.uniform(rows.index.to_numpy(np.uint64), keys.number("bounds")) < share
     rows = rows[chosen]
@@ -137,13 +136,15 @@ def main(validated: Path, contract: Path, clean: Path, report: Path) -> None:
             bounds=bounds,
             table=table,
         )
-        jobs = zip(count(), parts(validated), repeated)  # noqa: B905 (count has no end)
+        jobs = zip(count(), parts(validated), repeated)
         counts = sum(parallel(work, jobs, params.compute, "clean"), Counter[str]())
     summary = {"rows": 0, "duplicates": 0, "missing": 0, "outliers": 0, "clipped": 0}
     clip_to = bounds if params.clean.outliers.action == "clip" else {}
     learned = {"bounds": bounds, "clip_to": clip_to}
     write_json(summary | dict(counts) | learned, report)
-    logger.info("%s: %d rows, %d repeats dropped", clean, counts["rows"], counts["duplicates"])
+    logger.info(
+        "%s: %d rows, %d repeats dropped", clean, counts["rows"], counts["duplicates"]
+    )
 
 
 def outlier_columns(contract: Contract, params: Params) -> list[str]:

@@ -42,7 +42,7 @@ def unreadable(file: Path, contract: Contract) -> list[str]:
 
 
 def describe(violations: Iterable[Violation]) -> list[str]:
-    """Return a line for each column and rule: where first, what, and in how many rows."""
+    """Return a line for each column and rule: where first, what, in how many rows."""
     groups: dict[tuple[Path, str, str], list[Violation]] = {}
     for violation in violations:
         groups.setdefault(violation[:3], []).append(violation)
@@ -126,7 +126,7 @@ def _misfit_texts(texts: pa.StringArray, kind: pa.DataType) -> list[str]:
 
 
 def _line_numbers(wanted: set[tuple[Path, int]]) -> dict[tuple[Path, int], str]:
-    """Return the file's own line of each record, or its row where there are no lines."""
+    """Return the file's own line of each record, or its row if there are no lines."""
     found = {(file, record): f"row {record + 1}" for file, record in wanted}
     for file in {file for file, _ in wanted if file.suffix == ".csv"}:
         rows = _rows(file)

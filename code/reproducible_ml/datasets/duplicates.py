@@ -19,7 +19,11 @@ Positions = npt.NDArray[np.intp]
 
 
 def find_duplicates(
-    table: Path, compute: Compute, columns: Sequence[str] | None, *, with_key: bool = True
+    table: Path,
+    compute: Compute,
+    columns: Sequence[str] | None,
+    *,
+    with_key: bool = True,
 ) -> list[Positions]:
     """Return, for each part, the positions of rows that repeat an earlier row.
 

@@ -23,7 +23,7 @@ def hash_rows(frame: pd.DataFrame, columns: Sequence[str]) -> Keys:
     floats = list(values.select_dtypes("float").columns)
     values = values.assign(**{name: values[name] + 0.0 for name in floats})
     hashes = pd.util.hash_pandas_object(values, index=False)
-    return hashes.to_numpy(dtype=np.uint64)
+    return np.asarray(hashes, dtype=np.uint64)
 
 
 def mix(keys: Keys, salt: int) -> Keys:
@@ -41,7 +41,7 @@ def mix(keys: Keys, salt: int) -> Keys:
 
 def uniform(keys: Keys, salt: int) -> npt.NDArray[np.float64]:
     """Return a number in [0, 1) for each key, with 53 random bits."""
-    return (mix(keys, salt) >> np.uint64(11)) * 2.0**-53
+    return (mix(keys, salt) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def number(salt: str) -> int:

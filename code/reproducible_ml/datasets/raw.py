@@ -143,7 +143,9 @@ def check_names(file: Path, names: list[str], contract: Contract) -> None:
         f'has an unknown column "{n}"' for n in names if n not in contract.columns
     ]
     problems += [
-        f'has the column "{n}" twice' for n in dict.fromkeys(names) if names.count(n) > 1
+        f'has the column "{n}" twice'
+        for n in dict.fromkeys(names)
+        if names.count(n) > 1
     ]
     if problems:
         fix = "Fix the export, or declare the columns in data/schema.yaml."

@@ -20,7 +20,7 @@ def breast_cancer() -> pd.DataFrame:
     from sklearn.datasets import load_breast_cancer
 
     bunch = load_breast_cancer(as_frame=True)
-    rows = bunch.data.rename(columns=lambda name: name.replace(" ", "_"))
+    rows: pd.DataFrame = bunch.data.rename(columns=lambda name: name.replace(" ", "_"))
     return rows.assign(diagnosis=bunch.target_names[bunch.target])
 
 

@@ -96,7 +96,9 @@ def load_contract(path: Path, data: Data) -> Contract:
     try:
         contract = Contract.model_validate(yaml.safe_load(path.read_text("utf-8")))
     except yaml.YAMLError as error:
-        raise UserError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+        raise UserError(
+            f"{path}: is not YAML: {' '.join(str(error).split())}"
+        ) from error
     except ValidationError as error:
         raise UserError(explain(error, path)) from error
     problems = [f"{path}: {problem}" for problem in _problems(contract)]
@@ -123,8 +125,8 @@ def _problems(contract: Contract) -> list[str]:
 
 
 def _role_problems(contract: Contract, data: Data) -> list[str]:
-    roles = [("target", data.target), *(("id", name) for name in data.id)]
-    roles += [("group", data.group), ("time", data.time)]
+    roles: list[tuple[str, str | None]] = [("id", name) for name in data.id]
+    roles += [("target", data.target), ("group", data.group), ("time", data.time)]
     problems = [
         f'data.{role} = "{name}" is not a column of the contract'
         for role, name in roles

@@ -1,7 +1,7 @@
 """Hold out a test set that stays the same as the data grows."""
 
 import logging
-from collections.abc import Mapping
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -20,13 +20,16 @@ from reproducible_ml.errors import UserError
 from reproducible_ml.params import Data, Params, Split, load_params
 from reproducible_ml.stage import run
 
+Classes = Counter[str]
+
 logger = logging.getLogger(__name__)
 
 
 def is_test(frame: pd.DataFrame, data: Data, params: Split) -> npt.NDArray[np.bool_]:
     """Say of each row whether it belongs to the test set; looks at that row alone."""
     if params.method == "time":
-        return (frame[data.time] >= pd.Timestamp(params.cutoff)).to_numpy(dtype=bool)
+        late = frame[data.time] >= np.datetime64(str(params.cutoff))
+        return late.to_numpy(dtype=bool)
     if params.method == "group":
         row_keys = keys.hash_rows(frame, [str(data.group)])
     else:
@@ -44,52 +47,38 @@ def split_rows(
 
 def _split_part(
     number: int, frame: pd.DataFrame, params: Params, train: Path, test: Path
-) -> dict[str, dict[str, int]]:
+) -> list[Classes]:
+    """Write both sides of a part, and return their rows of each class."""
     sides = split_rows(frame, params.data, params.split)
     for rows, table in zip(sides, (train, test), strict=True):
         write_part(rows, table, number)
-    counts = (rows[params.data.target].value_counts() for rows in sides)
-    return {
-        side: {str(label): int(rows) for label, rows in found.items()}
-        for side, found in zip(("train", "test"), counts, strict=True)
-    }
+    found = (rows[params.data.target].value_counts() for rows in sides)
+    return [Counter({str(k): int(n) for k, n in counts.items()}) for counts in found]
 
 
-def summarise(
-    counts: list[dict[str, dict[str, int]]],
-) -> dict[str, dict[str, int | dict[str, int]]]:
-    """Return the rows and the class balance of both sides, summed over the parts."""
-    sides = {
-        side: pd.DataFrame([part[side] for part in counts]).sum().astype(int).to_dict()
-        for side in ("train", "test")
-    }
-    return {
-        side: {"rows": sum(classes.values()), "classes": classes}
-        for side, classes in sides.items()
-    }
-
-
-def _reject_one_class(sides: Mapping[str, Mapping[str, int | dict[str, int]]]) -> None:
-    for side, summary in sides.items():
-        classes = summary["classes"]
-        present = [n for n, rows in classes.items() if rows] if isinstance(classes, dict) else []
-        if len(present) < 2:
-            raise UserError(
-                f"the {side} set holds {summary['rows']} rows of {len(present)} classes:"
-                " change split.test_size, split.salt or split.cutoff in params.yaml"
-            )
+def _reject_one_class(side: str, classes: Classes) -> None:
+    if len(classes) < 2:
+        raise UserError(
+            f"the {side} set holds {classes.total()} rows of {len(classes)} class(es)."
+            " Change split.test_size, split.salt or split.cutoff in params.yaml."
+        )
 
 
 def main(clean: Path, train: Path, test: Path, report: Path) -> None:
-    """Send each row of CLEAN to TRAIN or TEST, and write sizes and balance to REPORT."""
+    """Send each row of CLEAN to TRAIN or TEST; write sizes and balance to REPORT."""
     params = load_params()
     with replacing_table(train) as train_rows, replacing_table(test) as test_rows:
         work = partial(_split_part, params=params, train=train_rows, test=test_rows)
-        sides = summarise(map_parts(work, clean, params.compute))
-        _reject_one_class(sides)
-    write_json(sides, report)
-    for side, summary in sides.items():
-        logger.info("%s: %d rows, %s", side, summary["rows"], summary["classes"])
+        counts = map_parts(work, clean, params.compute)
+        sums = [sum(side, Counter[str]()) for side in zip(*counts, strict=True)]
+        sides = dict(zip(("train", "test"), sums, strict=True))
+        for side, classes in sides.items():
+            _reject_one_class(side, classes)
+    write_json({s: {"rows": c.total(), "classes": c} for s, c in sides.items()}, report)
+    for side, classes in sides.items():
+        logger.info(
+            "%s: %d rows %s", side, classes.total(), dict(sorted(classes.items()))
+        )
 
 
 if __name__ == "__main__":

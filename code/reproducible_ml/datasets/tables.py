@@ -1,7 +1,7 @@
 """Tables on disk: folders of Parquet parts, read, written and mapped in parallel.
 
 A part is a DataFrame whose index, `row_key`, is a 64-bit hash that says which row it
-is: see `keys`. Parts are bounded in size, so work on a part at a time keeps memory flat.
+is: see `keys`. Parts are bounded in size, so working part by part keeps memory flat.
 """
 
 import hashlib

@@ -56,13 +56,14 @@ def cast(rows: "pyarrow.Table", contract: Contract) -> pd.DataFrame:
         for name, column in contract.columns.items()
         if not (column.dtype in ("int64", "bool") and frame[name].hasnans)
     }
-    return frame.astype(dtypes)
+    cast_frame: pd.DataFrame = frame.astype(dtypes)
+    return cast_frame
 
 
 def check(
     frame: pd.DataFrame, contract: Contract, schema: "pa.DataFrameSchema"
 ) -> Iterator[tuple[str, str, int, str, int]]:
-    """Yield column, rule, first position, its value and number of rows per broken rule."""
+    """Yield column, rule, first position, its value and rows for each broken rule."""
     from pandera.errors import SchemaErrors
 
     absent = []
@@ -70,10 +71,22 @@ def check(
         missing = np.flatnonzero(frame[name].isna())
         if len(missing) and not column.nullable:
             absent.append(name)
-            yield name, "is no value, but nullable is false", missing[0], "", len(missing)
+            yield (
+                name,
+                "is no value, but nullable is false",
+                missing[0],
+                "",
+                len(missing),
+            )
         if column.dtype == "float64" and np.isinf(frame[name]).any():
             places = np.flatnonzero(np.isinf(frame[name]))
-            yield name, "is not finite", places[0], str(frame[name][places[0]]), len(places)
+            yield (
+                name,
+                "is not finite",
+                places[0],
+                str(frame[name][places[0]]),
+                len(places),
+            )
     try:
         schema.remove_columns(absent).validate(frame.drop(columns=absent), lazy=True)
     except SchemaErrors as errors:
@@ -107,7 +120,12 @@ def _schema(path: Path) -> "pa.DataFrameSchema":
 
 
 def _validate_part(
-    number: int, portion: Portion, contract: Contract, path: Path, data: Data, table: Path
+    number: int,
+    portion: Portion,
+    contract: Contract,
+    path: Path,
+    data: Data,
+    table: Path,
 ) -> Checked:
     frame = cast(portion.rows, contract)
     violations = [
@@ -116,8 +134,8 @@ def _validate_part(
     ]
     if not violations:
         write_part(finish(frame, contract, data), table, number)
-    missing = Counter({name: int(count) for name, count in frame.isna().sum().items()})
-    return Checked(len(frame), missing, violations)
+    missing = {str(name): int(rows) for name, rows in frame.isna().sum().items()}
+    return Checked(len(frame), Counter(missing), violations)
 
 
 def _reject_repeated(table: Path, contract: Contract, params: Params) -> None:
@@ -127,8 +145,8 @@ def _reject_repeated(table: Path, contract: Contract, params: Params) -> None:
         repeated = sum(map(len, found))
         if repeated:
             raise UserError(
-                f'column "{name}": {repeated} rows repeat a value, but the contract says'
-                " unique: true. Remove the rows, or the rule from data/schema.yaml."
+                f'column "{name}": {repeated} rows repeat a value, but the contract'
+                " says unique: true. Remove the rows, or that rule."
             )
 
 
@@ -166,7 +184,9 @@ def _validate_all(
         checked = parallel(work, enumerate(portions), params.compute, "validate")
     except pyarrow.ArrowInvalid as error:
         problems = [line for file in files for line in unreadable(file, contract)]
-        raise UserError("\n".join(problems or [f"{files[0].parent}: {error}"])) from error
+        raise UserError(
+            "\n".join(problems or [f"{files[0].parent}: {error}"])
+        ) from error
     problems = describe(v for part in checked for v in part.violations)
     if problems:
         raise UserError("\n".join(problems))

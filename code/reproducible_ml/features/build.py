@@ -62,7 +62,9 @@ def _encoder(categories: dict[str, list[Any]], *, native: bool) -> BaseEstimator
     if native:
         return CategoryCodes(categories)
     return OneHotEncoder(
-        categories=list(categories.values()), handle_unknown="ignore", sparse_output=False
+        categories=list(categories.values()),
+        handle_unknown="ignore",
+        sparse_output=False,
     )
 
 

@@ -28,7 +28,11 @@ class Calendar(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ]
         return np.column_stack(fields)
 
-    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
+    def get_feature_names_out(
+        self, input_features: Any = None
+    ) -> npt.NDArray[np.object_]:
         """Return names like `ordered_at_month`."""
-        names = [f"{name}_{field}" for name in self.feature_names_in_ for field in FIELDS]
+        names = [
+            f"{name}_{field}" for name in self.feature_names_in_ for field in FIELDS
+        ]
         return np.array(names, dtype=object)

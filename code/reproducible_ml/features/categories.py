@@ -37,6 +37,8 @@ class CategoryCodes(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         numbers[numbers < 0] = np.nan
         return numbers
 
-    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
+    def get_feature_names_out(
+        self, input_features: Any = None
+    ) -> npt.NDArray[np.object_]:
         """Return the column names."""
         return np.array(list(self.categories), dtype=object)

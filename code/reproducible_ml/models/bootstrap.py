@@ -40,7 +40,11 @@ def replicate(
         replicates: How many weightings.
     """
     chunks = [
-        compute(rows, poisson_weights(row_keys, range(at, min(at + CHUNK, replicates))), names)
+        compute(
+            rows,
+            poisson_weights(row_keys, range(at, min(at + CHUNK, replicates))),
+            names,
+        )
         for at in range(0, replicates, CHUNK)
     ]
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in names}
@@ -56,7 +60,9 @@ def compute(
 def point(rows: Predicted, names: tuple[str, ...]) -> dict[str, float]:
     """Return each metric with all rows counting the same."""
     once = np.ones((1, len(rows.score)))
-    return {name: float(values[0]) for name, values in compute(rows, once, names).items()}
+    return {
+        name: float(values[0]) for name, values in compute(rows, once, names).items()
+    }
 
 
 def spread(
@@ -73,7 +79,8 @@ def spread(
     """
     scale = np.sqrt(sampled_rows / rows)
     return {
-        name: values[name] + (replicates[name] - sampled[name]) * scale for name in values
+        name: values[name] + (replicates[name] - sampled[name]) * scale
+        for name in values
     }
 
 

@@ -50,7 +50,7 @@ def precision_recall(rows: Predicted) -> pd.DataFrame:
 
 
 def calibration(rows: Predicted) -> pd.DataFrame:
-    """Return, in ten bins of equally many rows, what was predicted and what was true."""
+    """Return, in ten bins of equally many rows, what was predicted and what is true."""
     actual, predicted = calibration_curve(
         rows.positive, rows.score, n_bins=10, strategy="quantile"
     )
@@ -70,7 +70,7 @@ def confusion(rows: Predicted, classes: tuple[str, str]) -> pd.DataFrame:
 def importance(
     model: Pipeline, rows: pd.DataFrame, positive: Labels, repeats: int, seed: int
 ) -> pd.DataFrame:
-    """Return by how much the area under the ROC curve falls when a column is shuffled."""
+    """Return the loss of area under the ROC curve when a column is shuffled."""
     found = permutation_importance(
         model, rows, positive, scoring="roc_auc", n_repeats=repeats, random_state=seed
     )

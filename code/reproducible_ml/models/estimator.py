@@ -37,11 +37,13 @@ def _import_class(path: str) -> Any:
     except (ImportError, AttributeError) as error:
         raise UserError(
             f"params.yaml: train.estimator.path: cannot import {path} ({error})."
-            " Correct it, or add its package to environments/runtime.in, then `make lock`."
+            " Correct it, or add its package to environments/runtime.in, `make lock`."
         ) from error
 
 
-def _defaults(estimator: BaseEstimator, params: Train, categories: int) -> dict[str, Any]:
+def _defaults(
+    estimator: BaseEstimator, params: Train, categories: int
+) -> dict[str, Any]:
     """Return what the project sets, as far as the estimator has it and the user not."""
     ours = {
         "random_state": params.seed,

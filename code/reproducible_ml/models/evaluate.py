@@ -166,7 +166,7 @@ def main(
     write_plots(tables, plots)
     write_json(evaluation_facts(judged, dummy, slices, len(row_keys)), evaluation)
     write_json(bootstrap_facts(judged, row_keys), bootstrap, indent=None)
-    write_json({name: finite(value) for name, value in judged.values.items()}, metrics)
+    write_json({name: finite(value) for name, value in judged.metrics.items()}, metrics)
     logger.info("%s: %d test rows judged", metrics, len(row_keys))
 
 

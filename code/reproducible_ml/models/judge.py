@@ -19,7 +19,7 @@ DIGITS = 6
 class Judged(NamedTuple):
     """Metrics of some rows, and what they might have been on other rows."""
 
-    values: dict[str, float]
+    metrics: dict[str, float]
     replicates: dict[str, Floats]
     sampled_rows: int
 
@@ -68,9 +68,9 @@ def judge_slices(
 
 
 def describe(judged: Judged) -> dict[str, dict[str, float | None]]:
-    """Return value, lower and upper end of each metric; None where it is not defined."""
+    """Return value, lower and upper end of each metric; None where not defined."""
     found: dict[str, dict[str, float | None]] = {}
-    for name, value in judged.values.items():
+    for name, value in judged.metrics.items():
         low, high = bootstrap.interval(judged.replicates[name])
         found[name] = {"value": finite(value), "low": finite(low), "high": finite(high)}
     return found

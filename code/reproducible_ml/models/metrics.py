@@ -17,7 +17,7 @@ Weights = npt.NDArray[np.float64]
 
 
 class Predicted(NamedTuple):
-    """What is known of `n` rows: the truth, the predicted probability, the threshold."""
+    """What is known of `n` rows: truth, predicted probability, and the threshold."""
 
     positive: Labels
     score: Floats

@@ -1,6 +1,7 @@
 """Groups of rows on which the model is judged by itself."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ def slices(
 
 def _cut(values: pd.Series, cuts: tuple[float, ...]) -> pd.Series:
     """Return the range that each value falls into; the lower end belongs to it."""
-    inner = [f"{low} to {high}" for low, high in zip(cuts, cuts[1:], strict=False)]
+    inner = [f"{low} to {high}" for low, high in pairwise(cuts)]
     names = [f"below {cuts[0]}", *inner, f"{cuts[-1]} and more"]
     edges = [-np.inf, *cuts, np.inf]
     return pd.cut(values.astype(float), edges, right=False, labels=names)

@@ -49,12 +49,15 @@ def save_model(model: Any, path: Path, manifest: Path, facts: dict[str, Any]) ->
     strange = set(get_untrusted_types(data=content)) - set(TRUSTED)
     if strange:
         raise UserError(
-            f"the model holds {', '.join(sorted(strange))}, which is not trusted on load."
+            f"the model holds {', '.join(sorted(strange))}, not trusted on load."
             " If you trust it, add it to TRUSTED in models/store.py."
         )
     with replacing(path) as temporary:
         temporary.write_bytes(content)
-    recognised = {"sha256": hashlib.sha256(content).hexdigest(), "versions": _versions()}
+    recognised = {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "versions": _versions(),
+    }
     write_json(facts | recognised, manifest)
 
 
@@ -76,7 +79,7 @@ def load_model(path: Path, manifest: Path) -> Any:
     ]
     if differing:
         raise UserError(
-            f"{path}: was made with other versions: {', '.join(differing)} is installed."
+            f"{path}: was made with other versions: {', '.join(differing)}."
             " Run `make setup` at the commit of the model, or train again."
         )
     return loads(content, trusted=list(TRUSTED))
@@ -101,9 +104,9 @@ def canonical(content: bytes) -> bytes:
         schema = source.read("schema.json").decode()
         schema = re.sub(r'(?<=__id__": )\d+|(?<=")\d+(?=\.np[yz]")', renumber, schema)
         arrays = {
-            re.sub(r"^\d+", lambda match: ids.get(match.group(), match.group()), name): (
-                source.read(name)
-            )
+            re.sub(
+                r"^\d+", lambda match: ids.get(match.group(), match.group()), name
+            ): (source.read(name))
             for name in source.namelist()
             if name != "schema.json"
         }

@@ -40,7 +40,9 @@ def fit(
         raise UserError(f"params.yaml: train.estimator.arguments: {error}") from error
 
 
-def describe(contract: Contract, rows: int, train: Path, params: Params) -> dict[str, Any]:
+def describe(
+    contract: Contract, rows: int, train: Path, params: Params
+) -> dict[str, Any]:
     """Return what the model was made of, for its manifest."""
     return {
         "contract": contract.model_dump(mode="json", exclude_defaults=True),
@@ -49,7 +51,9 @@ def describe(contract: Contract, rows: int, train: Path, params: Params) -> dict
     }
 
 
-def main(train: Path, contract: Path, cleaned: Path, model: Path, manifest: Path) -> None:
+def main(
+    train: Path, contract: Path, cleaned: Path, model: Path, manifest: Path
+) -> None:
     """Fit to the rows of TRAIN; write MODEL and its MANIFEST.
 
     CONTRACT says what the columns are; CLEANED is the report of `clean`, which says
