@@ -36,7 +36,7 @@ $(ENVIRONMENT): environments/dev.txt pyproject.toml setup.py
 repro: $(ENVIRONMENT) ## rebuild everything that changed, from raw data to plots
 	@dvc repro
 	@$(MAKE) --no-print-directory --silent reports/overview.png
-	@python -m reproducible_ml.models.summary reports/evaluation.json reports/overview.png
+	@python -m reproducible_ml.models.summary reports/evaluation.json reports/overview.png reports/plots
 
 # One picture of all plots, drawn only when their data changed.
 reports/overview.png: $(wildcard reports/plots/*.csv)

@@ -1,0 +1,47 @@
+"""Print what the evaluation found, in a few lines."""
+
+import json
+import sys
+from pathlib import Path
+
+from reproducible_ml.stage import run
+
+
+def table(rows: list[list[str]]) -> str:
+    """Return rows of cells as lines; all columns but the first align to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+
+
+def show(number: float | None) -> str:
+    """Return four decimals, or a dash for a metric that is not defined."""
+    return "-" if number is None else f"{number:.4f}"
+
+
+def main(evaluation: Path, overview: Path, plots: Path) -> None:
+    """Print the metrics in EVALUATION, and where the picture and the PLOTS are."""
+    facts = json.loads(evaluation.read_text("utf-8"))
+    rows = [["metric", "value", "95 % interval", "baseline"]]
+    for name, found in facts["metrics"].items():
+        interval = f"{show(found['low'])} to {show(found['high'])}"
+        rows.append(
+            [name, show(found["value"]), interval, show(found["baseline"]["value"])]
+        )
+    sys.stdout.write(
+        f"\n{table(rows)}\n\n"
+        f"{facts['rows']} test rows; intervals from {facts['interval_rows']} of them;"
+        f" the baseline knows only how frequent each class is.\n"
+        f"Groups of rows: {evaluation}\n"
+        f"Plots: {overview} (picture), {plots} (numbers),"
+        " `dvc plots show` (interactive)\n"
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,186 @@
+"""Rebuild the last commit elsewhere, under other conditions, and compare every hash.
+
+What is committed counts, not what lies in the working tree: HEAD is cloned into a
+temporary folder and rebuilt there from raw data. Hash seed, time zone, locale, number of
+threads and processes, umask, folder and the processor's vector instructions are others.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reproducible_ml.errors import UserError
+from reproducible_ml.models.summary import table
+
+# The stages where rounding on another processor may show; data must be equal to the bit.
+NUMERIC = {"train", "evaluate"}
+
+METRICS = "reports/metrics.json"
+
+# Hash of each output, by stage and path.
+Hashes = dict[tuple[str, str], str]
+
+
+def conditions(*, same_processor: bool) -> dict[str, str]:
+    """Return environment variables that must not change any result."""
+    changed = {
+        "PYTHONHASHSEED": "4711",
+        "TZ": "<+1245>-12:45",
+        "LC_ALL": "C" if os.environ.get("LC_ALL") != "C" else "C.UTF-8",
+        "OMP_NUM_THREADS": "1" if os.cpu_count() != 1 else "2",
+    }
+    return changed if same_processor else changed | older_processor()
+
+
+def older_processor() -> dict[str, str]:
+    """Return variables that make NumPy and OpenBLAS take this processor for an old one."""
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+    found = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
+    arm = platform.machine() in ("arm64", "aarch64")
+    core = "ARMV8" if arm else "Prescott"
+    return {"OPENBLAS_CORETYPE": core, "NPY_DISABLE_CPU_FEATURES": " ".join(found)}
+
+
+def clone(repository: Path, copy: Path) -> None:
+    """Clone HEAD; give the copy imported raw data, and other processes to work with."""
+    _git("clone", "--quiet", str(repository), str(copy))
+    imported = [
+        path for path in _git("ls-files", "*.dvc", cwd=copy).splitlines() if path
+    ]
+    if imported:
+        cache = _dvc("cache", "dir", cwd=repository).strip()
+        _dvc("remote", "add", "--local", "original", cache, cwd=copy)
+        _dvc("pull", "--quiet", "--remote", "original", *imported, cwd=copy)
+    path = copy / "params.yaml"
+    params = yaml.safe_load(path.read_text("utf-8"))
+    jobs = params["compute"]["n_jobs"]
+    params["compute"] |= {"backend": "threading", "n_jobs": 1 if jobs != 1 else 2}
+    path.write_text(yaml.safe_dump(params), "utf-8")
+
+
+def _git(*arguments: str, cwd: Path | None = None) -> str:
+    return subprocess.check_output(["git", *arguments], cwd=cwd, text=True)
+
+
+def _dvc(*arguments: str, cwd: Path) -> str:
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.check_output(command, cwd=cwd, text=True)
+
+
+def rebuild(copy: Path, variables: dict[str, str]) -> None:
+    """Run every stage in the copy with the copy's own code; raise UserError if one fails."""
+    environment = os.environ | variables | {"PYTHONPATH": str(copy / "code")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
+    done = subprocess.run(command, cwd=copy, env=environment, umask=0o077, check=False)
+    if done.returncode:
+        raise UserError("HEAD does not rebuild: see the stage's message above")
+
+
+def read_hashes(lock: Path) -> Hashes:
+    """Return the hash of each output, by stage and path."""
+    stages = yaml.safe_load(lock.read_text("utf-8"))["stages"]
+    return {
+        (name, out["path"]): out["md5"]
+        for name, stage in stages.items()
+        for out in stage.get("outs", ())
+    }
+
+
+def compare(committed: Hashes, rebuilt: Hashes) -> list[tuple[str, str, str]]:
+    """Return stage, path and verdict for each output that either lock file names."""
+    return [
+        (
+            stage,
+            path,
+            _verdict(committed.get((stage, path)), rebuilt.get((stage, path))),
+        )
+        for stage, path in dict.fromkeys([*committed, *rebuilt])
+    ]
+
+
+def _verdict(committed: str | None, rebuilt: str | None) -> str:
+    if committed is None or rebuilt is None:
+        return "not committed" if committed is None else "not rebuilt"
+    return "equal" if committed == rebuilt else "DIFFERENT"
+
+
+def largest_difference(committed: dict[str, Any], rebuilt: dict[str, Any]) -> float:
+    """Return by how much any metric differs that both have."""
+    both = [
+        n for n in committed if committed[n] is not None and rebuilt.get(n) is not None
+    ]
+    return max((abs(committed[n] - rebuilt[n]) for n in both), default=0.0)
+
+
+def conclude(verdicts: list[tuple[str, str, str]], difference: float) -> str:
+    """Return what the comparison means, in words."""
+    changed = {stage for stage, _, verdict in verdicts if verdict != "equal"}
+    if not changed:
+        return "Every output came back, bit for bit."
+    if changed <= NUMERIC:
+        return (
+            "All data came back bit for bit, but model or reports did not. An estimator"
+            " that goes through BLAS may differ in the last bits between processors."
+            f" The metrics differ by at most {difference:.1g}."
+            " If `python -m reproducible_ml.verify --same-processor` finds no difference,"
+            " it is that; else something in the stage depends on chance or time."
+        )
+    return (
+        "Some data did not come back. Either dvc.lock is not what this code makes (run"
+        " `dvc repro` and commit dvc.lock and reports/), or a stage depends on chance,"
+        " time, order or place: begin with the first one that differs."
+    )
+
+
+def verify(repository: Path, *, same_processor: bool) -> bool:
+    """Rebuild HEAD of the repository, print a table, and say whether all is equal."""
+    if _git("status", "--porcelain", cwd=repository):
+        sys.stdout.write("There are uncommitted changes: what is verified is HEAD.\n")
+    variables = conditions(same_processor=same_processor)
+    with tempfile.TemporaryDirectory(prefix="verify ") as folder:
+        copy = Path(folder) / "another place"
+        clone(repository, copy)
+        committed = read_hashes(copy / "dvc.lock")
+        metrics = json.loads((copy / METRICS).read_text("utf-8"))
+        settings = " ".join(f"{name}='{value}'" for name, value in variables.items())
+        sys.stdout.write(f"Rebuilding HEAD in '{copy}' with {settings} umask=077\n")
+        sys.stdout.flush()
+        rebuild(copy, variables)
+        verdicts = compare(committed, read_hashes(copy / "dvc.lock"))
+        new_metrics = json.loads((copy / METRICS).read_text("utf-8"))
+    difference = largest_difference(metrics, new_metrics)
+    rows = [["stage", "output", "rebuilt"], *(list(verdict) for verdict in verdicts)]
+    sys.stdout.write(f"\n{table(rows)}\n\n{conclude(verdicts, difference)}\n")
+    return all(verdict == "equal" for _, _, verdict in verdicts)
+
+
+def main() -> None:
+    """Verify the repository around the current folder; exit with 1 on a difference."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--same-processor",
+        action="store_true",
+        help="do not imitate an older processor, to rule out rounding in BLAS",
+    )
+    arguments = parser.parse_args()
+    root = Path(_git("rev-parse", "--show-toplevel").strip())
+    try:
+        sys.exit(not verify(root, same_processor=arguments.same_processor))
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
