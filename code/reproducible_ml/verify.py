@@ -1,8 +1,8 @@
 """Rebuild the last commit elsewhere, under other conditions, and compare every hash.
 
 What is committed counts, not what lies in the working tree: HEAD is cloned into a
-temporary folder and rebuilt there from raw data. Hash seed, time zone, locale, number of
-threads and processes, umask, folder and the processor's vector instructions are others.
+temporary folder and rebuilt there from raw data. Hash seed, time zone, locale, threads,
+processes, umask, folder and the processor's vector instructions are others.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import yaml
 from reproducible_ml.errors import UserError
 from reproducible_ml.models.summary import table
 
-# The stages where rounding on another processor may show; data must be equal to the bit.
+# The stages where rounding on another processor may show; in data it must not.
 NUMERIC = {"train", "evaluate"}
 
 METRICS = "reports/metrics.json"
@@ -41,7 +41,7 @@ def conditions(*, same_processor: bool) -> dict[str, str]:
 
 
 def older_processor() -> dict[str, str]:
-    """Return variables that make NumPy and OpenBLAS take this processor for an old one."""
+    """Return variables that hide what is new in this processor."""
     from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
     found = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
@@ -77,7 +77,7 @@ def _dvc(*arguments: str, cwd: Path) -> str:
 
 
 def rebuild(copy: Path, variables: dict[str, str]) -> None:
-    """Run every stage in the copy with the copy's own code; raise UserError if one fails."""
+    """Run every stage of the copy with its own code; raise UserError if one fails."""
     environment = os.environ | variables | {"PYTHONPATH": str(copy / "code")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
@@ -132,8 +132,8 @@ def conclude(verdicts: list[tuple[str, str, str]], difference: float) -> str:
             "All data came back bit for bit, but model or reports did not. An estimator"
             " that goes through BLAS may differ in the last bits between processors."
             f" The metrics differ by at most {difference:.1g}."
-            " If `python -m reproducible_ml.verify --same-processor` finds no difference,"
-            " it is that; else something in the stage depends on chance or time."
+            " It is that if `python -m reproducible_ml.verify --same-processor` finds no"
+            " difference; else something in the stage depends on chance or time."
         )
     return (
         "Some data did not come back. Either dvc.lock is not what this code makes (run"

@@ -48,9 +48,9 @@ def draw_confusion_matrix(axes: "Axes", counts: pd.DataFrame) -> None:
     """Draw the rows of each actual and predicted class."""
     matrix = counts.pivot_table("rows", "actual", "predicted", sort=False)
     axes.imshow(matrix, cmap="Blues")
-    for place, rows in np.ndenumerate(matrix):
+    for (row, column), rows in np.ndenumerate(matrix):
         color = "white" if rows > matrix.to_numpy().max() / 2 else "black"
-        axes.text(*reversed(place), f"{rows:g}", ha="center", va="center", color=color)
+        axes.text(column, row, f"{rows:g}", ha="center", va="center", color=color)
     axes.set_xticks(range(len(matrix.columns)), matrix.columns)
     axes.set_yticks(range(len(matrix.index)), matrix.index)
     axes.set(title="Confusion matrix", xlabel="predicted", ylabel="actual")

@@ -27,6 +27,12 @@ TRUSTED = (
     "sklearn.tree._tree.Tree",
 )
 
+# Object ids in schema.json, and the names of the files made of them.
+IDS = re.compile(r'(?<=__id__": )\d+|(?<=")[0-9a-f-]+(?=\.(?:npy|npz|bin)")')
+
+# How many threads HistGradientBoosting happened to be fitted with; null means all.
+THREADS = re.compile(r'("n_threads": \{[^{}]*"content": )"\d+"')
+
 # A model of another version of these may not load, or may answer differently.
 PACKAGES = ("numpy", "scikit-learn", "skops")
 
@@ -92,8 +98,8 @@ def _versions() -> dict[str, str]:
 def canonical(content: bytes) -> bytes:
     """Return the same .skops file without what differs from run to run.
 
-    Object ids are memory addresses: number them in the order they appear. Members of
-    the zip file are sorted and lose their dates.
+    Object ids are memory addresses: they are numbered in the order they appear. The
+    number of threads is forgotten. Members of the zip file are sorted, without dates.
     """
     ids: dict[str, str] = {}
 
@@ -101,18 +107,20 @@ def canonical(content: bytes) -> bytes:
         return ids.setdefault(match.group(), str(len(ids) + 1))
 
     with zipfile.ZipFile(io.BytesIO(content)) as source:
-        schema = source.read("schema.json").decode()
-        schema = re.sub(r'(?<=__id__": )\d+|(?<=")\d+(?=\.np[yz]")', renumber, schema)
-        arrays = {
-            re.sub(
-                r"^\d+", lambda match: ids.get(match.group(), match.group()), name
-            ): (source.read(name))
-            for name in source.namelist()
-            if name != "schema.json"
-        }
+        members = {name: source.read(name) for name in source.namelist()}
+    schema = IDS.sub(renumber, members.pop("schema.json").decode())
+    schema = THREADS.sub(r'\1"null"', schema)
+    renamed = {
+        f"{ids[Path(name).stem]}{Path(name).suffix}": data
+        for name, data in members.items()
+    }
+    return _zip({"schema.json": schema.encode()} | dict(sorted(renamed.items())))
+
+
+def _zip(members: dict[str, bytes]) -> bytes:
     target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in [("schema.json", schema.encode()), *sorted(arrays.items())]:
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, data in members.items():
             info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = 0o644 << 16
