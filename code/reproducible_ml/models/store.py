@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import re
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -26,12 +25,6 @@ TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
 )
-
-# Object ids in schema.json, and the names of the files made of them.
-IDS = re.compile(r'(?<=__id__": )\d+|(?<=")[0-9a-f-]+(?=\.(?:npy|npz|bin)")')
-
-# How many threads HistGradientBoosting happened to be fitted with; null means all.
-THREADS = re.compile(r'("n_threads": \{[^{}]*"content": )"\d+"')
 
 # A model of another version of these may not load, or may answer differently.
 PACKAGES = ("numpy", "scikit-learn", "skops")
@@ -98,23 +91,35 @@ def _versions() -> dict[str, str]:
 def canonical(content: bytes) -> bytes:
     """Return the same .skops file without what differs from run to run.
 
-    Object ids are memory addresses: they are numbered in the order they appear. The
-    number of threads is forgotten. Members of the zip file are sorted, without dates.
+    Object ids are memory addresses, and files are named by them: both are numbered in
+    the order they appear. The number of threads is forgotten. Members of the zip file
+    are sorted, without dates.
     """
-    ids: dict[str, str] = {}
-
-    def renumber(match: re.Match[str]) -> str:
-        return ids.setdefault(match.group(), str(len(ids) + 1))
-
     with zipfile.ZipFile(io.BytesIO(content)) as source:
         members = {name: source.read(name) for name in source.namelist()}
-    schema = IDS.sub(renumber, members.pop("schema.json").decode())
-    schema = THREADS.sub(r'\1"null"', schema)
-    renamed = {
-        f"{ids[Path(name).stem]}{Path(name).suffix}": data
-        for name, data in members.items()
-    }
-    return _zip({"schema.json": schema.encode()} | dict(sorted(renamed.items())))
+    ids: dict[object, int] = {}
+    names: dict[str, str] = {}
+
+    def tidy(node: Any) -> Any:
+        if isinstance(node, list):
+            return [tidy(item) for item in node]
+        if isinstance(node, str) and node in members:
+            return names.setdefault(node, f"{len(names) + 1}{Path(node).suffix}")
+        if not isinstance(node, dict):
+            return node
+        node = {key: tidy(value) for key, value in node.items()}
+        if "__id__" in node:
+            # Whether equal numbers are one object is chance: each gets its own id.
+            same = object() if node["__loader__"] == "JsonNode" else node["__id__"]
+            node["__id__"] = ids.setdefault(same, len(ids) + 1)
+        if "n_threads" in node:
+            # Of HistGradientBoosting; null stands for all that the machine has.
+            node["n_threads"]["content"] = "null"
+        return node
+
+    schema = json.dumps(tidy(json.loads(members.pop("schema.json"))), indent=1)
+    renamed = sorted((names[name], data) for name, data in members.items())
+    return _zip({"schema.json": schema.encode()} | dict(renamed))
 
 
 def _zip(members: dict[str, bytes]) -> bytes:
