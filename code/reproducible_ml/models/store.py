@@ -112,7 +112,7 @@ def canonical(content: bytes) -> bytes:
             # Whether equal numbers are one object is chance: each gets its own id.
             same = object() if node["__loader__"] == "JsonNode" else node["__id__"]
             node["__id__"] = ids.setdefault(same, len(ids) + 1)
-        if "n_threads" in node:
+        if node.get("n_threads", {}).get("__loader__") == "JsonNode":
             # Of HistGradientBoosting; null stands for all that the machine has.
             node["n_threads"]["content"] = "null"
         return node

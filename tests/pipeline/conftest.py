@@ -1,0 +1,95 @@
+"""A copy of this project that tests may run, change and break."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Project:
+    """A Git and DVC repository with the files of the working tree."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(
+        self, *command: str, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project with the project's own code; keep its output."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0 or not check, done.stdout
+        return done
+
+    def environment(self) -> dict[str, str]:
+        """Return variables under which `python` and `dvc` are those of the tests."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        changed = {"PATH": path, "PYTHONPATH": str(self.folder / "code")}
+        return {**os.environ, **changed}
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace text in a file; fail if it is not there."""
+        path = self.folder / name
+        text = path.read_text("utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), "utf-8")
+
+    def commit(self) -> None:
+        """Commit everything."""
+        self.run("git", "add", "--all")
+        author = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+        self.run("git", *author, "commit", "--quiet", "--message", "Test")
+
+    def reproduce(self) -> list[str]:
+        """Run the pipeline and return the stages that were run."""
+        lines = self.run("dvc", "repro").stdout.splitlines()
+        return [
+            line.split("'")[1] for line in lines if line.startswith("Running stage")
+        ]
+
+    def read(self, name: str) -> str:
+        """Return the text of a file."""
+        return (self.folder / name).read_text("utf-8")
+
+
+def copy_of_working_tree(folder: Path) -> Project:
+    """Copy what Git tracks or would track, and commit it there."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.check_output(listed, cwd=ROOT, text=True).split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    project = Project(folder)
+    project.run("git", "init", "--quiet", "--initial-branch", "main")
+    project.commit()
+    return project
+
+
+@pytest.fixture(scope="session")
+def cold(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, list[str]]:
+    """Return a project that was reproduced from nothing, and the stages that ran."""
+    project = copy_of_working_tree(tmp_path_factory.mktemp("cold"))
+    return project, project.reproduce()
+
+
+@pytest.fixture
+def project(cold: tuple[Project, list[str]], tmp_path: Path) -> Iterator[Project]:
+    """Return a reproduced project of the test's own."""
+    folder = tmp_path / "project"
+    shutil.copytree(cold[0].folder, folder, symlinks=True)
+    yield Project(folder)
+    shutil.rmtree(folder)

@@ -1,0 +1,149 @@
+"""The pipeline as users run it: real dvc, real Git, in a copy of the project."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from reproducible_ml.datasets.tables import read_table
+
+from .conftest import Project
+
+STAGES = ["sample", "validate", "clean", "split", "train", "evaluate"]
+
+
+def test_cold_run_rebuilds_what_is_committed(cold: tuple[Project, list[str]]) -> None:
+    project, stages = cold
+    assert stages == STAGES
+    changed = project.run("git", "status", "--porcelain").stdout
+    assert not changed, f"run `make repro` and commit the results:\n{changed}"
+
+
+def test_second_run_does_nothing(project: Project) -> None:
+    assert project.reproduce() == []
+    assert "up to date" in project.run("dvc", "status").stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "stages"),
+    [
+        ("n_jobs: -1", "n_jobs: 2", []),
+        ("backend: loky", "backend: threading", []),
+        ("threshold: 0.5", "threshold: 0.4", ["evaluate"]),
+        ("max_iter: 100", "max_iter: 50", ["train", "evaluate"]),
+        ("duplicates: drop", "duplicates: keep", ["clean"]),
+        ('salt: ""', 'salt: "x"', ["clean", "split", "train", "evaluate"]),
+    ],
+)
+def test_parameter_reruns_what_depends_on_it(
+    project: Project, old: str, new: str, stages: list[str]
+) -> None:
+    project.edit("params.yaml", old, new)
+    assert project.reproduce() == stages
+
+
+def test_more_rows_keep_the_others_on_their_side(project: Project) -> None:
+    sides = {
+        side: project.folder / "data/processed" / side for side in ("train", "test")
+    }
+    before = {side: set(read_table(table).index) for side, table in sides.items()}
+    project.edit(
+        "code/reproducible_ml/datasets/sample.py",
+        "rows = breast_cancer()",
+        "rows = breast_cancer().iloc[::-1].iloc[:400]",
+    )
+    assert project.reproduce() == STAGES
+    after = {side: set(read_table(table).index) for side, table in sides.items()}
+    assert sum(map(len, after.values())) == 400
+    assert all(after[side] < before[side] for side in sides)
+
+
+def test_parts_do_not_change_model_or_metrics(project: Project) -> None:
+    names = ["models/model.skops", "reports/metrics.json", "reports/bootstrap.json"]
+    before = [(project.folder / name).read_bytes() for name in names]
+    project.edit("params.yaml", "rows_per_part: 200000", "rows_per_part: 100")
+    assert project.reproduce() == STAGES[1:]
+    assert len(list((project.folder / "data/interim/clean").iterdir())) == 6
+    assert [(project.folder / name).read_bytes() for name in names] == before
+
+
+def test_killed_stage_leaves_nothing_half_written(project: Project) -> None:
+    params, lock = project.read("params.yaml"), project.read("dvc.lock")
+    project.edit("params.yaml", "max_iter: 100", "max_iter: 5000")
+    started = subprocess.Popen(
+        ["dvc", "repro", "--quiet"],
+        cwd=project.folder,
+        env=project.environment(),
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert started.stdout
+    for line in started.stdout:
+        if "Fitting" in line:
+            break
+    time.sleep(0.5)
+    subprocess.run(["kill", "-KILL", f"-{started.pid}"], check=True)
+    assert started.wait() == -signal.SIGKILL
+    started.stdout.close()
+    assert not list((project.folder / "models").glob("*.skops"))
+    (project.folder / "params.yaml").write_text(params)
+    project.reproduce()
+    assert project.read("dvc.lock") == lock
+
+
+def test_mistake_in_params_is_one_line(project: Project) -> None:
+    project.edit("params.yaml", "tail: 0.001", "tail: 0.9")
+    done = project.run("dvc", "repro", check=False)
+    assert done.returncode == 1
+    errors = [line for line in done.stdout.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert "clean.outliers.tail" in errors[0]
+    assert "0.9" in errors[0]
+    assert "Traceback" not in done.stdout
+
+
+def test_pointer_instead_of_data_is_refused(project: Project) -> None:
+    outputs = Path(project.folder / "data/interim/validated")
+    before = sorted(path.name for path in outputs.iterdir())
+    raw = project.folder / "data/raw/tumours.csv"
+    raw.unlink()
+    raw.write_text("outs:\n- md5: 0123\n")
+    done = project.run(
+        *["python", "-m", "reproducible_ml.datasets.validate", str(raw)],
+        *["data/schema.yaml", str(outputs), "reports/validation.json"],
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == (
+        f"error: {raw}: is a DVC pointer, not data: run `dvc pull`\n"
+    )
+    assert sorted(path.name for path in outputs.iterdir()) == before
+
+
+def test_plots_and_metrics_are_shown(project: Project) -> None:
+    shown = json.loads(project.run("dvc", "plots", "show", "--json").stdout)
+    assert set(shown["data"]) == {
+        "ROC curve",
+        "Precision and recall",
+        "Calibration",
+        "Confusion matrix",
+        "Permutation importance",
+    }
+    assert "roc_auc" in project.run("dvc", "metrics", "show").stdout
+    assert "evaluate" in project.run("dvc", "dag").stdout
+
+
+def test_every_output_is_ignored_or_committed(project: Project) -> None:
+    pipeline = yaml.safe_load(project.read("dvc.lock"))["stages"]
+    tracked = project.run("git", "ls-files").stdout.splitlines()
+    for stage in pipeline.values():
+        for out in stage["outs"]:
+            ignored = project.run("git", "check-ignore", out["path"], check=False)
+            in_git = any(name.startswith(out["path"]) for name in tracked)
+            assert (ignored.returncode == 0) != in_git, out["path"]
