@@ -1,6 +1,7 @@
 """The pipeline as users run it: real dvc, real Git, in a copy of the project."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -88,7 +89,7 @@ def test_killed_stage_leaves_nothing_half_written(project: Project) -> None:
         if "Fitting" in line:
             break
     time.sleep(0.5)
-    subprocess.run(["kill", "-KILL", f"-{started.pid}"], check=True)
+    os.killpg(started.pid, signal.SIGKILL)
     assert started.wait() == -signal.SIGKILL
     started.stdout.close()
     assert not list((project.folder / "models").glob("*.skops"))
