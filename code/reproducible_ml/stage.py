@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -32,11 +33,26 @@ def run(main: Callable[..., None]) -> None:
     # So that `kill` unwinds the stack too, and nothing half-written stays.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        main(*map(Path, sys.argv[1:]))
+        _importable(main)(*map(Path, sys.argv[1:]))
     except EXPECTED as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _importable(main: Callable[..., None]) -> Callable[..., None]:
+    """Return the same function by its module's own name, not as `__main__.main`.
+
+    Else what the module defines could not be sent to other processes.
+    """
+    if main.__module__ != "__main__":
+        return main
+    specification = sys.modules["__main__"].__spec__
+    assert specification is not None, "run a stage with python -m"
+    function: Callable[..., None] = getattr(
+        import_module(specification.name), main.__name__
+    )
+    return function
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -101,7 +101,7 @@ def test_killed_stage_leaves_nothing_half_written(project: Project) -> None:
 def test_mistake_in_params_is_one_line(project: Project) -> None:
     project.edit("params.yaml", "tail: 0.001", "tail: 0.9")
     done = project.run("dvc", "repro", check=False)
-    assert done.returncode == 1
+    assert done.returncode != 0
     errors = [line for line in done.stdout.splitlines() if line.startswith("error:")]
     assert len(errors) == 1
     assert "clean.outliers.tail" in errors[0]
