@@ -19,7 +19,8 @@ STAGES = ["sample", "validate", "clean", "split", "train", "evaluate"]
 
 def test_cold_run_rebuilds_what_is_committed(cold: tuple[Project, list[str]]) -> None:
     project, stages = cold
-    assert stages == STAGES
+    # The reports are in Git: when all they are made of came back, they are up to date.
+    assert stages == STAGES[:-1]
     changed = project.run("git", "status", "--porcelain").stdout
     assert not changed, f"run `make repro` and commit the results:\n{changed}"
 
