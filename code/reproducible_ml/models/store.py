@@ -14,6 +14,7 @@ from reproducible_ml.errors import UserError
 # What a model file may hold besides what skops trusts by itself. Reviewed by people:
 # add a type only if you know that making one runs no code from the file.
 TRUSTED = (
+    "functools.partial",
     "numpy.dtype",
     "reproducible_ml.features.calendar.Calendar",
     "reproducible_ml.features.categories.CategoryCodes",
@@ -24,6 +25,7 @@ TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils.validation.check_array",
 )
 
 # A model of another version of these may not load, or may answer differently.
