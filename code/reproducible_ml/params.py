@@ -114,7 +114,7 @@ class Evaluate(Section):
 
     metrics: Annotated[tuple[str, ...], Field(min_length=1)]
     threshold: Share = 0.5
-    replicates: Annotated[int, Field(strict=True, ge=100)] = 1000
+    replicates: Annotated[int, Field(strict=True, ge=100)] = 500
     interval_rows: Count = 10_000
     importance_rows: Count = 2_000
     importance_repeats: Count = 5

@@ -41,26 +41,31 @@ def _ratio(numerator: Floats, denominator: Floats) -> Floats:
         return np.asarray(numerator / denominator, dtype=np.float64)
 
 
-def _mean(values: Floats, weights: Weights) -> Floats:
-    return _ratio((weights * values).sum(axis=1), weights.sum(axis=1))
+def _sum(values: Labels | Floats, weights: Weights) -> Floats:
+    return np.asarray(np.einsum("rn,n->r", weights, values.astype(np.float64)))
+
+
+def _mean(values: Labels | Floats, weights: Weights) -> Floats:
+    return _ratio(_sum(values, weights), weights.sum(axis=1))
 
 
 def _counts(rows: Predicted, weights: Weights) -> tuple[Floats, Floats, Floats]:
     """Return the weight of true positives, of predicted and of actual positives."""
     predicted = rows.score >= rows.threshold
-    hit = weights[:, rows.positive & predicted].sum(axis=1)
-    return hit, weights[:, predicted].sum(axis=1), weights[:, rows.positive].sum(axis=1)
+    masks = (rows.positive & predicted, predicted, rows.positive)
+    hit, claimed, actual = (_sum(mask, weights) for mask in masks)
+    return hit, claimed, actual
 
 
 def accuracy(rows: Predicted, weights: Weights) -> Floats:
     """Share of rows whose class is predicted."""
     right = (rows.score >= rows.threshold) == rows.positive
-    return _mean(right.astype(np.float64), weights)
+    return _mean(right, weights)
 
 
 def balanced_accuracy(rows: Predicted, weights: Weights) -> Floats:
     """Mean of the shares of positive and of negative rows that are predicted."""
-    right = ((rows.score >= rows.threshold) == rows.positive).astype(np.float64)
+    right = (rows.score >= rows.threshold) == rows.positive
     shares = [_mean(right, weights * side) for side in (rows.positive, ~rows.positive)]
     return (shares[0] + shares[1]) / 2
 
