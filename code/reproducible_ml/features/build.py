@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from reproducible_ml.datasets.outliers import Bounds
-from reproducible_ml.datasets.schema import Contract
+from reproducible_ml.datasets.schema import Column, Contract
 from reproducible_ml.features.calendar import Calendar
 from reproducible_ml.features.categories import CategoryCodes
 from reproducible_ml.features.clip import Clip
@@ -48,7 +48,7 @@ def build_features(
     dates = contract.of_kind("datetime", data)
     columns = [
         ("categorical", _encoder(categories, native=native), categorical),
-        ("numeric", "passthrough", numeric),
+        ("numeric", _floats([contract.columns[name] for name in numeric]), numeric),
         ("datetime", Calendar(), dates),
     ]
     if not takes_missing(estimator):
@@ -65,6 +65,14 @@ def _encoder(categories: dict[str, list[Any]], *, native: bool) -> BaseEstimator
         categories=list(categories.values()),
         handle_unknown="ignore",
         sparse_output=False,
+    )
+
+
+def _floats(columns: list[Column]) -> BaseEstimator | str:
+    """Change no value, but make pandas' nullable types floats with NaN."""
+    nullable = {"Int64", "boolean"} & {column.dtype for column in columns}
+    return (
+        StandardScaler(with_mean=False, with_std=False) if nullable else "passthrough"
     )
 
 

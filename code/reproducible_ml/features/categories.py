@@ -30,7 +30,7 @@ class CategoryCodes(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Return codes of the shape of `rows`."""
         codes = [
-            pd.Categorical(rows[name], categories=values).codes
+            rows[name].astype("category").cat.set_categories(values).cat.codes
             for name, values in self.categories.items()
         ]
         numbers = np.column_stack(codes).astype(np.float64)

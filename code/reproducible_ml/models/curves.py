@@ -44,9 +44,10 @@ def roc(rows: Predicted) -> pd.DataFrame:
 
 
 def precision_recall(rows: Predicted) -> pd.DataFrame:
-    """Return the precision at each recall."""
+    """Return the best precision at each recall."""
     precision, recall, _ = precision_recall_curve(rows.positive, rows.score)
-    return thin(pd.DataFrame({"recall": recall, "precision": precision}))
+    points = pd.DataFrame({"recall": recall, "precision": precision})
+    return thin(points.groupby("recall", as_index=False).max())
 
 
 def calibration(rows: Predicted) -> pd.DataFrame:

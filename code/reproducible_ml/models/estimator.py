@@ -27,18 +27,26 @@ def make_estimator(params: Train, categories: int) -> BaseEstimator:
         raise UserError(f"params.yaml: train.estimator.arguments: {error}") from error
     if not (hasattr(estimator, "get_params") and is_classifier(estimator)):
         raise UserError(f"params.yaml: train.estimator.path: {path} is no classifier")
+    if not hasattr(estimator, "predict_proba"):
+        raise UserError(
+            f"params.yaml: train.estimator.path: {path} gives no probabilities."
+            " Name a classifier that has `predict_proba`."
+        )
     return estimator.set_params(**_defaults(estimator, params, categories))
 
 
 def _import_class(path: str) -> Any:
     module, _, name = path.rpartition(".")
     try:
-        return getattr(import_module(module), name)
+        found = getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise UserError(
             f"params.yaml: train.estimator.path: cannot import {path} ({error})."
             " Correct it, or add its package to environments/runtime.in, `make lock`."
         ) from error
+    if not isinstance(found, type):
+        raise UserError(f"params.yaml: train.estimator.path: {path} is no class")
+    return found
 
 
 def _defaults(

@@ -90,6 +90,12 @@ def check_names(contract: Contract, params: Params) -> None:
         for name in params.evaluate.slices
         if name not in contract.columns
     ]
+    problems += [
+        f"params.yaml: evaluate.slices: {name}: only numbers are cut, at rising places"
+        for name, cuts in params.evaluate.slices.items()
+        if cuts and name in contract.columns
+        if list(cuts) != sorted(set(cuts)) or contract.columns[name].kind != "numeric"
+    ]
     if problems:
         raise UserError("\n".join(problems))
 

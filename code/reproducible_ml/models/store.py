@@ -22,9 +22,15 @@ TRUSTED = (
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.LogitLink",
     "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
     "sklearn.utils.validation.check_array",
 )
 
@@ -65,9 +71,10 @@ def save_model(model: Any, path: Path, manifest: Path, facts: dict[str, Any]) ->
 def load_model(path: Path, manifest: Path) -> Any:
     """Return the model, or raise UserError if it is not the one that was saved."""
     from skops.io import loads
+    from skops.io.exceptions import UntrustedTypesFoundException
 
     content = path.read_bytes()
-    expected = json.loads(manifest.read_text("utf-8"))
+    expected = _read_manifest(manifest)
     if hashlib.sha256(content).hexdigest() != expected["sha256"]:
         raise UserError(
             f"{path}: is not the model that {manifest} describes (its SHA-256 differs)."
@@ -83,7 +90,21 @@ def load_model(path: Path, manifest: Path) -> Any:
             f"{path}: was made with other versions: {', '.join(differing)}."
             " Run `make setup` at the commit of the model, or train again."
         )
-    return loads(content, trusted=list(TRUSTED))
+    try:
+        return loads(content, trusted=list(TRUSTED))
+    except (UntrustedTypesFoundException, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: is no model to be trusted ({error})") from error
+
+
+def _read_manifest(manifest: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(manifest.read_text("utf-8"))
+        return {"sha256": facts["sha256"], "versions": facts["versions"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{manifest}: does not describe a model ({error!r})."
+            " Run `dvc checkout`, or `dvc repro --force train`."
+        ) from error
 
 
 def _versions() -> dict[str, str]:

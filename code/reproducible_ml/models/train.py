@@ -34,10 +34,17 @@ def fit(
     estimator = make_estimator(params.train, categories)
     pipeline = build_pipeline(contract, params.data, bounds, estimator)
     features = list(contract.features(params.data))
+    if not pipeline.named_steps["features"].transformers:
+        raise UserError(
+            "data/schema.yaml: no feature: all columns are texts or have a role"
+        )
     try:
         return pipeline.fit(rows[features], read_target(rows, params.data))
     except InvalidParameterError as error:
         raise UserError(f"params.yaml: train.estimator.arguments: {error}") from error
+    except ValueError as error:
+        path = params.train.estimator.path
+        raise UserError(f"params.yaml: train.estimator: {path}: {error}") from error
 
 
 def describe(

@@ -1,6 +1,7 @@
 """Tests of reproducible_ml.models.draw."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ def plots(tmp_path: Path) -> Path:
     folder = tmp_path / "plots"
     folder.mkdir()
     line = np.linspace(0, 1, 5)
-    tables = {
+    tables: dict[str, dict[str, Any]] = {
         "roc": {"fpr": line, "tpr": np.sqrt(line)},
         "precision_recall": {"recall": line, "precision": 1 - line / 2},
         "calibration": {"predicted": line, "actual": line**2},

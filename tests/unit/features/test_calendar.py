@@ -1,0 +1,63 @@
+"""Tests of reproducible_ml.features.calendar."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from reproducible_ml.features.calendar import Calendar
+
+
+@pytest.fixture
+def dates() -> pd.DataFrame:
+    """Return a Thursday night, a date that is missing, and a Sunday noon."""
+    texts = ["2024-02-29 23:59:59", "NaT", "2023-12-31 12:00"]
+    moments = pd.Series(pd.to_datetime(texts, format="ISO8601"))
+    return pd.DataFrame({"ordered_at": moments, "paid_at": moments.shift(1)})
+
+
+def test_a_date_becomes_year_month_weekday_and_hour(dates: pd.DataFrame) -> None:
+    fields = Calendar().fit_transform(dates[["ordered_at"]])
+    np.testing.assert_array_equal(fields[0], [2024, 2, 3, 23])
+    np.testing.assert_array_equal(fields[2], [2023, 12, 6, 12])
+
+
+def test_a_missing_date_gives_missing_numbers(dates: pd.DataFrame) -> None:
+    assert np.isnan(Calendar().fit_transform(dates[["ordered_at"]])[1]).all()
+
+
+def test_a_column_of_missing_dates_gives_missing_numbers() -> None:
+    nothing = pd.DataFrame({"ordered_at": pd.Series([pd.NaT] * 2)})
+    assert np.isnan(Calendar().fit_transform(nothing)).all()
+
+
+def test_numbers_are_floats(dates: pd.DataFrame) -> None:
+    assert Calendar().fit_transform(dates.iloc[[0]]).dtype == np.float64
+
+
+def test_each_column_gives_four(dates: pd.DataFrame) -> None:
+    calendar = Calendar().fit(dates)
+    names = calendar.get_feature_names_out()
+    assert list(names[3:6]) == ["ordered_at_hour", "paid_at_year", "paid_at_month"]
+    assert calendar.transform(dates).shape == (3, len(names)) == (3, 8)
+
+
+def test_rows_are_transformed_one_by_one(dates: pd.DataFrame) -> None:
+    calendar = Calendar().fit(dates)
+    alone = [calendar.transform(dates.iloc[[row]]) for row in range(3)]
+    np.testing.assert_array_equal(np.vstack(alone), calendar.transform(dates))
+
+
+def test_rows_are_left_as_they_were(dates: pd.DataFrame) -> None:
+    before = dates.copy()
+    Calendar().fit_transform(dates)
+    pd.testing.assert_frame_equal(dates, before)
+
+
+def test_a_clone_is_unfitted(dates: pd.DataFrame) -> None:
+    assert not hasattr(clone(Calendar().fit(dates)), "feature_names_in_")
+
+
+def test_output_can_be_a_frame(dates: pd.DataFrame) -> None:
+    frame = Calendar().set_output(transform="pandas").fit_transform(dates)
+    assert frame.loc[0, "ordered_at_day_of_week"] == 3

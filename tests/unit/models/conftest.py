@@ -1,0 +1,157 @@
+"""A small table of orders on disk, and what the stages need to learn from it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from reproducible_ml.datasets import keys
+from reproducible_ml.datasets.schema import Contract
+from reproducible_ml.datasets.tables import write_json, write_part
+from reproducible_ml.models import evaluate, train
+from reproducible_ml.models.metrics import Predicted
+from reproducible_ml.params import Params
+
+COLUMNS: dict[str, dict[str, Any]] = {
+    "amount": {"dtype": "float64", "nullable": True},
+    "items": {"dtype": "int64"},
+    "member": {"dtype": "bool"},
+    "channel": {"dtype": "category", "isin": ["shop", "web", "phone"]},
+    "ordered_at": {"dtype": "datetime64[ns]"},
+    "returned": {"dtype": "category", "isin": ["no", "yes"]},
+}
+
+PARAMS: dict[str, Any] = {
+    "data": {"target": "returned", "positive": "yes"},
+    "train": {
+        "estimator": {
+            "path": "sklearn.ensemble.HistGradientBoostingClassifier",
+            "arguments": {"max_iter": 5, "min_samples_leaf": 5},
+        }
+    },
+    "evaluate": {
+        "metrics": ["roc_auc", "accuracy", "log_loss"],
+        "replicates": 100,
+        "importance_repeats": 2,
+        "slices": {"amount": [-0.5, 0.5], "channel": [], "member": []},
+    },
+}
+
+
+def make_orders(rows: int, seed: int) -> pd.DataFrame:
+    """Return orders with their keys; dear ones and those from the web come back."""
+    random = np.random.default_rng(seed)
+    amount = random.normal(size=rows)
+    web = random.random(rows) < 0.5
+    odds = amount + web + random.normal(scale=0.5, size=rows)
+    orders = pd.DataFrame(
+        {
+            "amount": np.where(random.random(rows) < 0.05, np.nan, amount),
+            "items": random.integers(1, 6, rows),
+            "member": random.random(rows) < 0.3,
+            "channel": pd.Categorical(
+                np.where(web, "web", "shop"), categories=["shop", "web", "phone"]
+            ),
+            "ordered_at": pd.date_range(
+                "2024-01-01", periods=rows, freq="7h", unit="ns"
+            ),
+            "returned": pd.Categorical(
+                np.where(odds > 0.5, "yes", "no"), categories=["no", "yes"]
+            ),
+        }
+    )
+    index = pd.Index(keys.hash_rows(orders, list(COLUMNS)[:-1]), name=keys.NAME)
+    return orders.set_index(index)
+
+
+def write_table(rows: pd.DataFrame, table: Path, rows_per_part: int) -> None:
+    table.mkdir(parents=True)
+    for number, at in enumerate(range(0, len(rows), rows_per_part)):
+        write_part(rows.iloc[at : at + rows_per_part], table, number)
+
+
+class Workspace(NamedTuple):
+    """A folder with what `train` and `evaluate` read, and where they write."""
+
+    folder: Path
+
+    def set_params(self, **sections: dict[str, Any]) -> None:
+        """Write params.yaml, with some keys of some sections changed."""
+        changed = {name: PARAMS[name] | section for name, section in sections.items()}
+        text = yaml.safe_dump(PARAMS | changed)
+        (self.folder / "params.yaml").write_text(text, "utf-8")
+
+    def train(self) -> None:
+        names = ["train", "schema.yaml", "cleaning.json", "model.skops", "model.json"]
+        train.main(*(self.folder / name for name in names))
+
+    def evaluate(self) -> None:
+        read = ["model.skops", "model.json", "schema.yaml", "train", "test"]
+        write = ["metrics.json", "evaluation.json", "bootstrap.json", "plots"]
+        evaluate.main(*(self.folder / name for name in [*read, *write]))
+
+
+@pytest.fixture
+def make_workspace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Workspace]:
+    """Return a function that makes the folder `name` and steps into it."""
+
+    def make(
+        name: str = "project",
+        *,
+        rows_per_part: int = 100,
+        turn: bool = False,
+        clip_to: dict[str, list[float]] | None = None,
+    ) -> Workspace:
+        workspace = Workspace(tmp_path / name)
+        train_rows, test_rows = make_orders(200, seed=1), make_orders(150, seed=2)
+        test_rows = test_rows.iloc[::-1] if turn else test_rows
+        write_table(train_rows, workspace.folder / "train", 200)
+        write_table(test_rows, workspace.folder / "test", rows_per_part)
+        contract = yaml.safe_dump({"columns": COLUMNS}, sort_keys=False)
+        (workspace.folder / "schema.yaml").write_text(contract, "utf-8")
+        write_json({"clip_to": clip_to or {}}, workspace.folder / "cleaning.json")
+        workspace.set_params()
+        monkeypatch.chdir(workspace.folder)
+        return workspace
+
+    return make
+
+
+@pytest.fixture
+def workspace(make_workspace: Callable[..., Workspace]) -> Workspace:
+    return make_workspace()
+
+
+@pytest.fixture
+def contract() -> Contract:
+    return Contract.model_validate({"columns": COLUMNS})
+
+
+@pytest.fixture
+def params() -> Params:
+    return Params.model_validate(PARAMS)
+
+
+@pytest.fixture
+def orders() -> pd.DataFrame:
+    return make_orders(200, seed=1)
+
+
+@pytest.fixture
+def predicted() -> Predicted:
+    """Return 400 rows, scored as a fair model would."""
+    random = np.random.default_rng(0)
+    score = random.random(400)
+    return Predicted(random.random(400) < score, score, 0.5)
+
+
+@pytest.fixture
+def row_keys() -> keys.Keys:
+    """Return keys for the rows of `predicted`."""
+    return np.random.default_rng(1).integers(0, 2**64, 400, dtype=np.uint64)

@@ -1,0 +1,167 @@
+"""Tests of reproducible_ml.models.train."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reproducible_ml.datasets.schema import Contract
+from reproducible_ml.datasets.tables import fingerprint
+from reproducible_ml.errors import UserError
+from reproducible_ml.models.store import load_model
+from reproducible_ml.models.train import fit
+from reproducible_ml.params import Estimator, Params
+
+
+def with_estimator(params: Params, path: str, **arguments: Any) -> Params:
+    estimator = Estimator(path=f"sklearn.{path}", arguments=arguments)
+    train = params.train.model_copy(update={"estimator": estimator})
+    return params.model_copy(update={"train": train})
+
+
+def test_a_pipeline_learns_which_rows_are_positive(
+    orders: pd.DataFrame, contract: Contract, params: Params
+) -> None:
+    fitted = fit(orders, contract, {}, params)
+    right = fitted.predict(orders) == (orders["returned"] == "yes")
+    assert right.mean() > 0.8
+    assert fitted.classes_.tolist() == [False, True]
+
+
+def test_categories_are_treated_natively(
+    orders: pd.DataFrame, contract: Contract, params: Params
+) -> None:
+    estimator = fit(orders, contract, {}, params).named_steps["estimator"]
+    assert estimator.is_categorical_.tolist()[:2] == [True, False]
+
+
+def test_the_same_rows_give_the_same_model(
+    orders: pd.DataFrame, contract: Contract, params: Params
+) -> None:
+    forest = with_estimator(params, "ensemble.RandomForestClassifier", n_estimators=5)
+    scores = [fit(orders, contract, {}, forest).predict_proba(orders) for _ in range(2)]
+    np.testing.assert_array_equal(scores[0], scores[1])
+
+
+def test_the_target_is_no_feature(
+    orders: pd.DataFrame, contract: Contract, params: Params
+) -> None:
+    fitted = fit(orders, contract, {}, params)
+    turned = orders.assign(returned=orders["returned"].iloc[::-1].array)
+    np.testing.assert_array_equal(
+        fitted.predict_proba(turned), fitted.predict_proba(orders)
+    )
+
+
+def test_rows_are_left_as_they_were(
+    orders: pd.DataFrame, contract: Contract, params: Params
+) -> None:
+    before = orders.copy()
+    fit(orders, contract, {"amount": (-1.0, 1.0)}, params)
+    pd.testing.assert_frame_equal(orders, before)
+
+
+def test_a_bad_value_of_an_argument_is_told_in_a_line(
+    orders: pd.DataFrame, contract: Contract, params: Params
+) -> None:
+    bad = with_estimator(params, "ensemble.RandomForestClassifier", n_estimators=0)
+    with pytest.raises(UserError) as caught:
+        fit(orders, contract, {}, bad)
+    message = str(caught.value)
+    assert message.startswith("params.yaml: train.estimator.arguments: ")
+    assert "'n_estimators'" in message
+    assert "\n" not in message
+
+
+def test_a_contract_without_features_is_refused(
+    orders: pd.DataFrame, contract: Contract, params: Params
+) -> None:
+    only = contract.model_copy(
+        update={"columns": {"returned": contract.columns["returned"]}}
+    )
+    with pytest.raises(UserError, match="feature"):
+        fit(orders, only, {}, params)
+
+
+def test_more_categories_than_the_estimator_can_take_are_told(
+    contract: Contract, params: Params
+) -> None:
+    shops = [f"shop {number}" for number in range(300)]
+    column = contract.columns["channel"].model_copy(update={"isin": tuple(shops)})
+    columns = {"channel": column, "returned": contract.columns["returned"]}
+    many = contract.model_copy(update={"columns": columns})
+    rows = pd.DataFrame(
+        {
+            "channel": pd.Categorical(shops * 2, categories=shops),
+            "returned": ["yes", "no"] * 300,
+        }
+    )
+    with pytest.raises(UserError, match="255"):
+        fit(rows, many, {}, params)
+
+
+def test_main_stores_a_model_that_predicts(workspace: Any) -> None:
+    workspace.train()
+    model = load_model(Path("model.skops"), Path("model.json"))
+    assert [name for name, _ in model.steps] == ["features", "estimator"]
+
+
+def test_main_clips_where_cleaning_says(
+    make_workspace: Callable[..., Any], orders: pd.DataFrame
+) -> None:
+    make_workspace(clip_to={"amount": [-1.0, 1.0]}).train()
+    model = load_model(Path("model.skops"), Path("model.json"))
+    np.testing.assert_array_equal(
+        model.predict_proba(orders.assign(amount=99.0)),
+        model.predict_proba(orders.assign(amount=1.0)),
+    )
+
+
+def test_the_manifest_says_what_the_model_was_made_of(workspace: Any) -> None:
+    workspace.train()
+    facts = json.loads(Path("model.json").read_text("utf-8"))
+    assert facts["training_data"] == {"rows": 200, "sha256": fingerprint(Path("train"))}
+    assert facts["params"]["data"]["target"] == "returned"
+    assert facts["params"]["train"]["seed"] == 0
+    assert facts["contract"]["columns"]["channel"]["isin"] == ["shop", "web", "phone"]
+
+
+def test_training_twice_gives_the_same_bytes(
+    make_workspace: Callable[..., Any],
+) -> None:
+    contents = []
+    for name in ("here", "there"):
+        make_workspace(name).train()
+        files = [Path("model.skops"), Path("model.json")]
+        contents.append([path.read_bytes() for path in files])
+    assert contents[0] == contents[1]
+
+
+def test_the_parameters_of_other_stages_do_not_change_the_files(workspace: Any) -> None:
+    contents = []
+    for threshold in (0.5, 0.4):
+        workspace.set_params(evaluate={"threshold": threshold})
+        workspace.train()
+        contents.append(Path("model.json").read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_an_error_leaves_the_stored_model_alone(workspace: Any) -> None:
+    workspace.train()
+    before = Path("model.skops").read_bytes()
+    path = "sklearn.ensemble.HistGradientBoostingClassifier"
+    estimator = {"path": path, "arguments": {"max_iter": 0}}
+    workspace.set_params(train={"estimator": estimator})
+    with pytest.raises(UserError, match="max_iter"):
+        workspace.train()
+    assert Path("model.skops").read_bytes() == before
+
+
+def test_a_table_that_is_not_there_is_told_by_its_path(workspace: Any) -> None:
+    (Path("train") / "part-00000.parquet").unlink()
+    with pytest.raises(UserError, match="train: holds no table"):
+        workspace.train()
