@@ -61,6 +61,7 @@ def draw_importance(axes: "Axes", features: pd.DataFrame) -> None:
     top = features.head(FEATURES).iloc[::-1]
     axes.barh(top["feature"], top["importance"], xerr=top["deviation"])
     axes.set(title="Permutation importance", xlabel="loss of area under the ROC curve")
+    axes.locator_params(axis="x", nbins=4)
 
 
 DRAW = {
