@@ -1,7 +1,6 @@
 """Typed view of params.yaml, the only file a run is configured from."""
 
 import re
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -9,11 +8,11 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
-    StrictBool,
+    NaiveDatetime,
     StrictInt,
-    StrictStr,
     ValidationError,
     model_validator,
 )
@@ -28,15 +27,40 @@ def _not_zero(n_jobs: int) -> int:
 
 
 def _plain(value: Any) -> Any:
-    """Refuse what YAML reads otherwise than it looks: 1e-3 is text to it."""
-    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+[eE][-+]?\d+", value):
-        raise ValueError(f"YAML reads this as text: write {float(value)!r}")
+    """Refuse what YAML reads otherwise than it looks, anywhere inside the value."""
+    for item in value if isinstance(value, list) else [value]:
+        if _looks_like_number(item):
+            raise ValueError(f"YAML reads this as text: write {float(item)!r}")
     return value
+
+
+def _looks_like_number(value: Any) -> bool:
+    """Say whether this is text like 1e-3, which YAML 1.1 does not take for a number."""
+    number = r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+"
+    return isinstance(value, str) and re.fullmatch(number, value) is not None
 
 
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Count = Annotated[int, Field(strict=True, ge=1)]
-Label = StrictStr | StrictBool | StrictInt
+
+
+def _label(value: Any) -> Any:
+    if not isinstance(value, str | bool | int):
+        raise ValueError(
+            "not a valid label: give a text, a whole number or true or false"
+        )
+    return value
+
+
+def _date(value: Any) -> Any:
+    """Refuse numbers: 2024 would be seconds since 1970."""
+    if isinstance(value, int | float):
+        raise ValueError("give a date, as 2024-01-31")
+    return value
+
+
+Label = Annotated[str | bool | int, BeforeValidator(_label)]
+Date = Annotated[NaiveDatetime, BeforeValidator(_date)]
 
 
 class Section(BaseModel):
@@ -69,7 +93,7 @@ class Outliers(Section):
     action: Literal["keep", "clip", "drop"] = "keep"
     method: Literal["quantile", "iqr"] = "quantile"
     tail: Annotated[float, Field(strict=True, ge=0, lt=0.5)] = 0.001
-    factor: Annotated[float, Field(strict=True, gt=0)] = 3.0
+    factor: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)] = 3.0
 
 
 class Clean(Section):
@@ -86,7 +110,7 @@ class Split(Section):
     method: Literal["hash", "group", "time"] = "hash"
     test_size: Annotated[float, Field(strict=True, gt=0, lt=1)] = 0.2
     salt: str = ""
-    cutoff: datetime | None = None
+    cutoff: Date | None = None
 
     @model_validator(mode="after")
     def _cutoff_belongs_to_time(self) -> Self:
@@ -147,14 +171,21 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     except yaml.YAMLError as error:
         place = " ".join(str(error).split())
         raise UserError(f"{path}: is not YAML: {place}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8. Save it as UTF-8.") from error
     except ValidationError as error:
         raise UserError(explain(error, path)) from error
 
 
 def explain(error: ValidationError, path: Path) -> str:
     """Return a line for each mistake: the key, the value and the rule it breaks."""
-    return "\n".join(
-        f"{path}: {'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}"
-        + ("" if e["type"] == "missing" else f" (it is {e['input']!r:.80})")
-        for e in error.errors()
-    )
+    lines = []
+    for e in error.errors():
+        key = ".".join(map(str, e["loc"])) or "the file"
+        line = f"{path}: {key}: {e['msg'].removeprefix('Value error, ')}"
+        if e["type"] != "missing":
+            line += f" (it is {e['input']!r:.80})"
+        if e["type"] != "value_error" and _looks_like_number(e["input"]):
+            line += f". YAML reads this as text: write {float(e['input'])!r}"
+        lines.append(line)
+    return "\n".join(lines)

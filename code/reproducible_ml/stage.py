@@ -12,9 +12,6 @@ from typing import NoReturn
 
 from reproducible_ml.errors import UserError
 
-# Bad input and a full disk are no bugs: the user needs the message, not the traceback.
-EXPECTED = (UserError, OSError)
-
 
 def run(main: Callable[..., None]) -> None:
     """Call `main` with the paths that dvc.yaml names; tell expected errors in a line.
@@ -34,7 +31,13 @@ def run(main: Callable[..., None]) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         _importable(main)(*map(Path, sys.argv[1:]))
-    except EXPECTED as error:
+    except FileNotFoundError as error:
+        sys.exit(
+            f"error: {error.filename}: is not there. Run `dvc repro` or `dvc pull`"
+            " in the root of the repository."
+        )
+    except (UserError, OSError) as error:
+        # Bad input and a full disk are no bugs: their message is enough.
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -38,7 +38,11 @@ def unreadable(file: Path, contract: Contract) -> list[str]:
     """Return a line for each reason why a file cannot be cast to the contract."""
     if file.suffix != ".csv":
         return [f"{file}: its columns cannot be cast to data/schema.yaml. {FIX}"]
-    return _ragged(file) or describe(_uncastable(file, contract))
+    try:
+        return _ragged(file) or describe(_uncastable(file, contract))
+    except pa.ArrowInvalid:
+        # Values were read as text, so only their encoding can be wrong.
+        return [f"{file}: is not UTF-8. Export it as UTF-8."]
 
 
 def describe(violations: Iterable[Violation]) -> list[str]:
@@ -50,9 +54,14 @@ def describe(violations: Iterable[Violation]) -> list[str]:
     lines = _line_numbers({(first.file, first.record) for first in found.values()})
     return [
         f'{file} {lines[file, first.record]}, column "{column}": {_shown(first.value)} '
-        f"{rule} ({sum(v.rows for v in groups[file, column, rule])} rows). {FIX}"
+        f"{rule} ({_rows_of(groups[file, column, rule])}). {FIX}"
         for (file, column, rule), first in found.items()
     ][:LIMIT]
+
+
+def _rows_of(group: list[Violation]) -> str:
+    rows = sum(v.rows for v in group)
+    return "1 row" if rows == 1 else f"{rows} rows"
 
 
 def _ragged(file: Path) -> list[str]:
@@ -116,7 +125,7 @@ def _misfits(
 def _misfit_texts(texts: pa.StringArray, kind: pa.DataType) -> list[str]:
     """Return the texts that cannot be cast, found by halving."""
     try:
-        texts.cast(kind)
+        pyarrow.compute.utf8_trim_whitespace(texts).cast(kind)
     except pa.ArrowInvalid:
         if len(texts) == 1:
             return [texts[0].as_py()]

@@ -30,6 +30,7 @@ ARROW = {
 POINTERS = {
     b"version https://git-lfs": "a Git LFS pointer, not data: run `git lfs pull`",
     b"outs:\n": "a DVC pointer, not data: run `dvc pull`",
+    b"md5: ": "a DVC pointer, not data: run `dvc pull`",
 }
 
 
@@ -84,6 +85,8 @@ def read_portions(
 
 def _read_csv(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
     check_names(file, _header(file), contract)
+    if _ends_with_header(file):
+        return
     with pyarrow.csv.open_csv(
         file,
         read_options=pyarrow.csv.ReadOptions(block_size=8 << 20),
@@ -103,7 +106,14 @@ def _read_parquet(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
     check_names(file, source.schema_arrow.names, contract)
     schema = pa.schema(list(arrow_types(contract).items()))
     for batch in source.iter_batches(columns=schema.names):
-        yield batch.select(schema.names).cast(schema)
+        yield _cast(batch.select(schema.names), schema)
+
+
+def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    try:
+        return batch.cast(schema)
+    except pa.ArrowNotImplementedError as error:
+        raise pa.ArrowInvalid(str(error)) from error
 
 
 def arrow_types(contract: Contract) -> dict[str, pa.DataType]:
@@ -128,6 +138,14 @@ def _value_type(categories: tuple[object, ...] | None) -> pa.DataType:
     return pa.dictionary(pa.int32(), kind) if kind == pa.string() else kind
 
 
+def _ends_with_header(file: Path) -> bool:
+    """A header without a line end is "empty" to Arrow."""
+    with file.open(encoding="utf-8-sig", newline="", errors="replace") as opened:
+        rows = csv.reader(opened)
+        next(rows)
+        return next(rows, None) is None
+
+
 def _header(file: Path) -> list[str]:
     with file.open(encoding="utf-8-sig", newline="") as opened:
         try:
@@ -140,7 +158,9 @@ def check_names(file: Path, names: list[str], contract: Contract) -> None:
     """Raise UserError with a line per column that is missing, unknown or doubled."""
     problems = [f'lacks the column "{n}"' for n in contract.columns if n not in names]
     problems += [
-        f'has an unknown column "{n}"' for n in names if n not in contract.columns
+        f'has an unknown column "{n}"'
+        for n in dict.fromkeys(names)
+        if n not in contract.columns
     ]
     problems += [
         f'has the column "{n}" twice'

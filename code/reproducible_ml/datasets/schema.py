@@ -4,11 +4,12 @@ It is pandera's YAML form. `validate` gives it to pandera; all others need only 
 is modelled here, and are spared the import.
 """
 
+import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from reproducible_ml.datasets import keys
 from reproducible_ml.errors import UserError
@@ -38,6 +39,30 @@ KINDS: dict[Dtype, Kind] = {
 }
 
 
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is not a pattern: {error}") from error
+    return text
+
+
+class Range(Section):
+    """Bounds of a number or a date."""
+
+    min_value: Any
+    max_value: Any
+    include_min: bool = True
+    include_max: bool = True
+
+
+class Length(Section):
+    """Bounds of the number of characters."""
+
+    min_value: int | None = None
+    max_value: int | None = None
+
+
 class Column(Section):
     """One column: what it means, what it holds, and pandera's checks by their names."""
 
@@ -48,13 +73,13 @@ class Column(Section):
     unique: bool = False
     isin: tuple[Any, ...] | None = None
     notin: tuple[Any, ...] | None = None
-    in_range: dict[str, Any] | None = None
+    in_range: Range | None = None
     greater_than: Any = None
     greater_than_or_equal_to: Any = None
     less_than: Any = None
     less_than_or_equal_to: Any = None
-    str_matches: str | None = None
-    str_length: dict[str, int] | None = None
+    str_matches: Annotated[str, AfterValidator(_pattern)] | None = None
+    str_length: Length | None = None
 
     @property
     def kind(self) -> Kind:
@@ -115,6 +140,13 @@ def _problems(contract: Contract) -> list[str]:
         if column.dtype == "category" and not column.isin
     ]
     problems += [
+        f'column "{name}": isin holds {value!r}; a category is text, a whole number or'
+        " true or false (quote it to make it text)"
+        for name, column in contract.columns.items()
+        for value in column.isin or ()
+        if column.dtype == "category" and not isinstance(value, str | int)
+    ]
+    problems += [
         f'column "{name}": isin mixes types; quote the texts that look like numbers'
         for name, column in contract.columns.items()
         if len({type(value) for value in column.isin or ()}) > 1
@@ -136,6 +168,9 @@ def _role_problems(contract: Contract, data: Data) -> list[str]:
     if target and target.isin and data.positive not in target.isin:
         values = ", ".join(map(repr, target.isin))
         problems.append(f"data.positive = {data.positive!r} is not one of {values}")
+    time = contract.columns.get(str(data.time))
+    if time and time.dtype != "datetime64[ns]":
+        problems.append(f'data.time = "{data.time}" must have the dtype datetime64[ns]')
     if target and target.nullable:
         problems.append(f'the target "{data.target}" must not be nullable')
     return problems

@@ -27,14 +27,21 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place only on success."""
     temporary = path.with_name(f".{path.name}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.old.tmp")
     _remove(temporary)
     try:
         yield temporary
         if path.is_dir():
-            shutil.rmtree(path)
+            # A folder cannot replace another, so the old one goes out of the way first.
+            os.replace(path, aside)  # noqa: PTH105
         os.replace(temporary, path)  # noqa: PTH105 (the atomic call, by its name)
+    except OSError as error:
+        if error.errno and error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
         _remove(temporary)
+        _remove(aside)
 
 
 @contextmanager
@@ -85,7 +92,9 @@ def write_part(frame: pd.DataFrame, table: Path, number: int) -> None:
 
 def read_table(table: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a whole table, or some of its columns, into memory."""
-    return pd.concat([read_part(part, columns) for part in parts(table)])
+    read = [read_part(part, columns) for part in parts(table)]
+    # Parquet keeps no categories of a part without rows.
+    return pd.concat([part for part in read if len(part)] or read)
 
 
 def count_rows(table: Path) -> int:

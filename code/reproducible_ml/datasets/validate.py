@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +18,8 @@ from reproducible_ml.datasets.schema import Contract, load_contract
 from reproducible_ml.datasets.tables import (
     map_parts,
     parallel,
+    parts,
+    read_part,
     replacing_table,
     write_json,
     write_part,
@@ -38,6 +40,8 @@ TYPES = {"int64": pd.Int64Dtype(), "bool": pd.BooleanDtype()}
 class Checked(NamedTuple):
     """What is known of one part after it was checked."""
 
+    file: Path
+    first: int
     rows: int
     missing: Counter[str]
     violations: list[Violation]
@@ -100,13 +104,21 @@ def check(
 def finish(frame: pd.DataFrame, contract: Contract, data: Data) -> pd.DataFrame:
     """Return the checked rows with the contract's categories and their row keys."""
     categories = {
-        name: pd.CategoricalDtype(list(column.isin or ()))
+        name: _with_categories(frame[name], list(column.isin or ()))
         for name, column in contract.columns.items()
         if column.dtype == "category"
     }
-    frame = frame.astype(categories)
+    frame = frame.assign(**categories)
     inputs = data.id or list(contract.inputs(data))
     return frame.set_index(pd.Index(keys.hash_rows(frame, inputs), name=keys.NAME))
+
+
+def _with_categories(values: pd.Series, categories: list[object]) -> pd.Series:
+    # Not `astype`: it takes the same categories in another order for equal.
+    if isinstance(categories[0], str):
+        return values.cat.set_categories(categories)
+    # Parquet keeps text categories alone; numbers with gaps would come back as floats.
+    return values.astype(pd.Series(categories).convert_dtypes().dtype)
 
 
 @cache
@@ -135,22 +147,31 @@ def _validate_part(
     if not violations:
         write_part(finish(frame, contract, data), table, number)
     missing = {str(name): int(rows) for name, rows in frame.isna().sum().items()}
-    return Checked(len(frame), Counter(missing), violations)
+    facts = (portion.file, portion.first, len(frame))
+    return Checked(*facts, Counter(missing), violations)
 
 
-def _reject_repeated(table: Path, contract: Contract, params: Params) -> None:
-    """Raise UserError when a column that is declared unique repeats a value."""
+def _repeats(
+    table: Path, contract: Contract, params: Params, checked: list[Checked]
+) -> Iterator[Violation]:
+    """Yield where a column that is declared unique repeats a value, in each part."""
+    rule = "repeats the value of an earlier row, but unique is true"
     for name in (n for n, column in contract.columns.items() if column.unique):
         found = find_duplicates(table, params.compute, [name], with_key=False)
-        repeated = sum(map(len, found))
-        if repeated:
-            raise UserError(
-                f'column "{name}": {repeated} rows repeat a value, but the contract'
-                " says unique: true. Remove the rows, or that rule."
-            )
+        for part, places, facts in zip(parts(table), found, checked, strict=True):
+            if len(places):
+                value = str(read_part(part, [name])[name].iloc[places[0]])
+                record = facts.first + int(places[0])
+                yield Violation(facts.file, name, rule, record, value, len(places))
 
 
-def _count_target(table: Path, params: Params) -> dict[str, int]:
+def _reject(violations: Iterable[Violation]) -> None:
+    """Raise UserError with a line for each broken rule, if there is any."""
+    if problems := describe(violations):
+        raise UserError("\n".join(problems))
+
+
+def _count_target(raw: Path, table: Path, params: Params) -> dict[str, int]:
     """Return the rows of each class, or raise UserError if there is only one."""
     target = params.data.target
     counts: Counter[str] = Counter()
@@ -159,7 +180,8 @@ def _count_target(table: Path, params: Params) -> dict[str, int]:
     if len(counts) < 2:
         only = ", ".join(counts)
         raise UserError(
-            f'column "{target}": every row says "{only}", so there is nothing to learn.'
+            f'{raw}, column "{target}": every row says "{only}",'
+            " so there is nothing to learn."
             " Check the export, or name another target in params.yaml."
         )
     return dict(sorted(counts.items()))
@@ -187,9 +209,7 @@ def _validate_all(
         raise UserError(
             "\n".join(problems or [f"{files[0].parent}: {error}"])
         ) from error
-    problems = describe(v for part in checked for v in part.violations)
-    if problems:
-        raise UserError("\n".join(problems))
+    _reject(v for part in checked for v in part.violations)
     if not any(part.rows for part in checked):
         raise UserError(f"{files[0]}: has a header but no rows. Export it again.")
     return checked
@@ -201,8 +221,8 @@ def main(raw: Path, contract: Path, validated: Path, report: Path) -> None:
     columns = load_contract(contract, params.data)
     with replacing_table(validated) as table:
         checked = _validate_all(raw_files(raw), columns, contract, params, table)
-        _reject_repeated(table, columns, params)
-        classes = _count_target(table, params)
+        _reject(_repeats(table, columns, params, checked))
+        classes = _count_target(raw, table, params)
     rows = sum(part.rows for part in checked)
     missing = sum((part.missing for part in checked), Counter[str]())
     write_json({"rows": rows, "classes": classes, "missing": dict(missing)}, report)
