@@ -2,6 +2,6 @@
 
 import os
 
-# Threads of OpenMP that wait for each other sleep instead of spinning. Results stay the
-# same; on a busy machine fitting takes 4 s instead of 30 s (docs/benchmarks.md).
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# How long OpenMP's threads spin while they wait for each other. Results stay the same,
+# but with GNU's default a busy machine fits ten times slower (docs/benchmarks.md).
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")

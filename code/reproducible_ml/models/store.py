@@ -140,7 +140,7 @@ def canonical(content: bytes) -> bytes:
             node["n_threads"]["content"] = "null"
         return node
 
-    schema = json.dumps(tidy(json.loads(members.pop("schema.json"))), indent=1)
+    schema = json.dumps(tidy(json.loads(members.pop("schema.json"))))
     renamed = sorted((names[name], data) for name, data in members.items())
     return _zip({"schema.json": schema.encode()} | dict(renamed))
 
