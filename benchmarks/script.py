@@ -23,7 +23,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 NUMBERS = [f"x{i}" for i in range(10)]
 CATEGORIES = [f"c{i}" for i in range(4)]
-REPLICATES = 200
+REPLICATES = 500
 INTERVAL_ROWS = 10_000
 IMPORTANCE_ROWS = 2_000
 

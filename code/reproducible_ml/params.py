@@ -82,7 +82,7 @@ class Data(Section):
 class Compute(Section):
     """Where and in which portions the work is done; changes no result."""
 
-    backend: Literal["loky", "threading", "sequential"] = "loky"
+    backend: Literal["threading", "loky", "sequential"] = "threading"
     n_jobs: Annotated[StrictInt, Field(ge=-1), AfterValidator(_not_zero)] = -1
     rows_per_part: Count = 200_000
 

@@ -62,8 +62,8 @@ def clone(repository: Path, copy: Path) -> None:
         _dvc("pull", "--quiet", "--remote", "original", *imported, cwd=copy)
     path = copy / "params.yaml"
     params = yaml.safe_load(path.read_text("utf-8"))
-    jobs = params["compute"]["n_jobs"]
-    params["compute"] |= {"backend": "threading", "n_jobs": 1 if jobs != 1 else 2}
+    threads = params["compute"]["backend"] == "threading"
+    params["compute"] |= {"backend": "loky" if threads else "threading", "n_jobs": 2}
     path.write_text(yaml.safe_dump(params), "utf-8")
 
 

@@ -33,8 +33,8 @@ def test_second_run_does_nothing(project: Project) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "stages"),
     [
-        ("n_jobs: -1", "n_jobs: 2", []),
-        ("backend: loky", "backend: threading", []),
+        ("n_jobs: -1", "n_jobs: 1", []),
+        ("backend: threading", "backend: loky", []),
         ("threshold: 0.5", "threshold: 0.4", ["evaluate"]),
         ("max_iter: 100", "max_iter: 50", ["train", "evaluate"]),
         ("duplicates: drop", "duplicates: keep", ["clean"]),

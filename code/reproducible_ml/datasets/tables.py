@@ -87,7 +87,7 @@ def read_part(part: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
 
 def write_part(frame: pd.DataFrame, table: Path, number: int) -> None:
     """Write one part; its place in the table is its number, from 0."""
-    frame.to_parquet(table / f"part-{number:05d}.parquet", compression="zstd")
+    frame.to_parquet(table / f"part-{number:05d}.parquet", compression="lz4")
 
 
 def read_table(table: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -124,7 +124,7 @@ def map_parts(
     Args:
         function: Pickled to other processes, so no lambda; must not change its frame.
         table: Folder of parts.
-        compute: How many processes, and of what kind.
+        compute: How many threads or processes.
         columns: Read these alone (the index comes along).
     """
     jobs = [(number, part, columns) for number, part in enumerate(parts(table))]
