@@ -89,7 +89,9 @@ def _training_values(
     part: Path, repeated: Positions, params: Params, names: list[str], share: float
 ) -> pd.DataFrame:
     """Return numbers of training rows of a part, a share of them chosen by key."""
-    rows = _without(read_part(part), repeated)
+    role = {"group": params.data.group, "time": params.data.time}
+    decides = role.get(params.split.method)
+    rows = _without(read_part(part, [*names, decides] if decides else names), repeated)
     chosen = keys.uniform(rows.index.to_numpy(np.uint64), keys.number("bounds")) < share
     rows = rows[chosen]
     return rows.loc[~is_test(rows, params.data, params.split), names].astype(float)

@@ -1,7 +1,6 @@
 """What is an outlier, and how to move it to where the others are."""
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,11 +33,12 @@ def clip(frame: pd.DataFrame, bounds: Bounds) -> pd.DataFrame:
     return frame.assign(**{n: _clip(frame[n], *limits) for n, limits in bounds.items()})
 
 
-def _clip(values: pd.Series, low: float, high: float) -> Any:
+def _clip(values: pd.Series, low: float, high: float) -> pd.Series:
     if pd.api.types.is_integer_dtype(values):
         return values.clip(math.ceil(low), math.floor(high))
-    # The same as values.clip, ten times faster on the few rows of one request.
-    return np.clip(values.to_numpy(), low, high)
+    # The same as values.clip, five times faster on the few rows of one request.
+    clipped = np.clip(values.to_numpy(), low, high)
+    return pd.Series(clipped, values.index, copy=False)
 
 
 def has_outlier(frame: pd.DataFrame, bounds: Bounds) -> Mask:

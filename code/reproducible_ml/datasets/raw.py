@@ -89,7 +89,6 @@ def _read_csv(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
         return
     with pyarrow.csv.open_csv(
         file,
-        read_options=pyarrow.csv.ReadOptions(block_size=8 << 20),
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
         convert_options=pyarrow.csv.ConvertOptions(
             column_types=arrow_types(contract),

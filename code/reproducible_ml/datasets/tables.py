@@ -92,16 +92,22 @@ def write_part(frame: pd.DataFrame, table: Path, number: int) -> None:
 
 def read_table(table: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a whole table, or some of its columns, into memory."""
-    read = [read_part(part, columns) for part in parts(table)]
-    # Parquet keeps no categories of a part without rows.
-    return pd.concat([part for part in read if len(part)] or read)
+    # Parquet keeps no categories of a part without rows, so these are left out.
+    files: Any = [part for part in parts(table) if _rows_of(part)] or parts(table)
+    selected = None if columns is None else list(columns)
+    rows: pd.DataFrame = pd.read_parquet(files, columns=selected)
+    return rows
 
 
 def count_rows(table: Path) -> int:
     """Return the number of rows without reading them."""
+    return sum(map(_rows_of, parts(table)))
+
+
+def _rows_of(part: Path) -> int:
     from pyarrow.parquet import read_metadata
 
-    return sum(int(read_metadata(part).num_rows) for part in parts(table))
+    return int(read_metadata(part).num_rows)
 
 
 def fingerprint(table: Path) -> str:
