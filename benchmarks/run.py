@@ -6,6 +6,7 @@ with nothing to do, `dvc status`, and one after a changed `train` parameter. Pri
 medians and ratios as Markdown, and the peak memory of each stage with its workers.
 """
 
+import contextlib
 import os
 import shutil
 import statistics
@@ -99,7 +100,8 @@ def measure(command: list[str], folder: Path) -> tuple[float, Peaks]:
         )
         while running.poll() is None:
             sample_memory(running, peaks)
-            time.sleep(0.1)
+            with contextlib.suppress(psutil.TimeoutExpired):
+                running.wait(0.1)
         seconds = time.perf_counter() - start
         output.seek(0)
         if running.returncode:

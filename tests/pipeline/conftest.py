@@ -50,8 +50,7 @@ class Project:
     def commit(self) -> None:
         """Commit everything."""
         self.run("git", "add", "--all")
-        author = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
-        self.run("git", *author, "commit", "--quiet", "--message", "Test")
+        self.run("git", "commit", "--quiet", "--message", "Test")
 
     def reproduce(self) -> list[str]:
         """Run the pipeline and return the stages that were run."""
@@ -75,6 +74,8 @@ def copy_of_working_tree(folder: Path) -> Project:
             shutil.copy2(ROOT / name, folder / name)
     project = Project(folder)
     project.run("git", "init", "--quiet", "--initial-branch", "main")
+    project.run("git", "config", "user.name", "Test")
+    project.run("git", "config", "user.email", "test@example.org")
     project.commit()
     return project
 

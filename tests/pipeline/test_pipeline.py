@@ -38,7 +38,7 @@ def test_second_run_does_nothing(project: Project) -> None:
         ("threshold: 0.5", "threshold: 0.4", ["evaluate"]),
         ("max_iter: 100", "max_iter: 50", ["train", "evaluate"]),
         ("duplicates: drop", "duplicates: keep", ["clean"]),
-        ('salt: ""', 'salt: "x"', ["clean", "split", "train", "evaluate"]),
+        ("salt: ''", "salt: 'x'", ["clean", "split", "train", "evaluate"]),
     ],
 )
 def test_parameter_reruns_what_depends_on_it(
@@ -126,6 +126,27 @@ def test_pointer_instead_of_data_is_refused(project: Project) -> None:
         f"error: {raw}: is a DVC pointer, not data: run `dvc pull`\n"
     )
     assert sorted(path.name for path in outputs.iterdir()) == before
+
+
+def test_experiment_changes_one_line_of_params(project: Project) -> None:
+    project.run("dvc", "exp", "run", "--set-param", "evaluate.threshold=0.4")
+    changed = project.run("git", "diff", "HEAD", "--numstat", "params.yaml").stdout
+    assert changed.split()[:2] == ["1", "1"]
+
+
+def test_own_table_is_imported_and_read(project: Project, tmp_path: Path) -> None:
+    table = tmp_path / "tumours.csv"
+    table.write_bytes((project.folder / "data/raw/tumours.csv").read_bytes())
+    project.run("dvc", "remove", "sample")
+    (project.folder / "data/raw/tumours.csv").unlink()
+    project.run("dvc", "import-url", str(table), "data/raw/own.csv")
+    project.edit("dvc.yaml", "raw: data/raw/tumours.csv", "raw: data/raw/own.csv")
+    before = project.read("reports/metrics.json")
+    assert project.reproduce() == ["validate"]
+    assert project.read("reports/metrics.json") == before
+    project.commit()
+    done = project.run("python", "-m", "reproducible_ml.verify")
+    assert "Every output came back, bit for bit." in done.stdout
 
 
 def test_plots_and_metrics_are_shown(project: Project) -> None:
