@@ -12,7 +12,7 @@ class CategoryCodes(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Replaces each category by its place in the contract, from 0; unknown ones by NaN.
 
     scikit-learn's OrdinalEncoder does the same by way of Python objects: measured, it
-    takes 1.8 s for 10^6 rows of 4 columns, this takes 0.03 s (docs/benchmarks.md).
+    takes 0.9 s for 10^6 rows of 4 columns, this takes 0.01 s (docs/benchmarks.md).
 
     Args:
         categories: The categories of each column, in the order of their codes.
