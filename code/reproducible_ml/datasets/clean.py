@@ -29,10 +29,9 @@ from reproducible_ml.datasets.tables import (
     parallel,
     parts,
     read_part,
-    replacing_table,
-    write_json,
     write_part,
 )
+from reproducible_ml.files import replacing_folder, write_json
 from reproducible_ml.params import Clean, Params, load_params
 from reproducible_ml.stage import run
 
@@ -130,7 +129,7 @@ def main(validated: Path, contract: Path, clean: Path, report: Path) -> None:
     repeated = _repeated(validated, params)
     names = outlier_columns(columns, params)
     bounds = _bounds(validated, repeated, params, names) if names else {}
-    with replacing_table(clean) as table:
+    with replacing_folder(clean) as table:
         work = partial(
             _clean_part,
             params=params,

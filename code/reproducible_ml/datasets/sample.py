@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from reproducible_ml.datasets.tables import replacing
+from reproducible_ml.files import replacing
 from reproducible_ml.stage import run
 
 logger = logging.getLogger(__name__)

@@ -10,13 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from reproducible_ml.datasets import keys
-from reproducible_ml.datasets.tables import (
-    map_parts,
-    replacing_table,
-    write_json,
-    write_part,
-)
+from reproducible_ml.datasets.tables import map_parts, write_part
 from reproducible_ml.errors import UserError
+from reproducible_ml.files import replacing_folder, write_json
 from reproducible_ml.params import Data, Params, Split, load_params
 from reproducible_ml.stage import run
 
@@ -67,7 +63,7 @@ def _reject_one_class(side: str, classes: Classes) -> None:
 def main(clean: Path, train: Path, test: Path, report: Path) -> None:
     """Send each row of CLEAN to TRAIN or TEST; write sizes and balance to REPORT."""
     params = load_params()
-    with replacing_table(train) as train_rows, replacing_table(test) as test_rows:
+    with replacing_folder(train) as train_rows, replacing_folder(test) as test_rows:
         work = partial(_split_part, params=params, train=train_rows, test=test_rows)
         counts = map_parts(work, clean, params.compute)
         sums = [sum(side, Counter[str]()) for side in zip(*counts, strict=True)]

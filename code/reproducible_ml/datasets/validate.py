@@ -20,11 +20,10 @@ from reproducible_ml.datasets.tables import (
     parallel,
     parts,
     read_part,
-    replacing_table,
-    write_json,
     write_part,
 )
 from reproducible_ml.errors import UserError
+from reproducible_ml.files import replacing_folder, write_json
 from reproducible_ml.params import Data, Params, load_params
 from reproducible_ml.stage import run
 
@@ -219,7 +218,7 @@ def main(raw: Path, contract: Path, validated: Path, report: Path) -> None:
     """Cast the files in RAW to CONTRACT, check them, write VALIDATED and REPORT."""
     params = load_params()
     columns = load_contract(contract, params.data)
-    with replacing_table(validated) as table:
+    with replacing_folder(validated) as table:
         checked = _validate_all(raw_files(raw), columns, contract, params, table)
         _reject(_repeats(table, columns, params, checked))
         classes = _count_target(raw, table, params)

@@ -7,7 +7,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
-from reproducible_ml.datasets.tables import replacing
+from reproducible_ml.files import replacing
 from reproducible_ml.stage import run
 
 if TYPE_CHECKING:

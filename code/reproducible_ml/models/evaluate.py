@@ -12,15 +12,10 @@ from sklearn.pipeline import Pipeline
 
 from reproducible_ml.datasets import keys
 from reproducible_ml.datasets.schema import Contract, load_contract
-from reproducible_ml.datasets.tables import (
-    parts,
-    read_part,
-    read_table,
-    replacing_table,
-    write_json,
-)
+from reproducible_ml.datasets.tables import parts, read_part, read_table
 from reproducible_ml.errors import UserError
 from reproducible_ml.features.build import read_target
+from reproducible_ml.files import replacing_folder, write_json
 from reproducible_ml.models.curves import curves, importance
 from reproducible_ml.models.judge import Judged, describe, finite, judge, judge_slices
 from reproducible_ml.models.metrics import METRICS, Floats, Predicted
@@ -136,7 +131,7 @@ def class_names(contract: Contract, params: Params) -> tuple[str, str]:
 
 def write_plots(tables: dict[str, pd.DataFrame], plots: Path) -> None:
     """Write a CSV file for each plot into the folder PLOTS."""
-    with replacing_table(plots) as folder:
+    with replacing_folder(plots) as folder:
         for name, table in tables.items():
             table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
 

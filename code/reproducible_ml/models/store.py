@@ -8,8 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from reproducible_ml.datasets.tables import replacing, write_json
 from reproducible_ml.errors import UserError
+from reproducible_ml.files import replacing, write_json
 
 # What a model file may hold besides what skops trusts by itself. Reviewed by people:
 # add a type only if you know that making one runs no code from the file.

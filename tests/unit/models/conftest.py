@@ -11,7 +11,8 @@ import yaml
 
 from reproducible_ml.datasets import keys
 from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.datasets.tables import write_json, write_part
+from reproducible_ml.datasets.tables import write_part
+from reproducible_ml.files import write_json
 from reproducible_ml.models import evaluate, train
 from reproducible_ml.models.metrics import Predicted
 from reproducible_ml.params import Params
