@@ -19,6 +19,7 @@ import yaml
 
 from reproducible_ml.errors import UserError
 from reproducible_ml.models.summary import table
+from reproducible_ml.params import load_params
 
 # The stages where rounding on another processor may show; in data it must not.
 NUMERIC = {"train", "evaluate"}
@@ -53,17 +54,15 @@ def older_processor() -> dict[str, str]:
 def clone(repository: Path, copy: Path) -> None:
     """Clone HEAD; give the copy imported raw data, and other processes to work with."""
     _git("clone", "--quiet", str(repository), str(copy))
-    imported = [
-        path for path in _git("ls-files", "*.dvc", cwd=copy).splitlines() if path
-    ]
-    if imported:
+    if imported := _git("ls-files", "*.dvc", cwd=copy).splitlines():
         cache = _dvc("cache", "dir", cwd=repository).strip()
         _dvc("remote", "add", "--local", "original", cache, cwd=copy)
         _dvc("pull", "--quiet", "--remote", "original", *imported, cwd=copy)
     path = copy / "params.yaml"
     params = yaml.safe_load(path.read_text("utf-8"))
-    threads = params["compute"]["backend"] == "threading"
-    params["compute"] |= {"backend": "loky" if threads else "threading", "n_jobs": 2}
+    threads = load_params(path).compute.backend == "threading"
+    other = {"backend": "loky" if threads else "threading", "n_jobs": 2}
+    params["compute"] = params.get("compute", {}) | other
     path.write_text(yaml.safe_dump(params), "utf-8")
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import yaml
 
+from reproducible_ml.params import load_params
 from reproducible_ml.verify import (
+    clone,
     compare,
     conclude,
     conditions,
@@ -15,6 +17,25 @@ from reproducible_ml.verify import (
 )
 
 OLD = {("split", "data"): "1", ("train", "model"): "2"}
+
+
+# A section that params.yaml leaves out has its defaults.
+def test_clone_works_otherwise_than_the_original(project: Path) -> None:
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    del params["compute"]
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    for command in (
+        ["init", "--quiet"],
+        ["add", "."],
+        ["commit", "--quiet", "-m", "x"],
+    ):
+        author = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+        subprocess.run(["git", *author, *command], cwd=project, check=True)
+    original = load_params(project / "params.yaml").compute
+    clone(project, project / "copy")
+    copy = load_params(project / "copy" / "params.yaml").compute
+    assert copy.backend != original.backend
+    assert copy.n_jobs != original.n_jobs
 
 
 def test_read_hashes_names_every_output(tmp_path: Path) -> None:
