@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import (
@@ -67,6 +67,9 @@ class Section(BaseModel):
     """Immutable group of parameters that refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Content = TypeVar("Content", bound=Section)
 
 
 class Data(Section):
@@ -155,29 +158,39 @@ class Params(Section):
     train: Train
     evaluate: Evaluate
 
+    @property
+    def split_column(self) -> str | None:
+        """The column that decides a row's side of the split, unless its key does."""
+        columns = {"hash": None, "group": self.data.group, "time": self.data.time}
+        return columns[self.split.method]
+
     @model_validator(mode="after")
-    def _roles_for_split(self) -> Self:
-        role = {"group": self.data.group, "time": self.data.time}
-        if self.split.method in role and role[self.split.method] is None:
-            name = self.split.method
+    def _role_for_split(self) -> Self:
+        name = self.split.method
+        if name != "hash" and self.split_column is None:
             raise ValueError(f"split.method {name} needs the column in data.{name}")
         return self
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and check the parameters, or raise UserError with a line per bad key."""
+    return read_yaml(path, Params)
+
+
+def read_yaml(path: Path, kind: type[Content]) -> Content:
+    """Read a YAML file as `kind`, or raise UserError with a line for each mistake."""
     try:
-        return Params.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        return kind.model_validate(yaml.safe_load(path.read_text("utf-8")))
     except yaml.YAMLError as error:
         place = " ".join(str(error).split())
         raise UserError(f"{path}: is not YAML: {place}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8. Save it as UTF-8.") from error
     except ValidationError as error:
-        raise UserError(explain(error, path)) from error
+        raise UserError(_explain(error, path)) from error
 
 
-def explain(error: ValidationError, path: Path) -> str:
+def _explain(error: ValidationError, path: Path) -> str:
     """Return a line for each mistake: the key, the value and the rule it breaks."""
     lines = []
     for e in error.errors():

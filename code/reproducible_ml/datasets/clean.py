@@ -88,9 +88,8 @@ def _training_values(
     part: Path, repeated: Positions, params: Params, names: list[str], share: float
 ) -> pd.DataFrame:
     """Return numbers of training rows of a part, a share of them chosen by key."""
-    role = {"group": params.data.group, "time": params.data.time}
-    decides = role.get(params.split.method)
-    rows = _without(read_part(part, [*names, decides] if decides else names), repeated)
+    columns = [*names, params.split_column] if params.split_column else names
+    rows = _without(read_part(part, columns), repeated)
     chosen = keys.uniform(rows.index.to_numpy(np.uint64), keys.number("bounds")) < share
     rows = rows[chosen]
     return rows.loc[~is_test(rows, params.data, params.split), names].astype(float)

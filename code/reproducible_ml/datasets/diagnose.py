@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute
-import pyarrow.csv
 
-from reproducible_ml.datasets.raw import arrow_types, missing_texts
+from reproducible_ml.datasets.raw import arrow_types, csv_batches
 from reproducible_ml.datasets.schema import Contract
 
 LIMIT = 100
@@ -89,22 +88,13 @@ def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _uncastable(file: Path, contract: Contract) -> Iterator[Violation]:
+    """Yield where values, read as text, do not fit the type of their column."""
     types = arrow_types(contract)
-    options = pyarrow.csv.ConvertOptions(
-        column_types=dict.fromkeys(types, pa.string()),
-        include_columns=list(types),
-        null_values=missing_texts(contract),
-        strings_can_be_null=True,
-    )
-    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
     first = 0
-    with pyarrow.csv.open_csv(
-        file, parse_options=parse, convert_options=options
-    ) as batches:
-        for batch in batches:
-            for name, kind in types.items():
-                yield from _misfits(file, first, name, batch[name], kind)
-            first += batch.num_rows
+    for batch in csv_batches(file, contract, dict.fromkeys(types, pa.string())):
+        for name, kind in types.items():
+            yield from _misfits(file, first, name, batch[name], kind)
+        first += batch.num_rows
 
 
 def _misfits(

@@ -5,6 +5,7 @@ with the number of processes. This is how a row stays on its side of the split, 
 two revisions of the project resample their test sets alike.
 """
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,8 +47,6 @@ def uniform(keys: Keys, salt: int) -> npt.NDArray[np.float64]:
 
 def number(salt: str) -> int:
     """Return a salt written as text as a 64-bit number."""
-    import hashlib
-
     return int.from_bytes(hashlib.sha256(salt.encode()).digest()[:8], "big")
 
 

@@ -84,18 +84,26 @@ def read_portions(
 
 
 def _read_csv(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
-    check_names(file, _header(file), contract)
-    if _ends_with_header(file):
-        return
+    names, has_rows = _head(file)
+    check_names(file, names, contract)
+    # A header without a line end is "empty" to Arrow.
+    if has_rows:
+        yield from csv_batches(file, contract, arrow_types(contract))
+
+
+def csv_batches(
+    file: Path, contract: Contract, types: dict[str, pa.DataType]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a CSV file in blocks, the contract's columns as these types."""
+    options = pyarrow.csv.ConvertOptions(
+        column_types=types,
+        include_columns=list(contract.columns),
+        null_values=missing_texts(contract),
+        strings_can_be_null=True,
+    )
+    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
     with pyarrow.csv.open_csv(
-        file,
-        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types=arrow_types(contract),
-            include_columns=list(contract.columns),
-            null_values=missing_texts(contract),
-            strings_can_be_null=True,
-        ),
+        file, parse_options=parse, convert_options=options
     ) as batches:
         yield from batches
 
@@ -137,18 +145,12 @@ def _value_type(categories: tuple[object, ...] | None) -> pa.DataType:
     return pa.dictionary(pa.int32(), kind) if kind == pa.string() else kind
 
 
-def _ends_with_header(file: Path) -> bool:
-    """A header without a line end is "empty" to Arrow."""
-    with file.open(encoding="utf-8-sig", newline="", errors="replace") as opened:
-        rows = csv.reader(opened)
-        next(rows)
-        return next(rows, None) is None
-
-
-def _header(file: Path) -> list[str]:
+def _head(file: Path) -> tuple[list[str], bool]:
+    """Return the column names of a CSV file, and whether any row follows."""
     with file.open(encoding="utf-8-sig", newline="") as opened:
+        rows = csv.reader(opened)
         try:
-            return next(csv.reader(opened))
+            return next(rows), next(rows, None) is not None
         except UnicodeDecodeError as error:
             raise UserError(f"{file}: is not UTF-8. Export it as UTF-8.") from error
 

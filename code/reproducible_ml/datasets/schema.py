@@ -8,12 +8,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import AfterValidator, ValidationError
+from pydantic import AfterValidator
 
 from reproducible_ml.datasets import keys
 from reproducible_ml.errors import UserError
-from reproducible_ml.params import Data, Section, explain
+from reproducible_ml.params import Data, Section, read_yaml
 
 Dtype = Literal[
     "float64",
@@ -118,14 +117,7 @@ def load_contract(path: Path, data: Data) -> Contract:
     Raises:
         UserError: A line for each mistake in the contract or in the roles.
     """
-    try:
-        contract = Contract.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except yaml.YAMLError as error:
-        raise UserError(
-            f"{path}: is not YAML: {' '.join(str(error).split())}"
-        ) from error
-    except ValidationError as error:
-        raise UserError(explain(error, path)) from error
+    contract = read_yaml(path, Contract)
     problems = [f"{path}: {problem}" for problem in _problems(contract)]
     problems += [f"params.yaml: {p} ({path})" for p in _role_problems(contract, data)]
     if problems:

@@ -30,6 +30,12 @@ def refusal(path: Path, data: Data = DATA, **columns: dict[str, Any]) -> str:
     return str(error.value)
 
 
+def test_contract_that_is_not_utf_8_is_refused(project: Path) -> None:
+    (project / "schema.yaml").write_bytes("naïve: true".encode("latin-1"))
+    with pytest.raises(UserError, match=r"schema.yaml: is not UTF-8"):
+        load_contract(project / "schema.yaml", DATA)
+
+
 def test_load_contract_keeps_the_order_of_columns(contract: Contract) -> None:
     expected = ["name", "age", "income", "city", "member", "joined", "bought"]
     assert list(contract.columns) == expected
