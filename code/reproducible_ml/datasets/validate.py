@@ -3,14 +3,13 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from reproducible_ml.datasets import keys
+from reproducible_ml.datasets.check import cast, check, finish, read_schema
 from reproducible_ml.datasets.diagnose import Violation, describe, unreadable
 from reproducible_ml.datasets.duplicates import find_duplicates
 from reproducible_ml.datasets.raw import Portion, raw_files, read_portions
@@ -27,13 +26,7 @@ from reproducible_ml.files import replacing_folder, write_json
 from reproducible_ml.params import Data, Params, load_params
 from reproducible_ml.stage import run
 
-if TYPE_CHECKING:
-    import pandera.pandas as pa
-    import pyarrow
-
 logger = logging.getLogger(__name__)
-
-TYPES = {"int64": pd.Int64Dtype(), "bool": pd.BooleanDtype()}
 
 
 class Checked(NamedTuple):
@@ -46,90 +39,6 @@ class Checked(NamedTuple):
     violations: list[Violation]
 
 
-def cast(rows: "pyarrow.Table", contract: Contract) -> pd.DataFrame:
-    """Return the rows with the contract's columns, order and dtypes.
-
-    A value outside its categories stays, for the checks to find; so does a missing
-    value where an integer or boolean column may have none.
-    """
-    frame = rows.to_pandas(types_mapper=lambda kind: TYPES.get(str(kind)))
-    frame = frame[list(contract.columns)]
-    dtypes = {
-        name: column.dtype
-        for name, column in contract.columns.items()
-        if not (column.dtype in ("int64", "bool") and frame[name].hasnans)
-    }
-    cast_frame: pd.DataFrame = frame.astype(dtypes)
-    return cast_frame
-
-
-def check(
-    frame: pd.DataFrame, contract: Contract, schema: "pa.DataFrameSchema"
-) -> Iterator[tuple[str, str, int, str, int]]:
-    """Yield column, rule, first position, its value and rows for each broken rule."""
-    from pandera.errors import SchemaErrors
-
-    absent = []
-    for name, column in contract.columns.items():
-        missing = np.flatnonzero(frame[name].isna())
-        if len(missing) and not column.nullable:
-            absent.append(name)
-            yield (
-                name,
-                "is no value, but nullable is false",
-                missing[0],
-                "",
-                len(missing),
-            )
-        if column.dtype == "float64" and np.isinf(frame[name]).any():
-            places = np.flatnonzero(np.isinf(frame[name]))
-            yield (
-                name,
-                "is not finite",
-                places[0],
-                str(frame[name][places[0]]),
-                len(places),
-            )
-    try:
-        schema.remove_columns(absent).validate(frame.drop(columns=absent), lazy=True)
-    except SchemaErrors as errors:
-        for (name, rule), cases in errors.failure_cases.groupby(["column", "check"]):
-            first = cases.iloc[0]
-            place = 0 if pd.isna(first["index"]) else int(first["index"])
-            value = str(first["failure_case"])
-            yield str(name), f"breaks {rule}", place, value, len(cases)
-
-
-def finish(frame: pd.DataFrame, contract: Contract, data: Data) -> pd.DataFrame:
-    """Return the checked rows with the contract's categories and their row keys."""
-    categories = {
-        name: _with_categories(frame[name], list(column.isin or ()))
-        for name, column in contract.columns.items()
-        if column.dtype == "category"
-    }
-    frame = frame.assign(**categories)
-    inputs = data.id or list(contract.inputs(data))
-    return frame.set_index(pd.Index(keys.hash_rows(frame, inputs), name=keys.NAME))
-
-
-def _with_categories(values: pd.Series, categories: list[object]) -> pd.Series:
-    # Not `astype`: it takes the same categories in another order for equal.
-    if isinstance(categories[0], str):
-        return values.cat.set_categories(categories)
-    # Parquet keeps text categories alone; numbers with gaps would come back as floats.
-    return values.astype(pd.Series(categories).convert_dtypes().dtype)
-
-
-@cache
-def _schema(path: Path) -> "pa.DataFrameSchema":
-    """Read the checks once in each process; uniqueness is looked at across parts."""
-    import pandera.pandas as pa
-
-    schema = pa.DataFrameSchema.from_yaml(path)
-    unique = [name for name, column in schema.columns.items() if column.unique]
-    return schema.update_columns({name: {"unique": False} for name in unique})
-
-
 def _validate_part(
     number: int,
     portion: Portion,
@@ -140,8 +49,8 @@ def _validate_part(
 ) -> Checked:
     frame = cast(portion.rows, contract)
     violations = [
-        Violation(portion.file, name, rule, portion.first + int(place), value, count)
-        for name, rule, place, value, count in check(frame, contract, _schema(path))
+        Violation(portion.file, name, rule, portion.first + place, value, count)
+        for name, rule, place, value, count in check(frame, contract, read_schema(path))
     ]
     if not violations:
         write_part(finish(frame, contract, data), table, number)
