@@ -76,10 +76,17 @@ class Data(Section):
     """What the table is about: the roles of its columns."""
 
     target: str
-    positive: Label
+    task: Literal["binary", "multiclass", "regression"] = "binary"
+    positive: Label | None = None
     id: tuple[str, ...] = ()
     group: str | None = None
     time: str | None = None
+
+    @model_validator(mode="after")
+    def _positive_belongs_to_binary(self) -> Self:
+        if (self.task == "binary") != (self.positive is not None):
+            raise ValueError("task `binary` needs a positive class, the others none")
+        return self
 
 
 class Compute(Section):
@@ -122,6 +129,12 @@ class Split(Section):
         return self
 
 
+class Features(Section):
+    """What a model sees of columns that are no plain numbers."""
+
+    words: Count = 100
+
+
 class Estimator(Section):
     """A scikit-learn compatible class by its dotted path, and its arguments."""
 
@@ -133,6 +146,7 @@ class Train(Section):
     """How to fit the model."""
 
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 0
+    class_weight: Literal["balanced"] | None = None
     estimator: Estimator
 
 
@@ -155,6 +169,7 @@ class Params(Section):
     compute: Compute = Compute()
     clean: Clean = Clean()
     split: Split = Split()
+    features: Features = Features()
     train: Train
     evaluate: Evaluate
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from reproducible_ml.errors import UserError
-from reproducible_ml.params import Params, load_params
+from reproducible_ml.params import Data, Params, load_params
 
 SetParams = Callable[..., Params]
 
@@ -200,3 +200,11 @@ def test_file_that_holds_no_params_is_refused_in_a_line(
         load_params()
     assert len(str(error.value).splitlines()) == 1
     assert str(error.value).startswith("params.yaml: ")
+
+
+@pytest.mark.parametrize(
+    ("task", "positive"), [("binary", None), ("multiclass", "yes"), ("regression", 1)]
+)
+def test_positive_class_belongs_to_binary_tasks(task: Any, positive: Any) -> None:
+    with pytest.raises(ValidationError, match="positive class"):
+        Data(target="bought", task=task, positive=positive)

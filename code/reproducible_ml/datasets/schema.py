@@ -4,11 +4,12 @@ It is pandera's YAML form. `validate` gives it to pandera; all others need only 
 is modelled here, and are spared the import.
 """
 
+import codecs
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, model_validator
 
 from reproducible_ml.datasets import keys
 from reproducible_ml.errors import UserError
@@ -24,17 +25,25 @@ Dtype = Literal[
     "str",
     "datetime64[ns]",
 ]
-Kind = Literal["numeric", "categorical", "datetime", "text"]
+Treatment = Literal[
+    "numeric",
+    "categorical",
+    "calendar",
+    "target_encoding",
+    "bag_of_words",
+    "exclude",
+]
 
-KINDS: dict[Dtype, Kind] = {
-    "float64": "numeric",
-    "int64": "numeric",
-    "Int64": "numeric",
-    "bool": "numeric",
-    "boolean": "numeric",
-    "category": "categorical",
-    "datetime64[ns]": "datetime",
-    "str": "text",
+# What a model makes of a column: the first is meant where the contract says nothing.
+TREATMENTS: dict[Dtype, tuple[Treatment, ...]] = {
+    "float64": ("numeric", "exclude"),
+    "int64": ("numeric", "target_encoding", "exclude"),
+    "Int64": ("numeric", "target_encoding", "exclude"),
+    "bool": ("numeric", "exclude"),
+    "boolean": ("numeric", "exclude"),
+    "category": ("categorical", "target_encoding", "exclude"),
+    "datetime64[ns]": ("calendar", "exclude"),
+    "str": ("exclude", "bag_of_words", "target_encoding"),
 }
 
 
@@ -44,6 +53,13 @@ def _pattern(text: str) -> str:
     except re.error as error:
         raise ValueError(f"is not a pattern: {error}") from error
     return text
+
+
+def _encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError as error:
+        raise ValueError("is no encoding that Python knows") from error
 
 
 class Range(Section):
@@ -60,6 +76,30 @@ class Length(Section):
 
     min_value: int | None = None
     max_value: int | None = None
+
+
+class Notes(Section):
+    """What pandera leaves to its users (`metadata`): how to read and use a column.
+
+    The spellings concern raw files whose values are text, as CSV.
+    """
+
+    treatment: Treatment | None = None
+    reason: str | None = None
+    missing: tuple[str, ...] = ()
+    decimal: Literal[".", ","] = "."
+    thousands: Literal["", ".", ",", " ", "'"] = ""
+    prefix: str = ""
+    suffix: str = ""
+    true: tuple[str, ...] = ()
+    false: tuple[str, ...] = ()
+    format: str | None = None
+
+    @model_validator(mode="after")
+    def _separators_differ(self) -> Self:
+        if self.decimal == self.thousands:
+            raise ValueError("decimal and thousands must differ")
+        return self
 
 
 class Column(Section):
@@ -79,11 +119,20 @@ class Column(Section):
     less_than_or_equal_to: Any = None
     str_matches: Annotated[str, AfterValidator(_pattern)] | None = None
     str_length: Length | None = None
+    metadata: Notes = Notes()
 
     @property
-    def kind(self) -> Kind:
+    def treatment(self) -> Treatment:
         """What a model makes of it."""
-        return KINDS[self.dtype]
+        return self.metadata.treatment or TREATMENTS[self.dtype][0]
+
+
+class Dialect(Section):
+    """How raw CSV files are written: `preamble` lines stand before the header."""
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
+    preamble: Annotated[int, Field(strict=True, ge=0)] = 0
 
 
 class Contract(Section):
@@ -95,20 +144,31 @@ class Contract(Section):
     title: str | None = None
     description: str | None = None
     strict: Literal[True] = True
+    metadata: Dialect = Dialect()
     columns: dict[str, Column]
 
     def inputs(self, data: Data) -> dict[str, Column]:
-        """Return the columns that say something about a row: all but the target."""
-        return {n: c for n, c in self.columns.items() if n != data.target}
+        """Return the columns that make two rows the same: all but target and excluded.
+
+        If all are excluded, all but the target.
+        """
+        others = {n: c for n, c in self.columns.items() if n != data.target}
+        used = {n: c for n, c in others.items() if c.metadata.treatment != "exclude"}
+        return used or others
 
     def features(self, data: Data) -> dict[str, Column]:
-        """Return the columns a model may use: those without a role."""
+        """Return the columns a model uses: no role, and not excluded."""
         roles = {data.target, *data.id, data.group, data.time}
-        return {n: c for n, c in self.columns.items() if n not in roles}
+        return {
+            name: column
+            for name, column in self.columns.items()
+            if name not in roles and column.treatment != "exclude"
+        }
 
-    def of_kind(self, kind: Kind, data: Data) -> list[str]:
-        """Return the names of the features of one kind."""
-        return [n for n, c in self.features(data).items() if c.kind == kind]
+    def treated(self, treatment: Treatment, data: Data) -> list[str]:
+        """Return the names of the features with this treatment."""
+        features = self.features(data)
+        return [n for n, c in features.items() if c.treatment == treatment]
 
 
 def load_contract(path: Path, data: Data) -> Contract:
@@ -143,6 +203,12 @@ def _problems(contract: Contract) -> list[str]:
         for name, column in contract.columns.items()
         if len({type(value) for value in column.isin or ()}) > 1
     ]
+    problems += [
+        f'column "{name}": treatment {column.treatment} does not suit {column.dtype},'
+        f" only {', '.join(TREATMENTS[column.dtype])}"
+        for name, column in contract.columns.items()
+        if column.treatment not in TREATMENTS[column.dtype]
+    ]
     if keys.NAME in contract.columns:
         problems.append(f'column "{keys.NAME}": this name is taken, rename the column')
     return problems
@@ -157,12 +223,26 @@ def _role_problems(contract: Contract, data: Data) -> list[str]:
         if name is not None and name not in contract.columns
     ]
     target = contract.columns.get(data.target)
-    if target and target.isin and data.positive not in target.isin:
-        values = ", ".join(map(repr, target.isin))
-        problems.append(f"data.positive = {data.positive!r} is not one of {values}")
+    if target:
+        problems += _target_problems(target, data)
     time = contract.columns.get(str(data.time))
     if time and time.dtype != "datetime64[ns]":
         problems.append(f'data.time = "{data.time}" must have the dtype datetime64[ns]')
-    if target and target.nullable:
+    return problems
+
+
+def _target_problems(target: Column, data: Data) -> list[str]:
+    problems = []
+    if data.task == "binary" and target.isin and data.positive not in target.isin:
+        values = ", ".join(map(repr, target.isin))
+        problems.append(f"data.positive = {data.positive!r} is not one of {values}")
+    suited = {"multiclass": ("category",), "regression": ("float64", "int64")}
+    dtypes = suited.get(data.task)
+    if dtypes and target.dtype not in dtypes:
+        problems.append(
+            f"data.task = {data.task} needs a target of the dtype"
+            f' {" or ".join(dtypes)}, but "{data.target}" is {target.dtype}'
+        )
+    if target.nullable:
         problems.append(f'the target "{data.target}" must not be nullable')
     return problems

@@ -42,10 +42,10 @@ def build_features(
 ) -> ColumnTransformer:
     """Return the transformer of columns; the codes of categories come first."""
     native = takes_categories(estimator)
-    categorical = contract.of_kind("categorical", data)
+    categorical = contract.treated("categorical", data)
     categories = {name: list(contract.columns[name].isin or ()) for name in categorical}
-    numeric = contract.of_kind("numeric", data)
-    dates = contract.of_kind("datetime", data)
+    numeric = contract.treated("numeric", data)
+    dates = contract.treated("calendar", data)
     columns = [
         ("categorical", _encoder(categories, native=native), categorical),
         ("numeric", _floats([contract.columns[name] for name in numeric]), numeric),

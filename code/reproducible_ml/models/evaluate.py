@@ -25,6 +25,8 @@ from reproducible_ml.stage import run
 
 logger = logging.getLogger(__name__)
 
+NUMBERS = ("float64", "int64", "Int64", "bool", "boolean")
+
 
 def predict(model: Pipeline, rows: pd.DataFrame) -> Floats:
     """Return the probability of the positive class for each row of features."""
@@ -89,7 +91,8 @@ def check_names(contract: Contract, params: Params) -> None:
         f"params.yaml: evaluate.slices: {name}: only numbers are cut, at rising places"
         for name, cuts in params.evaluate.slices.items()
         if cuts and name in contract.columns
-        if list(cuts) != sorted(set(cuts)) or contract.columns[name].kind != "numeric"
+        if list(cuts) != sorted(set(cuts))
+        or contract.columns[name].dtype not in NUMBERS
     ]
     if problems:
         raise UserError("\n".join(problems))

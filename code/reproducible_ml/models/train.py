@@ -30,7 +30,7 @@ def fit(
     Raises:
         UserError: The estimator refuses its arguments, or there is no feature.
     """
-    categories = len(contract.of_kind("categorical", params.data))
+    categories = len(contract.treated("categorical", params.data))
     estimator = make_estimator(params.train, categories)
     pipeline = build_pipeline(contract, params.data, bounds, estimator)
     features = list(contract.features(params.data))

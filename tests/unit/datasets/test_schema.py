@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reproducible_ml.datasets.schema import Column, Contract, load_contract
+from reproducible_ml.datasets.schema import Column, Contract, Notes, load_contract
 from reproducible_ml.errors import UserError
 from reproducible_ml.params import Data
 
@@ -52,18 +52,35 @@ def test_features_have_no_role(contract: Contract) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "names"),
+    ("treatment", "names"),
     [
         ("numeric", ["age", "income", "member"]),
         ("categorical", ["city"]),
-        ("datetime", ["joined"]),
-        ("text", ["name"]),
+        ("calendar", ["joined"]),
+        ("bag_of_words", []),
+        ("exclude", []),
     ],
 )
-def test_of_kind_sorts_features_by_dtype(
-    contract: Contract, kind: Any, names: list[str]
+def test_features_are_treated_by_their_dtype(
+    contract: Contract, treatment: Any, names: list[str]
 ) -> None:
-    assert contract.of_kind(kind, DATA) == names
+    assert contract.treated(treatment, DATA) == names
+
+
+def test_text_is_no_feature_unless_it_says_so(contract: Contract) -> None:
+    assert "name" not in contract.features(DATA)
+    text = Column(dtype="str", metadata=Notes(treatment="bag_of_words"))
+    changed = contract.model_copy(update={"columns": {"name": text}})
+    assert changed.treated("bag_of_words", DATA) == ["name"]
+
+
+def test_excluded_column_says_nothing_about_a_row(contract: Contract) -> None:
+    age = Column(dtype="int64", metadata=Notes(treatment="exclude"))
+    columns = {**contract.columns, "age": age}
+    changed = contract.model_copy(update={"columns": columns})
+    assert "age" not in changed.features(DATA)
+    assert "age" not in changed.inputs(DATA)
+    assert "name" in changed.inputs(DATA)
 
 
 def test_column_is_not_nullable_unless_it_says_so() -> None:
@@ -157,3 +174,46 @@ def test_contract_that_is_no_yaml_is_a_line(project: Path) -> None:
     with pytest.raises(UserError, match=r"schema\.yaml: is not YAML") as error:
         load_contract(project / "schema.yaml", DATA)
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_treatment_must_suit_the_type(project: Path) -> None:
+    age = {"dtype": "int64", "metadata": {"treatment": "bag_of_words"}}
+    line = refusal(project / "schema.yaml", age=age)
+    assert "treatment bag_of_words does not suit int64" in line
+    assert "numeric, target_encoding, exclude" in line
+
+
+def test_separators_of_numbers_must_differ(project: Path) -> None:
+    income = {"dtype": "float64", "metadata": {"decimal": ",", "thousands": ","}}
+    assert "must differ" in refusal(project / "schema.yaml", income=income)
+
+
+@pytest.mark.parametrize(
+    ("task", "target", "words"),
+    [
+        ("multiclass", "age", "multiclass needs a target of the dtype category"),
+        ("regression", "bought", "regression needs a target of the dtype float64"),
+    ],
+)
+def test_target_must_suit_the_task(
+    project: Path, task: Any, target: str, words: str
+) -> None:
+    data = Data(target=target, task=task)
+    assert words in refusal(project / "schema.yaml", data)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"delimiter": ";;"}, "delimiter"),
+        ({"encoding": "latin-99"}, "no encoding that Python knows"),
+        ({"preamble": -1}, "preamble"),
+    ],
+)
+def test_dialect_is_checked(
+    project: Path, metadata: dict[str, Any], words: str
+) -> None:
+    path = project / "schema.yaml"
+    content = yaml.safe_load(path.read_text()) | {"metadata": metadata}
+    path.write_text(yaml.safe_dump(content))
+    assert words in refusal(path)
