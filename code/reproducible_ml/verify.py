@@ -54,16 +54,21 @@ def older_processor() -> dict[str, str]:
 def clone(repository: Path, copy: Path) -> None:
     """Clone HEAD; give the copy imported raw data, and other processes to work with."""
     _git("clone", "--quiet", str(repository), str(copy))
-    if imported := _git("ls-files", "*.dvc", cwd=copy).splitlines():
-        cache = _dvc("cache", "dir", cwd=repository).strip()
-        _dvc("remote", "add", "--local", "original", cache, cwd=copy)
-        _dvc("pull", "--quiet", "--remote", "original", *imported, cwd=copy)
+    lend_raw_data(repository, copy)
     path = copy / "params.yaml"
     params = yaml.safe_load(path.read_text("utf-8"))
     threads = load_params(path).compute.backend == "threading"
     other = {"backend": "loky" if threads else "threading", "n_jobs": 2}
     params["compute"] = params.get("compute", {}) | other
     path.write_text(yaml.safe_dump(params), "utf-8")
+
+
+def lend_raw_data(repository: Path, copy: Path) -> None:
+    """Give a copy of the repository the raw data that no stage makes."""
+    if imported := _git("ls-files", "*.dvc", cwd=copy).splitlines():
+        cache = _dvc("cache", "dir", cwd=repository).strip()
+        _dvc("remote", "add", "--local", "original", cache, cwd=copy)
+        _dvc("pull", "--quiet", "--remote", "original", *imported, cwd=copy)
 
 
 def _git(*arguments: str, cwd: Path | None = None) -> str:

@@ -6,10 +6,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+
+from reproducible_ml.verify import lend_raw_data
 
 ROOT = Path(__file__).resolve().parents[2]
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))
+STAGES = list(PIPELINE["stages"])
+
+needs_sample = pytest.mark.skipif(
+    "sample" not in STAGES, reason="the project is about a table of its own"
+)
 
 
 class Project:
@@ -47,6 +57,17 @@ class Project:
         assert old in text
         path.write_text(text.replace(old, new), "utf-8")
 
+    def set(self, key: str, value: Any) -> None:
+        """Give a parameter, as "train.seed", another value."""
+        *sections, name = key.split(".")
+        path = self.folder / "params.yaml"
+        params = section = yaml.safe_load(path.read_text("utf-8"))
+        for parent in sections:
+            section = section.setdefault(parent, {})
+        assert section.get(name) != value
+        section[name] = value
+        path.write_text(yaml.safe_dump(params), "utf-8")
+
     def commit(self) -> None:
         """Commit everything."""
         self.run("git", "add", "--all")
@@ -77,6 +98,7 @@ def copy_of_working_tree(folder: Path) -> Project:
     project.run("git", "config", "user.name", "Test")
     project.run("git", "config", "user.email", "test@example.org")
     project.commit()
+    lend_raw_data(ROOT, folder)
     return project
 
 

@@ -18,10 +18,6 @@ def code_cells(notebook: Path) -> list[dict[str, Any]]:
     return [cell for cell in cells if cell["cell_type"] == "code"]
 
 
-def test_there_are_notebooks() -> None:
-    assert NOTEBOOKS
-
-
 @every_notebook
 def test_a_notebook_runs_in_a_reproduced_project(
     notebook: Path, project: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -4,10 +4,9 @@ import ast
 from pathlib import Path
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
-PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))
+from .conftest import PIPELINE, ROOT
+
 PACKAGE = "reproducible_ml"
 
 

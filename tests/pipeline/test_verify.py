@@ -1,6 +1,6 @@
 """`make verify` passes on this project, and sees what does not come back."""
 
-from .conftest import Project
+from .conftest import Project, needs_sample
 
 
 def test_head_comes_back_bit_for_bit(project: Project) -> None:
@@ -24,6 +24,7 @@ def test_chance_in_a_model_is_seen(project: Project) -> None:
     assert "All data came back" in done.stdout
 
 
+@needs_sample
 def test_hash_seed_in_data_is_seen(project: Project) -> None:
     project.edit(
         "code/reproducible_ml/datasets/sample.py",

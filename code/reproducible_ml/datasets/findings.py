@@ -44,6 +44,14 @@ class Finding(NamedTuple):
         return f"{place}: {value}{self.problem}{rows}. {self.fix}"
 
 
+class Rejected(UserError):
+    """A table that was not taken, and all that is wrong with it."""
+
+    def __init__(self, lines: Sequence[str], findings: Sequence[Finding]) -> None:
+        super().__init__("\n".join(lines))
+        self.findings = findings
+
+
 def quoted(value: str) -> str:
     """Return the value in quotes, short and on one line."""
     text = value if len(value) <= WIDTH else value[: WIDTH - 1] + "…"
@@ -60,7 +68,7 @@ def listed(findings: Iterable[Finding], limit: int) -> Iterator[Finding]:
 
 
 def reject(findings: Sequence[Finding], report: Path) -> None:
-    """Raise UserError with the first findings if there are any, and list more.
+    """Raise Rejected with the first findings if there are any, and list more.
 
     Args:
         findings: What is wrong, in the order of the file.
@@ -73,7 +81,7 @@ def reject(findings: Sequence[Finding], report: Path) -> None:
     lines = [str(finding) for finding in listed(findings, SHOWN)]
     if len(lines) < len(findings):
         lines.append(f"{len(findings) - len(lines)} more problems: see {report}")
-    raise UserError("\n".join(lines))
+    raise Rejected(lines, findings)
 
 
 def write_report(findings: Iterable[Finding], report: Path) -> None:
