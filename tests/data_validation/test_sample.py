@@ -68,17 +68,6 @@ def test_pandera_accepts_the_sample_by_the_contract(rows: pd.DataFrame) -> None:
     schema.validate(rows.astype({"diagnosis": "category"}), lazy=True)
 
 
-def test_pandera_and_this_project_read_the_same_contract(contract: Contract) -> None:
-    schema = pa.DataFrameSchema.from_yaml(SCHEMA)
-    assert schema.strict
-    assert {name: str(column.dtype) for name, column in schema.columns.items()} == {
-        name: column.dtype for name, column in contract.columns.items()
-    }
-    assert {name: column.nullable for name, column in schema.columns.items()} == {
-        name: column.nullable for name, column in contract.columns.items()
-    }
-
-
 # A range so wide that no typing error falls out of it would be no check.
 def test_ranges_are_less_than_four_times_the_largest_value(
     rows: pd.DataFrame,

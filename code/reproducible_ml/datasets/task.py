@@ -1,0 +1,117 @@
+"""What is to be predicted: the task, its positive class, metrics and estimator."""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from reproducible_ml.datasets.findings import quoted
+from reproducible_ml.datasets.schema import Column
+from reproducible_ml.errors import UserError
+
+Task = Literal["binary", "multiclass", "regression"]
+
+# Of two classes, the one that a question is usually asked about.
+POSITIVE = {"yes", "y", "true", "t", "1", "positive", "pos", "ja", "oui", "si", "sí"}
+
+ESTIMATORS: dict[Task, str] = {
+    "binary": "sklearn.ensemble.HistGradientBoostingClassifier",
+    "multiclass": "sklearn.ensemble.HistGradientBoostingClassifier",
+    "regression": "sklearn.ensemble.HistGradientBoostingRegressor",
+}
+
+METRICS: dict[Task, tuple[str, ...]] = {
+    "binary": (
+        "roc_auc",
+        "average_precision",
+        "accuracy",
+        "f1",
+        "brier_score_loss",
+        "log_loss",
+    ),
+    "multiclass": (
+        "balanced_accuracy",
+        "accuracy",
+        "f1_macro",
+        "f1_micro",
+        "roc_auc_ovr",
+        "log_loss",
+    ),
+    "regression": ("rmse", "mae", "r2"),
+}
+
+
+class Choice(NamedTuple):
+    """What is to be predicted, and why."""
+
+    task: Task
+    positive: str | bool | int | None
+    evidence: str
+
+
+def choose_task(
+    name: str,
+    column: Column,
+    counts: Mapping[str, int],
+    task: Task | None = None,
+    positive: str | None = None,
+) -> Choice:
+    """Return the task that suits the target, or the one that is asked for.
+
+    Args:
+        name: Name of the target.
+        column: What the contract says of it.
+        counts: Rows of each class, by its text; empty for numbers.
+        task: Wanted by the user.
+        positive: Wanted by the user; belongs to a binary task.
+
+    Raises:
+        UserError: Nothing can be learned about such a column.
+    """
+    classes = _classes(column)
+    if column.dtype in ("float64", "int64") and not classes:
+        return Choice("regression", None, "a number")
+    if not classes:
+        raise UserError(
+            f"column {quoted(name)} is no target: it holds {_content(column)}."
+            " Name another one with --target."
+        )
+    if len(classes) == 2 and task != "multiclass":
+        chosen, why = _positive(name, classes, counts, positive)
+        return Choice("binary", chosen, f"two classes; {why}")
+    if positive is not None:
+        raise UserError(
+            f"--positive {positive}: {quoted(name)} has {len(classes)} classes, and a"
+            " positive class belongs to two"
+        )
+    return Choice("multiclass", None, f"{len(classes)} classes")
+
+
+def _classes(column: Column) -> list[str | bool | int]:
+    if column.dtype == "bool":
+        return [False, True]
+    return list(column.isin or ()) if column.dtype == "category" else []
+
+
+def _content(column: Column) -> str:
+    if column.dtype == "str":
+        return "texts that are nearly all different"
+    return "dates" if column.dtype == "datetime64[ns]" else f"{column.dtype} values"
+
+
+def _positive(
+    name: str,
+    classes: list[str | bool | int],
+    counts: Mapping[str, int],
+    wanted: str | None,
+) -> tuple[str | bool | int, str]:
+    """Return the positive class: asked for, or one that means yes, or the rarer."""
+    for value in classes:
+        if wanted is not None and str(value).lower() == wanted.lower():
+            return value, f"positive {quoted(str(value))} as asked"
+    if wanted is not None:
+        values = ", ".join(quoted(str(value)) for value in classes)
+        raise UserError(f"--positive {wanted}: {quoted(name)} is one of {values}")
+    affirmative = [value for value in classes if str(value).lower() in POSITIVE]
+    if len(affirmative) == 1:
+        return affirmative[0], f"positive {quoted(str(affirmative[0]))} by its meaning"
+    rarer = min(reversed(classes), key=lambda value: counts.get(str(value), 0))
+    return rarer, f"positive {quoted(str(rarer))} as it is rarer"
