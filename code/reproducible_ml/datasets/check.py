@@ -1,22 +1,28 @@
 """From the values of a raw file to rows that honour the contract, some at a time."""
 
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from reproducible_ml.datasets import keys
-from reproducible_ml.datasets.schema import Contract
+from reproducible_ml.datasets.schema import Column, Contract, Length, Range
 from reproducible_ml.params import Data
 
 if TYPE_CHECKING:
-    import pandera.pandas as pa
     import pyarrow
 
+Mask = npt.NDArray[np.bool_]
+
 TYPES = {"int64": pd.Int64Dtype(), "bool": pd.BooleanDtype()}
+
+# Beyond it, a float does not hold every whole number.
+EXACT = 2**53
+
+NOT_NULL = "nullable"
+FINITE = "finite"
 
 
 def cast(rows: "pyarrow.Table", contract: Contract) -> pd.DataFrame:
@@ -36,40 +42,91 @@ def cast(rows: "pyarrow.Table", contract: Contract) -> pd.DataFrame:
     return cast_frame
 
 
-def check(
-    frame: pd.DataFrame, contract: Contract, schema: "pa.DataFrameSchema"
-) -> Iterator[tuple[str, str, int, str, int]]:
-    """Yield column, rule, first position, its value and rows for each broken rule."""
-    from pandera.errors import SchemaErrors
-
-    absent = []
-    for name, rule, broken in _own_rules(frame, contract):
-        places = np.flatnonzero(broken)
-        if len(places):
-            value = frame[name].iloc[places[0]]
-            if pd.isna(value):
-                absent.append(name)
-            shown = "" if pd.isna(value) else str(value)
-            yield name, rule, int(places[0]), shown, len(places)
-    try:
-        schema.remove_columns(absent).validate(frame.drop(columns=absent), lazy=True)
-    except SchemaErrors as errors:
-        for (name, rule), cases in errors.failure_cases.groupby(["column", "check"]):
-            first = cases.iloc[0]
-            place = 0 if pd.isna(first["index"]) else int(first["index"])
-            value = str(first["failure_case"])
-            yield str(name), f"breaks {rule}", place, value, len(cases)
-
-
-def _own_rules(
+def broken_rules(
     frame: pd.DataFrame, contract: Contract
-) -> Iterator[tuple[str, str, Any]]:
-    """Yield column, rule and the rows that break it, where pandera is less clear."""
+) -> Iterator[tuple[str, str, Mask]]:
+    """Yield column, rule and a mask of the rows that break it, if there are any.
+
+    Rules are those of pandera by the same names, whose results they have: `unique`
+    alone needs all parts, and is not looked at. Missing values break `nullable` alone.
+    """
     for name, column in contract.columns.items():
-        if not column.nullable:
-            yield name, "is no value, but nullable is false", frame[name].isna()
-        if column.dtype == "float64":
-            yield name, "is not finite", np.isinf(frame[name])
+        for rule, broken in _broken(frame[name], column):
+            if broken.any():
+                yield name, rule, broken
+
+
+def _broken(values: pd.Series, column: Column) -> Iterator[tuple[str, Mask]]:
+    missing = values.isna().to_numpy()
+    if not column.nullable:
+        yield NOT_NULL, missing
+    if column.dtype == "float64":
+        yield FINITE, np.isinf(values.to_numpy())
+    for check, breaks in CHECKS.items():
+        bound = getattr(column, check)
+        if bound is not None:
+            found = breaks(values, bound).fillna(False).to_numpy(dtype=bool)
+            yield shown_rule(check, bound), found & ~missing
+
+
+def shown_rule(check: str, bound: Any) -> str:
+    """Return a check as text: `in_range(0, 120)`."""
+    if isinstance(bound, Range):
+        return f"{check}({_shown(bound.min_value)}, {_shown(bound.max_value)})"
+    if isinstance(bound, Length):
+        return f"{check}({bound.min_value}, {bound.max_value})"
+    return f"{check}({_shown(bound)})"
+
+
+def _shown(bound: Any) -> str:
+    if isinstance(bound, tuple):
+        return repr(list(bound))
+    return repr(bound) if isinstance(bound, str | int | float) else str(bound)
+
+
+def _below(values: pd.Series, bounds: Range) -> Any:
+    low = _like(values, bounds.min_value)
+    return values < low if bounds.include_min else values <= low
+
+
+def _above(values: pd.Series, bounds: Range) -> Any:
+    high = _like(values, bounds.max_value)
+    return values > high if bounds.include_max else values >= high
+
+
+def _wrong_length(values: pd.Series, length: Length) -> Any:
+    lengths = values.str.len()
+    least = 0 if length.min_value is None else length.min_value
+    most = np.inf if length.max_value is None else length.max_value
+    return (lengths < least) | (lengths > most)
+
+
+def _like(values: pd.Series, bound: Any) -> Any:
+    """Return a bound, or several, as what dates are compared with."""
+    if not pd.api.types.is_datetime64_dtype(values.dtype):
+        return bound
+    if isinstance(bound, tuple):
+        return [pd.Timestamp(one) for one in bound]
+    return pd.Timestamp(bound)
+
+
+CHECKS: dict[str, Callable[[pd.Series, Any], Any]] = {
+    "isin": lambda values, allowed: ~values.isin(_like(values, allowed)),
+    "notin": lambda values, refused: values.isin(_like(values, refused)),
+    "in_range": lambda values, bounds: _below(values, bounds) | _above(values, bounds),
+    "greater_than": lambda values, bound: values <= _like(values, bound),
+    "greater_than_or_equal_to": lambda values, bound: values < _like(values, bound),
+    "less_than": lambda values, bound: values >= _like(values, bound),
+    "less_than_or_equal_to": lambda values, bound: values > _like(values, bound),
+    "str_matches": lambda values, pattern: ~values.str.match(pattern),
+    "str_length": _wrong_length,
+}
+
+
+def may_be_rounded(frame: pd.DataFrame, contract: Contract) -> bool:
+    """Say whether a float column has numbers that may be whole ones, but not exact."""
+    floats = [n for n, c in contract.columns.items() if c.dtype == "float64"]
+    return any(np.any(np.abs(frame[name].to_numpy()) >= EXACT) for name in floats)
 
 
 def finish(frame: pd.DataFrame, contract: Contract, data: Data) -> pd.DataFrame:
@@ -90,13 +147,3 @@ def _with_categories(values: pd.Series, categories: list[object]) -> pd.Series:
         return values.cat.set_categories(categories)
     # Parquet keeps text categories alone; numbers with gaps would come back as floats.
     return values.astype(pd.Series(categories).convert_dtypes().dtype)
-
-
-@cache
-def read_schema(path: Path) -> "pa.DataFrameSchema":
-    """Read the checks once in each process; uniqueness is looked at across parts."""
-    import pandera.pandas as pa
-
-    schema = pa.DataFrameSchema.from_yaml(path)
-    unique = [name for name, column in schema.columns.items() if column.unique]
-    return schema.update_columns({name: {"unique": False} for name in unique})

@@ -151,8 +151,8 @@ def outlier_columns(contract: Contract, params: Params) -> list[str]:
     """Return the columns where outliers are looked for: numbers that are features."""
     if params.clean.outliers.action == "keep":
         return []
-    features = contract.features(params.data)
-    return [n for n, c in features.items() if c.dtype in ("float64", "int64", "Int64")]
+    numeric = contract.treated("numeric", params.data)
+    return [name for name in numeric if "bool" not in contract.columns[name].dtype]
 
 
 if __name__ == "__main__":

@@ -1,142 +1,144 @@
-"""Say what is wrong with a raw table, line by line, once something is known to be."""
+"""Say what is wrong with a raw file, line by line, once something is known to be."""
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
-import pyarrow.compute
+import pyarrow.compute as pc
 
-from reproducible_ml.datasets.raw import arrow_types, csv_batches
+from reproducible_ml.datasets.advice import REPEATED, ROUNDED, UNREADABLE, explain
+from reproducible_ml.datasets.check import EXACT, Mask, broken_rules, cast
+from reproducible_ml.datasets.findings import LISTED, Finding
+from reproducible_ml.datasets.numbered import Chunk, read_chunks
+from reproducible_ml.datasets.parquet_files import convert, misfits
+from reproducible_ml.datasets.raw import with_last
 from reproducible_ml.datasets.schema import Contract
+from reproducible_ml.datasets.totals import total_in
 
-LIMIT = 100
-FIX = "Fix the export, or change data/schema.yaml."
-
-NOUNS = {
-    "double": "a number",
-    "int64": "a whole number",
-    "bool": "true or false",
-    "timestamp[ns]": "a date like 2026-01-31 or 2026-01-31 23:59:59",
-}
+Places = npt.NDArray[np.int64]
 
 
-class Violation(NamedTuple):
-    """A rule that some rows of a file break; `record` is the first, from 0."""
+def diagnose(file: Path, contract: Contract) -> list[Finding]:
+    """Return why a file is not what the contract says, in the order of its lines.
 
-    file: Path
-    column: str
-    rule: str
-    record: int
-    value: str
-    rows: int
+    Each offending text of a column is told once, with its first line and the number
+    of rows that share it; at most a hundred texts for each rule.
 
-
-def unreadable(file: Path, contract: Contract) -> list[str]:
-    """Return a line for each reason why a file cannot be cast to the contract."""
-    if file.suffix != ".csv":
-        return [f"{file}: its columns cannot be cast to data/schema.yaml. {FIX}"]
-    try:
-        return _ragged(file) or describe(_uncastable(file, contract))
-    except pa.ArrowInvalid:
-        # Values were read as text, so only their encoding can be wrong.
-        return [f"{file}: is not UTF-8. Export it as UTF-8."]
-
-
-def describe(violations: Iterable[Violation]) -> list[str]:
-    """Return a line for each column and rule: where first, what, in how many rows."""
-    groups: dict[tuple[Path, str, str], list[Violation]] = {}
-    for violation in violations:
-        groups.setdefault(violation[:3], []).append(violation)
-    found = {key: min(group, key=lambda v: v.record) for key, group in groups.items()}
-    lines = _line_numbers({(first.file, first.record) for first in found.values()})
-    return [
-        f'{file} {lines[file, first.record]}, column "{column}": {_shown(first.value)} '
-        f"{rule} ({_rows_of(groups[file, column, rule])}). {FIX}"
-        for (file, column, rule), first in found.items()
-    ][:LIMIT]
+    Raises:
+        UserError: A value is too long to be one.
+    """
+    findings: list[Finding] = []
+    offences = Offences()
+    for chunk, is_last in with_last(read_chunks(file, contract, findings)):
+        rows = _without_total(chunk, file, contract, findings) if is_last else chunk
+        for column, rule, broken in _offending(rows, contract):
+            offences.add(column, rule, rows, broken)
+    findings += offences.findings(file, contract)
+    columns = ["", *contract.columns]
+    places = {name: place for place, name in enumerate(columns)}
+    return sorted(findings, key=lambda f: (f.line or 0, places.get(f.column or "", 0)))
 
 
-def _rows_of(group: list[Violation]) -> str:
-    rows = sum(v.rows for v in group)
-    return "1 row" if rows == 1 else f"{rows} rows"
-
-
-def _ragged(file: Path) -> list[str]:
-    """Return a line for each row with more or fewer values than the header."""
-    rows = _rows(file)
-    width = len(next(rows)[1])
-    return [
-        f"{file} line {line}: has {len(row)} values where the header has {width}."
-        " Look for a missing quote or a stray separator."
-        for line, row in rows
-        if len(row) != width
-    ][:LIMIT]
-
-
-def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row that is not blank, with the line of the file it starts on."""
-    with file.open(encoding="utf-8-sig", newline="", errors="replace") as opened:
-        rows = csv.reader(opened)
-        line = 1
-        for row in rows:
-            if row:
-                yield line, row
-            # A quoted value may hold line ends, so rows are not lines.
-            line = rows.line_num + 1
-
-
-def _uncastable(file: Path, contract: Contract) -> Iterator[Violation]:
-    """Yield where values, read as text, do not fit the type of their column."""
-    types = arrow_types(contract)
+def diagnose_repeats(
+    file: Path, contract: Contract, column: str, places: Places
+) -> list[Finding]:
+    """Return findings about the rows, by place from 0, that repeat a unique value."""
+    offences = Offences()
     first = 0
-    for batch in csv_batches(file, contract, dict.fromkeys(types, pa.string())):
-        for name, kind in types.items():
-            yield from _misfits(file, first, name, batch[name], kind)
-        first += batch.num_rows
+    for chunk in read_chunks(file, contract, []):
+        repeats = np.isin(np.arange(first, first + len(chunk.lines)), places)
+        offences.add(column, REPEATED, chunk, repeats)
+        first += len(chunk.lines)
+    return list(offences.findings(file, contract))
 
 
-def _misfits(
-    file: Path, first: int, name: str, texts: pa.StringArray, kind: pa.DataType
-) -> Iterator[Violation]:
-    """Yield at most one violation: the values of one column that cannot be cast."""
-    if pa.types.is_dictionary(kind) or pa.types.is_string(kind):
-        return
-    bad = pa.array(_misfit_texts(texts.unique(), kind), pa.string())
-    if len(bad):
-        places = pyarrow.compute.indices_nonzero(pyarrow.compute.is_in(texts, bad))
-        place = places[0].as_py()
-        rule = f"is not {NOUNS[str(kind)]}"
-        value = texts[place].as_py()
-        yield Violation(file, name, rule, first + place, value, len(places))
+class Offences:
+    """First line and number of rows of each text of a column that breaks a rule."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
+
+    def add(self, column: str, rule: str, chunk: Chunk, broken: Mask) -> None:
+        """Count texts that stand behind all that were added before."""
+        known = self.found.setdefault((column, rule), {})
+        texts = _texts(chunk.columns[column].filter(pa.array(broken)))
+        lines = pd.Series(chunk.lines[broken]).groupby(texts, sort=False)
+        for text, first, rows in lines.agg(["first", "size"]).itertuples():
+            before = known.get(text)
+            if before:
+                known[text] = (before[0], before[1] + rows)
+            elif len(known) < LISTED:
+                known[text] = (first, rows)
+
+    def findings(self, file: Path, contract: Contract) -> Iterator[Finding]:
+        """Yield a finding for each text."""
+        for (column, rule), texts in self.found.items():
+            for text, (line, rows) in texts.items():
+                advice = explain(rule, text, contract.columns[column])
+                yield Finding(rule, file, *advice, line, column, text, rows)
 
 
-def _misfit_texts(texts: pa.StringArray, kind: pa.DataType) -> list[str]:
-    """Return the texts that cannot be cast, found by halving."""
-    try:
-        pyarrow.compute.utf8_trim_whitespace(texts).cast(kind)
-    except pa.ArrowInvalid:
-        if len(texts) == 1:
-            return [texts[0].as_py()]
-        half = len(texts) // 2
-        return _misfit_texts(texts[:half], kind) + _misfit_texts(texts[half:], kind)
-    return []
+def _texts(values: pa.Array) -> list[str]:
+    texts: list[str] = values.cast(pa.string()).fill_null("").to_pylist()
+    return texts
 
 
-def _line_numbers(wanted: set[tuple[Path, int]]) -> dict[tuple[Path, int], str]:
-    """Return the file's own line of each record, or its row if there are no lines."""
-    found = {(file, record): f"row {record + 1}" for file, record in wanted}
-    for file in {file for file, _ in wanted if file.suffix == ".csv"}:
-        rows = _rows(file)
-        next(rows)
-        for record, (line, _) in enumerate(rows):
-            if (file, record) in wanted:
-                found[file, record] = f"line {line}"
-    return found
+def _without_total(
+    chunk: Chunk, file: Path, contract: Contract, findings: list[Finding]
+) -> Chunk:
+    """Leave out the last row, and tell of it, if it is one of totals."""
+    last = {name: array[-1:] for name, array in chunk.columns.items()}
+    row = {name: _texts(array)[0] for name, array in last.items()}
+    name = total_in(row, contract)
+    if name is None:
+        return chunk
+    problem, fix = "looks like a row of totals", "Delete the line in the source."
+    place = (int(chunk.lines[-1]), name, row[name])
+    findings.append(Finding("totals", file, problem, fix, *place))
+    columns = {name: array[:-1] for name, array in chunk.columns.items()}
+    return Chunk(chunk.lines[:-1], columns)
 
 
-def _shown(value: str) -> str:
-    """Return the value quoted, short and on one line."""
-    text = value if len(value) <= 40 else value[:39] + "…"
-    return f'"{text}"' if text.isprintable() else repr(text)
+def _offending(chunk: Chunk, contract: Contract) -> Iterator[tuple[str, str, Mask]]:
+    """Yield column, rule and the rows that break it, if they break no rule before."""
+    told = {name: np.zeros(len(chunk.lines), dtype=bool) for name in contract.columns}
+    for name, rule, broken in _all_offending(chunk, contract):
+        yield name, rule, broken & ~told[name]
+        told[name] |= broken
+
+
+def _all_offending(chunk: Chunk, contract: Contract) -> Iterator[tuple[str, str, Mask]]:
+    values = {}
+    for name, column in contract.columns.items():
+        texts = chunk.columns[name]
+        unreadable = misfits(texts, column)
+        mask = unreadable.to_numpy(zero_copy_only=False)
+        yield name, UNREADABLE, np.asarray(mask, dtype=bool)
+        values[name] = convert(_without(texts, unreadable), column)
+    frame = cast(pa.table(values), contract)
+    yield from broken_rules(frame, contract)
+    for name, column in contract.columns.items():
+        if column.dtype == "float64":
+            yield name, ROUNDED, _rounded(chunk.columns[name], frame[name])
+
+
+def _without(values: pa.Array, bad: pa.BooleanArray) -> pa.Array:
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    return pc.if_else(bad, pa.scalar(None, values.type), values)
+
+
+def _rounded(texts: pa.Array, values: pd.Series) -> Mask:
+    """Say which texts are whole numbers that their floats are not."""
+    rounded = (values.abs() >= EXACT).to_numpy(copy=True)
+    large = _texts(texts.filter(pa.array(rounded)))
+    rounded[rounded] = [_is_rounded(text.strip()) for text in large]
+    return rounded
+
+
+def _is_rounded(text: str) -> bool:
+    digits = text.removeprefix("+").removeprefix("-")
+    return digits.isdecimal() and len(digits) < 300 and int(digits) != float(digits)

@@ -37,7 +37,9 @@ class Finding(NamedTuple):
     def __str__(self) -> str:
         """Return a line: where, what, how often, and how to fix it."""
         place = str(self.file)
-        place += "" if self.line is None else f" line {self.line}"
+        # Parquet has rows, but no lines.
+        unit = "row" if self.file.suffix == ".parquet" else "line"
+        place += "" if self.line is None else f" {unit} {self.line}"
         place += "" if self.column is None else f", column {quoted(self.column)}"
         value = "" if self.value is None else f"{quoted(self.value)} "
         rows = {None: "", 1: " (1 row)"}.get(self.rows, f" ({self.rows} rows)")

@@ -1,7 +1,6 @@
 """Hold out a test set that stays the same as the data grows."""
 
 import logging
-from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -11,12 +10,11 @@ import pandas as pd
 
 from reproducible_ml.datasets import keys
 from reproducible_ml.datasets.tables import map_parts, write_part
+from reproducible_ml.datasets.target import Summary, join, summarise
 from reproducible_ml.errors import UserError
 from reproducible_ml.files import replacing_folder, write_json
 from reproducible_ml.params import Data, Params, Split, load_params
 from reproducible_ml.stage import run
-
-Classes = Counter[str]
 
 logger = logging.getLogger(__name__)
 
@@ -43,19 +41,19 @@ def split_rows(
 
 def _split_part(
     number: int, frame: pd.DataFrame, params: Params, train: Path, test: Path
-) -> list[Classes]:
-    """Write both sides of a part, and return their rows of each class."""
+) -> list[Summary]:
+    """Write both sides of a part, and return what is known of their targets."""
     sides = split_rows(frame, params.data, params.split)
     for rows, table in zip(sides, (train, test), strict=True):
         write_part(rows, table, number)
-    found = (rows[params.data.target].value_counts() for rows in sides)
-    return [Counter({str(k): int(n) for k, n in counts.items()}) for counts in found]
+    return [summarise(rows[params.data.target], params.data) for rows in sides]
 
 
-def _reject_one_class(side: str, classes: Classes) -> None:
-    if len(classes) < 2:
+def _reject_unfit(side: str, target: Summary, data: Data) -> None:
+    """Raise UserError if a side cannot serve to train, or to judge, a model."""
+    if problem := target.problem(data):
         raise UserError(
-            f"the {side} set holds {classes.total()} rows of {len(classes)} class(es)."
+            f"the {side} set {problem}."
             " Change split.test_size, split.salt or split.cutoff in params.yaml."
         )
 
@@ -65,16 +63,16 @@ def main(clean: Path, train: Path, test: Path, report: Path) -> None:
     params = load_params()
     with replacing_folder(train) as train_rows, replacing_folder(test) as test_rows:
         work = partial(_split_part, params=params, train=train_rows, test=test_rows)
-        counts = map_parts(work, clean, params.compute)
-        sums = [sum(side, Counter[str]()) for side in zip(*counts, strict=True)]
-        sides = dict(zip(("train", "test"), sums, strict=True))
-        for side, classes in sides.items():
-            _reject_one_class(side, classes)
-    write_json({s: {"rows": c.total(), "classes": c} for s, c in sides.items()}, report)
-    for side, classes in sides.items():
-        logger.info(
-            "%s: %d rows %s", side, classes.total(), dict(sorted(classes.items()))
-        )
+        found = map_parts(work, clean, params.compute)
+        targets = [join(side) for side in zip(*found, strict=True)]
+        sides = dict(zip(("train", "test"), targets, strict=True))
+        for side, target in sides.items():
+            _reject_unfit(side, target, params.data)
+    facts = {side: target.facts() for side, target in sides.items()}
+    write_json(facts, report)
+    for side, known in facts.items():
+        rows, values = known.values()
+        logger.info("%s: %d rows %s", side, rows, values)
 
 
 if __name__ == "__main__":

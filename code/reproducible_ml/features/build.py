@@ -2,23 +2,33 @@
 
 from typing import Any
 
-import pandas as pd
+import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler, TargetEncoder
 
 from reproducible_ml.datasets.outliers import Bounds
-from reproducible_ml.datasets.schema import Column, Contract
+from reproducible_ml.datasets.schema import Contract, Treatment
+from reproducible_ml.errors import UserError
 from reproducible_ml.features.calendar import Calendar
-from reproducible_ml.features.categories import CategoryCodes
+from reproducible_ml.features.categories import CategoryCodes, CategoryColumns
 from reproducible_ml.features.clip import Clip
+from reproducible_ml.features.numbers import Numbers
+from reproducible_ml.features.words import Words
 from reproducible_ml.params import Data
 
 
 def build_pipeline(
-    contract: Contract, data: Data, bounds: Bounds, estimator: BaseEstimator
+    contract: Contract,
+    data: Data,
+    bounds: Bounds,
+    estimator: BaseEstimator,
+    *,
+    words: int = 100,
+    seed: int = 0,
 ) -> Pipeline:
     """Return an unfitted pipeline from rows of the contract to predictions.
 
@@ -27,60 +37,98 @@ def build_pipeline(
     imputed, and all columns on one scale.
 
     Args:
-        contract: Which columns there are.
-        data: Which of them have a role, and so are no features.
+        contract: Which columns there are, and what becomes of each.
+        data: Which of them have a role, and so are no features; what the target is.
         bounds: Where to clip, from the stage `clean`; empty for nowhere.
         estimator: Unfitted, with its arguments set.
+        words: How many words of a text are features, at most.
+        seed: Of what is left to chance.
+
+    Raises:
+        UserError: A column has more categories than the estimator can take.
     """
     steps: list[tuple[str, Any]] = [("clip", Clip(bounds))] if bounds else []
-    features = build_features(contract, data, estimator)
+    features = build_features(contract, data, estimator, words=words, seed=seed)
     return Pipeline([*steps, ("features", features), ("estimator", estimator)])
 
 
 def build_features(
-    contract: Contract, data: Data, estimator: BaseEstimator
+    contract: Contract,
+    data: Data,
+    estimator: BaseEstimator,
+    *,
+    words: int = 100,
+    seed: int = 0,
 ) -> ColumnTransformer:
     """Return the transformer of columns; the codes of categories come first."""
-    native = takes_categories(estimator)
-    categorical = contract.treated("categorical", data)
-    categories = {name: list(contract.columns[name].isin or ()) for name in categorical}
-    numeric = contract.treated("numeric", data)
-    dates = contract.treated("calendar", data)
-    columns = [
-        ("categorical", _encoder(categories, native=native), categorical),
-        ("numeric", _floats([contract.columns[name] for name in numeric]), numeric),
-        ("datetime", Calendar(), dates),
+    # What to make of a column, and how to fill in and scale that for some estimators.
+    steps: dict[Treatment, tuple[Any, Any]] = {
+        "numeric": (_numbers(contract, data), _complete()),
+        "calendar": (make_pipeline(Calendar(), Numbers()), _complete()),
+        "target_encoding": (_target_means(data, seed), StandardScaler()),
+        "bag_of_words": (Words(words, data.task), MaxAbsScaler()),
+    }
+    names = contract.treated("categorical", data)
+    columns: list[tuple[str, Any, list[str]]] = [
+        ("categorical", _categories(contract, names, estimator), names)
     ]
-    if not takes_missing(estimator):
-        columns[1] = ("numeric", _complete(), numeric)
-        columns[2] = ("datetime", make_pipeline(Calendar(), _complete()), dates)
+    for treatment, (step, scale) in steps.items():
+        made = step if takes_missing(estimator) else make_pipeline(step, scale)
+        columns.append((treatment, made, contract.treated(treatment, data)))
     used = [(name, step, selected) for name, step, selected in columns if selected]
-    return ColumnTransformer(used, verbose_feature_names_out=False)
+    return ColumnTransformer(used, verbose_feature_names_out=_may_clash(contract, data))
 
 
-def _encoder(categories: dict[str, list[Any]], *, native: bool) -> BaseEstimator:
-    if native:
-        return CategoryCodes(categories)
-    return OneHotEncoder(
-        categories=list(categories.values()),
-        handle_unknown="ignore",
-        sparse_output=False,
-    )
+def _categories(
+    contract: Contract, names: list[str], estimator: BaseEstimator
+) -> BaseEstimator:
+    """Encode categories as codes, or as a column each."""
+    categories = {name: list(contract.columns[name].isin or ()) for name in names}
+    if not takes_categories(estimator):
+        return CategoryColumns(categories)
+    limit = estimator.get_params().get("max_bins", np.inf)
+    problems = [
+        f'data/schema.yaml: column "{name}": has {len(values)} categories, but'
+        f" {type(estimator).__name__} takes at most {limit} (its max_bins)."
+        " Give the column metadata: {treatment: target_encoding}."
+        for name, values in categories.items()
+        if len(values) > limit
+    ]
+    if problems:
+        raise UserError("\n".join(problems))
+    return CategoryCodes(categories)
 
 
-def _floats(columns: list[Column]) -> BaseEstimator | str:
-    """Change no value, but make pandas' nullable types floats with NaN."""
-    nullable = {"Int64", "boolean"} & {column.dtype for column in columns}
-    return (
-        StandardScaler(with_mean=False, with_std=False) if nullable else "passthrough"
-    )
+def _numbers(contract: Contract, data: Data) -> BaseEstimator | str:
+    """Return what makes floats of all numbers: nothing, if they are and none misses."""
+    columns = [contract.columns[name] for name in contract.treated("numeric", data)]
+    ready = all(c.dtype == "float64" and not c.nullable for c in columns)
+    return "passthrough" if ready else Numbers()
+
+
+def _target_means(data: Data, seed: int) -> TargetEncoder:
+    """Replace each value by the mean target of its rows, or by that of each class.
+
+    In training, the mean is taken of other rows than those it stands for.
+    """
+    target_type = "continuous" if data.task == "regression" else "auto"
+    folds = KFold(5, shuffle=True, random_state=seed)
+    return TargetEncoder(target_type=target_type, cv=folds)
 
 
 def _complete() -> Pipeline:
     """Fill in the median, say where it was filled in, and scale."""
-    return make_pipeline(
-        SimpleImputer(strategy="median", add_indicator=True), StandardScaler()
+    imputer = SimpleImputer(
+        strategy="median", add_indicator=True, keep_empty_features=True
     )
+    return make_pipeline(imputer, StandardScaler())
+
+
+def _may_clash(contract: Contract, data: Data) -> bool:
+    """Say whether a column, as `sent_year`, may be named as a feature of another."""
+    features = contract.features(data)
+    derived = tuple(f"{n}_" for n, c in features.items() if c.treatment != "numeric")
+    return any(name.startswith(derived) for name in features)
 
 
 def takes_categories(estimator: BaseEstimator) -> bool:
@@ -91,8 +139,3 @@ def takes_categories(estimator: BaseEstimator) -> bool:
 def takes_missing(estimator: BaseEstimator) -> bool:
     """Say whether the estimator takes NaN as it is."""
     return bool(estimator.__sklearn_tags__().input_tags.allow_nan)
-
-
-def read_target(rows: pd.DataFrame, data: Data) -> pd.Series:
-    """Return for each row whether it is of the positive class."""
-    return (rows[data.target] == data.positive).astype(bool)

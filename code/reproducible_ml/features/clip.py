@@ -2,15 +2,14 @@
 
 from typing import Any, Self
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import validate_data
 
 from reproducible_ml.datasets.outliers import clip
 
 
-class Clip(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Clip(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Moves values outside the bounds that the stage `clean` learned to these bounds.
 
     Args:
@@ -22,16 +21,9 @@ class Clip(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, rows: pd.DataFrame, target: Any = None) -> Self:
         """Learn nothing: the bounds are given."""
-        self.feature_names_in_ = np.array(list(rows.columns), dtype=object)
-        self.n_features_in_ = rows.shape[1]
+        validate_data(self, rows, skip_check_array=True)
         return self
 
     def transform(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the rows, clipped."""
         return clip(rows, self.bounds)
-
-    def get_feature_names_out(
-        self, input_features: Any = None
-    ) -> npt.NDArray[np.object_]:
-        """Return the column names."""
-        return self.feature_names_in_

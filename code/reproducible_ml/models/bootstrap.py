@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from reproducible_ml.datasets import keys
-from reproducible_ml.models.metrics import METRICS, Floats, Predicted, Weights
+from reproducible_ml.models.metrics import Floats, Metrics, Predicted, Weights
 
 # Weights above 12 have a chance of 10^-10; the table of chances ends there.
 CHANCES = stats.poisson.cdf(np.arange(13), mu=1)
@@ -29,39 +29,37 @@ def poisson_weights(row_keys: keys.Keys, replicates: range) -> Weights:
 
 
 def replicate(
-    rows: Predicted, row_keys: keys.Keys, names: tuple[str, ...], replicates: int
+    rows: Predicted, row_keys: keys.Keys, metrics: Metrics, replicates: int
 ) -> dict[str, Floats]:
     """Return each metric under each weighting, NaN where it is not defined.
 
     Args:
         rows: `n` predicted rows.
         row_keys: Their keys, of shape (n,).
-        names: Metrics, by their names in METRICS.
+        metrics: What to compute, by name.
         replicates: How many weightings.
     """
     chunks = [
         compute(
             rows,
             poisson_weights(row_keys, range(at, min(at + CHUNK, replicates))),
-            names,
+            metrics,
         )
         for at in range(0, replicates, CHUNK)
     ]
-    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in names}
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in metrics}
 
 
-def compute(
-    rows: Predicted, weights: Weights, names: tuple[str, ...]
-) -> dict[str, Floats]:
+def compute(rows: Predicted, weights: Weights, metrics: Metrics) -> dict[str, Floats]:
     """Return each metric under each of the weightings, which have shape (r, n)."""
-    return {name: METRICS[name].function(rows, weights) for name in names}
+    return {name: metric.function(rows, weights) for name, metric in metrics.items()}
 
 
-def point(rows: Predicted, names: tuple[str, ...]) -> dict[str, float]:
+def point(rows: Predicted, metrics: Metrics) -> dict[str, float]:
     """Return each metric with all rows counting the same."""
-    once = np.ones((1, len(rows.score)))
+    once = np.ones((1, len(rows.actual)))
     return {
-        name: float(values[0]) for name, values in compute(rows, once, names).items()
+        name: float(values[0]) for name, values in compute(rows, once, metrics).items()
     }
 
 

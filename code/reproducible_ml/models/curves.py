@@ -1,51 +1,48 @@
 """What the plots show, as small tables."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.calibration import calibration_curve
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 from sklearn.pipeline import Pipeline
 
-from reproducible_ml.models.metrics import Labels, Predicted
+from reproducible_ml.datasets import keys
+from reproducible_ml.models.metrics import (
+    DECIMALS,
+    Codes,
+    Labels,
+    Predicted,
+    unit_decimals,
+)
 
 # Points of a curve that are kept: more cannot be told apart in a picture.
 POINTS = 200
 
-# Digits kept: enough for a picture, and blind to rounding on another processor.
-DIGITS = 6
-
-
-def curves(rows: Predicted, classes: tuple[str, str]) -> dict[str, pd.DataFrame]:
-    """Return the tables of all plots that need nothing but predictions.
-
-    Args:
-        rows: Predicted rows.
-        classes: Names of the negative and of the positive class.
-    """
-    return {
-        "roc": roc(rows),
-        "precision_recall": precision_recall(rows),
-        "calibration": calibration(rows),
-        "confusion_matrix": confusion(rows, classes),
-    }
+# Rows that are shown one by one, and ranges that a histogram has.
+DOTS = 400
+BINS = 25
 
 
 def thin(table: pd.DataFrame) -> pd.DataFrame:
     """Return at most POINTS rows, the first and the last among them, rounded."""
     places = np.linspace(0, len(table) - 1, POINTS).round().astype(int)
-    return table.iloc[np.unique(places)].round(DIGITS)
+    return table.iloc[np.unique(places)].round(DECIMALS)
 
 
 def roc(rows: Predicted) -> pd.DataFrame:
     """Return the share of positives found (tpr) at each share of false alarms (fpr)."""
-    fpr, tpr, _ = roc_curve(rows.positive, rows.score)
+    fpr, tpr, _ = roc_curve(rows.actual, rows.output)
     return thin(pd.DataFrame({"fpr": fpr, "tpr": tpr}))
 
 
 def precision_recall(rows: Predicted) -> pd.DataFrame:
     """Return the best precision at each recall."""
-    precision, recall, _ = precision_recall_curve(rows.positive, rows.score)
+    precision, recall, _ = precision_recall_curve(rows.actual, rows.output)
     points = pd.DataFrame({"recall": recall, "precision": precision})
     return thin(points.groupby("recall", as_index=False).max())
 
@@ -53,27 +50,73 @@ def precision_recall(rows: Predicted) -> pd.DataFrame:
 def calibration(rows: Predicted) -> pd.DataFrame:
     """Return, in ten bins of equally many rows, what was predicted and what is true."""
     actual, predicted = calibration_curve(
-        rows.positive, rows.score, n_bins=10, strategy="quantile"
+        rows.actual, rows.output, n_bins=10, strategy="quantile"
     )
     return thin(pd.DataFrame({"predicted": predicted, "actual": actual}))
 
 
-def confusion(rows: Predicted, classes: tuple[str, str]) -> pd.DataFrame:
-    """Return the number of rows of each actual and predicted class."""
-    counts = confusion_matrix(
-        rows.positive, rows.score >= rows.threshold, labels=[False, True]
-    )
-    places = [(actual, predicted) for actual in classes for predicted in classes]
+def confusion(
+    actual: Labels | Codes, predicted: Labels | Codes, names: Mapping[Any, str]
+) -> pd.DataFrame:
+    """Return the number of rows of each actual and predicted class.
+
+    Args:
+        actual: True class of each row.
+        predicted: Predicted class of each row.
+        names: Name of each class, in the order in which they are shown.
+    """
+    counts = confusion_matrix(actual, predicted, labels=list(names))
+    shown = names.values()
+    places = [(actual, predicted) for actual in shown for predicted in shown]
     table = pd.DataFrame(places, columns=["actual", "predicted"])
     return table.assign(rows=counts.ravel())
 
 
+def dots(rows: Predicted, row_keys: keys.Keys) -> pd.DataFrame:
+    """Return actual, predicted and residual of some rows, chosen by their keys."""
+    some = keys.sample(row_keys, DOTS, keys.number("dots"))
+    actual, predicted = rows.actual[some], rows.output[some]
+    table = pd.DataFrame(
+        {"predicted": predicted, "actual": actual, "residual": actual - predicted}
+    )
+    table = table.round(unit_decimals(rows.actual))
+    return table.sort_values(["predicted", "actual"], ignore_index=True)
+
+
+def residual_histogram(rows: Predicted) -> pd.DataFrame:
+    """Return how many rows have a residual around each of BINS places.
+
+    The outermost hundredths count at the ends, so that one of them does not make all
+    others look the same.
+    """
+    residual = rows.actual - rows.output
+    low, high = np.quantile(residual, [0.01, 0.99])
+    counts, edges = np.histogram(residual.clip(low, high), BINS, (low, high))
+    middle = (edges[1:] + edges[:-1]) / 2
+    middle = middle.round(unit_decimals(rows.actual))
+    return pd.DataFrame({"residual": middle, "rows": counts})
+
+
 def importance(
-    model: Pipeline, rows: pd.DataFrame, positive: Labels, repeats: int, seed: int
+    model: Pipeline,
+    rows: pd.DataFrame,
+    actual: npt.NDArray[Any],
+    scoring: str | Callable[..., float],
+    repeats: int,
+    seed: int,
 ) -> pd.DataFrame:
-    """Return the loss of area under the ROC curve when a column is shuffled."""
+    """Return how much of a score is lost when a column is shuffled.
+
+    Args:
+        model: Fitted to columns like those of `rows`.
+        rows: `n` rows of features.
+        actual: What is true of them, of shape (n,).
+        scoring: The score, as scikit-learn takes it.
+        repeats: How often each column is shuffled.
+        seed: Of the shuffling.
+    """
     found = permutation_importance(
-        model, rows, positive, scoring="roc_auc", n_repeats=repeats, random_state=seed
+        model, rows, actual, scoring=scoring, n_repeats=repeats, random_state=seed
     )
     table = pd.DataFrame(
         {
@@ -82,5 +125,5 @@ def importance(
             "deviation": found.importances_std,
         }
     )
-    table = table.round(DIGITS)
+    table = table.round(DECIMALS)
     return table.sort_values(["importance", "feature"], ascending=[False, True])

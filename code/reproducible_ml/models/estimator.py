@@ -3,21 +3,25 @@
 from importlib import import_module
 from typing import Any
 
-from sklearn.base import BaseEstimator, is_classifier
+import pandas as pd
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.validation import has_fit_parameter
 
 from reproducible_ml.errors import UserError
 from reproducible_ml.params import Train
 
 
-def make_estimator(params: Train, categories: int) -> BaseEstimator:
+def make_estimator(params: Train, task: str, categories: int) -> BaseEstimator:
     """Return the estimator with its arguments, its seed and its categorical columns.
 
     Args:
-        params: Dotted path, arguments and seed.
+        params: Dotted path, arguments, seed and weights of the classes.
+        task: What it is for: `binary`, `multiclass` or `regression`.
         categories: How many of the first columns hold codes of categories.
 
     Raises:
-        UserError: No such class, no classifier, or no such argument.
+        UserError: No such class, not fit for the task, or no such argument.
     """
     path = params.estimator.path
     estimator_class = _import_class(path)
@@ -25,14 +29,26 @@ def make_estimator(params: Train, categories: int) -> BaseEstimator:
         estimator = estimator_class(**params.estimator.arguments)
     except TypeError as error:
         raise UserError(f"params.yaml: train.estimator.arguments: {error}") from error
-    if not (hasattr(estimator, "get_params") and is_classifier(estimator)):
-        raise UserError(f"params.yaml: train.estimator.path: {path} is no classifier")
-    if not hasattr(estimator, "predict_proba"):
+    if problem := _misfit(estimator, task):
+        raise UserError(f"params.yaml: train.estimator.path: {path} {problem}")
+    if task == "regression" and params.class_weight:
         raise UserError(
-            f"params.yaml: train.estimator.path: {path} gives no probabilities."
-            " Name a classifier that has `predict_proba`."
+            f"params.yaml: train.class_weight: {params.class_weight} is for classes,"
+            " but data.task is regression. Remove it."
         )
     return estimator.set_params(**_defaults(estimator, params, categories))
+
+
+def _misfit(estimator: Any, task: str) -> str | None:
+    """Say why the estimator cannot do the task."""
+    kind, is_kind = {"regression": ("regressor", is_regressor)}.get(
+        task, ("classifier", is_classifier)
+    )
+    if not (hasattr(estimator, "get_params") and is_kind(estimator)):
+        return f"is no {kind}, but data.task is {task}"
+    if kind == "classifier" and not hasattr(estimator, "predict_proba"):
+        return "gives no probabilities. Name a classifier that has `predict_proba`."
+    return None
 
 
 def _import_class(path: str) -> Any:
@@ -53,9 +69,29 @@ def _defaults(
     estimator: BaseEstimator, params: Train, categories: int
 ) -> dict[str, Any]:
     """Return what the project sets, as far as the estimator has it and the user not."""
-    ours = {
+    ours: dict[str, Any] = {
         "random_state": params.seed,
         "categorical_features": list(range(categories)) or None,
     }
+    if params.class_weight:
+        ours["class_weight"] = params.class_weight
     known = estimator.get_params().keys() - params.estimator.arguments.keys()
     return {name: value for name, value in ours.items() if name in known}
+
+
+def row_weights(
+    estimator: BaseEstimator, target: pd.Series, params: Train
+) -> dict[str, Any]:
+    """Return what `fit` needs to weigh rows where the estimator cannot weigh classes.
+
+    Raises:
+        UserError: It can do neither.
+    """
+    if not params.class_weight or "class_weight" in estimator.get_params():
+        return {}
+    if not has_fit_parameter(estimator, "sample_weight"):
+        raise UserError(
+            f"params.yaml: train.class_weight: {params.estimator.path} can weigh"
+            " neither classes nor rows. Remove it, or name another estimator."
+        )
+    return {"sample_weight": compute_sample_weight(params.class_weight, target)}

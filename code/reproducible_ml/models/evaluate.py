@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 
 from reproducible_ml.datasets import keys
 from reproducible_ml.datasets.schema import Contract, load_contract
 from reproducible_ml.datasets.tables import parts, read_part, read_table
+from reproducible_ml.datasets.target import read_target
 from reproducible_ml.errors import UserError
-from reproducible_ml.features.build import read_target
 from reproducible_ml.files import replacing_folder, write_json
-from reproducible_ml.models.curves import curves, importance
+from reproducible_ml.models.curves import importance
 from reproducible_ml.models.judge import Judged, describe, finite, judge, judge_slices
-from reproducible_ml.models.metrics import METRICS, Floats, Predicted
+from reproducible_ml.models.metrics import Metrics, Predicted
 from reproducible_ml.models.store import load_model
+from reproducible_ml.models.tasks import Task, make_task
 from reproducible_ml.params import Params, load_params
 from reproducible_ml.stage import run
 
@@ -28,41 +28,40 @@ logger = logging.getLogger(__name__)
 NUMBERS = ("float64", "int64", "Int64", "bool", "boolean")
 
 
-def predict(model: Pipeline, rows: pd.DataFrame) -> Floats:
-    """Return the probability of the positive class for each row of features."""
-    scores: Floats = model.predict_proba(rows)[:, list(model.classes_).index(True)]
-    return scores.astype(np.float64)
-
-
 def predict_table(
-    model: Pipeline, table: Path, contract: Contract, params: Params
+    model: Pipeline, table: Path, contract: Contract, task: Task, params: Params
 ) -> tuple[Predicted, pd.DataFrame]:
-    """Return truth and score of all rows, and the columns to slice by, part by part."""
+    """Return truth and output of all rows, and the columns to slice by, by parts."""
     features = list(contract.features(params.data))
     slices = list(params.evaluate.slices)
     columns = list(dict.fromkeys([*features, params.data.target, *slices]))
-    kept, positive, score = [], [], []
+    kept, actual, output = [], [], []
     for rows in (read_part(part, columns) for part in parts(table)):
         if len(rows):
             kept.append(rows[slices])
-            positive.append(read_target(rows, params.data).to_numpy())
-            score.append(predict(model, rows[features]))
+            actual.append(task.actual(read_target(rows, params.data)))
+            output.append(task.output(model, rows[features]))
     predicted = Predicted(
-        np.concatenate(positive), np.concatenate(score), params.evaluate.threshold
+        np.concatenate(actual), np.concatenate(output), params.evaluate.threshold
     )
     return predicted, pd.concat(kept)
 
 
-def baseline(train: Path, rows: Predicted, params: Params) -> Predicted:
-    """Return what one predicts who knows only how frequent the positive class is."""
+def baseline(train: Path, rows: Predicted, task: Task, params: Params) -> Predicted:
+    """Return what one predicts who knows only the target of the training rows."""
     known = read_target(read_table(train, [params.data.target]), params.data)
-    dummy = DummyClassifier(strategy="prior").fit(np.zeros((len(known), 1)), known)
-    share = dummy.class_prior_[list(dummy.classes_).index(True)]
-    return rows._replace(score=np.full(len(rows.score), share))
+    dummy = task.baseline().fit(np.zeros((len(known), 1)), known)
+    nothing = pd.DataFrame({"nothing": np.zeros(len(rows.actual))})
+    return rows._replace(output=task.output(dummy, nothing))
 
 
 def importance_table(
-    model: Pipeline, test: Path, row_keys: keys.Keys, contract: Contract, params: Params
+    model: Pipeline,
+    test: Path,
+    row_keys: keys.Keys,
+    contract: Contract,
+    task: Task,
+    params: Params,
 ) -> pd.DataFrame:
     """Return the importance of each feature, from at most `importance_rows` rows."""
     limit, salt = params.evaluate.importance_rows, keys.number("importance")
@@ -70,19 +69,30 @@ def importance_table(
     features = list(contract.features(params.data))
     tables = (read_part(part, [*features, params.data.target]) for part in parts(test))
     rows = pd.concat([table[table.index.isin(chosen)] for table in tables])
-    positive = read_target(rows, params.data).to_numpy()
+    actual = task.actual(read_target(rows, params.data))
     repeats, seed = params.evaluate.importance_repeats, params.train.seed
-    return importance(model, rows[features], positive, repeats, seed)
+    return importance(model, rows[features], actual, task.scoring, repeats, seed)
 
 
-def check_names(contract: Contract, params: Params) -> None:
-    """Raise UserError with a line for each unknown metric or column to slice by."""
+def choose_metrics(task: Task, params: Params) -> Metrics:
+    """Return the metrics of params.yaml, or raise UserError with a line for each other.
+
+    Each task has metrics of its own.
+    """
     problems = [
-        f"params.yaml: evaluate.metrics: {name} is none of {', '.join(METRICS)}"
+        f"params.yaml: evaluate.metrics: {name} is none of {', '.join(task.metrics)}"
+        f" (data.task is {params.data.task})"
         for name in params.evaluate.metrics
-        if name not in METRICS
+        if name not in task.metrics
     ]
-    problems += [
+    if problems:
+        raise UserError("\n".join(problems))
+    return {name: task.metrics[name] for name in params.evaluate.metrics}
+
+
+def check_slices(contract: Contract, params: Params) -> None:
+    """Raise UserError with a line for each column that cannot make groups of rows."""
+    problems = [
         f'params.yaml: evaluate.slices: "{name}" is not a column of the contract'
         for name in params.evaluate.slices
         if name not in contract.columns
@@ -98,16 +108,13 @@ def check_names(contract: Contract, params: Params) -> None:
         raise UserError("\n".join(problems))
 
 
-def evaluation_facts(
-    judged: Judged, dummy: Judged, slices: dict[str, list[dict[str, Any]]], rows: int
-) -> dict[str, Any]:
-    """Return what reports/evaluation.json holds."""
+def evaluation_facts(judged: Judged, dummy: Judged, rows: int) -> dict[str, Any]:
+    """Return what reports/evaluation.json says of all rows."""
     ours, theirs = describe(judged), describe(dummy)
     return {
         "rows": rows,
         "interval_rows": judged.sampled_rows,
         "metrics": {name: {**ours[name], "baseline": theirs[name]} for name in ours},
-        "slices": slices,
     }
 
 
@@ -118,18 +125,10 @@ def bootstrap_facts(judged: Judged, row_keys: keys.Keys) -> dict[str, Any]:
         "interval_rows": judged.sampled_rows,
         "test_set": hashlib.sha256(np.sort(row_keys).tobytes()).hexdigest(),
         "replicates": {
-            name: [finite(value) for value in values]
+            name: [finite(value, judged.decimals[name]) for value in values]
             for name, values in judged.replicates.items()
         },
     }
-
-
-def class_names(contract: Contract, params: Params) -> tuple[str, str]:
-    """Return the names of the negative and of the positive class."""
-    positive = params.data.positive
-    values = contract.columns[params.data.target].isin or ()
-    others = [str(value) for value in values if value != positive]
-    return others[0] if len(others) == 1 else f"not {positive}", str(positive)
 
 
 def write_plots(tables: dict[str, pd.DataFrame], plots: Path) -> None:
@@ -157,20 +156,28 @@ def main(
     """
     params = load_params()
     columns = load_contract(contract, params.data)
-    check_names(columns, params)
+    task = make_task(columns, params.data)
+    chosen = choose_metrics(task, params)
+    check_slices(columns, params)
     fitted = load_model(model, manifest)
-    rows, kept = predict_table(fitted, test, columns, params)
+    rows, kept = predict_table(fitted, test, columns, task, params)
     row_keys = kept.index.to_numpy(dtype=np.uint64)
-    limit = params.evaluate.interval_rows
-    judged = judge(rows, row_keys, params.evaluate, limit)
-    dummy = judge(baseline(train, rows, params), row_keys, params.evaluate, limit)
-    slices = judge_slices(rows, kept, params.evaluate)
-    tables = curves(rows, class_names(columns, params))
-    tables["importance"] = importance_table(fitted, test, row_keys, columns, params)
+    judged = judge(rows, row_keys, chosen, params.evaluate)
+    guessed = baseline(train, rows, task, params)
+    dummy = judge(guessed, row_keys, chosen, params.evaluate)
+    facts = evaluation_facts(judged, dummy, len(row_keys))
+    facts["slices"] = judge_slices(rows, kept, chosen, params.evaluate)
+    facts |= task.details(rows, row_keys, params.evaluate)
+    tables = task.tables(rows, row_keys)
+    tables["importance"] = importance_table(
+        fitted, test, row_keys, columns, task, params
+    )
     write_plots(tables, plots)
-    write_json(evaluation_facts(judged, dummy, slices, len(row_keys)), evaluation)
+    write_json(facts, evaluation)
     write_json(bootstrap_facts(judged, row_keys), bootstrap, indent=None)
-    write_json({name: finite(value) for name, value in judged.metrics.items()}, metrics)
+    write_json(
+        {name: metric["value"] for name, metric in facts["metrics"].items()}, metrics
+    )
     logger.info("%s: %d test rows judged", metrics, len(row_keys))
 
 

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+from reproducible_ml.params import load_params
 from reproducible_ml.stage import run
 
 
@@ -19,9 +20,21 @@ def table(rows: list[list[str]]) -> str:
     )
 
 
+# What the baseline of each task has seen of the training rows.
+KNOWN = {
+    "binary": "how frequent each class is",
+    "multiclass": "how frequent each class is",
+    "regression": "the mean of the target",
+}
+
+
 def show(number: float | None) -> str:
-    """Return four decimals, or a dash for a metric that is not defined."""
-    return "-" if number is None else f"{number:.4f}"
+    """Return four decimals where that tells something; a dash for no number."""
+    if number is None:
+        return "-"
+    if 0 < abs(number) < 0.0001:
+        return f"{number:.2e}"
+    return f"{number:.4f}" if abs(number) < 1000 else f"{number:,.1f}"
 
 
 def main(evaluation: Path, overview: Path, plots: Path) -> None:
@@ -36,7 +49,7 @@ def main(evaluation: Path, overview: Path, plots: Path) -> None:
     sys.stdout.write(
         f"\n{table(rows)}\n\n"
         f"{facts['rows']} test rows; intervals from {facts['interval_rows']} of them;"
-        f" the baseline knows only how frequent each class is.\n"
+        f" the baseline knows only {KNOWN[load_params().data.task]}.\n"
         f"Groups of rows: {evaluation}\n"
         f"Plots: {overview} (picture), {plots} (numbers),"
         " `dvc plots show` (interactive)\n"

@@ -12,9 +12,10 @@ from sklearn.utils._param_validation import InvalidParameterError
 from reproducible_ml.datasets.outliers import Bounds
 from reproducible_ml.datasets.schema import Contract, load_contract
 from reproducible_ml.datasets.tables import fingerprint, read_table
+from reproducible_ml.datasets.target import read_target
 from reproducible_ml.errors import UserError
-from reproducible_ml.features.build import build_pipeline, read_target
-from reproducible_ml.models.estimator import make_estimator
+from reproducible_ml.features.build import build_pipeline
+from reproducible_ml.models.estimator import make_estimator, row_weights
 from reproducible_ml.models.store import save_model
 from reproducible_ml.params import Params, load_params
 from reproducible_ml.stage import run
@@ -30,21 +31,32 @@ def fit(
     Raises:
         UserError: The estimator refuses its arguments, or there is no feature.
     """
-    categories = len(contract.treated("categorical", params.data))
-    estimator = make_estimator(params.train, categories)
-    pipeline = build_pipeline(contract, params.data, bounds, estimator)
+    pipeline = make_pipeline(contract, bounds, params)
     features = list(contract.features(params.data))
-    if not pipeline.named_steps["features"].transformers:
-        raise UserError(
-            "data/schema.yaml: no feature: all columns are texts or have a role"
-        )
+    target = read_target(rows, params.data)
+    weights = row_weights(pipeline.named_steps["estimator"], target, params.train)
+    arguments = {f"estimator__{name}": value for name, value in weights.items()}
     try:
-        return pipeline.fit(rows[features], read_target(rows, params.data))
+        return pipeline.fit(rows[features], target, **arguments)
     except InvalidParameterError as error:
         raise UserError(f"params.yaml: train.estimator.arguments: {error}") from error
     except ValueError as error:
         path = params.train.estimator.path
         raise UserError(f"params.yaml: train.estimator: {path}: {error}") from error
+
+
+def make_pipeline(contract: Contract, bounds: Bounds, params: Params) -> Pipeline:
+    """Return the unfitted pipeline of features and estimator."""
+    if not contract.features(params.data):
+        raise UserError(
+            "data/schema.yaml: no feature: all columns are excluded or have a role"
+        )
+    categories = len(contract.treated("categorical", params.data))
+    estimator = make_estimator(params.train, params.data.task, categories)
+    words, seed = params.features.words, params.train.seed
+    return build_pipeline(
+        contract, params.data, bounds, estimator, words=words, seed=seed
+    )
 
 
 def describe(
@@ -53,7 +65,7 @@ def describe(
     """Return what the model was made of, for its manifest."""
     return {
         "contract": contract.model_dump(mode="json", exclude_defaults=True),
-        "params": params.model_dump(mode="json", include={"data", "train"}),
+        "params": params.model_dump(mode="json", include={"data", "features", "train"}),
         "training_data": {"rows": rows, "sha256": fingerprint(train)},
     }
 

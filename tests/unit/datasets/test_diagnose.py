@@ -1,78 +1,85 @@
 """Tests of reproducible_ml.datasets.diagnose."""
 
+import gzip
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from reproducible_ml.datasets.diagnose import (
-    FIX,
-    LIMIT,
-    Violation,
-    describe,
-    unreadable,
-)
+from reproducible_ml.datasets.diagnose import diagnose, diagnose_repeats
+from reproducible_ml.datasets.findings import LISTED, Finding
 from reproducible_ml.datasets.schema import Contract
 
-CONTRACT = Contract.model_validate(
-    {
-        "columns": {
-            "name": {"dtype": "str"},
-            "age": {"dtype": "int64"},
-            "height": {"dtype": "float64"},
-            "member": {"dtype": "bool"},
-            "joined": {"dtype": "datetime64[ns]"},
-        }
-    }
-)
+COLUMNS: dict[str, dict[str, Any]] = {
+    "name": {"dtype": "str"},
+    "age": {"dtype": "int64", "in_range": {"min_value": 0, "max_value": 120}},
+    "height": {"dtype": "float64", "nullable": True, "less_than": 3e18},
+    "member": {"dtype": "bool"},
+    "joined": {"dtype": "datetime64[ns]"},
+}
+CONTRACT = Contract.model_validate({"columns": COLUMNS})
 HEADER = "name,age,height,member,joined\n"
 GOOD = "Ann,40,1.7,true,2024-01-31\n"
 
 
 def write(tmp_path: Path, *lines: str) -> Path:
     path = tmp_path / "people.csv"
-    path.write_text(HEADER + "".join(lines))
+    path.write_bytes((HEADER + "".join(lines)).encode())
     return path
 
 
+def places(findings: list[Finding]) -> list[tuple[Any, ...]]:
+    return [(f.line, f.column, f.value, f.rows) for f in findings]
+
+
 @pytest.mark.parametrize(
-    ("bad", "problem"),
+    ("bad", "column", "value"),
     [
-        ("Bob,forty,1.7,true,2024-01-31\n", '"age": "forty" is not a whole number'),
-        ("Bob,4.5,1.7,true,2024-01-31\n", '"age": "4.5" is not a whole number'),
-        (f"Bob,{2**63},1.7,true,2024-01-31\n", f'"age": "{2**63}" is not a whole'),
-        ("Bob,40,1;7,true,2024-01-31\n", '"height": "1;7" is not a number'),
-        ("Bob,40,1.7,maybe,2024-01-31\n", '"member": "maybe" is not true or false'),
-        ("Bob,40,1.7,true,31.01.2024\n", '"joined": "31.01.2024" is not a date'),
-        ("Bob,40,1.7,true,2024-02-30\n", '"joined": "2024-02-30" is not a date'),
+        ("Bob,forty,1.7,true,2024-01-31\n", "age", "forty"),
+        ("Bob,4.5,1.7,true,2024-01-31\n", "age", "4.5"),
+        (f"Bob,{2**63},1.7,true,2024-01-31\n", "age", str(2**63)),
+        ("Bob,130,1.7,true,2024-01-31\n", "age", "130"),
+        ("Bob,NA,1.7,true,2024-01-31\n", "age", "NA"),
+        ("Bob,40,1;7,true,2024-01-31\n", "height", "1;7"),
+        ("Bob,40,inf,true,2024-01-31\n", "height", "inf"),
+        ("Bob,40,9007199254740993,true,2024-01-31\n", "height", "9007199254740993"),
+        ("Bob,40,1.7,maybe,2024-01-31\n", "member", "maybe"),
+        ("Bob,40,1.7,true,31.01.2024\n", "joined", "31.01.2024"),
+        ("Bob,40,1.7,true,2024-02-30\n", "joined", "2024-02-30"),
     ],
 )
-def test_unreadable_names_line_column_value_and_fix(
-    tmp_path: Path, bad: str, problem: str
+def test_value_is_told_with_line_column_text_and_rows(
+    tmp_path: Path, bad: str, column: str, value: str
 ) -> None:
-    path = write(tmp_path, GOOD, GOOD, bad, GOOD)
-    (line,) = unreadable(path, CONTRACT)
-    assert line.startswith(f"{path} line 4, column {problem}")
-    assert line.endswith(FIX)
+    path = write(tmp_path, GOOD, GOOD, bad, GOOD, bad)
+    (finding,) = diagnose(path, CONTRACT)
+    assert finding.file == path
+    assert places([finding]) == [(4, column, value, 2)]
 
 
-def test_unreadable_tells_the_first_of_several_rows(tmp_path: Path) -> None:
-    bad = GOOD.replace("40", "forty")
-    (line,) = unreadable(write(tmp_path, GOOD, bad, GOOD, bad), CONTRACT)
-    assert "line 3" in line
-    assert "2 rows" in line
+def test_each_text_is_told_in_the_order_of_lines(tmp_path: Path) -> None:
+    rows = [GOOD.replace("40", age) for age in ("x", "y", "x", "200", "y", "x")]
+    rows[1] = rows[1].replace("1.7", "tall")
+    assert places(diagnose(write(tmp_path, *rows), CONTRACT)) == [
+        (2, "age", "x", 3),
+        (3, "age", "y", 2),
+        (3, "height", "tall", 1),
+        (5, "age", "200", 1),
+    ]
 
 
-def test_unreadable_tells_of_each_column(tmp_path: Path) -> None:
-    path = write(tmp_path, "Bob,forty,tall,maybe,once\n")
-    columns = [line.split('"')[1] for line in unreadable(path, CONTRACT)]
-    assert columns == ["age", "height", "member", "joined"]
+def test_value_that_breaks_several_rules_is_told_once(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("1.7", "inf"))
+    (finding,) = diagnose(path, CONTRACT)
+    assert finding.problem == "is not finite"
 
 
-# The reader strips spaces around a number, so they are not what is wrong.
-def test_unreadable_does_not_blame_what_the_reader_accepts(tmp_path: Path) -> None:
+# The reader strips blanks around a number, so they are not what is wrong.
+def test_what_the_reader_accepts_is_not_blamed(tmp_path: Path) -> None:
     path = write(tmp_path, "Ann, 40,1.7,true,2024-01-31\n", GOOD.replace("40", "x"))
-    (line,) = unreadable(path, CONTRACT)
-    assert 'line 3, column "age": "x"' in line
+    assert places(diagnose(path, CONTRACT)) == [(3, "age", "x", 1)]
 
 
 @pytest.mark.parametrize(
@@ -80,83 +87,137 @@ def test_unreadable_does_not_blame_what_the_reader_accepts(tmp_path: Path) -> No
     [
         ('"Ann\nMay\nLee",40,1.7,true,2024-01-31\n', 3),
         ('"Ann\r\nMay",40,1.7,true,2024-01-31\n', 2),
-        ('"Ann ""A""",40,1.7,true,2024-01-31\n', 1),
         ("\n\n" + GOOD, 3),
     ],
 )
 @pytest.mark.parametrize("bad", [GOOD.replace("40", "x"), "Bob,40\n"])
-def test_unreadable_counts_lines_as_an_editor_does(
+def test_lines_are_counted_as_an_editor_does(
     tmp_path: Path, before: str, lines: int, bad: str
 ) -> None:
-    path = tmp_path / "people.csv"
-    path.write_bytes((HEADER + before + bad + GOOD).encode())
-    (line,) = unreadable(path, CONTRACT)
-    assert line.startswith(f"{path} line {2 + lines}")
+    (finding,) = diagnose(write(tmp_path, before, bad, GOOD), CONTRACT)
+    assert finding.line == 2 + lines
+
+
+def test_lines_are_counted_from_before_the_preamble(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD, GOOD.replace("40", "x"))
+    path.write_text('Report of "2024\n\n' + path.read_text())
+    dialect = {"columns": COLUMNS, "metadata": {"preamble": 2}}
+    (finding,) = diagnose(path, Contract.model_validate(dialect))
+    assert finding.line == 5
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_lines_are_counted_whatever_the_encoding_and_the_compression(
+    tmp_path: Path, encoding: str
+) -> None:
+    text = HEADER + GOOD.replace("Ann", "Zo\u00eb") + GOOD.replace("40", "x\u00ef")
+    path = tmp_path / "people.csv.gz"
+    path.write_bytes(gzip.compress(text.encode(encoding)))
+    dialect = {"columns": COLUMNS, "metadata": {"encoding": encoding}}
+    found = diagnose(path, Contract.model_validate(dialect))
+    assert places(found) == [(3, "age", "x\u00ef", 1)]
+
+
+def test_rows_are_counted_over_the_whole_file(tmp_path: Path) -> None:
+    rows = [GOOD] * 25_000 + [GOOD.replace("40", "x")] * 25_000
+    (finding,) = diagnose(write(tmp_path, *rows), CONTRACT)
+    assert places([finding]) == [(25_002, "age", "x", 25_000)]
+
+
+def test_a_hundred_texts_of_a_rule_are_told(tmp_path: Path) -> None:
+    rows = [GOOD.replace("40", f"x{i}") for i in range(LISTED + 50)] * 2
+    found = diagnose(write(tmp_path, *rows), CONTRACT)
+    assert places(found) == [(i + 2, "age", f"x{i}", 2) for i in range(LISTED)]
+
+
+def test_rows_of_the_wrong_shape_are_told_among_the_values(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD, "Bob,40\n", GOOD.replace("40", "x"), HEADER, "Cid\n")
+    found = [(f.line, f.kind) for f in diagnose(path, CONTRACT)]
+    assert found == [
+        (3, "number of values"),
+        (4, "unreadable"),
+        (5, "repeated header"),
+        (6, "number of values"),
+    ]
+
+
+def test_row_of_totals_is_told_in_place_of_its_values(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD, "Total,9999,,,\n")
+    (finding,) = diagnose(path, CONTRACT)
+    assert str(finding).endswith(
+        'line 3, column "name": "Total" looks like a row of totals.'
+        " Delete the line in the source."
+    )
+
+
+def test_names_of_the_header_are_told_alone(tmp_path: Path) -> None:
+    path = write(tmp_path, "x\n")
+    path.write_text(path.read_text().replace("age", "ages"))
+    (finding,) = diagnose(path, CONTRACT)
+    assert (finding.line, finding.column) == (1, "ages")
+
+
+def test_good_file_has_no_findings(tmp_path: Path) -> None:
+    assert diagnose(write(tmp_path, GOOD), CONTRACT) == []
+
+
+# 1e20 is a float as any other; 9007199254740993 would become ...992.
+@pytest.mark.parametrize("number", ["1e17", "9007199254740994", "-1e18", "1.5e17"])
+def test_large_numbers_that_floats_hold_are_no_problem(
+    tmp_path: Path, number: str
+) -> None:
+    assert diagnose(write(tmp_path, GOOD.replace("1.7", number)), CONTRACT) == []
+
+
+def parquet(tmp_path: Path, **columns: Any) -> Path:
+    good = {
+        "name": ["Ann"] * 3,
+        "age": [40] * 3,
+        "height": [1.7, None, 1.8],
+        "member": [True] * 3,
+        "joined": pd.to_datetime(["2024-01-31"] * 3),
+    }
+    path = tmp_path / "people.parquet"
+    pd.DataFrame(good | columns).to_parquet(path)
+    return path
+
+
+def test_parquet_is_told_by_rows(tmp_path: Path) -> None:
+    path = parquet(tmp_path, age=[40.0, 200.0, 4.5], joined=["2024-01-31", "x", "x"])
+    assert places(diagnose(path, CONTRACT)) == [
+        (2, "age", "200", 1),
+        (2, "joined", "x", 2),
+        (3, "age", "4.5", 1),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("row", "values"), [("Bob,40\n", 2), (GOOD.strip() + ",9,9\n", 7)]
+    ("age", "fix"),
+    [([[40]] * 3, "Flatten it"), (pd.to_datetime(["2024-01-31"] * 3), "Convert it")],
 )
-def test_unreadable_tells_of_ragged_rows(tmp_path: Path, row: str, values: int) -> None:
-    path = write(tmp_path, GOOD, row)
-    (line,) = unreadable(path, CONTRACT)
-    assert line.startswith(f"{path} line 3: has {values} values where the header has 5")
-    assert "missing quote or a stray separator" in line
+def test_parquet_columns_of_other_types_are_told(
+    tmp_path: Path, age: Any, fix: str
+) -> None:
+    (finding,) = diagnose(parquet(tmp_path, age=age), CONTRACT)
+    assert finding.column == "age"
+    assert "which cannot be int64" in finding.problem
+    assert finding.fix.startswith(fix)
 
 
-def test_unreadable_shows_values_short_and_on_one_line(tmp_path: Path) -> None:
-    long, broken = GOOD.replace("40", "x" * 99), GOOD.replace("1.7", '"1\n7"')
-    age, height = unreadable(write(tmp_path, long, broken), CONTRACT)
-    assert "x" * 39 + "…" in age
-    assert "x" * 40 not in age
-    assert r"'1\n7'" in height
-
-
-def test_unreadable_stops_after_many_lines(tmp_path: Path) -> None:
-    path = write(tmp_path, *["Bob,40\n"] * (LIMIT + 50))
-    assert len(unreadable(path, CONTRACT)) == LIMIT
-
-
-# A header is decoded with what follows it, so the byte has to stand far down.
-def test_unreadable_says_that_a_file_is_not_utf8(tmp_path: Path) -> None:
-    path = tmp_path / "people.csv"
-    bad = GOOD.replace("Ann", "Zoë").encode("latin-1")
-    path.write_bytes((HEADER + GOOD * 5000).encode() + bad)
-    (line,) = unreadable(path, CONTRACT)
-    assert line.startswith(f"{path}")
-    assert "UTF-8" in line
-
-
-def test_unreadable_has_nothing_to_say_of_a_good_file(tmp_path: Path) -> None:
-    assert unreadable(write(tmp_path, GOOD), CONTRACT) == []
-
-
-def test_unreadable_names_a_parquet_file(tmp_path: Path) -> None:
-    path = tmp_path / "people.parquet"
-    path.write_bytes(b"PAR1")
-    (line,) = unreadable(path, CONTRACT)
-    assert line.startswith(f"{path}: ")
-    assert "data/schema.yaml" in line
-
-
-def test_describe_joins_what_breaks_one_rule(tmp_path: Path) -> None:
-    path = write(tmp_path, *[GOOD] * 20)
-    found = [
-        Violation(path, "age", "breaks in_range(0, 9)", record=12, value="40", rows=5),
-        Violation(path, "age", "breaks in_range(0, 9)", record=3, value="41", rows=4),
-        Violation(path, "age", "breaks isin([1])", record=0, value="42", rows=1),
+def test_json_lines_are_told_by_lines(tmp_path: Path) -> None:
+    path = tmp_path / "people.jsonl"
+    good = '{"name": "Ann", "age": 40, "member": true, "joined": "2024-01-31"}\n'
+    bad = good.replace("40", "4.50"), good.replace("40", "[40]"), '{"name": \n'
+    path.write_text("\n".join([good, *bad]))
+    assert places(diagnose(path, CONTRACT)) == [
+        (3, "age", "4.50", 1),
+        (5, "age", None, 1),
+        (7, None, None, 1),
     ]
-    first, second = describe(found)
-    assert first.startswith(f'{path} line 5, column "age": "41" breaks in_range(0, 9)')
-    assert "9 rows" in first
-    assert second.startswith(f'{path} line 2, column "age": "42" breaks isin([1])')
 
 
-def test_describe_numbers_the_rows_of_a_file_without_lines() -> None:
-    path = Path("people.parquet")
-    (line,) = describe([Violation(path, "age", "is odd", record=6, value="7", rows=1)])
-    assert line.startswith('people.parquet row 7, column "age": "7" is odd')
-
-
-def test_describe_has_nothing_to_say_of_nothing() -> None:
-    assert describe([]) == []
+def test_repeats_are_told_by_their_text_and_line(tmp_path: Path) -> None:
+    names = ["Ann", "Bob", '"A\nnn"', "Bob", "Ann", "Bob"]
+    path = write(tmp_path, *(GOOD.replace("Ann", name) for name in names))
+    found = diagnose_repeats(path, CONTRACT, "name", np.array([3, 4, 5]))
+    assert places(found) == [(6, "name", "Bob", 2), (7, "name", "Ann", 1)]

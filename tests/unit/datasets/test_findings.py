@@ -24,6 +24,11 @@ def test_finding_is_a_line_with_place_value_rows_and_fix() -> None:
     )
 
 
+def test_finding_in_parquet_has_a_row() -> None:
+    line = str(finding()._replace(file=Path("people.parquet")))
+    assert line.startswith('people.parquet row 12, column "age"')
+
+
 def test_finding_about_a_file_names_the_file_alone() -> None:
     line = str(Finding("empty", FILE, "is empty", "Export it again."))
     assert line == "data/raw/people.csv: is empty. Export it again."

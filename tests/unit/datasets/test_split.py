@@ -171,6 +171,81 @@ def test_main_refuses_a_side_of_one_class_and_changes_no_output(
     assert (fingerprint(folder / "train"), fingerprint(folder / "test")) == before
 
 
+def test_main_refuses_a_side_without_the_positive_class(
+    project: Path, set_params: SetParams, people: pd.DataFrame, write_table: WriteTable
+) -> None:
+    """Even if there are two others."""
+    set_params(data={"target": "city", "positive": "Rome"})
+    set_params(
+        data={"time": "joined"}, split={"method": "time", "cutoff": "2024-01-31"}
+    )
+    late = people["joined"] >= "2024-01-31"
+    rows = people[~(late & (people["city"] == "Rome"))]
+    with pytest.raises(UserError, match="the test set holds no row of the positive"):
+        run(write_table(rows, project / "clean", 25))
+
+
+def numbers_as_target(set_params: SetParams, **split: object) -> None:
+    data = {"target": "income", "task": "regression", "positive": None}
+    set_params(data=data | {"time": "joined"}, split=split)
+
+
+def test_main_reports_the_range_of_numbers(
+    project: Path, set_params: SetParams, people: pd.DataFrame, write_table: WriteTable
+) -> None:
+    numbers_as_target(set_params)
+    known = people.dropna()
+    sides = dict(
+        zip(
+            ("train", "test"),
+            run(write_table(known, project / "clean", 7)),
+            strict=True,
+        )
+    )
+    assert json.loads((project / "split.json").read_text()) == {
+        side: {
+            "rows": len(rows),
+            "target": {
+                "min": rows["income"].min(),
+                "mean": pytest.approx(rows["income"].mean()),
+                "max": rows["income"].max(),
+            },
+        }
+        for side, rows in sides.items()
+    }
+
+
+def test_report_on_numbers_does_not_depend_on_parts(
+    project: Path, set_params: SetParams, people: pd.DataFrame, write_table: WriteTable
+) -> None:
+    numbers_as_target(set_params)
+    reports = []
+    for rows in (7, 60):
+        run(write_table(people.dropna(), project / f"by {rows}", rows))
+        reports.append((project / "split.json").read_bytes())
+    assert reports[0] == reports[1]
+
+
+@pytest.mark.parametrize(("rows", "fits"), [(1, False), (2, True)])
+def test_main_needs_two_numbers_on_each_side(
+    rows: int,
+    fits: bool,
+    project: Path,
+    set_params: SetParams,
+    people: pd.DataFrame,
+    write_table: WriteTable,
+) -> None:
+    known = people.dropna().sort_values("joined")
+    cutoff = known["joined"].iloc[-rows].isoformat()
+    numbers_as_target(set_params, method="time", cutoff=cutoff)
+    clean = write_table(known, project / "clean", 25)
+    if fits:
+        assert len(run(clean)[1]) == rows
+        return
+    with pytest.raises(UserError, match=r"the test set holds 1 row\(s\)"):
+        run(clean)
+
+
 def test_main_says_where_a_missing_table_comes_from(project: Path) -> None:
     with pytest.raises(UserError, match=r"clean: holds no table\. Run `dvc repro`"):
         run(project / "clean")

@@ -16,10 +16,16 @@ def dates() -> pd.DataFrame:
     return pd.DataFrame({"ordered_at": moments, "paid_at": moments.shift(1)})
 
 
-def test_a_date_becomes_year_month_weekday_and_hour(dates: pd.DataFrame) -> None:
+def test_a_date_becomes_numbers(dates: pd.DataFrame) -> None:
     fields = Calendar().fit_transform(dates[["ordered_at"]])
-    np.testing.assert_array_equal(fields[0], [2024, 2, 3, 23])
-    np.testing.assert_array_equal(fields[2], [2023, 12, 6, 12])
+    np.testing.assert_array_equal(fields[0], [2024, 2, 29, 3, 23, 19782])
+    np.testing.assert_array_equal(fields[2], [2023, 12, 31, 6, 12, 19722])
+
+
+def test_days_are_counted_from_1970_on_both_sides_and_whole() -> None:
+    texts = ["1969-12-31 23:00", "1970-01-01 00:00", "1970-01-02 23:59"]
+    moments = pd.DataFrame({"at": pd.to_datetime(texts, format="ISO8601")})
+    assert Calendar().fit_transform(moments)[:, -1].tolist() == [-1, 0, 1]
 
 
 def test_a_missing_date_gives_missing_numbers(dates: pd.DataFrame) -> None:
@@ -35,11 +41,11 @@ def test_numbers_are_floats(dates: pd.DataFrame) -> None:
     assert Calendar().fit_transform(dates.iloc[[0]]).dtype == np.float64
 
 
-def test_each_column_gives_four(dates: pd.DataFrame) -> None:
+def test_each_column_gives_six(dates: pd.DataFrame) -> None:
     calendar = Calendar().fit(dates)
     names = calendar.get_feature_names_out()
-    assert list(names[3:6]) == ["ordered_at_hour", "paid_at_year", "paid_at_month"]
-    assert calendar.transform(dates).shape == (3, len(names)) == (3, 8)
+    assert list(names[5:8]) == ["ordered_at_days", "paid_at_year", "paid_at_month"]
+    assert calendar.transform(dates).shape == (3, len(names)) == (3, 12)
 
 
 def test_rows_are_transformed_one_by_one(dates: pd.DataFrame) -> None:

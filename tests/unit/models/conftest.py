@@ -23,28 +23,60 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "member": {"dtype": "bool"},
     "channel": {"dtype": "category", "isin": ["shop", "web", "phone"]},
     "ordered_at": {"dtype": "datetime64[ns]"},
-    "returned": {"dtype": "category", "isin": ["no", "yes"]},
 }
 
-PARAMS: dict[str, Any] = {
-    "data": {"target": "returned", "positive": "yes"},
-    "train": {
-        "estimator": {
-            "path": "sklearn.ensemble.HistGradientBoostingClassifier",
-            "arguments": {"max_iter": 5, "min_samples_leaf": 5},
-        }
+# What each task predicts. The classes of a parcel do not stand in alphabetical order.
+TARGETS: dict[str, dict[str, dict[str, Any]]] = {
+    "binary": {"returned": {"dtype": "category", "isin": ["no", "yes"]}},
+    "multiclass": {
+        "parcel": {"dtype": "category", "isin": ["small", "medium", "large", "none"]}
     },
-    "evaluate": {
-        "metrics": ["roc_auc", "accuracy", "log_loss"],
-        "replicates": 100,
-        "importance_repeats": 2,
-        "slices": {"amount": [-0.5, 0.5], "channel": [], "member": []},
-    },
+    "regression": {"costs": {"dtype": "float64"}},
+}
+
+DATA: dict[str, dict[str, Any]] = {
+    "binary": {"target": "returned", "positive": "yes"},
+    "multiclass": {"target": "parcel", "task": "multiclass"},
+    "regression": {"target": "costs", "task": "regression"},
+}
+
+METRICS = {
+    "binary": ["roc_auc", "accuracy", "log_loss"],
+    "multiclass": ["balanced_accuracy", "f1_macro", "roc_auc_ovr"],
+    "regression": ["rmse", "mae", "r2"],
 }
 
 
-def make_orders(rows: int, seed: int) -> pd.DataFrame:
-    """Return orders with their keys; dear ones and those from the web come back."""
+def make_params(task: str) -> dict[str, Any]:
+    """Return what params.yaml says about a task."""
+    kind = "Regressor" if task == "regression" else "Classifier"
+    return {
+        "data": DATA[task],
+        "train": {
+            "estimator": {
+                "path": f"sklearn.ensemble.HistGradientBoosting{kind}",
+                "arguments": {"max_iter": 5, "min_samples_leaf": 5},
+            }
+        },
+        "evaluate": {
+            "metrics": METRICS[task],
+            "replicates": 100,
+            "importance_repeats": 2,
+            "slices": {"amount": [-0.5, 0.5], "channel": [], "member": []},
+        },
+    }
+
+
+def make_contract(task: str) -> dict[str, Any]:
+    """Return what schema.yaml says about a task."""
+    return {"columns": COLUMNS | TARGETS[task]}
+
+
+def make_orders(rows: int, seed: int, task: str = "binary") -> pd.DataFrame:
+    """Return orders with their keys; dear ones and those from the web come back.
+
+    They also come in larger parcels and have higher costs. There is no parcel `none`.
+    """
     random = np.random.default_rng(seed)
     amount = random.normal(size=rows)
     web = random.random(rows) < 0.5
@@ -60,12 +92,20 @@ def make_orders(rows: int, seed: int) -> pd.DataFrame:
             "ordered_at": pd.date_range(
                 "2024-01-01", periods=rows, freq="7h", unit="ns"
             ),
-            "returned": pd.Categorical(
-                np.where(odds > 0.5, "yes", "no"), categories=["no", "yes"]
-            ),
         }
     )
-    index = pd.Index(keys.hash_rows(orders, list(COLUMNS)[:-1]), name=keys.NAME)
+    index = pd.Index(keys.hash_rows(orders, list(COLUMNS)), name=keys.NAME)
+    size = np.digitize(odds, [0.0, 1.0])
+    targets = {
+        "returned": np.where(odds > 0.5, "yes", "no"),
+        "parcel": np.array(["small", "medium", "large"])[size],
+        "costs": 50 + 10 * odds,
+    }
+    for name, column in TARGETS[task].items():
+        values = pd.Series(targets[name])
+        if "isin" in column:
+            values = values.astype(pd.CategoricalDtype(column["isin"]))
+        orders[name] = values
     return orders.set_index(index)
 
 
@@ -79,11 +119,13 @@ class Workspace(NamedTuple):
     """A folder with what `train` and `evaluate` read, and where they write."""
 
     folder: Path
+    task: str
 
     def set_params(self, **sections: dict[str, Any]) -> None:
         """Write params.yaml, with some keys of some sections changed."""
-        changed = {name: PARAMS[name] | section for name, section in sections.items()}
-        text = yaml.safe_dump(PARAMS | changed)
+        params = make_params(self.task)
+        changed = {name: params[name] | section for name, section in sections.items()}
+        text = yaml.safe_dump(params | changed)
         (self.folder / "params.yaml").write_text(text, "utf-8")
 
     def train(self) -> None:
@@ -105,16 +147,17 @@ def make_workspace(
     def make(
         name: str = "project",
         *,
+        task: str = "binary",
         rows_per_part: int = 100,
         turn: bool = False,
         clip_to: dict[str, list[float]] | None = None,
     ) -> Workspace:
-        workspace = Workspace(tmp_path / name)
-        train_rows, test_rows = make_orders(200, seed=1), make_orders(150, seed=2)
+        workspace = Workspace(tmp_path / name, task)
+        train_rows, test_rows = make_orders(200, 1, task), make_orders(150, 2, task)
         test_rows = test_rows.iloc[::-1] if turn else test_rows
         write_table(train_rows, workspace.folder / "train", 200)
         write_table(test_rows, workspace.folder / "test", rows_per_part)
-        contract = yaml.safe_dump({"columns": COLUMNS}, sort_keys=False)
+        contract = yaml.safe_dump(make_contract(task), sort_keys=False)
         (workspace.folder / "schema.yaml").write_text(contract, "utf-8")
         write_json({"clip_to": clip_to or {}}, workspace.folder / "cleaning.json")
         workspace.set_params()
@@ -131,12 +174,12 @@ def workspace(make_workspace: Callable[..., Workspace]) -> Workspace:
 
 @pytest.fixture
 def contract() -> Contract:
-    return Contract.model_validate({"columns": COLUMNS})
+    return Contract.model_validate(make_contract("binary"))
 
 
 @pytest.fixture
 def params() -> Params:
-    return Params.model_validate(PARAMS)
+    return Params.model_validate(make_params("binary"))
 
 
 @pytest.fixture
@@ -149,10 +192,27 @@ def predicted() -> Predicted:
     """Return 400 rows, scored as a fair model would."""
     random = np.random.default_rng(0)
     score = random.random(400)
-    return Predicted(random.random(400) < score, score, 0.5)
+    return Predicted(random.random(400) < score, score)
+
+
+@pytest.fixture
+def classified() -> Predicted:
+    """Return 400 rows of four classes, with probabilities as a fair model gives."""
+    random = np.random.default_rng(0)
+    scores = random.dirichlet([1.0, 0.5, 0.5, 0.2], size=400)
+    chance = random.random((400, 1))
+    return Predicted((chance > scores.cumsum(axis=1)[:, :-1]).sum(axis=1), scores)
+
+
+@pytest.fixture
+def estimated() -> Predicted:
+    """Return 400 numbers, and estimates that are about one off."""
+    random = np.random.default_rng(0)
+    actual = random.normal(50, 10, 400)
+    return Predicted(actual, actual + random.normal(size=400))
 
 
 @pytest.fixture
 def row_keys() -> keys.Keys:
-    """Return keys for the rows of `predicted`."""
+    """Return keys for the rows of `predicted`, `classified` and `estimated`."""
     return np.random.default_rng(1).integers(0, 2**64, 400, dtype=np.uint64)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from reproducible_ml.datasets.keys import Keys
+from reproducible_ml.models.binary import METRICS
 from reproducible_ml.models.bootstrap import (
     CHUNK,
     interval,
@@ -15,7 +16,13 @@ from reproducible_ml.models.bootstrap import (
     replicate,
     spread,
 )
-from reproducible_ml.models.metrics import METRICS, Floats, Predicted
+from reproducible_ml.models.metrics import Floats, Metrics, Predicted
+
+
+def some(*names: str) -> Metrics:
+    """Return these metrics of a binary task."""
+    return {name: METRICS[name] for name in names}
+
 
 lists_of_keys = st.lists(
     st.integers(0, 2**64 - 1), min_size=1, max_size=20, unique=True
@@ -31,7 +38,7 @@ def simulate(rows: int, random: np.random.Generator) -> tuple[Predicted, Keys]:
 
 def ordinary_bootstrap(rows: Predicted, name: str, replicates: int) -> Floats:
     """Return a metric of rows drawn with replacement, as textbooks do it."""
-    random, count = np.random.default_rng(0), len(rows.score)
+    random, count = np.random.default_rng(0), len(rows.actual)
     draws = random.multinomial(count, np.full(count, 1 / count), size=replicates)
     return METRICS[name].function(rows, draws.astype(np.float64))
 
@@ -93,7 +100,7 @@ def test_neither_rows_nor_replicates_are_correlated() -> None:
 def test_replicates_come_in_chunks_that_do_not_show(
     predicted: Predicted, row_keys: Keys
 ) -> None:
-    names = ("accuracy", "roc_auc")
+    names = some("accuracy", "roc_auc")
     many = replicate(predicted, row_keys, names, 2 * CHUNK + 1)
     few = replicate(predicted, row_keys, names, CHUNK // 2)
     for name in names:
@@ -104,15 +111,15 @@ def test_replicates_come_in_chunks_that_do_not_show(
 def test_replicates_do_not_depend_on_the_order_of_rows(
     predicted: Predicted, row_keys: Keys
 ) -> None:
-    turned = Predicted(predicted.positive[::-1], predicted.score[::-1], 0.5)
-    there = replicate(predicted, row_keys, ("log_loss",), 100)
-    back = replicate(turned, row_keys[::-1], ("log_loss",), 100)
+    turned = Predicted(predicted.actual[::-1], predicted.output[::-1], 0.5)
+    there = replicate(predicted, row_keys, some("log_loss"), 100)
+    back = replicate(turned, row_keys[::-1], some("log_loss"), 100)
     np.testing.assert_allclose(there["log_loss"], back["log_loss"])
 
 
 def test_an_undefined_replicate_is_nan() -> None:
     rows = Predicted(np.array([True, False]), np.array([0.9, 0.1]), 0.5)
-    few = replicate(rows, np.array([1, 2], dtype=np.uint64), ("roc_auc",), 100)
+    few = replicate(rows, np.array([1, 2], dtype=np.uint64), some("roc_auc"), 100)
     assert 0 < np.isnan(few["roc_auc"]).sum() < 100
 
 
@@ -120,7 +127,7 @@ def test_an_undefined_replicate_is_nan() -> None:
 def test_intervals_agree_with_an_ordinary_bootstrap(
     name: str, predicted: Predicted, row_keys: Keys
 ) -> None:
-    ours = interval(replicate(predicted, row_keys, (name,), 2000)[name])
+    ours = interval(replicate(predicted, row_keys, some(name), 2000)[name])
     theirs = interval(ordinary_bootstrap(predicted, name, 2000))
     width = theirs[1] - theirs[0]
     np.testing.assert_allclose(ours, theirs, atol=width / 10)
@@ -133,7 +140,7 @@ def test_intervals_hold_the_truth_about_95_times_in_100(
     random = np.random.default_rng(0)
     held = 0
     for _ in range(200):
-        low, high = interval(replicate(*simulate(200, random), (name,), 200)[name])
+        low, high = interval(replicate(*simulate(200, random), some(name), 200)[name])
         held += low <= truth <= high
     assert 0.89 <= held / 200 <= 0.98
 
@@ -142,17 +149,17 @@ def test_replicates_of_two_models_are_compared_in_pairs(
     predicted: Predicted, row_keys: Keys
 ) -> None:
     noise = np.random.default_rng(2).normal(scale=0.05, size=400)
-    other = predicted._replace(score=(predicted.score + noise).clip(0, 1))
-    ours = replicate(predicted, row_keys, ("roc_auc",), 500)["roc_auc"]
-    theirs = replicate(other, row_keys, ("roc_auc",), 500)["roc_auc"]
+    other = predicted._replace(output=(predicted.output + noise).clip(0, 1))
+    ours = replicate(predicted, row_keys, some("roc_auc"), 500)["roc_auc"]
+    theirs = replicate(other, row_keys, some("roc_auc"), 500)["roc_auc"]
     paired = (ours - theirs).std()
     unpaired = (ours - np.roll(theirs, 1)).std()
     assert paired < unpaired / 3
 
 
 def test_a_point_counts_each_row_once(predicted: Predicted) -> None:
-    right = (predicted.score >= 0.5) == predicted.positive
-    assert point(predicted, ("accuracy",)) == {"accuracy": right.mean()}
+    right = (predicted.output >= 0.5) == predicted.actual
+    assert point(predicted, some("accuracy")) == {"accuracy": right.mean()}
 
 
 def test_replicates_of_a_sample_move_to_the_metric_of_all_rows() -> None:
@@ -163,10 +170,10 @@ def test_replicates_of_a_sample_move_to_the_metric_of_all_rows() -> None:
 
 def test_a_sample_of_the_rows_gives_about_the_interval_of_all() -> None:
     rows, row_keys = simulate(8000, np.random.default_rng(0))
-    some = Predicted(rows.positive[:2000], rows.score[:2000], 0.5)
-    names = ("roc_auc",)
-    sampled = replicate(some, row_keys[:2000], names, 400)
-    moved = spread(point(rows, names), point(some, names), sampled, 8000, 2000)
+    fewer = Predicted(rows.actual[:2000], rows.output[:2000], 0.5)
+    names = some("roc_auc")
+    sampled = replicate(fewer, row_keys[:2000], names, 400)
+    moved = spread(point(rows, names), point(fewer, names), sampled, 8000, 2000)
     low, high = interval(moved["roc_auc"])
     expected = interval(replicate(rows, row_keys, names, 400)["roc_auc"])
     width = expected[1] - expected[0]

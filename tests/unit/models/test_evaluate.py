@@ -1,6 +1,7 @@
 """Tests of reproducible_ml.models.evaluate."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,23 +9,41 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    mean_absolute_error,
+    r2_score,
+    roc_auc_score,
+    root_mean_squared_error,
+)
 
 from reproducible_ml.datasets.schema import Contract
 from reproducible_ml.datasets.tables import parts, read_table, write_part
 from reproducible_ml.errors import UserError
-from reproducible_ml.models.evaluate import (
-    baseline,
-    class_names,
-    predict,
-    predict_table,
-)
-from reproducible_ml.models.metrics import METRICS, Predicted
+from reproducible_ml.models import binary, multiclass, regression
+from reproducible_ml.models.binary import Binary
+from reproducible_ml.models.evaluate import baseline, predict_table
+from reproducible_ml.models.metrics import Predicted
 from reproducible_ml.models.store import load_model
 from reproducible_ml.models.train import fit
 from reproducible_ml.params import Params
 
 REPORTS = ["metrics.json", "evaluation.json", "bootstrap.json"]
+
+METRICS = {
+    "binary": binary.METRICS,
+    "multiclass": multiclass.METRICS,
+    "regression": regression.METRICS,
+}
+
+PLOTS = {
+    "binary": ["calibration", "confusion_matrix", "precision_recall", "roc"],
+    "multiclass": ["classes", "confusion_matrix"],
+    "regression": ["predicted_actual", "residual_histogram", "residuals"],
+}
 
 
 def read_json(name: str) -> Any:
@@ -60,6 +79,143 @@ def test_metrics_are_those_of_scikit_learn(evaluated: Any) -> None:
         "roc_auc": roc_auc_score(positive, score),
     }
     assert read_json("metrics.json") == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.fixture(params=METRICS)
+def any_task(make_workspace: Callable[..., Any], request: Any) -> Any:
+    """Return what `evaluate` leaves for each of the tasks."""
+    workspace = make_workspace(task=request.param)
+    workspace.train()
+    workspace.evaluate()
+    return workspace
+
+
+def test_metrics_of_several_classes_are_those_of_scikit_learn(
+    make_workspace: Callable[..., Any],
+) -> None:
+    workspace = make_workspace(task="multiclass")
+    workspace.train()
+    workspace.evaluate()
+    model = load_model(Path("model.skops"), Path("model.json"))
+    rows = read_table(Path("test"))
+    actual, predicted = rows["parcel"].astype(str), model.predict(rows)
+    scores = model.predict_proba(rows)
+    expected = {
+        "balanced_accuracy": balanced_accuracy_score(actual, predicted),
+        "f1_macro": f1_score(actual, predicted, average="macro"),
+        "roc_auc_ovr": roc_auc_score(actual, scores, multi_class="ovr"),
+    }
+    assert read_json("metrics.json") == pytest.approx(expected, abs=1e-6)
+
+
+def test_metrics_of_numbers_are_those_of_scikit_learn(
+    make_workspace: Callable[..., Any],
+) -> None:
+    workspace = make_workspace(task="regression")
+    workspace.train()
+    workspace.evaluate()
+    model = load_model(Path("model.skops"), Path("model.json"))
+    rows = read_table(Path("test"))
+    actual, predicted = rows["costs"], model.predict(rows)
+    expected = {
+        "rmse": root_mean_squared_error(actual, predicted),
+        "mae": mean_absolute_error(actual, predicted),
+        "r2": r2_score(actual, predicted),
+    }
+    assert read_json("metrics.json") == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_model_of_every_task_beats_the_baseline(any_task: Any) -> None:
+    for name, facts in read_json("evaluation.json")["metrics"].items():
+        if METRICS[any_task.task][name].greater_is_better:
+            assert facts["baseline"]["high"] < facts["low"]
+        else:
+            assert facts["high"] < facts["baseline"]["low"]
+
+
+def test_every_task_judges_each_slice(any_task: Any) -> None:
+    slices = read_json("evaluation.json")["slices"]
+    assert [group["group"] for group in slices["channel"]] == ["shop", "web"]
+    for group in slices["channel"]:
+        for facts in group["metrics"].values():
+            assert facts["low"] <= facts["value"] <= facts["high"]
+
+
+def test_every_task_has_its_plots(any_task: Any) -> None:
+    expected = sorted(f"{name}.csv" for name in [*PLOTS[any_task.task], "importance"])
+    assert sorted(path.name for path in Path("plots").iterdir()) == expected
+
+
+def test_every_task_knows_which_feature_matters(any_task: Any) -> None:
+    table = pd.read_csv("plots/importance.csv")
+    assert table["feature"].iloc[0] == "amount"
+    assert table["importance"].iloc[0] > 0.1
+
+
+def test_all_metrics_of_a_task_can_be_asked_for(any_task: Any) -> None:
+    names = list(METRICS[any_task.task])
+    any_task.set_params(evaluate={"metrics": names})
+    any_task.evaluate()
+    assert set(read_json("metrics.json")) == set(names)
+    assert None not in read_json("metrics.json").values()
+
+
+def test_only_several_classes_are_told_one_by_one(any_task: Any) -> None:
+    facts = read_json("evaluation.json")
+    if any_task.task != "multiclass":
+        assert "classes" not in facts
+        return
+    classes = {found["class"]: found["rows"] for found in facts["classes"]}
+    assert list(classes) == ["small", "medium", "large", "none"]
+    assert sum(classes.values()) == facts["rows"]
+    assert classes["none"] == 0
+
+
+def test_the_metrics_of_another_task_are_told_in_a_line(any_task: Any) -> None:
+    foreign = "roc_auc" if any_task.task == "regression" else "rmse"
+    any_task.set_params(evaluate={"metrics": [foreign]})
+    with pytest.raises(UserError) as caught:
+        any_task.evaluate()
+    assert str(caught.value) == (
+        f"params.yaml: evaluate.metrics: {foreign} is none of"
+        f" {', '.join(METRICS[any_task.task])} (data.task is {any_task.task})"
+    )
+
+
+def test_a_class_that_only_the_test_rows_have_is_judged(
+    make_workspace: Callable[..., Any],
+) -> None:
+    workspace = make_workspace(task="multiclass")
+    workspace.train()
+    rows = read_table(Path("test"))
+    rows.loc[rows.index[:5], "parcel"] = "none"
+    shutil.rmtree("test")
+    Path("test").mkdir()
+    write_part(rows, Path("test"), 0)
+    workspace.set_params(evaluate={"metrics": list(multiclass.METRICS)})
+    workspace.evaluate()
+    none = read_json("evaluation.json")["classes"][3]
+    assert none["rows"] == 5
+    assert none["metrics"]["recall"] == {"value": 0, "low": 0, "high": 0}
+    assert none["metrics"]["precision"]["value"] is None
+    assert None not in read_json("metrics.json").values()
+
+
+def test_a_class_that_the_test_rows_lack_does_no_harm(
+    make_workspace: Callable[..., Any],
+) -> None:
+    workspace = make_workspace(task="multiclass")
+    workspace.train()
+    rows = read_table(Path("test"))
+    shutil.rmtree("test")
+    Path("test").mkdir()
+    write_part(rows[rows["parcel"] != "large"], Path("test"), 0)
+    workspace.set_params(evaluate={"metrics": list(multiclass.METRICS)})
+    workspace.evaluate()
+    large = read_json("evaluation.json")["classes"][2]
+    assert (large["class"], large["rows"]) == ("large", 0)
+    assert large["metrics"]["recall"]["value"] is None
+    assert None not in read_json("metrics.json").values()
 
 
 def test_each_metric_has_an_interval_and_a_baseline(evaluated: Any) -> None:
@@ -125,23 +281,6 @@ def test_an_undefined_metric_is_null(workspace: Any) -> None:
     assert read_json("metrics.json") == {"precision": None}
 
 
-def test_all_metrics_can_be_asked_for(workspace: Any) -> None:
-    workspace.set_params(evaluate={"metrics": list(METRICS)})
-    workspace.train()
-    workspace.evaluate()
-    assert set(read_json("metrics.json")) == set(METRICS)
-
-
-def test_each_plot_has_its_table(evaluated: Any) -> None:
-    assert sorted(path.name for path in Path("plots").iterdir()) == [
-        "calibration.csv",
-        "confusion_matrix.csv",
-        "importance.csv",
-        "precision_recall.csv",
-        "roc.csv",
-    ]
-
-
 def test_the_confusion_matrix_counts_all_test_rows(evaluated: Any) -> None:
     table = pd.read_csv("plots/confusion_matrix.csv")
     assert table["rows"].sum() == 150
@@ -155,22 +294,27 @@ def test_importance_covers_all_features(evaluated: Any) -> None:
     assert table["feature"].iloc[0] == "amount"
 
 
-def test_the_size_of_parts_changes_no_byte(make_workspace: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("task", METRICS)
+def test_the_size_of_parts_changes_no_byte(
+    task: str, make_workspace: Callable[..., Any]
+) -> None:
     found = []
     for rows_per_part in (7, 150):
-        workspace = make_workspace(f"by {rows_per_part}", rows_per_part=rows_per_part)
+        name = f"by {rows_per_part}"
+        workspace = make_workspace(name, task=task, rows_per_part=rows_per_part)
         workspace.train()
         workspace.evaluate()
         found.append(contents(workspace.folder))
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize("task", METRICS)
 def test_the_order_of_rows_changes_no_metric(
-    make_workspace: Callable[..., Any],
+    task: str, make_workspace: Callable[..., Any]
 ) -> None:
     found = []
     for name, turn in (("there", False), ("back", True)):
-        workspace = make_workspace(name, turn=turn)
+        workspace = make_workspace(name, task=task, turn=turn)
         workspace.set_params(evaluate={"interval_rows": 100})
         workspace.train()
         workspace.evaluate()
@@ -178,11 +322,11 @@ def test_the_order_of_rows_changes_no_metric(
     assert found[0] == found[1]
 
 
-def test_an_empty_part_does_no_harm(evaluated: Any) -> None:
-    before = contents(evaluated.folder)
+def test_an_empty_part_does_no_harm(any_task: Any) -> None:
+    before = contents(any_task.folder)
     write_part(read_table(Path("test")).head(0), Path("test"), 9)
-    evaluated.evaluate()
-    assert contents(evaluated.folder) == before
+    any_task.evaluate()
+    assert contents(any_task.folder) == before
 
 
 @pytest.mark.parametrize(
@@ -190,7 +334,8 @@ def test_an_empty_part_does_no_harm(evaluated: Any) -> None:
     [
         (
             {"metrics": ["accuracy", "gini"]},
-            f"evaluate.metrics: gini is none of {', '.join(METRICS)}",
+            f"evaluate.metrics: gini is none of {', '.join(binary.METRICS)}"
+            " (data.task is binary)",
         ),
         (
             {"slices": {"country": []}},
@@ -232,49 +377,23 @@ def test_a_tampered_model_is_not_judged(workspace: Any) -> None:
         workspace.evaluate()
 
 
-def test_scores_are_those_of_the_positive_class(
-    orders: pd.DataFrame, contract: Contract, params: Params
-) -> None:
-    model = fit(orders, contract, {}, params)
-    score = predict(model, orders[list(contract.features(params.data))])
-    positive = (orders["returned"] == "yes").to_numpy()
-    assert score.dtype == np.float64
-    assert score[positive].mean() > score[~positive].mean() + 0.2
-
-
 def test_a_table_is_predicted_part_by_part(
     workspace: Any, orders: pd.DataFrame, contract: Contract, params: Params
 ) -> None:
-    model = fit(orders, contract, {}, params)
+    model, task = fit(orders, contract, {}, params), Binary(contract, params.data)
     rows = read_table(Path("test"))
-    predicted, kept = predict_table(model, Path("test"), contract, params)
+    predicted, kept = predict_table(model, Path("test"), contract, task, params)
     assert len(parts(Path("test"))) == 2
-    np.testing.assert_array_equal(predicted.score, predict(model, rows))
-    np.testing.assert_array_equal(predicted.positive, rows["returned"] == "yes")
+    np.testing.assert_array_equal(predicted.output, model.predict_proba(rows)[:, 1])
+    np.testing.assert_array_equal(predicted.actual, rows["returned"] == "yes")
     pd.testing.assert_frame_equal(kept, rows[["amount", "channel", "member"]])
 
 
 def test_the_baseline_knows_the_share_of_positive_training_rows(
-    workspace: Any, predicted: Predicted, params: Params
+    workspace: Any, predicted: Predicted, contract: Contract, params: Params
 ) -> None:
     share = (read_table(Path("train"))["returned"] == "yes").mean()
-    guess = baseline(Path("train"), predicted, params)
-    assert np.unique(guess.score).tolist() == [pytest.approx(share)]
-    np.testing.assert_array_equal(guess.positive, predicted.positive)
-
-
-@pytest.mark.parametrize(
-    ("column", "positive", "names"),
-    [
-        ({"dtype": "category", "isin": ["yes", "no"]}, "yes", ("no", "yes")),
-        ({"dtype": "category", "isin": ["a", "b", "c"]}, "b", ("not b", "b")),
-        ({"dtype": "bool"}, True, ("not True", "True")),
-    ],
-    ids=["two classes", "one class against others", "bool"],
-)
-def test_classes_are_named_as_in_the_contract(
-    params: Params, column: dict[str, Any], positive: Any, names: tuple[str, str]
-) -> None:
-    contract = Contract.model_validate({"columns": {"returned": column}})
-    data = params.data.model_copy(update={"positive": positive})
-    assert class_names(contract, params.model_copy(update={"data": data})) == names
+    task = Binary(contract, params.data)
+    guess = baseline(Path("train"), predicted, task, params)
+    assert np.unique(guess.output).tolist() == [pytest.approx(share)]
+    np.testing.assert_array_equal(guess.actual, predicted.actual)

@@ -1,133 +1,46 @@
 """Tests of reproducible_ml.models.metrics."""
 
 import warnings
-from typing import Any
 
 import numpy as np
 import pytest
-import sklearn.metrics
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from reproducible_ml.models.metrics import METRICS, Predicted, Weights
-
-OF_SCORES = {"roc_auc", "average_precision", "brier_score_loss", "log_loss"}
-
-# Scores that tie, that lie on the threshold, and that are as extreme as they can be.
-scores = st.one_of(
-    st.sampled_from([0.0, 5e-324, 1e-17, 0.25, 0.5, 1 - 1e-16, 1.0]),
-    st.floats(0, 1),
+from reproducible_ml.models.metrics import (
+    ratio,
+    unit_decimals,
+    weighted_mean,
+    weighted_sum,
 )
-weights = st.one_of(st.sampled_from([0.0, 1.0, 2.0]), st.floats(1e-6, 1e6))
-row = st.tuples(st.booleans(), scores, weights, weights)
 
 
-def scikit_learn(name: str, rows: Predicted, weight: Weights) -> float:
-    """Return what scikit-learn's function of that name gives."""
-    options: dict[str, Any] = {"sample_weight": weight}
-    if name in {"precision", "recall", "f1"}:
-        options["zero_division"] = np.nan
-    if name == "log_loss":
-        options["labels"] = [False, True]
-    known = rows.score if name in OF_SCORES else rows.score >= rows.threshold
-    function = getattr(sklearn.metrics, name, None)
-    function = function or getattr(sklearn.metrics, f"{name}_score")
-    return float(function(rows.positive, known, **options))
+def test_a_sum_is_taken_under_each_weighting() -> None:
+    weights = np.array([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0]])
+    assert weighted_sum(np.array([1.0, 10.0, 100.0]), weights).tolist() == [201, 30]
 
 
-def defined(name: str, rows: Predicted, weight: Weights) -> bool:
-    """Say whether the metric divides by something; 0 / 0 is nothing to compare."""
-    predicted = rows.score >= rows.threshold
-    sums = {
-        "positive": weight[rows.positive].sum(),
-        "negative": weight[~rows.positive].sum(),
-        "predicted": weight[predicted].sum(),
-    }
-    either = sums["positive"] + sums["predicted"]
-    needed = {
-        "roc_auc": sums["positive"] * sums["negative"],
-        "balanced_accuracy": sums["positive"] * sums["negative"],
-        "average_precision": sums["positive"],
-        "recall": sums["positive"],
-        "precision": sums["predicted"],
-        "f1": either,
-    }
-    return bool(needed.get(name, weight.sum()) > 0)
+def test_a_mean_is_taken_under_each_weighting() -> None:
+    weights = np.array([[1.0, 1.0], [3.0, 1.0]])
+    assert weighted_mean(np.array([True, False]), weights).tolist() == [0.5, 0.75]
 
 
-@pytest.mark.parametrize("name", METRICS)
-@settings(max_examples=50, deadline=None)
-@given(st.lists(row, min_size=1, max_size=25), scores)
-def test_a_metric_equals_that_of_scikit_learn(
-    name: str, table: list[tuple[bool, float, float, float]], threshold: float
-) -> None:
-    positive, score, *many = map(np.array, zip(*table, strict=True))
-    rows = Predicted(positive, score, threshold)
-    values = METRICS[name].function(rows, np.stack(many))
-    for value, weight in zip(values, many, strict=True):
-        if defined(name, rows, weight):
-            assert value == pytest.approx(scikit_learn(name, rows, weight), abs=1e-9)
-        else:
-            assert np.isnan(value)
-
-
-@pytest.mark.parametrize("name", METRICS)
-def test_rows_without_weight_are_as_good_as_gone(
-    name: str, predicted: Predicted
-) -> None:
-    weight = np.repeat([0.0, 1.0], 200)
-    half = Predicted(predicted.positive[200:], predicted.score[200:], 0.5)
-    function = METRICS[name].function
-    expected = function(half, np.ones((1, 200)))
-    np.testing.assert_allclose(function(predicted, weight[np.newaxis]), expected)
-
-
-@pytest.mark.parametrize("name", METRICS)
-def test_a_whole_weight_counts_a_row_so_often(name: str, predicted: Predicted) -> None:
-    weight = np.arange(400) % 4
-    repeated = Predicted(
-        predicted.positive.repeat(weight), predicted.score.repeat(weight), 0.5
-    )
-    function = METRICS[name].function
-    expected = function(repeated, np.ones((1, weight.sum())))
-    weights_once = weight[np.newaxis].astype(np.float64)
-    np.testing.assert_allclose(function(predicted, weights_once), expected)
-
-
-@pytest.mark.parametrize("name", METRICS)
-def test_the_order_of_rows_does_not_matter(name: str, predicted: Predicted) -> None:
-    tied = predicted._replace(score=predicted.score.round(1))
-    turned = Predicted(tied.positive[::-1], tied.score[::-1], 0.5)
-    function, once = METRICS[name].function, np.ones((1, 400))
-    np.testing.assert_allclose(function(turned, once), function(tied, once))
-
-
-@pytest.mark.parametrize("name", METRICS)
-def test_nothing_is_undefined_in_silence(name: str) -> None:
-    """A thousand warnings about 0 / 0 would hide what matters: NaN says it."""
-    rows = Predicted(np.array([True, False]), np.array([0.1, 0.9]), 0.5)
+def test_a_ratio_of_nothing_is_nan_in_silence() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert np.isnan(METRICS[name].function(rows, np.zeros((1, 2)))).all()
+        found = ratio(np.array([0.0, 1.0]), np.array([0.0, 2.0]))
+    np.testing.assert_array_equal(found, [np.nan, 0.5])
 
 
-@pytest.mark.parametrize("name", METRICS)
-def test_the_better_of_two_models_has_the_better_metric(
-    name: str, predicted: Predicted
+@pytest.mark.parametrize(
+    ("numbers", "decimals"),
+    [
+        ([0.0, 1.5], 9),
+        ([-350.0, 2.0], 7),
+        ([2e12], -3),
+        ([3e-7], 16),
+        ([0.0], 6),
+    ],
+)
+def test_the_largest_number_keeps_ten_digits(
+    numbers: list[float], decimals: int
 ) -> None:
-    metric, once = METRICS[name], np.ones((1, 400))
-    nearer_the_truth = (predicted.score + predicted.positive) / 2
-    better = metric.function(predicted._replace(score=nearer_the_truth), once)[0]
-    worse = metric.function(predicted, once)[0]
-    assert (better > worse) == metric.greater_is_better
-
-
-def test_a_score_on_the_threshold_is_predicted_positive() -> None:
-    rows = Predicted(np.array([True]), np.array([0.5]), 0.5)
-    assert METRICS["recall"].function(rows, np.ones((1, 1)))[0] == 1
-
-
-def test_a_certain_mistake_costs_a_finite_loss() -> None:
-    rows = Predicted(np.array([True, False]), np.array([0.0, 1.0]), 0.5)
-    loss = METRICS["log_loss"].function(rows, np.ones((1, 2)))[0]
-    assert loss == pytest.approx(-np.log(np.finfo(np.float64).eps))
+    assert unit_decimals(np.array(numbers)) == decimals

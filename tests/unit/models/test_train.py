@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.datasets.tables import fingerprint
+from reproducible_ml.datasets.tables import fingerprint, read_table
 from reproducible_ml.errors import UserError
 from reproducible_ml.models.store import load_model
 from reproducible_ml.models.train import fit
@@ -104,10 +104,58 @@ def test_more_categories_than_the_estimator_can_take_are_told(
         fit(rows, many, {}, params)
 
 
-def test_main_stores_a_model_that_predicts(workspace: Any) -> None:
-    workspace.train()
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_main_stores_a_model_that_predicts(
+    task: str, make_workspace: Callable[..., Any]
+) -> None:
+    make_workspace(task=task).train()
     model = load_model(Path("model.skops"), Path("model.json"))
     assert [name for name, _ in model.steps] == ["features", "estimator"]
+
+
+def test_a_model_of_several_classes_predicts_their_labels(
+    make_workspace: Callable[..., Any],
+) -> None:
+    make_workspace(task="multiclass").train()
+    model = load_model(Path("model.skops"), Path("model.json"))
+    rows = read_table(Path("test"))
+    assert model.classes_.tolist() == ["large", "medium", "small"]
+    assert (model.predict(rows) == rows["parcel"]).mean() > 0.6
+
+
+def test_a_model_of_numbers_predicts_them(make_workspace: Callable[..., Any]) -> None:
+    make_workspace(task="regression").train()
+    model = load_model(Path("model.skops"), Path("model.json"))
+    rows = read_table(Path("test"))
+    assert np.corrcoef(model.predict(rows), rows["costs"])[0, 1] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("path", "arguments"),
+    [
+        ("linear_model.LogisticRegression", {}),
+        ("ensemble.GradientBoostingClassifier", {"n_estimators": 20, "max_depth": 1}),
+    ],
+    ids=["by classes", "by rows"],
+)
+def test_balanced_classes_make_the_rare_one_likelier(
+    path: str,
+    arguments: dict[str, Any],
+    orders: pd.DataFrame,
+    contract: Contract,
+    params: Params,
+) -> None:
+    yes = orders["returned"] == "yes"
+    rare = orders[~yes | (np.arange(len(orders)) % 5 == 0)]
+    plain = with_estimator(params, path, **arguments)
+    train = plain.train.model_copy(update={"class_weight": "balanced"})
+    even = plain.model_copy(update={"train": train})
+    shares = [
+        fit(rare, contract, {}, found).predict_proba(rare)[:, 1].mean()
+        for found in (plain, even)
+    ]
+    assert shares[0] == pytest.approx((rare["returned"] == "yes").mean(), abs=0.01)
+    assert shares[1] > shares[0] + 0.03
 
 
 def test_main_clips_where_cleaning_says(
@@ -127,15 +175,17 @@ def test_the_manifest_says_what_the_model_was_made_of(workspace: Any) -> None:
     assert facts["training_data"] == {"rows": 200, "sha256": fingerprint(Path("train"))}
     assert facts["params"]["data"]["target"] == "returned"
     assert facts["params"]["train"]["seed"] == 0
+    assert facts["params"]["features"]["words"] == 100
     assert facts["contract"]["columns"]["channel"]["isin"] == ["shop", "web", "phone"]
 
 
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_training_twice_gives_the_same_bytes(
-    make_workspace: Callable[..., Any],
+    task: str, make_workspace: Callable[..., Any]
 ) -> None:
     contents = []
     for name in ("here", "there"):
-        make_workspace(name).train()
+        make_workspace(name, task=task).train()
         files = [Path("model.skops"), Path("model.json")]
         contents.append([path.read_bytes() for path in files])
     assert contents[0] == contents[1]

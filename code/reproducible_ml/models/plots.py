@@ -1,0 +1,101 @@
+"""What `plots:` in dvc.yaml says for each task: which tables `dvc plots` draws, how."""
+
+from typing import Any
+
+CONFUSION_MATRIX = {
+    "Confusion matrix": {
+        "template": "confusion_counts",
+        "x": "predicted",
+        "y": {"reports/plots/confusion_matrix.csv": "actual"},
+    }
+}
+
+
+def _importance(score: str) -> dict[str, Any]:
+    return {
+        "Permutation importance": {
+            "template": "bar_horizontal_sorted",
+            "x": "importance",
+            "y": {"reports/plots/importance.csv": "feature"},
+            "x_label": score,
+            "y_label": "feature",
+        }
+    }
+
+
+PLOTS: dict[str, list[dict[str, Any]]] = {
+    "binary": [
+        {
+            "ROC curve": {
+                "template": "simple",
+                "x": "fpr",
+                "y": {"reports/plots/roc.csv": "tpr"},
+                "x_label": "false positive rate",
+                "y_label": "true positive rate",
+            }
+        },
+        {
+            "Precision and recall": {
+                "template": "simple",
+                "x": "recall",
+                "y": {"reports/plots/precision_recall.csv": "precision"},
+            }
+        },
+        {
+            "Calibration": {
+                "template": "simple",
+                "x": "predicted",
+                "y": {"reports/plots/calibration.csv": "actual"},
+                "x_label": "predicted probability",
+                "y_label": "share of positives",
+            }
+        },
+        CONFUSION_MATRIX,
+        _importance("loss of area under the ROC curve"),
+    ],
+    "multiclass": [
+        CONFUSION_MATRIX,
+        {
+            "Precision of each class": {
+                "template": "bars",
+                "x": "precision",
+                "y": {"reports/plots/classes.csv": "class"},
+            }
+        },
+        {
+            "Recall of each class": {
+                "template": "bars",
+                "x": "recall",
+                "y": {"reports/plots/classes.csv": "class"},
+            }
+        },
+        _importance("rise of the log loss"),
+    ],
+    "regression": [
+        {
+            "Predicted and actual": {
+                "template": "scatter",
+                "x": "predicted",
+                "y": {"reports/plots/predicted_actual.csv": "actual"},
+            }
+        },
+        {
+            "Residuals": {
+                "template": "scatter",
+                "x": "predicted",
+                "y": {"reports/plots/residuals.csv": "residual"},
+                "y_label": "actual - predicted",
+            }
+        },
+        {
+            "Histogram of residuals": {
+                "template": "simple",
+                "x": "residual",
+                "y": {"reports/plots/residual_histogram.csv": "rows"},
+                "x_label": "actual - predicted",
+                "y_label": "test rows",
+            }
+        },
+        _importance("loss of R²"),
+    ],
+}

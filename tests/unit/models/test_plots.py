@@ -1,0 +1,60 @@
+"""Tests of reproducible_ml.models.plots."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from reproducible_ml.models.plots import PLOTS
+from reproducible_ml.models.tasks import TASKS
+from reproducible_ml.params import load_params
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_the_pipeline_draws_the_plots_of_its_task() -> None:
+    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))
+    assert pipeline["plots"] == PLOTS[load_params(ROOT / "params.yaml").data.task]
+
+
+def test_every_task_has_plots() -> None:
+    assert set(PLOTS) == set(TASKS)
+
+
+@pytest.mark.parametrize("task", PLOTS)
+def test_plots_name_columns_of_the_tables_that_evaluate_writes(
+    task: str, make_workspace: Callable[..., Any]
+) -> None:
+    workspace = make_workspace(task=task)
+    workspace.train()
+    workspace.evaluate()
+    drawn = set()
+    for plot in PLOTS[task]:
+        for definition in plot.values():
+            for name, column in definition["y"].items():
+                table = pd.read_csv(workspace.folder / name.removeprefix("reports/"))
+                assert {definition["x"], column} <= set(table.columns)
+                drawn.add(Path(name).name)
+    assert drawn == {path.name for path in Path("plots").iterdir()}
+
+
+@pytest.mark.parametrize("task", PLOTS)
+def test_dvc_draws_them(task: str, make_workspace: Callable[..., Any]) -> None:
+    workspace = make_workspace(task=task)
+    workspace.train()
+    workspace.evaluate()
+    shutil.copytree("plots", "reports/plots")
+    shutil.copytree(ROOT / ".dvc/plots", ".dvc/plots")
+    Path(".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    Path("dvc.yaml").write_text(yaml.safe_dump({"plots": PLOTS[task]}), "utf-8")
+    command = [sys.executable, "-m", "dvc", "plots", "show", "--json"]
+    shown = json.loads(subprocess.check_output(command, text=True))
+    assert "errors" not in shown
+    assert set(shown["data"]) == {name for plot in PLOTS[task] for name in plot}
