@@ -32,6 +32,20 @@ $(ENVIRONMENT): environments/dev.txt pyproject.toml setup.py
 	fi
 	@touch $@
 
+# Options are taken from the command line alone, not from variables that happen to be set,
+# and reach Python through the environment, so that no character in them is special.
+given = $(findstring command line,$(origin $(1)))
+option = $(if $(call given,$(1)),--$(2)="$${$(1)}")
+export SOURCE TARGET TASK POSITIVE ID GROUP TIME NAME DATES DECIMAL TEXT MISSING QUERY KEY
+
+.PHONY: data
+data: $(ENVIRONMENT) ## bring your own table: SOURCE=path-or-URL TARGET=column (HELP=1: all options)
+	@python -m reproducible_ml.datasets.adopt $(if $(call given,HELP),--help) \
+	  $(foreach name,TARGET TASK POSITIVE ID GROUP TIME NAME DATES DECIMAL TEXT MISSING QUERY KEY,\
+	    $(call option,$(name),$(shell echo $(name) | tr A-Z a-z))) \
+	  $(if $(call given,DRY_RUN),--dry-run) $(if $(call given,YES),--yes) \
+	  $(if $(call given,SOURCE),-- "$${SOURCE}")
+
 .PHONY: repro
 repro: $(ENVIRONMENT) ## rebuild everything that changed, from raw data to plots
 	@dvc repro

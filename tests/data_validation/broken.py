@@ -115,7 +115,7 @@ TABLES: dict[str, Broken] = {
     "byte-order mark": Broken(TEXT.encode("utf-8-sig"), "accept", ()),
     "UTF-16": Broken(TEXT.encode("utf-16"), "accept", ()),
     "latin-1": Broken(
-        TEXT.replace("Bonn", "Köln").encode("cp1252"), "warn", ("cp1252", "Köln")
+        TEXT.replace("Bonn", "Köln").encode("cp1252"), "warn", ("windows-1252", "Köln")
     ),
     "mixed encodings": Broken(
         changed(9, "city", "Köln")
@@ -165,7 +165,7 @@ TABLES: dict[str, Broken] = {
     "trailing delimiter": Broken(
         "\n".join([LINES[0], *(t + "," for t in LINES[1:])]).encode(),
         "reject",
-        ("line 2",),
+        ("line 1", "delimiter"),
     ),
     "unclosed quote": Broken(
         changed(9, "city", "Rome").replace(b",Rome,", b',"Rome,', 1),
@@ -174,7 +174,7 @@ TABLES: dict[str, Broken] = {
     ),
     "quoted line ends": Broken(
         changed(9, "city", "Bonn").replace(b",Bonn,", b',"Bonn\n(Rhein)",', 1),
-        "warn",
+        "accept",
         (),
     ),
     "merge conflict": Broken(
@@ -185,7 +185,7 @@ TABLES: dict[str, Broken] = {
         TEXT.encode() + b"Total,600000.0,,,,1000,\n", "reject", ("line 202", "total")
     ),
     "no header": Broken(
-        "\n".join(LINES[1:]).encode() + b"\n", "reject", ("line 1", "header")
+        "\n".join(LINES[1:]).encode() + b"\n", "reject", ("line 1", "names")
     ),
     "doubled column": Broken(
         TEXT.replace("visits", "age", 1).encode(), "reject", ("line 1", '"age"')
@@ -194,10 +194,12 @@ TABLES: dict[str, Broken] = {
         TEXT.replace("visits", "", 1).encode(), "reject", ("line 1",)
     ),
     "look-alike names": Broken(
-        TEXT.replace("visits", "\u0430ge", 1).encode(), "reject", ("line 1", "CYRILLIC")
+        TEXT.replace("visits", "\u0430ge", 1).encode(),
+        "reject",
+        ("line 1", "column 6", "looks like"),
     ),
-    "very long value": Broken(changed(9, "city", "x" * 3_000_000), "warn", ()),
-    "one row": Broken("\n".join(LINES[:2]).encode(), "reject", ("1 row",)),
+    "very long value": Broken(changed(9, "city", "x" * 3_000_000), "accept", ()),
+    "one row": Broken("\n".join(LINES[:2]).encode(), "reject", ("one row",)),
     # Values
     "text in numbers": Broken(
         changed(9, "age", "forty"), "reject", ("line 9", '"age"', '"forty"', "1 row")
@@ -231,7 +233,7 @@ TABLES: dict[str, Broken] = {
             ],
         ),
         "reject",
-        ('"paid"', "format"),
+        ('"paid"', "form"),
     ),
     "day or month first": Broken(
         column("paid", [f"{x % 9 + 1:02}/{x % 11 + 1:02}/2024" for x in MANY]),
@@ -302,9 +304,11 @@ TABLES: dict[str, Broken] = {
         "warn",
         ("20",),
     ),
-    "leak": Broken(column("paid", BOUGHT), "warn", ('"paid"', "bought")),
+    "leak": Broken(column("paid", BOUGHT), "warn", ('"paid"', "target", "excluded")),
     "recoded leak": Broken(
-        column("paid", np.where(BOUGHT == "yes", 1, 0)), "warn", ('"paid"', "bought")
+        column("paid", np.where(BOUGHT == "yes", 1, 0)),
+        "warn",
+        ('"paid"', "target", "excluded"),
     ),
     "formulas": Broken(column("note", "=HYPERLINK(1)"), "accept", ()),
 }

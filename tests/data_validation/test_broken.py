@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reproducible_ml.datasets.propose import Context, Wanted, propose
+from reproducible_ml.datasets.adoption.propose import Context, Wanted, propose
 from reproducible_ml.errors import UserError
 
 from .broken import TABLES

@@ -19,7 +19,10 @@ RunModule = Callable[..., subprocess.CompletedProcess[str]]
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "data" / "schema.yaml"
-PATHS = ("tumours.csv", "schema.yaml", "validated", "validation.json")
+PATHS = (
+    *("tumours.csv", "schema.yaml", "validated", "validation.json"),
+    "profile.json",
+)
 
 
 @pytest.fixture(scope="module")

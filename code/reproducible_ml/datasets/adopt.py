@@ -17,18 +17,18 @@ from typing import Any, NoReturn
 
 import yaml
 
-from reproducible_ml.datasets.address import Source, read_source
-from reproducible_ml.datasets.configure import (
+from reproducible_ml.datasets.adoption.configure import (
     drop_sample,
     has_sample,
     set_params,
     set_pipeline,
 )
-from reproducible_ml.datasets.merge import difference, rewrite, to_yaml
-from reproducible_ml.datasets.propose import Context, Proposal, Wanted, propose
+from reproducible_ml.datasets.adoption.merge import difference, rewrite, to_yaml
+from reproducible_ml.datasets.adoption.propose import Context, Proposal, Wanted, propose
+from reproducible_ml.datasets.adoption.show import show
 from reproducible_ml.datasets.schema import Contract, load_contract
-from reproducible_ml.datasets.show import show
-from reproducible_ml.datasets.source import fetch, recorded, track
+from reproducible_ml.datasets.sources.address import Source, read_source
+from reproducible_ml.datasets.sources.source import fetch, recorded, track
 from reproducible_ml.errors import UserError
 from reproducible_ml.files import write_text
 from reproducible_ml.models.plots import PLOTS
@@ -62,6 +62,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--name", help="of the file or folder in data/raw/")
     add("--dates", choices=["day-first", "month-first"], help="what 03/04/2026 means")
     add("--decimal", choices=["comma", "point"], help="what 1,234 means")
+    add("--text", type=_names, default=(), help="columns that hold text, by commas")
+    add("--missing", type=_names, default=(), help="texts that mean no value")
     add("--query", help="of a database: one SELECT, or the path of a .sql file")
     add("--key", help="of a database: columns that tell the rows apart, by commas")
     add("--dry-run", action="store_true", help="show what would be done")
@@ -90,6 +92,8 @@ def read_wishes(options: argparse.Namespace, contract: Contract | None) -> Wante
         time=options.time,
         day_first=options.dates and options.dates == "day-first",
         decimal=signs[options.decimal],
+        text=options.text,
+        missing=options.missing,
     )
 
 

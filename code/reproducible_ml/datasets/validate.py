@@ -11,18 +11,19 @@ import numpy as np
 import pandas as pd
 
 from reproducible_ml.datasets.check import broken_rules, cast, finish, may_be_rounded
-from reproducible_ml.datasets.diagnose import diagnose, diagnose_repeats
-from reproducible_ml.datasets.distributions import profile, recount
-from reproducible_ml.datasets.drift import compare, last_profile
+from reproducible_ml.datasets.diagnosis.diagnose import diagnose, diagnose_repeats
+from reproducible_ml.datasets.diagnosis.totals import repeats_header, total_in
 from reproducible_ml.datasets.duplicates import find_duplicates
 from reproducible_ml.datasets.findings import SHOWN, Finding, listed, reject
-from reproducible_ml.datasets.raw import Portion, form, raw_files, read_portions
-from reproducible_ml.datasets.scan import scan
+from reproducible_ml.datasets.reading.raw import Portion, form, raw_files, read_portions
+from reproducible_ml.datasets.reading.scan import scan
 from reproducible_ml.datasets.schema import Contract, load_contract
-from reproducible_ml.datasets.suspicions import judge
+from reproducible_ml.datasets.suspicion.distributions import profile as make_profile
+from reproducible_ml.datasets.suspicion.distributions import recount
+from reproducible_ml.datasets.suspicion.drift import compare, last_profile
+from reproducible_ml.datasets.suspicion.suspicions import judge
 from reproducible_ml.datasets.tables import map_parts, parallel, write_part
 from reproducible_ml.datasets.target import Summary, join, summarise
-from reproducible_ml.datasets.totals import repeats_header, total_in
 from reproducible_ml.errors import UserError
 from reproducible_ml.files import replacing_folder, write_json
 from reproducible_ml.params import Data, Params, load_params
@@ -133,18 +134,28 @@ def _summarise_part(_: int, frame: pd.DataFrame, data: Data) -> Summary:
 
 
 def _drift(
-    table: Path, now: dict[str, Any], contract: Contract, params: Params, raw: Path
+    table: Path,
+    now: dict[str, Any],
+    profile: Path,
+    contract: Contract,
+    params: Params,
+    raw: Path,
 ) -> list[Finding]:
     """Return what differs from the table of the last commit."""
-    before = last_profile()
+    before = last_profile(profile)
     if before is None:
         return []
     recounted = recount(table, before, contract, params)
     return compare(before, now, recounted, raw)
 
 
-def main(raw: Path, contract: Path, validated: Path, report: Path) -> None:
-    """Cast the files in RAW to CONTRACT, check them, write VALIDATED and REPORT."""
+def main(
+    raw: Path, contract: Path, validated: Path, report: Path, profile: Path
+) -> None:
+    """Cast the files in RAW to CONTRACT, check them, write VALIDATED and REPORT.
+
+    PROFILE gets the distribution of each column, to compare the next version with.
+    """
     params = load_params()
     columns = load_contract(contract, params.data)
     problems = validated.parent / "problems.csv"
@@ -153,13 +164,14 @@ def main(raw: Path, contract: Path, validated: Path, report: Path) -> None:
         judgement = judge(table, columns, params, raw)
         reject(judgement.rejections, problems)
         target = _target_facts(table, params)
-        now = profile(table, columns, params)
+        now = make_profile(table, columns, params)
         # Told, but not written: what was committed before must not change an output.
-        drift = _drift(table, now, columns, params, raw)
+        drift = _drift(table, now, profile, columns, params, raw)
     for finding in listed([*judgement.warnings, *drift], SHOWN):
         logger.warning("warning: %s", finding)
     missing = sum((part.missing for part in checked), Counter[str]())
-    write_json({**target, "missing": dict(missing), "profile": now}, report)
+    write_json({**target, "missing": dict(missing)}, report)
+    write_json(now, profile, indent=None)
     logger.info("%s: %d rows honour %s", raw, target["rows"], contract)
 
 

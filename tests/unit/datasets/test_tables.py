@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from reproducible_ml.datasets.duplicates import _hashes
-from reproducible_ml.datasets.raw import raw_files
+from reproducible_ml.datasets.reading.raw import raw_files
 from reproducible_ml.datasets.tables import (
     count_rows,
     fingerprint,

@@ -25,7 +25,10 @@ RunModule = Callable[..., subprocess.CompletedProcess[str]]
 
 SCHEMA = "schema.yaml"
 HEADER = "name,age,income,city,member,joined,bought"
-PATHS = ("people.csv", SCHEMA, "interim/validated", "interim/validation.json")
+PATHS = (
+    *("people.csv", SCHEMA, "interim/validated", "interim/validation.json"),
+    "interim/profile.json",
+)
 
 
 def run(project: Path, raw: str = "people.csv") -> pd.DataFrame:
@@ -36,6 +39,7 @@ def run(project: Path, raw: str = "people.csv") -> pd.DataFrame:
         project / "schema.yaml",
         folder / "validated",
         folder / "validation.json",
+        folder / "profile.json",
     )
     return read_table(folder / "validated")
 
@@ -493,7 +497,7 @@ def test_stage_that_is_stopped_leaves_the_old_table(
     assert fingerprint(project / "interim" / "validated") == before
     names = {path.name for path in (project / "interim").iterdir()}
     left = {".validated.tmp"} if number == signal.SIGKILL else set()
-    assert names == {"validated", "validation.json"} | left
+    assert names == {"validated", "validation.json", "profile.json"} | left
 
 
 def test_stage_that_was_killed_cleans_up_when_it_runs_again(

@@ -1,0 +1,1 @@
+"""From a table of your own to a project about it."""

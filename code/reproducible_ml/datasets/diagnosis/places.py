@@ -1,0 +1,44 @@
+"""From the number of a row in a table to the line of its file."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from reproducible_ml.datasets.findings import Finding
+from reproducible_ml.datasets.inference.inferred import Found
+from reproducible_ml.datasets.reading.csv_files import NumberedRows
+from reproducible_ml.datasets.reading.json_lines import sound_objects
+from reproducible_ml.datasets.reading.raw import form
+from reproducible_ml.datasets.schema import Dialect
+
+
+def with_lines(found: Sequence[Found], dialect: Dialect) -> list[Finding]:
+    """Return the findings, each with the line of the row that it is about."""
+    wanted: dict[Path, set[int]] = {}
+    for one in found:
+        if one.record is not None:
+            wanted.setdefault(one.finding.file, set()).add(one.record)
+    lines = {file: _lines(file, dialect, rows) for file, rows in wanted.items()}
+    return [
+        one.finding
+        if one.record is None
+        else one.finding._replace(line=lines[one.finding.file][one.record])
+        for one in found
+    ]
+
+
+def _lines(file: Path, dialect: Dialect, records: set[int]) -> dict[int, int]:
+    """Return the line of each record; in Parquet, its row, from 1."""
+    if form(file) == "parquet":
+        return {record: record + 1 for record in records}
+    places = _json(file) if form(file) == "json" else _csv(file, dialect)
+    return {record: line for record, line in enumerate(places) if record in records}
+
+
+def _json(file: Path) -> Iterable[int]:
+    return (line for line, _ in sound_objects(file, []))
+
+
+def _csv(file: Path, dialect: Dialect) -> Iterator[int]:
+    rows = iter(NumberedRows(file, dialect))
+    next(rows, None)
+    return (row.line for row in rows)

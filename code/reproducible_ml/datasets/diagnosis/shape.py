@@ -1,0 +1,57 @@
+"""Judge the shape of a CSV file: every row has as many values as the header."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from reproducible_ml.datasets.findings import LISTED, Finding
+from reproducible_ml.datasets.reading.csv_files import NumberedRows, Row
+from reproducible_ml.datasets.schema import Dialect
+
+TRAILING = "trailing delimiter"
+
+
+def judge_shape(file: Path, dialect: Dialect) -> list[Finding]:
+    """Return what is wrong with the rows of a CSV file, whatever its columns."""
+    findings: list[Finding] = []
+    for _ in sound_rows(file, dialect, findings):
+        pass
+    return findings
+
+
+def sound_rows(file: Path, dialect: Dialect, findings: list[Finding]) -> Iterator[Row]:
+    """Yield the header and the rows that fit it; add what is wrong with the others."""
+    rows = iter(NumberedRows(file, dialect))
+    header = next(rows, None)
+    if header is None:
+        return
+    yield header
+    counts: Counter[str] = Counter()
+    for row in rows:
+        finding = _unsound(file, row, header.values)
+        if finding is None:
+            yield row
+        else:
+            counts[finding.kind] += 1
+            if counts[finding.kind] <= (1 if finding.kind == TRAILING else LISTED):
+                findings.append(finding)
+    for place, finding in enumerate(findings):
+        if finding.kind == TRAILING:
+            findings[place] = finding._replace(rows=counts[TRAILING])
+
+
+def _unsound(file: Path, row: Row, header: list[str]) -> Finding | None:
+    values, width = row.values, len(header)
+    if values == header:
+        problem, fix = "repeats the header", "Delete the line in the source."
+        return Finding("repeated header", file, problem, fix, row.line)
+    if len(values) == width:
+        return None
+    if len(values) == width + 1 and not values[-1].strip():
+        problem = "ends with a delimiter, which makes one value too many"
+        fix = "Take it away from the end of each line."
+        return Finding(TRAILING, file, problem, fix, row.line)
+    count = "1 value" if len(values) == 1 else f"{len(values)} values"
+    problem = f"has {count} where the header has {width}"
+    fix = "Look for a missing quote or a stray separator."
+    return Finding("number of values", file, problem, fix, row.line)

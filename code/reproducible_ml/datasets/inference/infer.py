@@ -1,0 +1,155 @@
+"""Propose a column of the contract for each column of a table, with the evidence."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from reproducible_ml.datasets.findings import quoted
+from reproducible_ml.datasets.inference.drafts import Draft, as_text, draft
+from reproducible_ml.datasets.inference.habits import habits
+from reproducible_ml.datasets.inference.inferred import Hints, Inferred, Teller
+from reproducible_ml.datasets.inference.judgement import judged, too_long
+from reproducible_ml.datasets.inference.measure import Measure, measure
+from reproducible_ml.datasets.inference.profile import Batches, Profile, profile
+from reproducible_ml.datasets.inference.quantities import (
+    use_of_boolean,
+    use_of_date,
+    use_of_number,
+)
+from reproducible_ml.datasets.inference.spellings import are_plain
+from reproducible_ml.datasets.inference.texts import (
+    Facts,
+    Use,
+    dirty,
+    excluded,
+    facts,
+    use_of_text,
+)
+from reproducible_ml.datasets.reading.values import convert
+from reproducible_ml.datasets.schema import Column
+
+__all__ = ["Hints", "Inferred", "infer"]
+
+NOTHING = Hints()
+
+
+def infer(
+    files: Sequence[Path], read: Batches, hints: Hints = NOTHING
+) -> dict[str, Inferred]:
+    """Return a proposal for each column, by name, in the order of the first file.
+
+    Results are the same whatever the size of the batches. Files are read once, and
+    again if a column of numbers or dates has thousands of different values.
+
+    Args:
+        files: Parts of the table, all with the same columns.
+        read: Yields the rows of a file: strings as they stand in it, or typed values.
+        hints: What the user knows.
+    """
+    profiles = profile(files, read)
+    known = habits(profiles, hints)
+    tellers = {name: Teller(files, name) for name in profiles}
+    drafts = {
+        name: as_text(found, tellers[name])
+        if name in hints.text
+        else draft(found, known, tellers[name])
+        for name, found in profiles.items()
+    }
+    drafts = {
+        name: _target_draft(found, profiles[name], tellers[name])
+        if name == hints.target
+        else found
+        for name, found in drafts.items()
+    }
+    measured = {
+        name: found.column
+        for name, found in drafts.items()
+        if found.kind in ("number", "date")
+    }
+    measures = measure(files, read, profiles, measured)
+    return {
+        name: _inferred(profiles[name], found, measures.get(name), hints, tellers[name])
+        for name, found in drafts.items()
+    }
+
+
+def _target_draft(found: Draft, profile: Profile, tell: Teller) -> Draft:
+    """Return a target of yes and no as text: its classes keep their names."""
+    notes = found.column.metadata
+    if found.kind == "boolean" and not are_plain(notes.true, notes.false):
+        return as_text(profile, tell)
+    return found
+
+
+def _inferred(
+    profile: Profile, found: Draft, measured: Measure | None, hints: Hints, tell: Teller
+) -> Inferred:
+    if measured is not None and (measured.rows == 0 or too_long(measured)):
+        found, measured = _as_long_text(profile, tell), None
+    told = list(found.found)
+    if measured is not None:
+        is_target = profile.name == hints.target
+        found, more = judged(found, measured, profile, is_target=is_target, tell=tell)
+        told += more
+    missing = profile.absent + found.missing
+    use, counts = _use(profile, found, measured, hints, full=missing == 0)
+    if use.kind in ("category", "many categories", "boolean"):
+        told += dirty(profile, use.column, tell)
+    column = use.column.model_copy(update={"nullable": missing > 0})
+    evidence = use.evidence + _missing_shown(missing, column)
+    order = sorted(
+        told, key=lambda f: (tell.files.index(f.finding.file), f.record or 0)
+    )
+    rows = profile.rows
+    return Inferred(column, use.kind, evidence, tuple(order), rows, missing, counts)
+
+
+def _as_long_text(profile: Profile, tell: Teller) -> Draft:
+    text = as_text(profile, tell)
+    return text._replace(evidence="whole numbers beyond 64 bits")
+
+
+def _missing_shown(missing: int, column: Column) -> str:
+    if not missing:
+        return ""
+    spelled = ", ".join(map(quoted, column.metadata.missing[:5]))
+    return f"; {missing} missing" + (f" (also spelled {spelled})" if spelled else "")
+
+
+def _use(
+    profile: Profile,
+    found: Draft,
+    measured: Measure | None,
+    hints: Hints,
+    *,
+    full: bool,
+) -> tuple[Use, dict[str, int]]:
+    """Return what to make of a column, and the rows of each category."""
+    name, column = profile.name, found.column
+    if found.kind in ("empty", "unsupported"):
+        return excluded(Use(found.kind, column, found.evidence), "holds no values"), {}
+    known = facts(profile, column, found.missing)
+    if found.kind == "boolean":
+        use = use_of_boolean(found, known, full=full)
+    elif measured is None:
+        use = use_of_text(column, known, full=full, target=name == hints.target)
+        note = f"{found.evidence}; " if found.evidence else ""
+        use = use._replace(evidence=note + use.evidence)
+    elif found.kind == "date":
+        use = use_of_date(found, known, measured, full=full)
+    else:
+        typed = "text" not in profile.families
+        use = use_of_number(name, found, known, measured, hints, full=full, typed=typed)
+    return use, _class_rows(use.column, known)
+
+
+def _class_rows(column: Column, known: Facts) -> dict[str, int]:
+    """Return the rows of each category, by its text."""
+    if column.dtype != "category" or known.counts is None:
+        return {}
+    values = convert(pa.array(list(known.counts), pa.string()), column).to_pylist()
+    rows = dict.fromkeys(map(str, column.isin or ()), 0)
+    for value, count in zip(values, known.counts.values(), strict=True):
+        rows[str(value)] += count
+    return rows

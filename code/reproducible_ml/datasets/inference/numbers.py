@@ -1,0 +1,207 @@
+"""Which spelling of numbers a column has: decimal sign, thousands, currency, unit."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from reproducible_ml.datasets.inference.number_styles import Spelling
+from reproducible_ml.datasets.inference.tally import Tally
+from reproducible_ml.datasets.inference.units import CURRENCIES, is_known, may_be_unit
+from reproducible_ml.datasets.schema import Column, Notes
+
+Decimal = Literal[".", ","]
+PLAIN = Notes()
+
+# Styles without a separator, with a decimal sign, and with one between thousands.
+WITHOUT = {"whole", "code", "long", "signed", "infinite"}
+DECIMALS = {".": {"point", "point3"}, ",": {"comma", "comma3"}}
+GROUPS = {
+    ".": {"points", "points,", "point3"},
+    ",": {"commas", "commas.", "comma3"},
+    " ": {"blanks", "blanks,", "blanks."},
+    "'": {"quotes", "quotes,", "quotes."},
+}
+
+# Decimal sign and thousands separator: of several that fit, the first is meant.
+READINGS = (
+    (".", ""),
+    (".", ","),
+    (",", ""),
+    (",", "."),
+    (".", " "),
+    (",", " "),
+    (".", "'"),
+    (",", "'"),
+)
+
+# Decimals of just three digits are rare beside whole numbers: 0.9 to the power of rows,
+# as every tenth would end in a zero that is not written. So many rows show thousands.
+GROUPED = 50
+
+# A unit that fewer of the rows have is no unit but a mistake.
+FEW = 0.05
+
+
+class Reading(NamedTuple):
+    """One way to read a column's numbers, and how many rows it fits."""
+
+    decimal: Decimal
+    thousands: Literal["", ".", ",", " ", "'"]
+    prefix: str
+    suffix: str
+    rows: int
+    styles: frozenset[str]
+    bare: int
+    ambiguous: bool
+
+    @property
+    def whole(self) -> bool:
+        """Whether no number has decimals."""
+        groups = {style for style in GROUPS.get(self.thousands, ()) if style[-1] == "s"}
+        if self.thousands in (".", ","):
+            groups |= {"point3" if self.thousands == "." else "comma3"}
+        return self.styles <= {"whole", "long", *groups}
+
+
+def choose(tally: Tally, decimal: Decimal | None) -> Reading | None:
+    """Return the reading that fits most rows, or None if there is no number.
+
+    Args:
+        tally: Rows of each spelling.
+        decimal: Sign that the table has elsewhere; decides where both fit.
+    """
+    found = {Spelling(*key.split("\t")): rows for key, rows in tally.rows.items()}
+    if not found:
+        return None
+    prefix, suffix = _around(found)
+    styles, bare = _counts(found, prefix, suffix)
+    fits = {
+        reading: sum(n for style, n in styles.items() if style in _accepted(*reading))
+        for reading in READINGS
+    }
+    best = [reading for reading in READINGS if fits[reading] == max(fits.values())]
+    money = not CURRENCIES.isdisjoint((prefix, suffix))
+    chosen, ambiguous = _settled(best, styles, decimal, money=money)
+    used = frozenset(style for style in styles if style in _accepted(*chosen))
+    sign, thousands = _needed(used, *chosen)
+    return Reading(
+        sign,  # type: ignore[arg-type]
+        thousands,  # type: ignore[arg-type]
+        prefix,
+        suffix,
+        fits[chosen],
+        used,
+        bare,
+        ambiguous,
+    )
+
+
+def _settled(
+    best: list[tuple[str, str]],
+    styles: Mapping[str, int],
+    decimal: Decimal | None,
+    *,
+    money: bool,
+) -> tuple[tuple[str, str], bool]:
+    """Return one of the readings that fit alike, and whether another may be right."""
+    for reading in best:
+        if reading[0] == decimal:
+            return reading, False
+    group = {"point3", "comma3"} & {*styles}
+    either = {(".", ""), (",", ".")} if "point3" in group else {(".", ","), (",", "")}
+    if not group or not either <= {*best}:
+        return best[0], False
+    grouped = next(reading for reading in best if reading in either and reading[1])
+    if money:
+        # No amount of money has three decimals.
+        return grouped, False
+    if "whole" not in styles:
+        # With three decimals everywhere, points are common, commas are not.
+        return best[0], "comma3" in group
+    enough = sum(styles[style] for style in group) >= GROUPED
+    return (grouped, False) if enough else (best[0], True)
+
+
+def _around(found: dict[Spelling, int]) -> tuple[str, str]:
+    """Return the prefix and suffix that most rows have, if not too few have any."""
+    rows: Counter[tuple[str, str]] = Counter()
+    for spelling, count in found.items():
+        if may_be_unit(spelling.suffix):
+            rows[spelling[:2]] += count
+    few = FEW * rows.total()
+    often = {around: n for around, n in rows.items() if any(around) and n >= few}
+    return max(often, key=lambda around: often[around], default=("", ""))
+
+
+def _counts(
+    found: dict[Spelling, int], prefix: str, suffix: str
+) -> tuple[dict[str, int], int]:
+    """Return the rows of each style, and how many of them lack the unit."""
+    styles: Counter[str] = Counter()
+    bare = 0
+    for spelling, rows in found.items():
+        if spelling.prefix not in ("", prefix):
+            continue
+        lacks = (spelling.prefix, spelling.suffix) != (prefix, suffix)
+        if spelling.suffix == suffix or (spelling.suffix == "" and is_known(suffix)):
+            styles[spelling.style] += rows
+            bare += rows * lacks
+    return dict(styles), bare
+
+
+def _accepted(decimal: str, thousands: str) -> set[str]:
+    """Return the styles that a reading takes for numbers."""
+    other = "," if decimal == "." else "."
+    groups = {s for s in GROUPS.get(thousands, ()) if not s.endswith(other)}
+    return WITHOUT | DECIMALS[decimal] | groups
+
+
+def _needed(styles: frozenset[str], decimal: str, thousands: str) -> tuple[str, str]:
+    """Return the signs without those that no number has."""
+    if not styles & GROUPS.get(thousands, set()):
+        thousands = ""
+    decimals = {*DECIMALS[","], "points,", "blanks,", "quotes,"}
+    if not styles & decimals and thousands != ".":
+        decimal = "."
+    return decimal, thousands
+
+
+def decimal_sign(reading: Reading) -> Decimal | None:
+    """Return the decimal sign that a column proves, if it does."""
+    point = reading.styles & {"point", "commas.", "commas", "blanks.", "quotes."}
+    comma = reading.styles & {"comma", "points,", "points", "blanks,", "quotes,"}
+    if bool(point) == bool(comma):
+        return None
+    return "." if point else ","
+
+
+def units(tally: Tally) -> Iterator[tuple[str, int, str]]:
+    """Yield each unit or currency with its rows and an example, most frequent first."""
+    rows: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for key, count in tally.rows.items():
+        spelling = Spelling(*key.split("\t"))
+        unit = spelling.prefix or spelling.suffix
+        rows[unit] += count
+        examples.setdefault(unit, tally.examples[key])
+    for unit, count in rows.most_common():
+        if is_known(unit):
+            yield unit, count, examples[unit]
+
+
+def are_codes(reading: Reading) -> bool:
+    """Say whether digits are no numbers: 00012 would become 12."""
+    return "code" in reading.styles and reading.styles <= WITHOUT
+
+
+def column(reading: Reading, notes: Notes = PLAIN) -> Column:
+    """Return the column that reads numbers like this."""
+    said = {
+        "decimal": reading.decimal,
+        "thousands": reading.thousands,
+        "prefix": reading.prefix,
+        "suffix": reading.suffix,
+    }
+    dtype: Literal["Int64", "float64"] = "Int64" if reading.whole else "float64"
+    notes = notes.model_copy(update=said)
+    return Column(dtype=dtype, nullable=True, metadata=notes)

@@ -1,0 +1,1 @@
+"""From raw files, whatever their form, to rows of values."""

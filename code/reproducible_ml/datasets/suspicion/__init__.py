@@ -1,0 +1,1 @@
+"""What is strange about a table that honours its contract."""

@@ -1,0 +1,90 @@
+"""Tests of reproducible_ml.datasets.inference.judgement."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from reproducible_ml.datasets.inference.drafts import Draft
+from reproducible_ml.datasets.inference.inferred import Found, Teller
+from reproducible_ml.datasets.inference.judgement import judged, too_long
+from reproducible_ml.datasets.inference.measure import measure
+from reproducible_ml.datasets.inference.profile import profile
+from reproducible_ml.datasets.schema import Column, Notes
+
+FILE = Path("a.csv")
+WHOLE = Column(dtype="Int64", nullable=True)
+NUMBER = Column(dtype="float64", nullable=True)
+DATE = Column(dtype="datetime64[ns]", nullable=True)
+
+
+def found(
+    texts: list[str], column: Column, *, is_target: bool = False
+) -> tuple[Draft, list[Found]]:
+    batch = pa.RecordBatch.from_pydict({"x": pa.array(texts)})
+    profiles = profile([FILE], lambda _: [batch])
+    measured = measure([FILE], lambda _: [batch], profiles, {"x": column})["x"]
+    kind = "date" if column.dtype == "datetime64[ns]" else "number"
+    draft = Draft(kind, column, "")  # type: ignore[arg-type]
+    tell = Teller([FILE], "x")
+    return judged(draft, measured, profiles["x"], is_target=is_target, tell=tell)
+
+
+@pytest.mark.parametrize(
+    ("texts", "column", "line"),
+    [
+        (["1", "forty", "forty"], WHOLE, '"forty" is not a whole number (2 rows). Fix'),
+        (["1", "12abc"], NUMBER, '"12abc" is not a number (1 row). Fix the export'),
+        (["1", "inf"], NUMBER, '"inf" is not finite (1 row). Fix the export'),
+        (["2024-01-31", "soon"], DATE, '"soon" is not a date like 2026-01-31'),
+        (["2024-01-31", "2024-02-30"], DATE, '"2024-02-30" is a date that does not'),
+    ],
+)
+def test_what_does_not_fit_is_rejected_with_its_row(
+    texts: list[str], column: Column, line: str
+) -> None:
+    _, told = found(texts, column)
+    assert [(one.severity, one.record) for one in told] == [("reject", 1)]
+    assert line in str(told[0].finding)
+
+
+def test_code_is_missing_and_told() -> None:
+    draft, told = found([*map(str, range(50)), "-999", "-999", "-999"], WHOLE)
+    assert draft.column.metadata.missing == ("-999",)
+    assert draft.missing == 3
+    assert [(one.severity, one.record) for one in told] == [("warn", 50)]
+    assert '"-999" stands far from all other values (0 to 49)' in str(told[0].finding)
+
+
+def test_code_in_a_target_is_told_but_kept() -> None:
+    texts = [*map(str, range(50)), "-999", "-999", "-999"]
+    draft, told = found(texts, WHOLE, is_target=True)
+    assert draft.missing == 0
+    assert "kept as it is the target" in str(told[0].finding)
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [("9999-12-31", None), ("0000-00-00", None), ("31.12.9999", "%d.%m.%Y")],
+)
+def test_date_that_means_none_is_missing_and_told(text: str, form: str | None) -> None:
+    column = DATE.model_copy(update={"metadata": Notes(format=form)})
+    good = "2024-01-31" if form is None else "31.01.2024"
+    draft, told = found([good, text, text], column)
+    assert draft.column.metadata.missing == (text,)
+    assert draft.missing == 2
+    assert [one.severity for one in told] == ["warn"]
+
+
+def test_number_with_more_digits_than_a_float_is_told() -> None:
+    _, told = found(["1.5", "12345678901234567"], NUMBER)
+    assert [one.finding.kind for one in told] == ["rounding"]
+
+
+def test_whole_numbers_beyond_64_bits_are_too_long() -> None:
+    for text, expected in (("9223372036854775808", True), ("forty", False)):
+        batch = pa.RecordBatch.from_pydict({"x": pa.array(["1", text])})
+        read = {FILE: [batch]}.__getitem__
+        profiles = profile([FILE], read)
+        measures = measure([FILE], read, profiles, {"x": WHOLE})
+        assert too_long(measures["x"]) is expected
