@@ -80,10 +80,10 @@ def seeds(folder: Path, random: Random) -> Path:
 def rentals(folder: Path, random: Random) -> Path:
     """Regression with dates; compressed CSV, a code for "no value"."""
     hours = pd.date_range("2024-01-01", periods=1200, freq="7h")
-    warm = 10 - 10 * np.cos(2 * np.pi * hours.dayofyear / 366)
+    warm = 10 - 10 * np.cos(2 * np.pi * hours.day_of_year / 366)
     warm += random.normal(0, 2, len(hours))
     rented = 30 + 8 * warm + 60 * np.sin(np.pi * hours.hour / 24)
-    rented -= 40 * (hours.dayofweek >= 5)
+    rented -= 40 * (hours.day_of_week >= 5)
     wind = random.gamma(2, 6, len(hours)).round(1)
     table = pd.DataFrame(
         {

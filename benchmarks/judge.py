@@ -1,0 +1,101 @@
+"""Time the judging of a table beside reading it: `python benchmarks/judge.py ROWS`.
+
+Reading is pyarrow's: `pyarrow.csv.open_csv` with inferred types, on all cores. Runs of
+all kinds alternate, as machines are noisy; the figures are medians.
+"""
+
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pyarrow.csv
+import yaml
+from generate import main as write_table
+
+from reproducible_ml.datasets.adoption.propose import Context, Wanted, propose
+from reproducible_ml.datasets.check import broken_rules, cast
+from reproducible_ml.datasets.reading.raw import Portion, read_portions
+from reproducible_ml.datasets.reading.scan import scan
+from reproducible_ml.datasets.schema import Contract, Dialect
+from reproducible_ml.datasets.suspicion.suspicions import judge
+from reproducible_ml.datasets.tables import parallel
+from reproducible_ml.datasets.validate import validate_table
+from reproducible_ml.files import replacing_folder
+from reproducible_ml.params import Params
+
+REPEATS = 5
+
+
+def read(file: Path) -> None:
+    """Read the table as pyarrow does, and forget it."""
+    options = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    with pyarrow.csv.open_csv(file, parse_options=options) as batches:
+        for _ in batches:
+            pass
+
+
+def judge_form(file: Path, contract: Contract, params: Params) -> None:
+    """Hold every byte and every value against the contract, as `validate` does."""
+    assert not scan(file, Dialect())
+    portions = read_portions([file], contract, params.compute.rows_per_part)
+    work = partial(_judge_portion, contract=contract)
+    assert not any(parallel(work, ((p,) for p in portions), params.compute, "judge"))
+
+
+def _judge_portion(portion: Portion, contract: Contract) -> bool:
+    return any(True for _ in broken_rules(cast(portion.rows, contract), contract))
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """Return how long one run takes."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def main(rows: int) -> None:
+    """Print the medians as Markdown."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        file = folder / "table.csv"
+        write_table(rows, file)
+        values = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
+        context = Context(values, None, folder / "work", folder / "problems.csv")
+        adopt = partial(propose, file, Wanted(target="target"), context)
+        proposal = adopt()
+        contract, params = proposal.contract, Params.model_validate(proposal.params)
+
+        def validate() -> None:
+            with replacing_folder(folder / "table") as table:
+                validate_table([file], contract, params, table, context.report)
+
+        validate()
+        kinds: dict[str, Callable[[], object]] = {
+            "pyarrow.csv.open_csv": partial(read, file),
+            "bytes and values judged": partial(judge_form, file, contract, params),
+            "the same, with keys and Parquet written": validate,
+            "suspicions": partial(judge, folder / "table", contract, params, file),
+            "make data: inferred, then all of the above": adopt,
+        }
+        times = {kind: list[float]() for kind in kinds}
+        for _ in range(REPEATS):
+            for kind, function in kinds.items():
+                times[kind].append(seconds(function))
+        size = file.stat().st_size / 1e6
+    medians = {kind: statistics.median(taken) for kind, taken in times.items()}
+    base = medians["pyarrow.csv.open_csv"]
+    lines = [f"{rows} rows, {size:.0f} MB", ""]
+    lines += ["| | median s | of reading |", "| --- | ---: | ---: |"]
+    lines += [f"| {k} | {m:.2f} | {m / base:.2f} |" for k, m in medians.items()]
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    lines += ["", f"Peak memory of all: {memory:.0f} MB"]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

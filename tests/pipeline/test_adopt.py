@@ -1,0 +1,87 @@
+"""Tables that people might bring, from the file to a model that has learned."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from reproducible_ml.datasets.schema import load_contract
+from reproducible_ml.models.tasks import make_task
+from reproducible_ml.params import load_params
+
+from .conftest import Project, copy_of_working_tree, needs_sample
+from .tables import TABLES, orders, write
+
+pytestmark = needs_sample
+
+ADOPT = ("python", "-m", "reproducible_ml.datasets.adopt")
+
+
+@pytest.fixture
+def blank(tmp_path: Path) -> Project:
+    """A project in which nothing was run yet."""
+    (tmp_path / "project").mkdir()
+    return copy_of_working_tree(tmp_path / "project")
+
+
+def lead(project: Project) -> dict[str, float]:
+    """Return by how much the model is better than the baseline, by metric."""
+    params = load_params(project.folder / "params.yaml")
+    contract = load_contract(project.folder / "data/schema.yaml", params.data)
+    metrics = make_task(contract, params.data).metrics
+    found = json.loads(project.read("reports/evaluation.json"))["metrics"]
+    return {
+        name: (value["value"] - value["baseline"]["value"])
+        * (1 if metrics[name].greater_is_better else -1)
+        for name, value in found.items()
+        if value["baseline"]["value"] is not None
+    }
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_table_becomes_a_model_that_beats_the_baseline(
+    name: str, blank: Project, tmp_path: Path
+) -> None:
+    source, target = write(name, tmp_path)
+    said = blank.run(*ADOPT, str(source), "--target", target).stdout
+    assert "then: make repro" in said
+    stages = blank.reproduce()
+    assert stages == ["validate", "clean", "split", "train", "evaluate"]
+    assert "up to date" in blank.run("dvc", "status").stdout
+    shown = json.loads(blank.run("dvc", "plots", "show", "--json").stdout)
+    plots = yaml.safe_load(blank.read("dvc.yaml"))["plots"]
+    assert set(shown["data"]) == {name for plot in plots for name in plot}
+    gains = lead(blank)
+    assert all(gain > 0 for gain in gains.values()), gains
+
+
+def test_part_that_comes_late_is_asked_for_and_taken(
+    blank: Project, tmp_path: Path
+) -> None:
+    source, target = write("orders", tmp_path)
+    blank.run(*ADOPT, str(source), "--target", target)
+    blank.reproduce()
+    blank.commit()
+    before = blank.read("data/schema.yaml")
+    orders(tmp_path, np.random.default_rng(0), parts=range(11, 12))
+    refused = blank.run(*ADOPT, check=False)
+    assert refused.returncode == 1
+    assert "YES=1" in refused.stdout
+    assert "LU" in refused.stdout
+    assert blank.read("data/schema.yaml") == before
+    assert "up to date" in blank.run("dvc", "status").stdout
+    blank.run(*ADOPT, "--yes")
+    assert "LU" in blank.read("data/schema.yaml")
+    assert blank.reproduce() == ["validate", "clean", "split", "train", "evaluate"]
+    assert json.loads(blank.read("reports/validation.json"))["rows"] == 12 * 120
+
+
+def test_adopted_project_is_verified(blank: Project, tmp_path: Path) -> None:
+    source, target = write("seeds", tmp_path)
+    blank.run(*ADOPT, str(source), "--target", target)
+    blank.reproduce()
+    blank.commit()
+    done = blank.run("python", "-m", "reproducible_ml.verify")
+    assert "Every output came back, bit for bit." in done.stdout
