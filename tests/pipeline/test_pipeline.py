@@ -149,22 +149,6 @@ def test_experiment_changes_one_line_of_params(project: Project) -> None:
     assert changed.split()[:2] == ["1", "1"]
 
 
-def test_own_table_is_imported_and_read(project: Project, tmp_path: Path) -> None:
-    table = tmp_path / "tumours.csv"
-    table.write_bytes((project.folder / "data/raw/tumours.csv").read_bytes())
-    pipeline = yaml.safe_load(project.read("dvc.yaml"))
-    del pipeline["stages"]["sample"]
-    pipeline["vars"][1]["path"]["raw"] = "data/raw/own.csv"
-    (project.folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline), "utf-8")
-    project.run("dvc", "import-url", str(table), "data/raw/own.csv")
-    before = project.read("reports/metrics.json")
-    assert project.reproduce() == ["validate"]
-    assert project.read("reports/metrics.json") == before
-    project.commit()
-    done = project.run("python", "-m", "reproducible_ml.verify")
-    assert "Every output came back, bit for bit." in done.stdout
-
-
 def test_plots_and_metrics_are_shown(project: Project) -> None:
     shown = json.loads(project.run("dvc", "plots", "show", "--json").stdout)
     assert set(shown["data"]) == {name for plot in PIPELINE["plots"] for name in plot}

@@ -121,8 +121,11 @@ def test_full_disk_leaves_the_old_file_and_is_told_in_a_line(
     code = (
         "import resource\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
-        "from reproducible_ml.datasets.sample import main\n"
+        "from pathlib import Path\n"
+        "from reproducible_ml.files import write_text\n"
         "from reproducible_ml.stage import run\n"
+        "def main(raw: Path) -> None: write_text('x' * 20_000, raw)\n"
+        "main.__module__ = 'a stage'\n"
         "run(main)\n"
     )
     done = subprocess.run(

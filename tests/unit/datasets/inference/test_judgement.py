@@ -33,8 +33,8 @@ def found(
 @pytest.mark.parametrize(
     ("texts", "column", "line"),
     [
-        (["1", "forty", "forty"], WHOLE, '"forty" is not a whole number (2 rows). Fix'),
-        (["1", "12abc"], NUMBER, '"12abc" is not a number (1 row). Fix the export'),
+        (["1", "forty", "forty"], WHOLE, '"forty" is not a whole number (2 rows). '),
+        (["1", "12abc"], NUMBER, '"12abc" is not a number (1 row). Correct it'),
         (["1", "inf"], NUMBER, '"inf" is not finite (1 row). Fix the export'),
         (["2024-01-31", "soon"], DATE, '"soon" is not a date like 2026-01-31'),
         (["2024-01-31", "2024-02-30"], DATE, '"2024-02-30" is a date that does not'),
