@@ -36,7 +36,7 @@ def judge_repeats(
         raw: What the table was read from, to be named in findings.
     """
     rows = count_rows(table)
-    repeated = _count(table, params, None)
+    repeated = _count(table, contract, params, list(contract.columns))
     if repeated == rows - 1:
         yield Finding(
             "one distinct row",
@@ -52,9 +52,18 @@ def judge_repeats(
 
 
 def _count(
-    table: Path, params: Params, columns: Sequence[str] | None, *, key: bool = False
+    table: Path,
+    contract: Contract,
+    params: Params,
+    columns: Sequence[str],
+    *,
+    key: bool = False,
 ) -> int:
-    """Return the number of rows that repeat an earlier one."""
+    """Return the number of rows that repeat an earlier one in some columns."""
+    # The row key is a hash of these columns, so that they need not be read.
+    hashed = params.data.id or tuple(contract.inputs(params.data))
+    if {*hashed} <= {*columns}:
+        columns, key = [name for name in columns if name not in hashed], True
     found = find_duplicates(table, params.compute, columns, with_key=key)
     return sum(map(len, found))
 
@@ -82,19 +91,19 @@ def _alike(
 ) -> Iterator[Finding]:
     """Yield conflicting targets, and rows that are alike on both sides of the split."""
     features, target = list(contract.features(params.data)), params.data.target
-    alike, rows = _count(table, params, features), count_rows(table)
+    alike, rows = _count(table, contract, params, features), count_rows(table)
     if not alike or alike <= by_chance(some[features], rows):
         return
     known = [*features, target]
     whole = len(known) == len(contract.columns)
-    conflicts = alike - (repeated if whole else _count(table, params, known))
+    conflicts = alike - (repeated if whole else _count(table, contract, params, known))
     if params.data.task == "regression" and conflicts:
         often = conflicts > OVERLAPPING * rows
         conflicts = conflicts if often and _far(some, features, target) else 0
     if conflicts:
         yield _conflicting(conflicts, target, raw)
     if params.split.method == "hash":
-        apart = alike - _count(table, params, features, key=True)
+        apart = alike - _count(table, contract, params, features, key=True)
         if apart > OVERLAPPING * rows:
             yield _overlapping(apart, raw)
 
@@ -153,7 +162,7 @@ def _entities(
 ) -> Iterator[Finding]:
     """Yield columns that say which entity a row belongs to, if entities have many."""
     data, rows = params.data, count_rows(table)
-    if data.id and (repeated := _count(table, params, data.id)):
+    if data.id and (repeated := _count(table, contract, params, data.id)):
         yield Finding(
             "repeated id",
             raw,
@@ -165,7 +174,7 @@ def _entities(
     if params.split.method == "group" or data.group:
         return
     for name in _identifiers(contract, params):
-        repeated = _count(table, params, [name])
+        repeated = _count(table, contract, params, [name])
         if SAME_ENTITY * rows < repeated < rows - 2:
             yield Finding(
                 "repeated entity",
