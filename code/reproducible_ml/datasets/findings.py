@@ -14,6 +14,9 @@ from reproducible_ml.files import replacing
 LISTED = 100
 SHOWN = 3
 
+# What a spreadsheet takes for the beginning of a formula; in Asia, wide signs as well.
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
 # Characters of a value that are shown.
 WIDTH = 40
 
@@ -22,7 +25,8 @@ class Finding(NamedTuple):
     """Something about a table that a person should know.
 
     `problem` goes on where the place and the value stop: "is not a number". `kind`
-    is the same for all findings of the same problem, whatever their value.
+    is the same for all findings of the same problem, whatever their value. `record` is
+    the place of a row in the table, from 0, as long as its line is not known.
     """
 
     kind: str
@@ -33,6 +37,7 @@ class Finding(NamedTuple):
     column: str | None = None
     value: str | None = None
     rows: int | None = None
+    record: int | None = None
 
     def __str__(self) -> str:
         """Return a line: where, what, how often, and how to fix it."""
@@ -104,4 +109,4 @@ def harmless(value: object) -> str | None:
     text = str(value)
     text = text if len(text) <= 1000 else text[:999] + "…"
     text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return f"'{text}" if text.startswith(FORMULA) else text

@@ -9,9 +9,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import pandas as pd
 from pydantic import AfterValidator, Field, model_validator
 
 from reproducible_ml.datasets import keys
+from reproducible_ml.datasets.suitable import unsuitable_checks
 from reproducible_ml.errors import UserError
 from reproducible_ml.params import Data, Section, read_yaml
 
@@ -62,6 +64,17 @@ def _encoding(name: str) -> str:
         raise ValueError("is no encoding that Python knows") from error
 
 
+def _date_format(text: str) -> str:
+    # pandas has two formats of its own, which mix forms of dates.
+    if "%" not in text:
+        raise ValueError("has no %, as %d.%m.%Y has")
+    try:
+        pd.to_datetime(pd.Series(["?"]), format=text, errors="coerce")
+    except ValueError as error:
+        raise ValueError(f"is no format of dates: {error}") from error
+    return text
+
+
 class Range(Section):
     """Bounds of a number or a date."""
 
@@ -93,7 +106,7 @@ class Notes(Section):
     suffix: str = ""
     true: tuple[str, ...] = ()
     false: tuple[str, ...] = ()
-    format: str | None = None
+    format: Annotated[str, AfterValidator(_date_format)] | None = None
 
     @model_validator(mode="after")
     def _separators_differ(self) -> Self:
@@ -208,6 +221,11 @@ def _problems(contract: Contract) -> list[str]:
         f" only {', '.join(TREATMENTS[column.dtype])}"
         for name, column in contract.columns.items()
         if column.treatment not in TREATMENTS[column.dtype]
+    ]
+    problems += [
+        f'column "{name}": {problem}'
+        for name, column in contract.columns.items()
+        for problem in unsuitable_checks(column)
     ]
     if keys.NAME in contract.columns:
         problems.append(f'column "{keys.NAME}": this name is taken, rename the column')

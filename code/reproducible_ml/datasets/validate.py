@@ -10,7 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from reproducible_ml.datasets.check import broken_rules, cast, finish, may_be_rounded
+from reproducible_ml.datasets.check import (
+    NOT_NULL,
+    broken_rules,
+    cast,
+    finish,
+    may_be_rounded,
+)
 from reproducible_ml.datasets.diagnosis.diagnose import diagnose, diagnose_repeats
 from reproducible_ml.datasets.diagnosis.totals import repeats_header, total_in
 from reproducible_ml.datasets.duplicates import find_duplicates
@@ -20,7 +26,11 @@ from reproducible_ml.datasets.reading.scan import scan
 from reproducible_ml.datasets.schema import Contract, load_contract
 from reproducible_ml.datasets.suspicion.distributions import profile as make_profile
 from reproducible_ml.datasets.suspicion.distributions import recount
-from reproducible_ml.datasets.suspicion.drift import compare, last_profile
+from reproducible_ml.datasets.suspicion.drift import (
+    compare,
+    is_same_table,
+    last_profile,
+)
 from reproducible_ml.datasets.suspicion.suspicions import judge
 from reproducible_ml.datasets.tables import map_parts, parallel, write_part
 from reproducible_ml.datasets.target import Summary, join, summarise
@@ -66,7 +76,8 @@ def validate_table(
     checked, error = _check_all(files, contract, params, table)
     if error or any(part.broken or part.suspect for part in checked):
         jobs = [(file, contract) for file in files]
-        reject(_joined(parallel(diagnose, jobs, params.compute, "diagnose")), report)
+        found = _joined(parallel(diagnose, jobs, params.compute, "diagnose"))
+        reject([_of_target(finding, params.data) for finding in found], report)
     if error:
         raise UserError(f"{files[0].parent}: cannot be read: {error}") from error
     assert not any(part.broken for part in checked), "diagnose finds what check finds"
@@ -75,6 +86,15 @@ def validate_table(
         reject([Finding("no rows", files[0], empty, "Export it again.")], report)
     reject(list(_repeats(table, contract, params, checked)), report)
     return checked
+
+
+def _of_target(finding: Finding, data: Data) -> Finding:
+    """Return the finding with a fix that suits a target, which is never missing."""
+    if finding.column != data.target or finding.kind != NOT_NULL:
+        return finding
+    fix = "Fill it in the source, or leave these rows out there."
+    problem = "is no value, but every row needs one of the target"
+    return finding._replace(problem=problem, fix=fix)
 
 
 def _joined(findings: list[list[Finding]]) -> list[Finding]:
@@ -143,7 +163,7 @@ def _drift(
 ) -> list[Finding]:
     """Return what differs from the table of the last commit."""
     before = last_profile(profile)
-    if before is None:
+    if before is None or not is_same_table(before, now, params.data.target):
         return []
     recounted = recount(table, before, contract, params)
     return compare(before, now, recounted, raw)

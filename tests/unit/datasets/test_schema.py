@@ -121,6 +121,19 @@ def test_check_that_pandera_cannot_run_is_a_line(
     assert all(word in line for word in ["schema.yaml: ", *words])
 
 
+def test_check_that_does_not_suit_the_type_is_a_line(project: Path) -> None:
+    joined = {"dtype": "datetime64[ns]", "less_than": 2024}
+    line = refusal(project / "schema.yaml", joined=joined)
+    assert 'column "joined": less_than holds 2024, which is not a date' in line
+
+
+@pytest.mark.parametrize("form", ["%Q", "mixed", "%d.%m.%Y %"])
+def test_format_of_dates_must_be_one(project: Path, form: str) -> None:
+    joined = {"dtype": "datetime64[ns]", "metadata": {"format": form}}
+    line = refusal(project / "schema.yaml", joined=joined)
+    assert "columns.joined.metadata.format" in line
+
+
 def test_column_may_not_be_called_as_the_row_keys(project: Path) -> None:
     line = refusal(project / "schema.yaml", row_key={"dtype": "int64"})
     assert 'column "row_key"' in line

@@ -152,7 +152,6 @@ def test_main_reads_a_folder_of_files(project: Path, people: pd.DataFrame) -> No
         ),
         ("name", "", '"" is no value, but nullable is false'),
         ("name", "x" * 31, f'"{"x" * 31}" breaks str_length(None, 30)'),
-        ("bought", "", '"" is no value, but nullable is false'),
         ("bought", "perhaps", '"perhaps" is not in isin: no, yes'),
     ],
 )
@@ -164,6 +163,13 @@ def test_main_refuses_a_bad_value_by_file_line_column_value_and_fix(
     start = f'{project / "people.csv"} line 40, column "{column}": {problem} (1 row). '
     assert line.startswith(start)
     assert "in data/schema.yaml" in line.removeprefix(start)
+
+
+def test_main_asks_for_no_nullable_target(project: Path) -> None:
+    change(project, 40, "bought", "")
+    (line,) = refusal(project)
+    assert '"" is no value, but every row needs one of the target (1 row)' in line
+    assert line.endswith("Fill it in the source, or leave these rows out there.")
 
 
 def test_main_counts_lines_past_values_of_several_lines(project: Path) -> None:
@@ -267,8 +273,8 @@ def test_main_refuses_a_parquet_file_of_other_types(
 def test_main_refuses_a_constant_target(project: Path) -> None:
     rewrite(project, ",no\n", ",yes\n")
     (line,) = refusal(project)
-    assert 'column "bought": every row says "yes"' in line
-    assert "params.yaml" in line
+    assert ', column "bought": "yes" is what every row says, so there is' in line
+    assert line.endswith("Check the export, or name another target in params.yaml.")
     assert str(project / "people.csv") in line
 
 
@@ -454,7 +460,9 @@ def test_disk_that_is_full_leaves_the_old_table(project: Path) -> None:
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) == 1
     assert fingerprint(project / "interim" / "validated") == before
-    assert len(list((project / "interim").iterdir())) == 2
+    # The report of the first run is still there, and nothing half-written.
+    left = sorted(path.name for path in (project / "interim").iterdir())
+    assert left == ["profile.json", "validated", "validation.json"]
 
 
 def stop_halfway(project: Path, number: signal.Signals) -> int:

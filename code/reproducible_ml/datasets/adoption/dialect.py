@@ -75,6 +75,7 @@ def _header(file: Path, reading: Reading) -> tuple[int, list[Finding]]:
         return 0, []
     if rows[0].values[0].startswith("sep="):
         first = min(max(first, 1), len(rows) - 1)
+    first = _below_titles(rows, first)
     names = rows[first].values
     below = [row.values for row in rows[first + 1 :] if len(row.values) == len(names)]
     below = below[:LOOKED_AT]
@@ -86,6 +87,25 @@ def _header(file: Path, reading: Reading) -> tuple[int, list[Finding]]:
         line, value = rows[first].line, reading.delimiter.join(names)
         return first, [Finding("no header", file, problem, fix, line, value=value)]
     return first + _is_comment(names, below), []
+
+
+def _below_titles(rows: list[Row], first: int) -> int:
+    """Return the place of the header below titles, which spreadsheets fill with blanks.
+
+    A title says little in a row as wide as the table; the header names every column.
+    """
+    place = first
+    while place < len(rows) - 1 and _is_title(rows[place].values):
+        place += 1
+    names = rows[place].values
+    below = [row.values for row in rows[place + 1 :] if len(row.values) == len(names)]
+    is_named = len(names) == len(rows[first].values) and all(map(str.strip, names))
+    return place if is_named and is_header(names, below[:LOOKED_AT]) else first
+
+
+def _is_title(values: list[str]) -> bool:
+    filled = sum(bool(value.strip()) for value in values)
+    return len(values) > 2 and filled <= len(values) / 2
 
 
 def _is_misfit(before: list[str], names: list[str], below: list[list[str]]) -> bool:

@@ -1,13 +1,13 @@
 """How the files of a table are written, and what their columns hold."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from reproducible_ml.datasets.adoption.blanked import Blanked
 from reproducible_ml.datasets.adoption.dialect import detect_dialect
 from reproducible_ml.datasets.diagnosis.diagnose import diagnose
 from reproducible_ml.datasets.diagnosis.places import with_lines
@@ -15,6 +15,7 @@ from reproducible_ml.datasets.diagnosis.shape import judge_shape
 from reproducible_ml.datasets.findings import Finding, reject
 from reproducible_ml.datasets.inference.infer import Hints, Inferred, infer
 from reproducible_ml.datasets.reading.csv_files import csv_header
+from reproducible_ml.datasets.reading.json_lines import sound_objects
 from reproducible_ml.datasets.reading.raw import form, text_batches
 from reproducible_ml.datasets.reading.scan import scan
 from reproducible_ml.datasets.schema import Contract, Dialect
@@ -60,12 +61,13 @@ def read_table_form(
         report: CSV file that gets the problems.
     """
     dialect, warnings = read_dialect(files, existing, report)
-    blanked = Blanked(missing, partial(text_batches, dialect=dialect))
+    columns = existing.columns if existing else {}
+    declared = {name: column.metadata.missing for name, column in columns.items()}
+    blanked = Blanked(missing, declared, partial(text_batches, dialect=dialect))
     try:
         inferred = infer(files, blanked, hints)
     except pa.ArrowInvalid as error:
-        texts = [file for file in files if form(file) == "csv"]
-        reject([f for file in texts for f in judge_shape(file, dialect)], report)
+        reject([f for file in files for f in _misshapen(file, dialect)], report)
         raise UserError(f"{files[0]}: cannot be read: {error}") from error
     inferred = {n: blanked.declare(n, found) for n, found in inferred.items()}
     wrong = _findings(inferred, dialect, "reject") + _findings(inferred, dialect, "ask")
@@ -75,41 +77,15 @@ def read_table_form(
     return Read(dialect, inferred, wrong, warnings)
 
 
-class Blanked:
-    """Reads a file with some texts taken for "no value", and notes where they occur."""
-
-    def __init__(
-        self, missing: Sequence[str], read: Callable[[Path], Iterator[pa.RecordBatch]]
-    ) -> None:
-        self.missing = pa.array(missing, pa.string())
-        self.read = read
-        self.seen: dict[str, set[str]] = {}
-
-    def __call__(self, file: Path) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of a file."""
-        for batch in self.read(file):
-            yield self._blank(batch) if len(self.missing) else batch
-
-    def _blank(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        arrays = []
-        for name, values in zip(batch.schema.names, batch.columns, strict=True):
-            if pa.types.is_string(values.type):
-                texts = pc.utf8_trim_whitespace(values)
-                blank = pc.is_in(texts, self.missing)
-                found = texts.filter(blank).unique().to_pylist()
-                self.seen.setdefault(name, set()).update(found)
-                values = pc.if_else(blank, pa.scalar(None, pa.string()), values)
-            arrays.append(values)
-        return pa.record_batch(arrays, batch.schema)
-
-    def declare(self, name: str, found: Inferred) -> Inferred:
-        """Return a column that knows which of the texts mean "no value" in it."""
-        notes = found.column.metadata
-        spelled = sorted({*notes.missing, *self.seen.get(name, ())})
-        metadata = notes.model_copy(update={"missing": tuple(spelled)})
-        return found._replace(
-            column=found.column.model_copy(update={"metadata": metadata})
-        )
+def _misshapen(file: Path, dialect: Dialect) -> list[Finding]:
+    """Return what is wrong with the lines of a file, whatever its columns."""
+    if form(file) == "csv":
+        return judge_shape(file, dialect)
+    findings: list[Finding] = []
+    if form(file) == "json":
+        for _ in sound_objects(file, findings):
+            pass
+    return findings
 
 
 def read_dialect(

@@ -4,148 +4,161 @@ What people wrote stays wherever the table honours it. Where it does not, as lit
 possible changes: a category more, a wider range, a value that may now be missing.
 """
 
-import difflib
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
-import yaml
+import pandas as pd
+import pyarrow as pa
 
-from reproducible_ml.datasets.adoption.configure import (
-    quoted,
-    to_text,
-    yaml_with_comments,
-)
-from reproducible_ml.datasets.schema import TREATMENTS, Column, Contract
-
-HEADER = """\
-# The data contract: which columns the table has and what they hold.
-# Made from the table by `make data`, then yours to edit: docs/data/contract.md explains
-# it by example. `make data` keeps your edits wherever the table honours them.
-"""
-
-BOUNDS = (
-    "in_range",
-    "greater_than",
-    "greater_than_or_equal_to",
-    "less_than",
-    "less_than_or_equal_to",
-    "str_length",
-    "str_matches",
+from reproducible_ml.datasets.check import NOT_NULL
+from reproducible_ml.datasets.diagnosis.advice import REPEATED, ROUNDED, UNREADABLE
+from reproducible_ml.datasets.findings import LISTED, Finding
+from reproducible_ml.datasets.reading.values import convert
+from reproducible_ml.datasets.schema import (
+    TREATMENTS,
+    Column,
+    Contract,
+    Dtype,
+    Length,
+    Range,
 )
 
+# Kinds of findings after which a column cannot be read as the contract says.
+OTHER_TYPE = {UNREADABLE, ROUNDED, "type"}
 
-def merge(existing: Contract, inferred: Contract, broken: Collection[str]) -> Contract:
-    """Return the existing contract, changed only where the table asks for it.
+# Types that may have missing values, for those that may not.
+WITH_MISSING: dict[Dtype, Dtype] = {"int64": "Int64", "bool": "boolean"}
+
+
+def merge(existing: Contract, inferred: Contract) -> Contract:
+    """Return the existing contract with the columns that the table has.
 
     Args:
         existing: As it stands in data/schema.yaml.
         inferred: What the table looks like by itself.
-        broken: Columns in which the table does not honour the existing contract.
     """
-    columns = {
-        name: _column(existing.columns.get(name), column, broken=name in broken)
-        for name, column in inferred.columns.items()
-    }
     # People may have sorted the columns, so those that stay keep their order.
-    kept = [name for name in existing.columns if name in columns]
-    added = [name for name in columns if name not in existing.columns]
-    ordered = {name: columns[name] for name in [*kept, *added]}
-    return existing.model_copy(
-        update={"columns": ordered, "metadata": inferred.metadata}
-    )
-
-
-def _column(existing: Column | None, inferred: Column, *, broken: bool) -> Column:
-    if existing is None:
+    kept = {n: c for n, c in existing.columns.items() if n in inferred.columns}
+    if not kept:
         return inferred
-    if not broken:
-        return existing
-    if existing.dtype != inferred.dtype:
-        return _as_inferred(existing, inferred)
-    return existing.model_copy(update=_widened(existing, inferred))
+    added = {n: c for n, c in inferred.columns.items() if n not in kept}
+    changes = {"columns": kept | added, "metadata": inferred.metadata}
+    return existing.model_copy(update=changes)
 
 
-def _as_inferred(existing: Column, inferred: Column) -> Column:
-    """Return the inferred column with what people say of it, as far as it suits."""
-    said: dict[str, Any] = {
-        "title": existing.title,
-        "description": existing.description,
+def widen(
+    contract: Contract, inferred: Contract, findings: Sequence[Finding]
+) -> Contract:
+    """Return a contract that allows the values which were found to break it.
+
+    Args:
+        contract: That the table does not honour.
+        inferred: What the table looks like by itself.
+        findings: What `validate_table` found, each in one column.
+    """
+    found: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        if finding.column in contract.columns:
+            found[finding.column].append(finding)
+    columns = {
+        name: _widened(column, inferred.columns[name], found[name])
+        for name, column in contract.columns.items()
     }
-    treatment = existing.metadata.treatment
-    if treatment in TREATMENTS[inferred.dtype]:
-        notes = inferred.metadata.model_copy(update={"treatment": treatment})
-        said["metadata"] = notes
-    return inferred.model_copy(update=said)
+    return contract.model_copy(update={"columns": columns})
 
 
-def _widened(existing: Column, inferred: Column) -> dict[str, Any]:
-    """Return the checks that no longer hold, as the table asks for them."""
-    changed: dict[str, Any] = {"nullable": existing.nullable or inferred.nullable}
-    changed["unique"] = existing.unique and inferred.unique
-    if existing.isin:
-        known = list(existing.isin)
-        new = [value for value in inferred.isin or () if value not in known]
-        changed["isin"] = tuple(known + new)
-    if any(getattr(existing, name) is not None for name in BOUNDS):
-        changed |= {name: getattr(inferred, name) for name in BOUNDS}
-    spellings = dict.fromkeys([*existing.metadata.missing, *inferred.metadata.missing])
-    notes = inferred.metadata.model_dump(exclude={"treatment", "reason", "missing"})
-    changed["metadata"] = existing.metadata.model_copy(
-        update={**notes, "missing": tuple(spellings)}
-    )
-    return changed
+def as_inferred(existing: Column, inferred: Column) -> Column:
+    """Return the inferred column with what people say of it, as far as it suits."""
+    notes = inferred.metadata
+    if existing.metadata.treatment in TREATMENTS[inferred.dtype]:
+        said = existing.metadata.model_dump(include={"treatment", "reason"})
+        notes = notes.model_copy(update=said)
+    words = existing.model_dump(include={"title", "description"})
+    return inferred.model_copy(update={**words, "metadata": notes})
 
 
-def to_yaml(contract: Contract) -> str:
-    """Return the contract as it stands in data/schema.yaml."""
-    text = yaml.safe_dump(
-        content(contract),
-        sort_keys=False,
-        allow_unicode=True,
-        default_flow_style=None,
-        width=100,
-    )
-    return HEADER + text
+def reads_alike(column: Column, other: Column, *, missing: bool = True) -> bool:
+    """Say whether two columns make the same values of a file's texts.
+
+    Args:
+        column: One of them.
+        other: The other.
+        missing: Whether it matters which texts mean "no value".
+    """
+    apart = {"treatment", "reason"} if missing else {"treatment", "reason", "missing"}
+    read = [
+        (WITH_MISSING.get(c.dtype, c.dtype), c.metadata.model_dump(exclude=apart))
+        for c in (column, other)
+    ]
+    return read[0] == read[1]
 
 
-def rewrite(text: str, contract: Contract) -> str:
-    """Return the YAML text of a contract, changed to another; comments stay."""
-    old = yaml_with_comments().load(text)
-    sync(old, content(contract))
-    return to_text(old)
+def _widened(column: Column, inferred: Column, findings: list[Finding]) -> Column:
+    """Return the column without what the findings say that it breaks."""
+    texts: dict[str, list[str]] = defaultdict(list)
+    for finding in findings:
+        # A check is named with its bounds: in_range(0, 120).
+        texts[finding.kind.partition("(")[0]].append(finding.value or "")
+    too_many = len(texts["isin"]) >= LISTED and inferred.dtype != "category"
+    if OTHER_TYPE & texts.keys() or too_many:
+        return as_inferred(column, inferred)
+    changed: dict[str, Any] = {}
+    for rule, values in texts.items():
+        if values:
+            changed |= _allowing(rule, values, column, inferred)
+    return column.model_copy(update=changed)
 
 
-def sync(old: Any, new: dict[str, Any]) -> None:
-    """Make a mapping equal another by changing as little as possible."""
-    for key in [key for key in old if key not in new]:
-        del old[key]
-    for key, value in new.items():
-        if isinstance(value, dict) and isinstance(old.get(key), dict):
-            sync(old[key], value)
-        elif key not in old or old[key] != value:
-            old[quoted(key)] = quoted(value)
+def _allowing(
+    rule: str, texts: list[str], column: Column, inferred: Column
+) -> dict[str, Any]:
+    """Return the changes of a column with which texts no longer break a rule."""
+    if rule == NOT_NULL:
+        dtype = WITH_MISSING.get(column.dtype, column.dtype)
+        return {"nullable": True, "dtype": dtype}
+    if rule == REPEATED:
+        return {"unique": False}
+    if rule not in Column.model_fields:
+        return {}
+    values = convert(pa.array(texts), column).to_pylist()
+    if rule == "isin":
+        return {"isin": (*(column.isin or ()), *sorted(values))}
+    if rule == "notin":
+        return {"notin": tuple(v for v in column.notin or () if v not in values)}
+    if column.in_range and rule == "in_range":
+        return {"in_range": _wider(column.in_range, inferred.in_range, values)}
+    if column.str_length and rule == "str_length":
+        lengths = list(map(len, texts))
+        return {rule: _longer(column.str_length, inferred.str_length, lengths)}
+    own = getattr(inferred, rule)
+    # What the table looks like must not be what it was found to break.
+    return {rule: own if own != getattr(column, rule) else None}
 
 
-def content(contract: Contract) -> dict[str, Any]:
-    """Return what differs from the defaults, as YAML knows it."""
-    said = contract.model_dump(mode="python", exclude_defaults=True)
-    columns = said.pop("columns")
-    plain: dict[str, Any] = _plain(
-        {"schema_type": "dataframe", **said, "strict": True, "columns": columns}
-    )
-    return plain
+def _wider(bounds: Range, inferred: Range | None, values: list[Any]) -> Range:
+    """Return the range with those ends moved that values lie beyond."""
+    dates = isinstance(values[0], pd.Timestamp)
+    low, high = min(values), max(values)
+    least, most = bounds.min_value, bounds.max_value
+    changed: dict[str, Any] = {}
+    if low <= (pd.Timestamp(least) if dates else least):
+        end = low.date() if dates else low
+        changed["min_value"] = min(inferred.min_value, end) if inferred else end
+        changed["include_min"] = True
+    if high >= (pd.Timestamp(most) if dates else most):
+        end = high.ceil("D").date() if dates else high
+        changed["max_value"] = max(inferred.max_value, end) if inferred else end
+        changed["include_max"] = True
+    return bounds.model_copy(update=changed)
 
 
-def _plain(value: Any) -> Any:
-    """Return lists for tuples, as YAML knows no tuples."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
-
-
-def difference(old: str, new: str) -> str:
-    """Return the lines by which two contracts differ, with what stands around them."""
-    lines = difflib.unified_diff(
-        old.splitlines(), new.splitlines(), "data/schema.yaml", "proposed", lineterm=""
-    )
-    return "\n".join(lines)
+def _longer(length: Length, inferred: Length | None, lengths: list[int]) -> Length:
+    """Return the bounds of lengths with those moved that values lie beyond."""
+    changed = {}
+    if length.min_value is not None and min(lengths) < length.min_value:
+        changed["min_value"] = min(lengths)
+    if length.max_value is not None and max(lengths) > length.max_value:
+        own = inferred.max_value if inferred else None
+        changed["max_value"] = max(own or 0, *lengths)
+    return length.model_copy(update=changed)

@@ -54,7 +54,7 @@ def choose_task(
     task: Task | None = None,
     positive: str | None = None,
 ) -> Choice:
-    """Return the task that suits the target, or the one that is asked for.
+    """Return the task that suits the target; it must be the one that is asked for.
 
     Args:
         name: Name of the target.
@@ -67,22 +67,42 @@ def choose_task(
         UserError: Nothing can be learned about such a column.
     """
     classes = _classes(column)
-    if column.dtype in ("float64", "int64") and not classes:
-        return Choice("regression", None, "a number")
-    if not classes:
+    if not classes and column.dtype not in ("float64", "int64"):
         raise UserError(
             f"column {quoted(name)} is no target: it holds {_content(column)}."
-            " Name another one with --target."
+            " Name another one with TARGET=..."
         )
-    if len(classes) == 2 and task != "multiclass":
+    found = _task(column, classes, task)
+    if task not in (None, found):
+        raise UserError(
+            f"TASK={task}: {quoted(name)} holds {_content(column)}: {found}"
+        )
+    if found == "binary":
         chosen, why = _positive(name, classes, counts, positive)
-        return Choice("binary", chosen, f"two classes; {why}")
+        return Choice(found, chosen, f"two classes; {why}")
     if positive is not None:
         raise UserError(
-            f"--positive {positive}: {quoted(name)} has {len(classes)} classes, and a"
-            " positive class belongs to two"
+            f"POSITIVE={positive}: {quoted(name)} holds {_content(column)}, and a"
+            " positive class belongs to two (TASK=binary)"
         )
-    return Choice("multiclass", None, f"{len(classes)} classes")
+    evidence = "a number" if found == "regression" else f"{len(classes)} classes"
+    return Choice(found, None, evidence)
+
+
+def suits(column: Column, task: Task) -> bool:
+    """Say whether a task can be about a column."""
+    classes = _classes(column)
+    if not classes:
+        return task == "regression" and column.dtype in ("float64", "int64")
+    return _task(column, classes, task) == task
+
+
+def _task(column: Column, classes: list[str | bool | int], task: Task | None) -> Task:
+    """Return the task for these classes; two may be taken for many, if asked."""
+    if not classes:
+        return "regression"
+    many = task == "multiclass" and column.dtype == "category"
+    return "binary" if len(classes) == 2 and not many else "multiclass"
 
 
 def _classes(column: Column) -> list[str | bool | int]:
@@ -92,9 +112,17 @@ def _classes(column: Column) -> list[str | bool | int]:
 
 
 def _content(column: Column) -> str:
-    if column.dtype == "str":
-        return "texts that are nearly all different"
-    return "dates" if column.dtype == "datetime64[ns]" else f"{column.dtype} values"
+    """Return what a target holds, in some words."""
+    words = {
+        "str": "texts that are nearly all different",
+        "datetime64[ns]": "dates",
+        "float64": "numbers",
+        "int64": "whole numbers",
+        "bool": "true and false",
+    }
+    if column.dtype == "category":
+        return f"{len(column.isin or ())} classes"
+    return words.get(column.dtype, f"{column.dtype} values")
 
 
 def _positive(
@@ -109,7 +137,7 @@ def _positive(
             return value, f"positive {quoted(str(value))} as asked"
     if wanted is not None:
         values = ", ".join(quoted(str(value)) for value in classes)
-        raise UserError(f"--positive {wanted}: {quoted(name)} is one of {values}")
+        raise UserError(f"POSITIVE={wanted}: {quoted(name)} is one of {values}")
     affirmative = [value for value in classes if str(value).lower() in POSITIVE]
     if len(affirmative) == 1:
         return affirmative[0], f"positive {quoted(str(affirmative[0]))} by its meaning"

@@ -23,6 +23,9 @@ from reproducible_ml.datasets.reading.parquet_files import convert, misfits
 from reproducible_ml.datasets.reading.raw import with_last
 from reproducible_ml.datasets.schema import Contract
 
+MORE = f"has more texts like the {LISTED} that are listed, from here on"
+COMMON = "Look for what they have in common, and correct it in the source."
+
 Places = npt.NDArray[np.int64]
 
 
@@ -61,13 +64,19 @@ def diagnose_repeats(
 
 
 class Offences:
-    """First line and number of rows of each text of a column that breaks a rule."""
+    """First line and number of rows of each text of a column that breaks a rule.
+
+    Of more than a hundred texts, the others are counted together.
+    """
 
     def __init__(self) -> None:
         self.found: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
+        self.others: dict[tuple[str, str], tuple[int, int]] = {}
 
     def add(self, column: str, rule: str, chunk: Chunk, broken: Mask) -> None:
         """Count texts that stand behind all that were added before."""
+        if not broken.any():
+            return
         known = self.found.setdefault((column, rule), {})
         texts = _texts(chunk.columns[column].filter(pa.array(broken)))
         lines = pd.Series(chunk.lines[broken]).groupby(texts, sort=False)
@@ -77,6 +86,9 @@ class Offences:
                 known[text] = (before[0], before[1] + rows)
             elif len(known) < LISTED:
                 known[text] = (first, rows)
+            else:
+                line, others = self.others.get((column, rule), (first, 0))
+                self.others[column, rule] = (min(line, first), others + rows)
 
     def findings(self, file: Path, contract: Contract) -> Iterator[Finding]:
         """Yield a finding for each text."""
@@ -84,6 +96,9 @@ class Offences:
             for text, (line, rows) in texts.items():
                 advice = explain(rule, text, contract.columns[column])
                 yield Finding(rule, file, *advice, line, column, text, rows)
+        for (column, rule), (line, rows) in self.others.items():
+            place = (line, column, None, rows)
+            yield Finding(f"more {rule}", file, MORE, COMMON, *place)
 
 
 def _texts(values: pa.Array) -> list[str]:

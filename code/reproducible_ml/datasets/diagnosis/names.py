@@ -38,6 +38,8 @@ def judge_names(file: Path, header: Header, contract: Contract) -> list[Finding]
         return [Finding("header", file, "has no header", "Export it again.")]
     if found := _other_delimiter(file, header, contract):
         return [found]
+    if not any(alike(name, list(contract.columns)) for name in header.names):
+        return [_no_name_known(file, header)]
     return list(_judge_each(file, header, contract))
 
 
@@ -53,6 +55,13 @@ def _other_delimiter(file: Path, header: Header, contract: Contract) -> Finding 
             fix = f'Set metadata: {{delimiter: "{shown}"}} in data/schema.yaml.'
             return Finding("delimiter", file, problem, fix, header.line)
     return None
+
+
+def _no_name_known(file: Path, header: Header) -> Finding:
+    problem = "names none of the columns that data/schema.yaml declares"
+    fix = "Put a line with their names there, or declare these names."
+    names = ", ".join(header.names)
+    return Finding("header", file, problem, fix, header.line, value=names)
 
 
 def _judge_each(file: Path, header: Header, contract: Contract) -> Iterator[Finding]:

@@ -70,7 +70,7 @@ def _header_elsewhere(file: Path, contract: Contract) -> list[Finding]:
     """Return a finding if the header stands after more or fewer lines than declared."""
     dialect = contract.metadata.model_copy(update={"preamble": 0})
     for row in islice(NumberedRows(file, dialect), SEARCHED):
-        if set(row.values) == set(contract.columns):
+        if sorted(row.values) == sorted(contract.columns):
             problem = "is the header, which is expected elsewhere"
             fix = f"Set metadata: {{preamble: {row.line - 1}}} in data/schema.yaml."
             return [Finding("preamble", file, problem, fix, row.line)]

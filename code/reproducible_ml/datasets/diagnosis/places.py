@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from pyarrow.parquet import read_metadata
+
 from reproducible_ml.datasets.findings import Finding
 from reproducible_ml.datasets.inference.inferred import Found
 from reproducible_ml.datasets.reading.csv_files import NumberedRows
@@ -30,8 +32,15 @@ def _lines(file: Path, dialect: Dialect, records: set[int]) -> dict[int, int]:
     """Return the line of each record; in Parquet, its row, from 1."""
     if form(file) == "parquet":
         return {record: record + 1 for record in records}
-    places = _json(file) if form(file) == "json" else _csv(file, dialect)
-    return {record: line for record, line in enumerate(places) if record in records}
+    lines = row_lines(file, dialect)
+    return {record: line for record, line in enumerate(lines) if record in records}
+
+
+def row_lines(file: Path, dialect: Dialect) -> Iterable[int]:
+    """Return the line of each row; in Parquet, its number, from 1."""
+    if form(file) == "parquet":
+        return range(1, read_metadata(file).num_rows + 1)
+    return _json(file) if form(file) == "json" else _csv(file, dialect)
 
 
 def _json(file: Path) -> Iterable[int]:

@@ -27,17 +27,29 @@ def sound_rows(file: Path, dialect: Dialect, findings: list[Finding]) -> Iterato
         return
     yield header
     counts: Counter[str] = Counter()
+    others: dict[str, Finding] = {}
     for row in rows:
         finding = _unsound(file, row, header.values)
         if finding is None:
             yield row
+            continue
+        counts[finding.kind] += 1
+        if counts[finding.kind] <= (1 if finding.kind == TRAILING else LISTED):
+            findings.append(finding)
         else:
-            counts[finding.kind] += 1
-            if counts[finding.kind] <= (1 if finding.kind == TRAILING else LISTED):
-                findings.append(finding)
-    for place, finding in enumerate(findings):
-        if finding.kind == TRAILING:
-            findings[place] = finding._replace(rows=counts[TRAILING])
+            others.setdefault(finding.kind, finding)
+    if TRAILING in counts:
+        place = next(i for i, f in enumerate(findings) if f.kind == TRAILING)
+        findings[place] = findings[place]._replace(rows=counts[TRAILING])
+        others.pop(TRAILING, None)
+    findings += [_more(one, counts[kind] - LISTED) for kind, one in others.items()]
+
+
+def _more(finding: Finding, rows: int) -> Finding:
+    """Return the finding that there are more rows than are listed."""
+    problem = f"is the first of more rows like the {LISTED} that are listed"
+    kind = f"more {finding.kind}"
+    return finding._replace(kind=kind, problem=problem, rows=rows)
 
 
 def _unsound(file: Path, row: Row, header: list[str]) -> Finding | None:

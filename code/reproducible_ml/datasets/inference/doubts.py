@@ -18,6 +18,9 @@ MIXTURE = 0.95
 # different ones there must be: a few are categories.
 MOSTLY, MANY = 0.8, 8
 
+# Numbers below zero as accountants and some systems write them: ($446.08), 446.08-.
+NEGATIVE = r"^\s*(\([^()\d]{0,4}\d[\d.,' ]*[^()\d]{0,4}\)|\d[\d.,' ]*-)\s*$"
+
 
 def date_doubts(
     form: dates.Form, example: str, tally: Tally, tell: Teller
@@ -33,15 +36,20 @@ def date_doubts(
         fix = "Export years with four digits if this is wrong."
         yield tell("warn", "year", problem, fix, example, form.rows, place)
     offsets = {key.split("\t")[1].strip() for key in tally.rows} - {""}
-    if len(offsets - {"Z", "+00:00", "+0000", "+00"}) > 1 or len(_zones(offsets)) > 1:
+    if len({_zone(key) for key in tally.rows} - {""}) > 1:
         shown = ", ".join(sorted(offsets)[:5])
-        problem = f"has several offsets from UTC ({shown}): all become UTC"
+        problem = f"has one of several offsets from UTC ({shown}): all become UTC"
         fix = "Export one time zone if local time matters."
-        yield tell("warn", "time zones", problem, fix)
+        first, *others = tally.rows
+        other = next(key for key in others if _zone(key) != _zone(first))
+        value, place = tally.examples[other], tally.places[other]
+        yield tell("warn", "time zones", problem, fix, value, None, place)
 
 
-def _zones(offsets: set[str]) -> set[str]:
-    return {"Z" if offset.strip("+0:") in ("", "Z") else offset for offset in offsets}
+def _zone(key: str) -> str:
+    """Return the offset from UTC of a date's shape, Z for all that are zero."""
+    offset = key.split("\t")[1].strip()
+    return "Z" if offset and offset.strip("+0:") in ("", "Z") else offset
 
 
 def number_doubts(
@@ -69,10 +77,30 @@ def mixtures(profile: Profile, present: int, tell: Teller) -> Iterator[Found]:
     form = dates.choose(tally, None)
     if form and sum(tally.rows.values()) >= MIXTURE * present:
         yield _mixed_dates(tally, form, tell)
-    elif sum(profile.numbers.rows.values()) >= MIXTURE * present:
-        yield from _mixed_numbers(profile, present, tell)
-    else:
-        yield from _texts_among_numbers(profile, present, tell)
+        return
+    found: list[Found] = []
+    if sum(profile.numbers.rows.values()) >= MIXTURE * present:
+        found = list(_mixed_numbers(profile, present, tell))
+    found = found or list(_negative(profile, tell))
+    yield from found or _texts_among_numbers(profile, present, tell)
+
+
+def _negative(profile: Profile, tell: Teller) -> Iterator[Found]:
+    """Yield that numbers below zero are written as accountants do."""
+    reading = numbers.choose(profile.numbers, None)
+    if reading is None:
+        return
+    texts, rows, places = profile.seen.content
+    odd = pc.match_substring_regex(texts, NEGATIVE)
+    plain = pc.invert(misfits(texts, numbers.column(reading)))
+    both = pc.sum(pc.or_(odd, plain)).as_py()
+    if pc.any(odd).as_py() and both >= MIXTURE * len(texts):
+        first = pc.index(odd, True).as_py()
+        problem = "is a number below zero, written without a minus before it"
+        fix = "Export it with one, as -446.08; or say TEXT=... if these are texts."
+        count = int(rows[odd.to_numpy(zero_copy_only=False)].sum())
+        value, place = texts[first].as_py(), int(places[first])
+        yield tell("reject", "negative", problem, fix, value, count, place)
 
 
 def _mixed_dates(tally: Tally, form: dates.Form, tell: Teller) -> Found:
@@ -91,9 +119,11 @@ def _mixed_numbers(profile: Profile, present: int, tell: Teller) -> Iterator[Fou
     found = list(numbers.units(tally))
     if len(found) > 1 and sum(rows for _, rows, _ in found) >= MIXTURE * present:
         shown = ", ".join(f"{quoted(unit)} {rows} times" for unit, rows, _ in found)
-        problem = f"has several units: {shown}"
+        problem = f"has one of several units: {shown}"
         fix = "Convert all numbers to one unit, and name it in the column's name."
-        yield tell("reject", "units", problem, fix)
+        _, rows, key = found[1]
+        value, place = tally.examples[key], tally.places[key]
+        yield tell("reject", "units", problem, fix, value, rows, place)
         return
     styles = {key.split("\t")[2]: key for key in tally.rows}
     point, comma = styles.get("point"), styles.get("comma")

@@ -1,14 +1,14 @@
 """Propose a column of the contract for each column of a table, with the evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
-from reproducible_ml.datasets.findings import quoted
+from reproducible_ml.datasets.findings import Finding, quoted
 from reproducible_ml.datasets.inference.drafts import Draft, as_text, draft
 from reproducible_ml.datasets.inference.habits import habits
-from reproducible_ml.datasets.inference.inferred import Hints, Inferred, Teller
+from reproducible_ml.datasets.inference.inferred import Found, Hints, Inferred, Teller
 from reproducible_ml.datasets.inference.judgement import judged, too_long
 from reproducible_ml.datasets.inference.measure import Measure, measure
 from reproducible_ml.datasets.inference.profile import Batches, Profile, profile
@@ -26,12 +26,15 @@ from reproducible_ml.datasets.inference.texts import (
     facts,
     use_of_text,
 )
+from reproducible_ml.datasets.reading.raw import form
 from reproducible_ml.datasets.reading.values import convert
 from reproducible_ml.datasets.schema import Column
 
 __all__ = ["Hints", "Inferred", "infer"]
 
 NOTHING = Hints()
+
+SAME = "Export all parts with the same columns."
 
 
 def infer(
@@ -51,7 +54,8 @@ def infer(
     known = habits(profiles, hints)
     tellers = {name: Teller(files, name) for name in profiles}
     drafts = {
-        name: as_text(found, tellers[name])
+        # Asked for as text, it may hold whatever it does.
+        name: as_text(found, tellers[name])._replace(found=())
         if name in hints.text
         else draft(found, known, tellers[name])
         for name, found in profiles.items()
@@ -98,11 +102,26 @@ def _inferred(
         told += dirty(profile, use.column, tell)
     column = use.column.model_copy(update={"nullable": missing > 0})
     evidence = use.evidence + _missing_shown(missing, column)
+    if profile.name == hints.target and found.kind == "empty":
+        fix = "Check the export, or name another target."
+        told.append(tell("reject", "empty target", "has no value in any row", fix))
+    told += _absent(profile, tell)
     order = sorted(
         told, key=lambda f: (tell.files.index(f.finding.file), f.record or 0)
     )
     rows = profile.rows
     return Inferred(column, use.kind, evidence, tuple(order), rows, missing, counts)
+
+
+def _absent(profile: Profile, tell: Teller) -> Iterator[Found]:
+    """Yield the files that lack the column, and may not."""
+    for number in sorted(profile.lacking):
+        file = tell.files[number]
+        # Of JSON, a key may be left out where there is no value.
+        if form(file) != "json":
+            problem = "is no column of this file, but one of other parts"
+            finding = Finding("columns", file, problem, SAME, column=profile.name)
+            yield Found("reject", finding)
 
 
 def _as_long_text(profile: Profile, tell: Teller) -> Draft:

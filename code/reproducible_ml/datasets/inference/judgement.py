@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import pyarrow.compute as pc
 
+from reproducible_ml.datasets.diagnosis.diagnose import COMMON, MORE
 from reproducible_ml.datasets.inference import dates
 from reproducible_ml.datasets.inference.distinct import Seen
-from reproducible_ml.datasets.inference.drafts import Draft
+from reproducible_ml.datasets.inference.drafts import MISTAKES, Draft
 from reproducible_ml.datasets.inference.inferred import FIX, Found, Teller
 from reproducible_ml.datasets.inference.measure import Measure, is_code
 from reproducible_ml.datasets.inference.profile import Profile
@@ -24,13 +25,18 @@ DIGITS = r"^[-+]?[1-9][0-9]{16,}(\.[0-9]*)?$"
 
 
 def too_long(found: Measure) -> bool:
-    """Say whether whole numbers do not fit into 64 bits."""
+    """Say whether whole numbers do not fit into 64 bits, and not by a mistake."""
     if found.column.dtype != "Int64":
         return False
-    texts = found.misfits.content.texts
-    digits = pc.replace_substring_regex(texts, "[^0-9]", "")
-    long = pc.greater_equal(pc.utf8_length(digits), 19)
-    return bool(pc.any(long, min_count=0).as_py())
+    if found.wrong <= max(1, MISTAKES * (found.rows + found.wrong)):
+        return False
+    return any(map(_is_long, found.misfits.content.texts.to_pylist()))
+
+
+def _is_long(text: str) -> bool:
+    """Say whether this is a whole number that 64 bits do not hold."""
+    digits = re.sub("[^0-9]", "", text)
+    return len(digits) >= 19 and not re.search("[A-Za-z]", text)
 
 
 def judged(
@@ -38,16 +44,15 @@ def judged(
 ) -> tuple[Draft, list[Found]]:
     """Return the draft that knows what means "no value", and what is wrong.
 
-    A target keeps its codes: whether they are classes is for people to say.
+    A target keeps its codes, of which `suspicion` tells: it is for people to say.
     """
     told: list[Found] = []
     missing = dict[str, int]()
-    for code in sorted(found.codes):
+    for code in [] if is_target else sorted(found.codes):
         if is_code(code, found, profile.rows):
-            told.append(_code(code, found, tell, is_target=is_target))
-            missing |= {} if is_target else found.spelled[code]
-            if not is_target:
-                del found.codes[code]
+            told.append(_code(code, found, tell))
+            missing |= found.spelled[code]
+            del found.codes[code]
     texts, rows, places = _listed(found.misfits)
     for text, count, place in zip(texts, rows, places, strict=True):
         if draft.kind == "date" and NO_DATE.fullmatch(text.strip()):
@@ -55,6 +60,7 @@ def judged(
             told.append(_no_date(text, count, place, tell))
         else:
             told.append(_misfit(draft, text, count, place, tell))
+    told += _more_misfits(found, tell)
     told += _infinite(found, tell)
     told += _rounded(draft, profile, tell)
     spelled = tuple(sorted({*draft.column.metadata.missing, *missing}))
@@ -69,16 +75,12 @@ def _listed(seen: Seen) -> tuple[list[str], list[int], list[int]]:
     return texts.to_pylist(), rows.tolist(), places.tolist()
 
 
-def _code(code: int, found: Measure, tell: Teller, *, is_target: bool) -> Found:
+def _code(code: int, found: Measure, tell: Teller) -> Found:
     rows, places = found.codes[code], found.code_places[code]
     low, high = found.low, found.high
     problem = f"stands far from all other values ({low} to {high})"
-    if is_target:
-        problem += ", but is kept as it is the target"
-        fix = "If it means that there is no value, leave these rows out of the export."
-    else:
-        problem += ", so it is read as no value"
-        fix = "If it is a value, remove it from `missing` in data/schema.yaml."
+    problem += ", so it is read as no value"
+    fix = "If it is a value, remove it from `missing` in data/schema.yaml."
     text = next(iter(found.spelled[code]))
     return tell("warn", "code", problem, fix, text, rows, places)
 
@@ -89,14 +91,24 @@ def _no_date(text: str, rows: int, place: int, tell: Teller) -> Found:
     return tell("warn", "code", problem, fix, text, rows, place)
 
 
+def _more_misfits(found: Measure, tell: Teller) -> Iterator[Found]:
+    """Yield that there are more texts than are named."""
+    rows = found.wrong - int(found.misfits.content.rows.sum())
+    if rows:
+        yield tell("reject", "more", MORE, COMMON, None, rows, found.unnamed)
+
+
 def _misfit(draft: Draft, text: str, rows: int, place: int, tell: Teller) -> Found:
     """Say what is wrong with a text among numbers or dates."""
     if draft.kind == "number":
         noun = "a whole number" if draft.column.dtype == "Int64" else "a number"
+        if draft.column.dtype == "Int64" and _is_long(text):
+            noun += " of 64 bits"
         return tell("reject", "number", f"is not {noun}", FIX, text, rows, place)
     form = draft.column.metadata.format
     if dates.is_form(text.strip(), form):
         problem = "is a date that does not exist, or lies before 1678 or after 2261"
+        problem += f", read as {form}" if form else ""
         fix = "Fix the date in the export, or leave it empty."
         return tell("reject", "date", problem, fix, text, rows, place)
     shown = form or "2026-01-31 or 2026-01-31 23:59:59"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reproducible_ml.datasets.findings import LISTED
 from reproducible_ml.datasets.inference.distinct import Portion, Seen, portion
 from reproducible_ml.datasets.inference.profile import (
     Batches,
@@ -16,9 +17,6 @@ from reproducible_ml.datasets.inference.profile import (
 )
 from reproducible_ml.datasets.reading.values import attempt
 from reproducible_ml.datasets.schema import Column
-
-# Texts that are named one by one.
-NAMED = 100
 
 # Numbers that often stand for "no value".
 CODES = [-1, *(sign * (10**n - 1) for n in range(2, 10) for sign in (-1, 1))]
@@ -40,6 +38,8 @@ class Measure:
     Attributes:
         misfits: The first texts that cannot be read.
         infinite: The first texts that are infinite.
+        wrong: Rows with a text that cannot be read, named or not.
+        unnamed: The first place of those that are not named.
         rows: Rows with a finite value.
         low: The lowest value that is no code, None without one; dates as nanoseconds.
         high: The highest.
@@ -50,8 +50,10 @@ class Measure:
 
     def __init__(self, column: Column) -> None:
         self.column = column
-        self.misfits = Seen(NAMED)
-        self.infinite = Seen(NAMED)
+        self.misfits = Seen(LISTED)
+        self.infinite = Seen(LISTED)
+        self.wrong = 0
+        self.unnamed: int | None = None
         self.rows = 0
         self.low: float | None = None
         self.high: float | None = None
@@ -62,7 +64,12 @@ class Measure:
     def add(self, part: Portion) -> None:
         """Take note of texts."""
         values, bad = attempt(part.texts, self.column)
-        self.misfits.add(part.where(bad))
+        misfits = part.where(bad)
+        self.misfits.add(misfits)
+        self.wrong += int(misfits.rows.sum())
+        if self.unnamed is None and not self.misfits.complete:
+            named = pc.is_in(misfits.texts, self.misfits.content.texts)
+            self.unnamed = int(misfits.where(pc.invert(named)).places[0])
         if pa.types.is_timestamp(values.type):
             values = values.cast(pa.int64())
         if pa.types.is_floating(values.type):
@@ -130,7 +137,8 @@ def measure(
     if open_names:
         with ThreadPoolExecutor() as pool:
             for place, batch in pooled(files, read):
-                work = [(measures[name], batch[name], place) for name in open_names]
+                names = [name for name in open_names if name in batch.schema.names]
+                work = [(measures[name], batch[name], place) for name in names]
                 list(pool.map(_add, work))
     return measures
 

@@ -30,7 +30,11 @@ def words(name: str) -> list[str]:
 def is_identifier(name: str) -> bool:
     """Say whether the name is that of a column that tells rows apart."""
     said = words(name)
-    return bool(said) and (said[-1] in IDENTIFIERS.split() or said[0] in {"id", "uuid"})
+    if not said:
+        return False
+    # German joins its words: Kundennr, Rechnungsnummer.
+    joined = said[-1].endswith(("nr", "nummer"))
+    return joined or said[-1] in IDENTIFIERS.split() or said[0] in {"id", "uuid"}
 
 
 def is_code(name: str) -> bool:

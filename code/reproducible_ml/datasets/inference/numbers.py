@@ -176,17 +176,17 @@ def decimal_sign(reading: Reading) -> Decimal | None:
 
 
 def units(tally: Tally) -> Iterator[tuple[str, int, str]]:
-    """Yield each unit or currency with its rows and an example, most frequent first."""
+    """Yield each unit or currency, its rows and first spelling, most frequent first."""
     rows: Counter[str] = Counter()
-    examples: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for key, count in tally.rows.items():
         spelling = Spelling(*key.split("\t"))
         unit = spelling.prefix or spelling.suffix
         rows[unit] += count
-        examples.setdefault(unit, tally.examples[key])
+        keys.setdefault(unit, key)
     for unit, count in rows.most_common():
         if is_known(unit):
-            yield unit, count, examples[unit]
+            yield unit, count, keys[unit]
 
 
 def are_codes(reading: Reading) -> bool:

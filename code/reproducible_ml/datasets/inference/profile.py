@@ -1,6 +1,7 @@
 """What the whole of each column shows, from one pass over a table in bounded memory."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -54,6 +55,7 @@ class Profile:
     """Counts and spellings of one column.
 
     Attributes:
+        lacking: Numbers of the files that have rows, but not this column.
         families: Kinds of types in which the files hold it; CSV holds text alone.
         rows: All rows, and `absent` those without a value in any reading.
         blanks: Rows of each text that might mean "no value".
@@ -67,6 +69,7 @@ class Profile:
 
     def __init__(self, name: str, columns: int) -> None:
         self.name = name
+        self.lacking: set[int] = set()
         self.families: set[str] = set()
         self.rows = 0
         self.absent = 0
@@ -82,6 +85,12 @@ class Profile:
     def present(self) -> int:
         """Rows with a value."""
         return self.rows - self.absent
+
+    def lack(self, rows: int, file: int) -> None:
+        """Take note of rows of a file without this column."""
+        self.rows += rows
+        self.absent += rows
+        self.lacking.add(file)
 
     def add(self, values: pa.Array, place: int) -> None:
         """Take note of the values of rows that follow each other from `place` on."""
@@ -134,15 +143,27 @@ def profile(files: Sequence[Path], read: Batches) -> dict[str, Profile]:
         read: Yields the rows of a file; text as it stands there, or typed values.
     """
     profiles: dict[str, Profile] = {}
+    rows: Counter[int] = Counter()
     with ThreadPoolExecutor() as pool:
         for place, batch in pooled(files, read):
             names = batch.schema.names
             for name in names:
                 if name not in profiles:
-                    profiles[name] = Profile(name, len(names))
+                    profiles[name] = _begun(name, len(names), rows)
             work = [(profiles[name], batch[name], place) for name in names]
             list(pool.map(_add, work))
+            for name in profiles.keys() - {*names}:
+                profiles[name].lack(batch.num_rows, place // FILE)
+            rows[place // FILE] += batch.num_rows
     return profiles
+
+
+def _begun(name: str, columns: int, rows: Mapping[int, int]) -> Profile:
+    """Return the profile of a column that the rows of the files so far lack."""
+    begun = Profile(name, columns)
+    for file, count in rows.items():
+        begun.lack(count, file)
+    return begun
 
 
 def _add(work: tuple[Profile, pa.Array, int]) -> None:

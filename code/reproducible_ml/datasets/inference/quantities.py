@@ -31,6 +31,9 @@ EXACT = 2**53
 # Fewer rows do not show that no number repeats.
 ROWS = 3
 
+# Whole numbers that may be years.
+YEARS = (1500, 2100)
+
 
 def use_of_number(
     name: str,
@@ -105,8 +108,10 @@ def _special(
     """Return the use of whole numbers that are no amounts, None for amounts."""
     share = known.different / known.rows
     each_own = known.exact and known.different == known.rows >= ROWS and full
-    running = each_own and low in (0, 1) and high - low + 1 == known.rows
-    if running and naming.is_row_number(name):
+    counted = each_own and high - low + 1 == known.rows
+    # Numbers of customers may begin anywhere; a row a year is no count of rows.
+    running = counted and not (YEARS[0] <= low and high <= YEARS[1])
+    if running and low in (0, 1) and naming.is_row_number(name):
         unique = column.model_copy(update={"unique": True})
         return excluded(Use("row number", unique, ""), "numbers the rows")
     huge = max(abs(low), abs(high)) > EXACT

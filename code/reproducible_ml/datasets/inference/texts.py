@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from reproducible_ml.datasets.diagnosis.names import LOOKALIKES
 from reproducible_ml.datasets.findings import quoted
 from reproducible_ml.datasets.inference.bounds import length_bounds
 from reproducible_ml.datasets.inference.inferred import LOOK, Found, Teller
@@ -172,18 +173,24 @@ def _rows(count: int) -> str:
 
 
 def _folded(text: str) -> str:
-    whole = unicodedata.normalize("NFC", repaired(text))
+    whole = unicodedata.normalize("NFC", repaired(text)).translate(LOOKALIKES)
     return " ".join(whole.casefold().split())
 
 
 def _difference(text: str, meant: str) -> str:
     if repaired(text) != text:
         return "its encoding"
+    if _lookalikes(text) != _lookalikes(meant):
+        return f"letters that look alike ({ascii(text)[1:-1]})"
     if unicodedata.normalize("NFC", text) == unicodedata.normalize("NFC", meant):
         return "how accents are stored"
     if "".join(text.split()) == "".join(meant.split()):
         return "blanks"
     return "case" if " ".join(text.split()) == text else "case or blanks"
+
+
+def _lookalikes(text: str) -> set[str]:
+    return {c for c in text.casefold() if ord(c) in LOOKALIKES}
 
 
 def repaired(text: str) -> str:

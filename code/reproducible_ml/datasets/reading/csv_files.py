@@ -18,6 +18,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.csv
 
+from reproducible_ml.datasets.reading.decode import LONGEST
 from reproducible_ml.datasets.reading.values import (
     MISSING,
     arrow_type,
@@ -27,9 +28,8 @@ from reproducible_ml.datasets.reading.values import (
 from reproducible_ml.datasets.schema import Column, Contract, Dialect
 from reproducible_ml.errors import UserError
 
-# Bytes that Arrow reads at a time: a row must fit into the larger number.
+# Bytes that Arrow reads at a time; where a row does not fit, as many as it may have.
 BLOCK = 2**20
-LARGE_BLOCK = 2**26
 
 
 class Row(NamedTuple):
@@ -53,7 +53,7 @@ class NumberedRows:
         self.dialect = dialect
 
     def __iter__(self) -> Iterator[Row]:
-        csv.field_size_limit(LARGE_BLOCK)
+        csv.field_size_limit(LONGEST)
         line = 1 + self.dialect.preamble
         with open_text(self.file, self.dialect.encoding) as opened:
             lines = islice(_without_mark(opened), self.dialect.preamble, None)
@@ -65,7 +65,7 @@ class NumberedRows:
                     # A quoted value may hold line ends, so rows are not lines.
                     line = 1 + self.dialect.preamble + rows.line_num
             except csv.Error as error:
-                problem = f"has a value of more than {LARGE_BLOCK >> 20} MiB"
+                problem = f"has a value of more than {LONGEST >> 20} MiB"
                 fix = "Look for a quote that is never closed."
                 raise UserError(f"{self.file} line {line}: {problem}. {fix}") from error
 
@@ -100,7 +100,7 @@ def read_csv(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
             yield convert_texts(batch, contract, plain)
 
     def careful() -> Iterator[pa.RecordBatch]:
-        for batch in _blocks(file, contract.metadata, texts, (), LARGE_BLOCK):
+        for batch in _blocks(file, contract.metadata, texts, (), LONGEST):
             yield convert_texts(batch, contract)
 
     # Blanks around "NA", and long rows, take the careful way.
@@ -117,7 +117,7 @@ def csv_texts(file: Path, dialect: Dialect) -> Iterator[pa.RecordBatch]:
     types = dict.fromkeys(csv_header(file, dialect), pa.string())
     yield from _first_that_reads(
         partial(_blocks, file, dialect, types, (), BLOCK),
-        partial(_blocks, file, dialect, types, (), LARGE_BLOCK),
+        partial(_blocks, file, dialect, types, (), LONGEST),
     )
 
 

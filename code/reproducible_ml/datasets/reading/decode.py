@@ -13,6 +13,9 @@ from reproducible_ml.datasets.reading.file_type import HEAD, MARKS
 
 BLOCK = 1 << 19
 
+# A row has at most so many bytes: a quote that is never closed has to end somewhere.
+LONGEST = 1 << 24
+
 # A line end, as Python, Arrow and editors see it.
 LINE_END = re.compile(rb"\r\n?|\n")
 

@@ -63,6 +63,7 @@ TEXT = {
 
 EXPORT = "save the table as CSV (UTF-8)"
 UNPACK = "take the table out of it"
+ASK = 'QUERY="SELECT ..." KEY=columns-that-tell-rows-apart'
 PROBLEMS = {
     "empty": "is empty: export it again",
     "csv": "is plain text: rename it to {stem}.csv if it is a table",
@@ -85,8 +86,8 @@ PROBLEMS = {
     "numpy": f"is a NumPy file: {EXPORT}",
     "pickle": f"is a pickle, which may run code when loaded: {EXPORT}",
     "pdf": f"is a PDF document: {EXPORT}",
-    "sqlite": "is an SQLite database: give its URL and a query instead",
-    "duckdb": "is a DuckDB database: give its URL and a query instead",
+    "sqlite": f"is an SQLite database: say SOURCE=sqlite:///{{path}} {ASK}",
+    "duckdb": f"is a DuckDB database: say SOURCE=duckdb:///{{path}} {ASK}",
     "lfs": "is a Git LFS pointer, not data: run `git lfs pull`",
     "dvc": "is a DVC pointer, not data: run `dvc pull`",
     "html": "is a web page, perhaps of a login or an error: download the file itself",
@@ -104,8 +105,21 @@ def reject_wrong_type(file: Path) -> None:
     promised = PROMISES.get(name.suffix, "csv")
     found = file_type(file)
     if found != promised:
-        problem = PROBLEMS[found].format(name=name.name, stem=name.stem)
-        raise UserError(f"{file}: {problem}")
+        raise UserError(_problem(file, name, found))
+
+
+def reject_unknown_name(file: Path) -> None:
+    """Tell what a file is whose name does not say that it is a table.
+
+    Raises:
+        UserError: A line with what it is, and what to do.
+    """
+    raise UserError(_problem(file, file, file_type(file)))
+
+
+def _problem(file: Path, name: Path, found: str) -> str:
+    names = {"name": name.name, "stem": name.stem, "path": file.absolute()}
+    return f"{file}: {PROBLEMS[found].format(**names)}"
 
 
 def file_type(file: Path) -> str:

@@ -19,6 +19,8 @@ LINES = 10_000
 
 TEXTS = {str, type(None)}
 FLATTEN = "Flatten it in the source: a column for each value inside."
+LIKE_PANDAS = f"{FLATTEN[:-1]}, as pandas.json_normalize makes them."
+JOIN = "Write one text, or a column for each value inside."
 
 
 class Line(NamedTuple):
@@ -112,7 +114,9 @@ def _loads(line: Line) -> Any:
     except RecursionError as error:
         raise NoObject("is nested too deep", FLATTEN) from error
     except json.JSONDecodeError as error:
-        problem = f"is no JSON: {error.msg} at character {error.colno}"
+        # Some messages end in "starting at", as the place is to follow.
+        said = error.msg.removesuffix(" starting at")
+        problem = f"is no JSON: {said} at character {error.colno}"
         cut_off = line.number > 1 and not line.content.endswith(b"\n")
         fix = (
             "Export it again: it looks cut off."
@@ -138,8 +142,9 @@ DECODER = json.JSONDecoder(
 
 def _text(name: str, value: Any) -> str | None:
     if isinstance(value, dict | list):
-        kind = "an object" if isinstance(value, dict) else "a list"
-        raise NoObject(f"is {kind}, not a value", FLATTEN, name)
+        if isinstance(value, dict):
+            raise NoObject("is an object, not a value", LIKE_PANDAS, name)
+        raise NoObject("is a list, not a value", JOIN, name)
     if isinstance(value, bool):
         return "true" if value else "false"
     text: str | None = value

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reproducible_ml.datasets.findings import Finding
-from reproducible_ml.datasets.reading.rows import LONGEST, Rows
+from reproducible_ml.datasets.reading.decode import LONGEST
+from reproducible_ml.datasets.reading.rows import Rows
 from reproducible_ml.datasets.reading.structure import Places, within
 
 QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
@@ -73,7 +74,11 @@ def _badly_opened(
 def _never_closed(file: Path, rows: Rows, first: int) -> Finding:
     # The line end that ends the file swallows nothing.
     lines = rows.text.rstrip().count(b"\n", first)
-    if lines or len(rows.text) > LONGEST:
+    if len(rows.text) > LONGEST:
+        problem = f"opens a quote that is not closed within {LONGEST >> 20} MiB"
+        fix = f"{FIX[:-1]}, or keep such values in files of their own."
+        return rows.finding("open quote", file, first + 1, problem, fix)
+    if lines:
         return _open_quote(file, rows, first, lines)
     problem = "is the last value and lacks its closing quote: the file is cut off"
     fix = "Copy or export it again."

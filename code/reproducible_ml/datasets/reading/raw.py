@@ -7,7 +7,10 @@ from typing import Literal, NamedTuple, TypeVar
 import pyarrow as pa
 
 from reproducible_ml.datasets.reading.csv_files import csv_texts, read_csv
-from reproducible_ml.datasets.reading.file_type import reject_wrong_type
+from reproducible_ml.datasets.reading.file_type import (
+    reject_unknown_name,
+    reject_wrong_type,
+)
 from reproducible_ml.datasets.reading.json_lines import json_texts, read_json_lines
 from reproducible_ml.datasets.reading.parquet_files import parquet_batches, read_parquet
 from reproducible_ml.datasets.schema import Contract, Dialect
@@ -54,6 +57,9 @@ def raw_files(raw: Path) -> list[Path]:
     """
     inside = [raw] if raw.is_file() else sorted(raw.glob("**/*"))
     found = [file for file in inside if form(file) and not _is_hidden(file, raw)]
+    if not found and raw.is_file() and raw.suffix not in COMPRESSED:
+        # It may be a workbook or a database: say so, and what to do.
+        reject_unknown_name(raw)
     if not found:
         raise UserError(
             f"{raw}: holds no table: no {', '.join(FORMS)} file"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reproducible_ml.datasets.findings import WIDTH, Finding
-from reproducible_ml.datasets.reading.decode import text_blocks
+from reproducible_ml.datasets.reading.decode import LONGEST, text_blocks
 from reproducible_ml.datasets.reading.structure import (
     Places,
     last_bit,
@@ -19,9 +19,6 @@ from reproducible_ml.datasets.reading.structure import (
     within,
 )
 from reproducible_ml.datasets.schema import Dialect
-
-# Rows up to this many bytes are taken; an open quote has to end somewhere.
-LONGEST = 1 << 23
 
 
 class Rows(NamedTuple):

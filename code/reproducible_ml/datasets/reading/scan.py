@@ -4,14 +4,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from reproducible_ml.datasets.findings import LISTED, Finding
-from reproducible_ml.datasets.reading.decode import damaged, text_blocks
+from reproducible_ml.datasets.reading.decode import LONGEST, damaged, text_blocks
 from reproducible_ml.datasets.reading.encoding import judge_encoding, misencoded
 from reproducible_ml.datasets.reading.file_type import COMPRESSED
 from reproducible_ml.datasets.reading.quotes import judge_quotes, row_width
-from reproducible_ml.datasets.reading.rows import LONGEST, Rows, read_rows
+from reproducible_ml.datasets.reading.rows import Rows, read_rows
 from reproducible_ml.datasets.reading.structure import within
 from reproducible_ml.datasets.schema import Dialect
 
@@ -23,7 +24,8 @@ AGAIN = "Copy or export it again."
 def scan(file: Path, dialect: Dialect) -> list[Finding]:
     """Return what makes a text table unfit to be read; nothing for a sound one.
 
-    At most a hundred findings, in the order of the file. Rows with too many or too
+    At most a hundred findings, in the order of the file, and one that there are more.
+    Rows with too many or too
     few values are left to the reader, who sees them anyway.
     """
     try:
@@ -46,12 +48,21 @@ def _scan(file: Path, dialect: Dialect) -> list[Finding]:
             width = _header_width(rows)
         elif not rows.complete:
             findings += _end(file, rows, width)
+        findings += _long(file, rows)
         findings += _zeros(file, rows)
         findings += _markers(file, rows)
         findings += judge_quotes(file, rows, width)
         if len(findings) > LISTED or any(f.kind == "open quote" for f in findings):
             break
-    return sorted(findings, key=lambda finding: finding.line or 0)[:LISTED]
+    findings.sort(key=lambda finding: finding.line or 0)
+    return findings[:LISTED] + [_more(f) for f in findings[LISTED : LISTED + 1]]
+
+
+def _more(finding: Finding) -> Finding:
+    """Return the finding that there are more, of whatever kind."""
+    problem = f"is the first of more problems than the {LISTED} that are listed"
+    fix = "Correct those first."
+    return finding._replace(kind="more", problem=problem, fix=fix, value=None)
 
 
 def _other_encoding(file: Path, encoding: str, findings: list[Finding]) -> bool:
@@ -80,19 +91,31 @@ def _header_width(rows: Rows) -> int:
 
 
 def _end(file: Path, rows: Rows, width: int) -> Iterator[Finding]:
-    """Yield what is wrong with a last row that lacks a line end, or is too long."""
+    """Yield what is wrong with a last row that lacks a line end."""
     opens, closes = rows.quoted()
     values = row_width(rows.text, rows.delimiter)
-    if len(opens) > len(closes):
-        # The quote is told, and makes the rest one value.
+    # An open quote is told, and makes the rest one value; so is a row too long.
+    if len(opens) > len(closes) or len(rows.text) > LONGEST:
         return
-    if len(rows.text) > LONGEST:
-        problem = f"begins a row of more than {LONGEST >> 20} MiB"
-        fix = "Look for lost line ends, or keep such values in files of their own."
-        yield rows.finding("long row", file, 0, problem, fix)
-    elif values < width and rows.text.strip():
+    if values < width and rows.text.strip():
         problem = f"is the end and has {values} of {width} values: the file is cut off"
         yield rows.finding("cut", file, 0, problem, AGAIN)
+
+
+def _long(file: Path, rows: Rows) -> Iterator[Finding]:
+    """Yield the rows that are too long, but for an open quote, told by itself."""
+    if len(rows.text) <= LONGEST:
+        return
+    opens, closes = rows.quoted()
+    ends = np.flatnonzero(np.frombuffer(rows.text, np.uint8) == ord("\n"))
+    ends = ends[~np.isin(ends, rows.folds)]
+    if not rows.complete and len(opens) == len(closes):
+        ends = np.append(ends, len(rows.text))
+    starts = np.concatenate([[0], ends + 1])[: len(ends)]
+    problem = f"begins a row of more than {LONGEST >> 20} MiB"
+    fix = "Look for lost line ends, or keep such values in files of their own."
+    for start in starts[ends - starts > LONGEST].tolist():
+        yield rows.finding("long row", file, start, problem, fix)
 
 
 def _zeros(file: Path, rows: Rows) -> Iterator[Finding]:

@@ -17,8 +17,9 @@ CODE_ROWS = 3
 CODE_SHARE = 0.002
 
 # How far it lies from all other values, as a share of their range; a number made of
-# nines is suspect earlier.
+# nines is suspect earlier. Zero is a number like others, but no year.
 FAR, FAR_NINES = 1.0, 0.25
+YEARS = (1500, 2100)
 
 EXCLUDE = "Set its treatment to exclude in data/schema.yaml."
 
@@ -96,7 +97,7 @@ def find_codes(
         low = _gap(levels[0], levels[1], levels[1:])
         high = _gap(levels[-1], levels[-2], levels[:-1])
         end = 0 if low >= high else -1
-        if max(low, high) < 1 or counts[end] < often or levels[end] == 0:
+        if max(low, high) < 1 or counts[end] < often:
             break
         found.append((float(levels[end]), int(counts[end])))
         levels, counts = np.delete(levels, end), np.delete(counts, end)
@@ -105,9 +106,13 @@ def find_codes(
 
 def _gap(end: float, nearest: float, others: npt.NDArray[np.float64]) -> float:
     """Return how far an end is off, as a multiple of what makes it suspect."""
+    if end == 0 and not (YEARS[0] <= others.min() and others.max() <= YEARS[1]):
+        return 0.0
     nines = re.fullmatch(r"99+|9+\.9+", f"{abs(end):.12g}")
     limit = FAR_NINES if nines else FAR
-    return float(abs(end - nearest) / (limit * np.ptp(others)))
+    gap = float(abs(end - nearest) / (limit * np.ptp(others)))
+    # Where all else is positive, or zero, the distance does not matter.
+    return max(gap, 1.0) if nines and end < 0 <= nearest else gap
 
 
 def _same(rows: pd.DataFrame, raw: Path) -> Iterator[Finding]:

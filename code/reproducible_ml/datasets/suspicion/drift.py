@@ -30,6 +30,9 @@ PSI, MOVED = 0.1, 0.1
 # Bins with fewer rows of both tables are put together.
 BIN_ROWS = 10
 
+# Two tables with a smaller share of columns in common are about different things.
+IN_COMMON = 0.5
+
 # A table with less than this share of the former rows was hardly meant to shrink.
 SHRUNK = 0.5
 
@@ -51,6 +54,17 @@ class Change(NamedTuple):
     def matters(self) -> bool:
         """Whether it is large, however certain."""
         return self.psi > PSI or self.moved > MOVED
+
+
+def is_same_table(old: dict[str, Any], new: dict[str, Any], target: str) -> bool:
+    """Say whether two profiles are of versions of one table, or of different tables.
+
+    Versions of a table have the target and most columns in common, and of the same
+    kind. Another table was adopted where they have not.
+    """
+    was, now = (Profile.model_validate(profile).columns for profile in (old, new))
+    same = {n for n in was.keys() & now.keys() if was[n].kind == now[n].kind}
+    return target in same and len(same) >= IN_COMMON * len(was.keys() | now.keys())
 
 
 def compare(

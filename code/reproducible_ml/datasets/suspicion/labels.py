@@ -29,6 +29,9 @@ NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
 SHORT = {"y": "yes", "n": "no", "t": "true", "f": "false"}
 ANSWERS = {"yes": "1", "true": "1", "1": "1", "no": "0", "false": "0", "0": "0"}
 
+# Kind of the finding about a class that is another one, spelled otherwise.
+SPELLED = "class spelled in several ways"
+
 METRICS = {
     "binary": "average_precision and balanced_accuracy",
     "multiclass": "balanced_accuracy and f1_macro",
@@ -59,9 +62,15 @@ def judge_classes(
             "Set another data.positive in params.yaml.",
             column=target,
         )
-    yield from _rare(present, target, raw)
-    yield from _mixed(present, target, raw)
-    yield from _imbalanced(present, params, raw)
+    mixed = list(_mixed(present, target, raw))
+    # Another spelling is to be unified, however rare it is.
+    misspelled = {finding.value for finding in mixed if finding.kind == SPELLED}
+    rest = {label: n for label, n in present.items() if label not in misspelled}
+    yield from mixed
+    yield from _rare(rest, target, raw)
+    frequent = {label: n for label, n in rest.items() if n >= CLASS_ROWS}
+    if frequent:
+        yield from _imbalanced(frequent, sum(present.values()), params, raw)
 
 
 def _constant(value: str, target: str, raw: Path) -> Finding:
@@ -102,7 +111,7 @@ def _mixed(counts: Mapping[str, int], target: str, raw: Path) -> Iterator[Findin
         for label in others:
             letter = len(label) == len(usual) == 1
             yield Finding(
-                "letters alike" if letter else "class spelled in several ways",
+                "letters alike" if letter else SPELLED,
                 raw,
                 f"looks like another spelling of {quoted(usual)}",
                 "Write a class in one way.",
@@ -120,12 +129,12 @@ def meaning(label: str) -> str:
 
 
 def _imbalanced(
-    counts: Mapping[str, int], params: Params, raw: Path
+    counts: Mapping[str, int], every: int, params: Params, raw: Path
 ) -> Iterator[Finding]:
     label, rows = min(counts.items(), key=lambda item: (item[1], item[0]))
     if params.train.class_weight or max(counts.values()) <= IMBALANCE * rows:
         return
-    share = rows / sum(counts.values())
+    share = rows / every
     yield Finding(
         "imbalance",
         raw,

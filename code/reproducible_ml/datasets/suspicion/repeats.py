@@ -5,14 +5,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from reproducible_ml.datasets import keys
 from reproducible_ml.datasets.duplicates import find_duplicates
 from reproducible_ml.datasets.findings import Finding
 from reproducible_ml.datasets.schema import Contract
+from reproducible_ml.datasets.suspicion.located import first_records
 from reproducible_ml.datasets.tables import count_rows
 from reproducible_ml.params import Params
+
+Records = npt.NDArray[np.int64]
 
 # Shares of all rows.
 REPEATED = 0.05
@@ -21,6 +25,13 @@ SAME_ENTITY = 0.1
 
 ENTITY = re.compile(r"(?:^|[_\W])(?i:id|uuid|guid)$|[a-z](?:Id|ID|Uuid|UUID)$")
 IDENTIFIER = re.compile(r"identif", re.I)
+
+# Columns named so say whose row it is, if they are no categories as "new", "returning".
+WHOSE = re.compile(
+    r"(?:^|[_\W])(?:patient|subject|customer|client|user|member|account|student"
+    r"|employee|person|kunde)(?:[_\W]?(?:no|nr|code|number|name))?$",
+    re.IGNORECASE,
+)
 
 
 def judge_repeats(
@@ -36,48 +47,64 @@ def judge_repeats(
         raw: What the table was read from, to be named in findings.
     """
     rows = count_rows(table)
-    repeated = _count(table, contract, params, list(contract.columns))
-    if repeated == rows - 1:
-        yield Finding(
-            "one distinct row",
-            raw,
-            f"all {rows} rows are the same",
-            "Check the export: there is nothing to learn from one row.",
-        )
+    repeated = _repeats(table, contract, params, list(contract.columns))
+    if len(repeated) == rows - 1:
+        yield _copies(rows, raw)
         return
-    if repeated > REPEATED * rows:
+    expected = by_chance(some[list(contract.columns)], rows)
+    if len(repeated) > max(REPEATED * rows, expected):
         yield _repeated(repeated, rows, params, raw)
     yield from _alike(table, contract, params, some, raw, repeated)
     yield from _entities(table, contract, params, raw)
 
 
-def _count(
+def judge_copies(
+    table: Path, contract: Contract, params: Params, raw: Path
+) -> Iterator[Finding]:
+    """Yield a finding if all rows are the same; arguments as in `judge_repeats`."""
+    rows = count_rows(table)
+    if len(_repeats(table, contract, params, list(contract.columns))) == rows - 1:
+        yield _copies(rows, raw)
+
+
+def _copies(rows: int, raw: Path) -> Finding:
+    return Finding(
+        "one distinct row",
+        raw,
+        f"all {rows} rows are the same",
+        "Check the export: there is nothing to learn from one row.",
+    )
+
+
+def _repeats(
     table: Path,
     contract: Contract,
     params: Params,
     columns: Sequence[str],
     *,
     key: bool = False,
-) -> int:
-    """Return the number of rows that repeat an earlier one in some columns."""
+) -> Records:
+    """Return the places of the rows that repeat an earlier one in some columns."""
     # The row key is a hash of these columns, so that they need not be read.
     hashed = params.data.id or tuple(contract.inputs(params.data))
     if {*hashed} <= {*columns}:
         columns, key = [name for name in columns if name not in hashed], True
     found = find_duplicates(table, params.compute, columns, with_key=key)
-    return sum(map(len, found))
+    firsts = first_records(table)
+    return np.concatenate([p + first for p, first in zip(found, firsts, strict=True)])
 
 
-def _repeated(repeated: int, rows: int, params: Params, raw: Path) -> Finding:
+def _repeated(repeated: Records, rows: int, params: Params, raw: Path) -> Finding:
     drop = "Nothing to do if these are copies: `clean` drops them. If they are"
     drop += " different cases, set clean.duplicates: keep in params.yaml."
     keep = "If these are copies, set clean.duplicates: drop in params.yaml."
     return Finding(
         "repeated rows",
         raw,
-        f"{repeated / rows:.0%} of the rows repeat an earlier row in all columns",
+        f"{len(repeated) / rows:.0%} of the rows repeat an earlier row in all columns",
         drop if params.clean.duplicates == "drop" else keep,
-        rows=repeated,
+        rows=len(repeated),
+        record=int(repeated[0]),
     )
 
 
@@ -87,28 +114,32 @@ def _alike(
     params: Params,
     some: pd.DataFrame,
     raw: Path,
-    repeated: int,
+    repeated: Records,
 ) -> Iterator[Finding]:
     """Yield conflicting targets, and rows that are alike on both sides of the split."""
     features, target = list(contract.features(params.data)), params.data.target
-    alike, rows = _count(table, contract, params, features), count_rows(table)
-    if not alike or alike <= by_chance(some[features], rows):
+    alike, rows = _repeats(table, contract, params, features), count_rows(table)
+    if not len(alike) or len(alike) <= by_chance(some[features], rows):
         return
     known = [*features, target]
     whole = len(known) == len(contract.columns)
-    conflicts = alike - (repeated if whole else _count(table, contract, params, known))
-    if params.data.task == "regression" and conflicts:
-        often = conflicts > OVERLAPPING * rows
-        conflicts = conflicts if often and _far(some, features, target) else 0
-    if conflicts:
+    if not whole:
+        repeated = _repeats(table, contract, params, known)
+    conflicts = np.setdiff1d(alike, repeated)
+    conflicting = len(conflicts) > 0
+    if params.data.task == "regression" and conflicting:
+        often = len(conflicts) > OVERLAPPING * rows
+        conflicting = often and _far(some, features, target)
+    if conflicting:
         yield _conflicting(conflicts, target, raw)
     if params.split.method == "hash":
-        apart = alike - _count(table, contract, params, features, key=True)
-        if apart > OVERLAPPING * rows:
+        copies = _repeats(table, contract, params, features, key=True)
+        apart = np.setdiff1d(alike, copies)
+        if len(apart) > OVERLAPPING * rows:
             yield _overlapping(apart, raw)
 
 
-def _conflicting(rows: int, target: str, raw: Path) -> Finding:
+def _conflicting(found: Records, target: str, raw: Path) -> Finding:
     return Finding(
         "conflicting targets",
         raw,
@@ -116,11 +147,12 @@ def _conflicting(rows: int, target: str, raw: Path) -> Finding:
         " them apart",
         "Correct the target, or add a column that makes the difference.",
         column=target,
-        rows=rows,
+        rows=len(found),
+        record=int(found[0]),
     )
 
 
-def _overlapping(rows: int, raw: Path) -> Finding:
+def _overlapping(found: Records, raw: Path) -> Finding:
     return Finding(
         "train/test overlap",
         raw,
@@ -128,7 +160,8 @@ def _overlapping(rows: int, raw: Path) -> Finding:
         " training and in the test set",
         "Remove the repeats, or name what they belong to in data.group and set"
         " split.method: group in params.yaml.",
-        rows=rows,
+        rows=len(found),
+        record=int(found[0]),
     )
 
 
@@ -162,24 +195,25 @@ def _entities(
 ) -> Iterator[Finding]:
     """Yield columns that say which entity a row belongs to, if entities have many."""
     data, rows = params.data, count_rows(table)
-    if data.id and (repeated := _count(table, contract, params, data.id)):
+    if data.id and len(repeated := _repeats(table, contract, params, data.id)):
         yield Finding(
             "repeated id",
             raw,
             f"{', '.join(data.id)} should say which row it is, but an earlier row has"
             " the same",
             "Remove the repeats, or name the columns that differ in data.id.",
-            rows=repeated,
+            rows=len(repeated),
+            record=int(repeated[0]),
         )
     if params.split.method == "group" or data.group:
         return
     for name in _identifiers(contract, params):
-        repeated = _count(table, contract, params, [name])
-        if SAME_ENTITY * rows < repeated < rows - 2:
+        count = len(_repeats(table, contract, params, [name]))
+        if SAME_ENTITY * rows < count < rows - 2:
             yield Finding(
                 "repeated entity",
                 raw,
-                f"names {rows - repeated} entities in {rows} rows, and rows of one may"
+                f"names {rows - count} entities in {rows} rows, and rows of one may"
                 " be in the training and in the test set",
                 f"To keep them together, set data.group: {name} and split.method: group"
                 " in params.yaml.",
@@ -196,5 +230,9 @@ def _identifiers(contract: Contract, params: Params) -> list[str]:
         if name not in {data.target, *data.id, data.time}
         and column.dtype in ("str", "int64", "Int64", "category")
         and not column.unique
-        and (ENTITY.search(name) or IDENTIFIER.search(column.metadata.reason or ""))
+        and (
+            ENTITY.search(name)
+            or IDENTIFIER.search(column.metadata.reason or "")
+            or (column.dtype != "category" and WHOSE.search(name))
+        )
     ]

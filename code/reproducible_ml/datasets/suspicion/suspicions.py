@@ -19,7 +19,8 @@ from reproducible_ml.datasets.suspicion.labels import (
     judge_split,
 )
 from reproducible_ml.datasets.suspicion.leaks import Leak, find_leaks
-from reproducible_ml.datasets.suspicion.repeats import judge_repeats
+from reproducible_ml.datasets.suspicion.located import with_first_lines
+from reproducible_ml.datasets.suspicion.repeats import judge_copies, judge_repeats
 from reproducible_ml.datasets.suspicion.subset import read_subset
 from reproducible_ml.datasets.tables import count_rows, map_parts
 from reproducible_ml.params import Params
@@ -68,11 +69,14 @@ def judge(table: Path, contract: Contract, params: Params, raw: Path) -> Judgeme
     if rows < NEEDED:
         return Judgement([_few(rows, raw)], [], {})
     if not contract.features(params.data):
-        return Judgement([_no_features(params, raw)], [], {})
+        same = list(judge_copies(table, contract, params, raw))
+        return Judgement(same or [_no_features(params, raw)], [], {})
     some = read_subset(table, params.compute)
     leaks = find_leaks(some, list(contract.features(params.data)), params.data)
     findings = list(_findings(table, contract, params, some, raw))
     findings += [_leak(leak, raw) for leak in leaks]
+    dialect, compute = contract.metadata, params.compute
+    findings = with_first_lines(findings, table, raw, dialect, compute)
     return Judgement(
         [finding for finding in findings if finding.kind in REJECTED],
         [finding for finding in findings if finding.kind not in REJECTED],

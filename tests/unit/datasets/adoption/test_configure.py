@@ -8,11 +8,14 @@ import yaml
 
 from reproducible_ml.datasets.adoption.configure import (
     SAMPLE,
+    SAMPLE_TABLE,
     drop_sample,
     has_sample,
+    restoring,
     set_params,
     set_pipeline,
 )
+from reproducible_ml.models.plots import PLOTS
 
 PARAMS = """\
 # Everything.
@@ -50,7 +53,9 @@ artifacts:
     labels: [binary classification]
 """
 
-PLOTS = [{"Residuals": {"x": "predicted"}}]
+RAW = Path("data/raw/visits.csv")
+SAMPLE_DATA = {"target": "diagnosis", "task": "binary"}
+DATA = {"target": "price", "task": "regression"}
 
 
 @pytest.fixture
@@ -78,13 +83,22 @@ def test_params_get_new_values_and_keep_comments_and_the_rest(params: Path) -> N
     assert "id: [visit] # which row" in text
 
 
-def test_params_with_the_same_values_stay_as_they_are(params: Path) -> None:
-    set_params(params, {"data": {"target": "diagnosis", "id": []}})
-    assert params.read_text() == PARAMS
+def test_params_that_say_the_same_stay_as_they_are(params: Path) -> None:
+    odd = PARAMS.replace("id: [] #", "id:   []   #").replace("malignant", '"malignant"')
+    params.write_text(odd)
+    set_params(params, yaml.safe_load(PARAMS))
+    assert params.read_text() == odd
+
+
+def test_slices_of_columns_that_are_gone_go(params: Path) -> None:
+    content = yaml.safe_load(PARAMS)
+    content["evaluate"]["slices"] = {"area": [2.0]}
+    set_params(params, content)
+    assert yaml.safe_load(params.read_text()) == content
 
 
 def test_pipeline_begins_with_the_table(pipeline: Path) -> None:
-    set_pipeline(pipeline, Path("data/raw/visits.csv"), PLOTS, "price", "regression")
+    set_pipeline(pipeline, RAW, SAMPLE_DATA, DATA)
     content = yaml.safe_load(pipeline.read_text())
     assert list(content["stages"]) == ["validate"]
     assert content["stages"]["validate"]["cmd"] == "check it"
@@ -92,24 +106,83 @@ def test_pipeline_begins_with_the_table(pipeline: Path) -> None:
         "raw": "data/raw/visits.csv",
         "clean": "data/interim/clean",
     }
-    assert content["plots"] == PLOTS
+    assert content["plots"] == PLOTS["regression"]
     assert content["artifacts"]["model"]["desc"] == "Prediction of price"
     assert content["artifacts"]["model"]["labels"] == ["scikit-learn", "regression"]
     assert "# stays" in pipeline.read_text()
 
 
+def test_plots_stay_if_the_task_does(pipeline: Path) -> None:
+    set_pipeline(pipeline, RAW, SAMPLE_DATA, {"target": "bought", "task": "binary"})
+    content = yaml.safe_load(pipeline.read_text())
+    assert content["plots"] == [{"ROC curve": {"x": "fpr"}}]
+
+
 def test_what_was_edited_since_the_sample_stays(pipeline: Path) -> None:
-    set_pipeline(pipeline, Path("data/raw/visits.csv"), PLOTS, "price", "regression")
+    set_pipeline(pipeline, RAW, SAMPLE_DATA, DATA)
     edited = pipeline.read_text().replace("Prediction of price", "Price of a flat")
+    edited = edited.replace("- Residuals:", "- My residuals:")
     pipeline.write_text(edited)
-    set_pipeline(pipeline, Path("data/raw/visits.csv"), PLOTS, "price", "regression")
+    set_pipeline(pipeline, RAW, DATA, DATA)
     assert pipeline.read_text() == edited
+
+
+def test_description_of_the_model_follows_the_target(pipeline: Path) -> None:
+    set_pipeline(pipeline, RAW, SAMPLE_DATA, DATA)
+    set_pipeline(pipeline, RAW, DATA, {"target": "rent", "task": "regression"})
+    model = yaml.safe_load(pipeline.read_text())["artifacts"]["model"]
+    assert model["desc"] == "Prediction of rent"
+
+
+def test_pipeline_without_artifacts_is_taken(pipeline: Path) -> None:
+    content = yaml.safe_load(PIPELINE)
+    del content["artifacts"]
+    pipeline.write_text(yaml.safe_dump(content))
+    set_pipeline(pipeline, RAW, SAMPLE_DATA, DATA)
+    assert "artifacts" not in yaml.safe_load(pipeline.read_text())
 
 
 def test_pipeline_knows_whether_it_has_a_sample(pipeline: Path) -> None:
     assert has_sample(pipeline)
-    set_pipeline(pipeline, Path("data/raw/visits.csv"), PLOTS, "price", "regression")
+    set_pipeline(pipeline, RAW, SAMPLE_DATA, DATA)
     assert not has_sample(pipeline)
+
+
+# All or nothing.
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_files_get_back_what_they_held(
+    error: type[BaseException], tmp_path: Path
+) -> None:
+    changed, removed, new, same = (tmp_path / name for name in "crns")
+    for path in (changed, removed, same):
+        path.write_text("before")
+    touched = same.stat().st_mtime_ns
+
+    def change() -> None:
+        with restoring(changed, removed, new, same):
+            changed.write_text("after")
+            new.write_text("after")
+            removed.unlink()
+            raise error
+
+    with pytest.raises(error):
+        change()
+    assert (changed.read_text(), removed.read_text()) == ("before", "before")
+    assert not new.exists()
+    assert same.stat().st_mtime_ns == touched
+
+
+def test_files_keep_what_they_got(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("before")
+    with restoring(path):
+        path.write_text("after")
+    assert path.read_text() == "after"
+
+
+# The sample.
 
 
 @pytest.fixture
@@ -128,12 +201,26 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_files_about_the_sample_go(repository: Path) -> None:
-    assert drop_sample(repository) == []
+    assert drop_sample(repository, RAW) == []
     assert not [name for name in SAMPLE if (repository / name).exists()]
 
 
 def test_file_about_the_sample_that_was_edited_stays(repository: Path) -> None:
     (repository / SAMPLE[0]).write_text("my own work")
-    assert drop_sample(repository) == [SAMPLE[0]]
+    assert drop_sample(repository, RAW) == [SAMPLE[0]]
     assert (repository / SAMPLE[0]).read_text() == "my own work"
     assert not (repository / SAMPLE[1]).exists()
+
+
+def test_table_of_the_sample_goes(repository: Path) -> None:
+    (repository / SAMPLE_TABLE).parent.mkdir(parents=True)
+    (repository / SAMPLE_TABLE).write_text("tumours")
+    drop_sample(repository, RAW)
+    assert not (repository / SAMPLE_TABLE).exists()
+
+
+def test_table_of_ones_own_with_the_name_of_the_sample_stays(repository: Path) -> None:
+    (repository / SAMPLE_TABLE).parent.mkdir(parents=True)
+    (repository / SAMPLE_TABLE).write_text("mine")
+    assert drop_sample(repository, Path(SAMPLE_TABLE)) == []
+    assert (repository / SAMPLE_TABLE).read_text() == "mine"

@@ -151,3 +151,26 @@ def test_long_file_is_judged_by_its_beginning_but_for_the_encoding(
         tmp_path, TEXT.encode() + (rows + "4,é\n").encode("cp1252")
     )
     assert rejection.line == 4 + rows.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("titles", "rows"),
+    [
+        ("Customers of Bonn;;;\n", 1),
+        ("Customers;;;\nas of;2026-02-03;;\n;;;\n", 3),
+    ],
+)
+def test_titles_that_are_filled_up_with_blanks_are_left_out(
+    tmp_path: Path, titles: str, rows: int
+) -> None:
+    table = "id;name;city;age\n1;Ann;Rome;30\n2;Bob;Oslo;40\n"
+    dialect, warning = warned(tmp_path, titles + table)
+    assert dialect == Dialect(delimiter=";", preamble=rows)
+    assert f"stands before the header, which is line {rows + 1}" in warning
+
+
+def test_header_with_few_names_above_rows_of_text_is_no_title(tmp_path: Path) -> None:
+    text = ";;;city\na;b;c;Rome\nd;e;f;Oslo\n"
+    dialect, rejections, _ = detect(tmp_path, text)
+    assert dialect.preamble == 0
+    assert rejections

@@ -1,113 +1,300 @@
 """Tests of reproducible_ml.datasets.adoption.merge."""
 
+import datetime
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-import yaml
 
-from reproducible_ml.datasets.adoption.merge import difference, merge, rewrite, to_yaml
-from reproducible_ml.datasets.schema import Column, Contract, Dialect, Notes, Range
+from reproducible_ml.datasets.adoption.merge import (
+    as_inferred,
+    merge,
+    reads_alike,
+    widen,
+)
+from reproducible_ml.datasets.check import broken_rules, cast
+from reproducible_ml.datasets.findings import Finding, Rejected
+from reproducible_ml.datasets.schema import (
+    Column,
+    Contract,
+    Dialect,
+    Length,
+    Notes,
+    Range,
+)
+from reproducible_ml.datasets.validate import validate_table
+from reproducible_ml.params import Params
 
 AGE = Column(
     dtype="int64", description="In years", in_range=Range(min_value=0, max_value=99)
 )
 CITY = Column(dtype="category", isin=("Rome", "Bonn"))
+TEXT = Column(dtype="str")
 
 
 def contract(**columns: Column) -> Contract:
     return Contract(columns=columns)
 
 
-def test_edits_stay_where_the_table_honours_them() -> None:
+# Columns that come and go.
+
+
+def test_edits_stay_whatever_the_table_looks_like() -> None:
     existing = contract(age=AGE)
-    inferred = contract(age=Column(dtype="float64"))
-    assert merge(existing, inferred, broken=()) == existing
+    assert merge(existing, contract(age=Column(dtype="float64"))) == existing
 
 
 def test_new_columns_come_last_and_gone_ones_go() -> None:
     existing = contract(age=AGE, gone=CITY)
-    merged = merge(existing, contract(new=CITY, age=AGE), broken=())
+    merged = merge(existing, contract(new=CITY, age=AGE))
     assert list(merged.columns) == ["age", "new"]
 
 
-def test_new_category_is_added_to_those_there_are() -> None:
-    inferred = contract(city=Column(dtype="category", isin=("Bonn", "Oslo", "Rome")))
-    merged = merge(contract(city=CITY), inferred, broken=["city"])
-    assert merged.columns["city"].isin == ("Rome", "Bonn", "Oslo")
+def test_columns_keep_the_order_that_people_gave_them() -> None:
+    existing = contract(city=CITY, age=AGE)
+    assert list(merge(existing, contract(age=AGE, city=CITY)).columns) == [
+        "city",
+        "age",
+    ]
 
 
-def test_range_that_no_longer_holds_is_that_of_the_table() -> None:
-    wide = Range(min_value=0, max_value=150)
-    inferred = contract(age=Column(dtype="int64", in_range=wide))
-    merged = merge(contract(age=AGE), inferred, broken=["age"])
-    assert merged.columns["age"] == AGE.model_copy(update={"in_range": wide})
-
-
-def test_value_that_is_missing_now_may_be_missing() -> None:
-    text = Column(dtype="str")
-    inferred = contract(name=Column(dtype="str", nullable=True))
-    assert merge(contract(name=text), inferred, ["name"]).columns["name"].nullable
-
-
-def test_other_type_keeps_what_people_said_of_the_column() -> None:
-    said = AGE.model_copy(update={"metadata": Notes(treatment="exclude")})
-    inferred = contract(age=Column(dtype="float64"))
-    column = merge(contract(age=said), inferred, ["age"]).columns["age"]
-    assert (column.dtype, column.description) == ("float64", "In years")
-    assert column.treatment == "exclude"
-    assert column.in_range is None
-
-
-def test_way_to_read_a_column_follows_the_table() -> None:
-    own = Column(dtype="float64", metadata=Notes(treatment="exclude", missing=("?",)))
-    found = Column(dtype="float64", metadata=Notes(decimal=",", missing=("k.A.",)))
-    notes = merge(contract(x=own), contract(x=found), ["x"]).columns["x"].metadata
-    assert notes == Notes(treatment="exclude", decimal=",", missing=("?", "k.A."))
-
-
-def test_dialect_is_that_of_the_table() -> None:
+def test_dialect_is_that_of_the_table_and_words_are_those_of_people() -> None:
     inferred = Contract(metadata=Dialect(delimiter=";"), columns={"age": AGE})
-    assert merge(contract(age=AGE), inferred, ()).metadata.delimiter == ";"
+    existing = Contract(name="visits", description="Ours", columns={"age": AGE})
+    merged = merge(existing, inferred)
+    assert merged.metadata.delimiter == ";"
+    assert (merged.name, merged.description) == ("visits", "Ours")
+
+
+def test_other_table_begins_anew() -> None:
+    inferred = Contract(name="other", columns={"city": CITY})
+    assert merge(Contract(name="visits", columns={"age": AGE}), inferred) == inferred
+
+
+# Columns that the table does not honour.
+
+
+def widened(
+    column: Column, inferred: Column, values: list[Any], tmp_path: Path
+) -> Column:
+    """Return what becomes of a column when a real table with these values breaks it."""
+    file = tmp_path / "table.csv"
+    pd.DataFrame({"x": pd.Series(values, dtype=object), "y": 1.5}).to_csv(
+        file, index=False
+    )
+    other = Column(dtype="float64")
+    before = contract(x=column, y=other)
+    params = Params.model_validate(
+        {
+            "data": {"target": "y", "task": "regression"},
+            "train": {"estimator": {"path": "a.B"}},
+            "evaluate": {"metrics": ["mae"]},
+        }
+    )
+    (tmp_path / "parts").mkdir()
+    with pytest.raises(Rejected) as error:
+        validate_table(
+            [file], before, params, tmp_path / "parts", tmp_path / "problems.csv"
+        )
+    after = widen(before, contract(x=inferred, y=other), error.value.findings)
+    assert after.columns["y"] == other
+    return after.columns["x"]
+
+
+def changed(column: Column, **update: Any) -> Column:
+    return column.model_copy(update=update)
+
+
+def test_new_categories_are_added_to_those_there_are(tmp_path: Path) -> None:
+    inferred = Column(dtype="category", isin=("Bonn", "Kiel", "Oslo", "Rome"))
+    column = widened(CITY, inferred, ["Oslo", "Rome", "Kiel"], tmp_path)
+    assert column == changed(CITY, isin=("Rome", "Bonn", "Kiel", "Oslo"))
+
+
+def test_numbers_that_people_made_categories_stay_so(tmp_path: Path) -> None:
+    grade = Column(dtype="category", isin=(1, 2, 3))
+    inferred = Column(dtype="int64", in_range=Range(min_value=0, max_value=20))
+    assert widened(grade, inferred, [1, 2, 4], tmp_path).isin == (1, 2, 3, 4)
+
+
+def test_categories_without_end_become_what_they_look_like(tmp_path: Path) -> None:
+    inferred = Column(dtype="str", metadata=Notes(treatment="target_encoding"))
+    values = [f"city {number}" for number in range(200)]
+    assert widened(CITY, inferred, values, tmp_path) == inferred
+
+
+def test_forbidden_value_that_occurs_is_no_longer_forbidden(tmp_path: Path) -> None:
+    column = Column(dtype="str", notin=("x", "y"))
+    assert widened(column, TEXT, ["x", "z"], tmp_path).notin == ("y",)
 
 
 @pytest.mark.parametrize(
-    "column",
+    ("values", "low", "high"),
+    [([50, 120], 0, 500), ([-3, 50], -500, 99), ([-3, 120], -500, 500)],
+)
+def test_range_gets_wider_where_values_lie_beyond(
+    values: list[int], low: int, high: int, tmp_path: Path
+) -> None:
+    inferred = Column(dtype="int64", in_range=Range(min_value=-500, max_value=500))
+    column = widened(AGE, inferred, values, tmp_path)
+    assert column == changed(AGE, in_range=Range(min_value=low, max_value=high))
+
+
+def test_range_reaches_the_values_if_the_table_suggests_none(tmp_path: Path) -> None:
+    column = widened(AGE, Column(dtype="int64"), [120, 5], tmp_path)
+    assert column.in_range == Range(min_value=0, max_value=120)
+
+
+def test_range_that_excludes_its_end_includes_it_if_it_occurs(tmp_path: Path) -> None:
+    bounds = Range(min_value=0, max_value=10, include_max=False)
+    column = Column(dtype="int64", in_range=bounds)
+    wide = widened(column, Column(dtype="int64"), [10, 5], tmp_path)
+    assert wide.in_range == Range(min_value=0, max_value=10)
+
+
+def test_range_of_dates_gets_wider(tmp_path: Path) -> None:
+    bounds = Range(
+        min_value=datetime.date(2020, 1, 1), max_value=datetime.date(2020, 12, 31)
+    )
+    column = Column(dtype="datetime64[ns]", in_range=bounds)
+    days = ["2020-05-05", "2021-03-01 12:30:00", "2019-03-01 12:30:00"]
+    wide = widened(column, Column(dtype="datetime64[ns]"), days, tmp_path)
+    assert wide.in_range == Range(
+        min_value=datetime.date(2019, 3, 1), max_value=datetime.date(2021, 3, 2)
+    )
+
+
+def test_one_sided_bound_becomes_that_of_the_table(tmp_path: Path) -> None:
+    day = datetime.date
+    column = Column(
+        dtype="datetime64[ns]",
+        less_than=day(2024, 1, 1),
+        greater_than=day(2000, 1, 1),
+    )
+    inferred = Column(dtype="datetime64[ns]", less_than=day(2100, 1, 1))
+    wide = widened(column, inferred, ["2024-05-05", "2020-05-05"], tmp_path)
+    assert wide == changed(column, less_than=day(2100, 1, 1))
+
+
+def test_rule_that_cannot_be_widened_goes(tmp_path: Path) -> None:
+    column = Column(dtype="str", str_matches="A", str_length=Length(max_value=9))
+    wide = widened(column, TEXT, ["B", "A"], tmp_path)
+    assert wide == changed(column, str_matches=None)
+
+
+@pytest.mark.parametrize(
+    ("inferred", "longest"),
+    [(TEXT, 5), (changed(TEXT, str_length=Length(max_value=20)), 20)],
+)
+def test_longer_texts_may_be_longer(
+    inferred: Column, longest: int, tmp_path: Path
+) -> None:
+    column = Column(dtype="str", str_length=Length(min_value=2, max_value=3))
+    wide = widened(column, inferred, ["abcde", "abc"], tmp_path)
+    assert wide.str_length == Length(min_value=2, max_value=longest)
+
+
+def test_shorter_texts_may_be_shorter(tmp_path: Path) -> None:
+    column = Column(dtype="str", str_length=Length(min_value=2, max_value=3))
+    assert widened(column, TEXT, ["a", "abc"], tmp_path).str_length == Length(
+        min_value=1, max_value=3
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("int64", "Int64"), ("float64", "float64")],
+)
+def test_value_that_is_missing_now_may_be_missing(
+    before: Any, after: Any, tmp_path: Path
+) -> None:
+    column = changed(AGE, dtype=before)
+    wide = widened(column, Column(dtype="Int64"), [5, None], tmp_path)
+    assert wide == changed(AGE, dtype=after, nullable=True)
+
+
+def test_truth_that_is_missing_now_may_be_missing(tmp_path: Path) -> None:
+    column = Column(dtype="bool", metadata=Notes(true=("ja",), false=("nein",)))
+    wide = widened(column, Column(dtype="str"), ["ja", None], tmp_path)
+    assert wide == changed(column, dtype="boolean", nullable=True)
+
+
+def test_value_that_repeats_now_may_repeat(tmp_path: Path) -> None:
+    column = Column(dtype="str", unique=True, str_matches="[A-Z]")
+    wide = widened(column, TEXT, ["A", "A"], tmp_path)
+    assert wide == changed(column, unique=False)
+
+
+def test_other_type_keeps_what_people_said_of_the_column(tmp_path: Path) -> None:
+    said = changed(AGE, metadata=Notes(treatment="exclude", reason="Unfair"))
+    inferred = Column(dtype="float64", metadata=Notes(decimal=","))
+    column = widened(said, inferred, ["1,5", "2"], tmp_path)
+    notes = Notes(treatment="exclude", reason="Unfair", decimal=",")
+    assert column == Column(dtype="float64", description="In years", metadata=notes)
+
+
+def test_whole_numbers_too_large_for_floats_become_whole(tmp_path: Path) -> None:
+    inferred = Column(dtype="int64")
+    column = Column(dtype="float64")
+    assert widened(column, inferred, [2**53 + 1, 7], tmp_path) == inferred
+
+
+def test_reading_stays_where_only_a_bound_is_broken(tmp_path: Path) -> None:
+    notes = Notes(treatment="exclude", decimal=",", missing=("?",))
+    own = Column(
+        dtype="float64", in_range=Range(min_value=0, max_value=9), metadata=notes
+    )
+    found = Column(dtype="str", metadata=Notes(missing=("k.A.",)))
+    column = widened(own, found, ["12,5", "?"], tmp_path)
+    assert column.metadata == notes
+    assert column.in_range == Range(min_value=0, max_value=12.5)
+
+
+def test_treatment_that_suits_no_other_type_goes() -> None:
+    numeric = Column(dtype="int64", metadata=Notes(treatment="numeric"))
+    assert as_inferred(numeric, TEXT) == TEXT
+
+
+def test_findings_about_no_column_and_of_other_kinds_change_nothing() -> None:
+    file = Path("t.csv")
+    findings = [
+        Finding("no rows", file, "is empty", "Fix it."),
+        Finding("totals", file, "is a total", "Fix it.", 3, "age", "1"),
+        Finding("unknown column", file, "is unknown", "Fix it.", 3, "gone", "1"),
+    ]
+    assert widen(contract(age=AGE), contract(age=TEXT), findings) == contract(age=AGE)
+
+
+def test_widened_contract_is_honoured(tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    inferred = Column(dtype="int64", in_range=Range(min_value=-500, max_value=500))
+    column = widened(AGE, inferred, [120, -4], tmp_path)
+    rows = cast(pa.table({"x": [120, -4, 500]}), contract(x=column))
+    assert not list(broken_rules(rows[:2], contract(x=column)))
+
+
+# How columns are read.
+
+
+@pytest.mark.parametrize(
+    ("other", "alike"),
     [
-        AGE,
-        CITY,
-        Column(dtype="category", isin=("no", "yes", "1", "null", "1e3", "2024-01-01")),
-        Column(dtype="category", isin=(1, 2)),
-        Column(
-            dtype="str", metadata=Notes(reason='it\'s: "odd" # [1]', missing=("-",))
-        ),
-        Column(dtype="datetime64[ns]", metadata=Notes(format="%d.%m.%Y")),
+        (changed(AGE, dtype="Int64", nullable=True), True),
+        (changed(AGE, in_range=None), True),
+        (changed(AGE, metadata=Notes(treatment="exclude", reason="Unfair")), True),
+        (changed(AGE, dtype="float64"), False),
+        (changed(AGE, metadata=Notes(thousands=",")), False),
+        (changed(AGE, metadata=Notes(missing=("-1",))), False),
     ],
 )
-@pytest.mark.parametrize("name", ["plain", "a b: c", "no", "1", "# x", "", "größe"])
-def test_written_contract_is_read_as_the_same(column: Column, name: str) -> None:
-    written = Contract(metadata=Dialect(delimiter="\t"), columns={name: column})
-    for text in (to_yaml(written), rewrite(to_yaml(contract(age=AGE)), written)):
-        assert Contract.model_validate(yaml.safe_load(text)) == written
+def test_columns_are_read_alike_if_texts_mean_the_same(
+    other: Column, alike: bool
+) -> None:
+    assert reads_alike(AGE, other) == alike
 
 
-def test_comments_of_people_stay() -> None:
-    text = to_yaml(contract(age=AGE, city=CITY)).replace("Bonn]", "Bonn] # so far")
-    text = text.replace("  age:", "  # Ask Ann.\n  age:")
-    changed = rewrite(text, contract(age=Column(dtype="float64"), city=CITY))
-    assert "# Ask Ann." in changed
-    assert "# so far" in changed
-    assert "dtype: float64" in changed
-
-
-def test_nothing_changed_is_no_difference() -> None:
-    text = to_yaml(contract(age=AGE))
-    assert rewrite(text, contract(age=AGE)) == text
-    assert difference(text, text) == ""
-
-
-def test_difference_shows_what_goes_and_what_comes() -> None:
-    old: Any = to_yaml(contract(age=AGE))
-    new = rewrite(old, contract(age=AGE.model_copy(update={"nullable": True})))
-    lines = difference(old, new).splitlines()
-    assert "+    nullable: true" in lines
-    assert not [line for line in lines[2:] if line.startswith("-")]
+def test_missing_texts_need_not_matter() -> None:
+    other = changed(AGE, metadata=Notes(missing=("-1",)))
+    assert reads_alike(AGE, other, missing=False)

@@ -4,7 +4,12 @@ from typing import Any
 
 import pytest
 
-from reproducible_ml.datasets.adoption.task import ESTIMATORS, METRICS, choose_task
+from reproducible_ml.datasets.adoption.task import (
+    ESTIMATORS,
+    METRICS,
+    choose_task,
+    suits,
+)
 from reproducible_ml.datasets.schema import Column
 from reproducible_ml.errors import UserError
 
@@ -71,7 +76,7 @@ def test_column_that_cannot_be_predicted_is_refused(column: Column, words: str) 
     with pytest.raises(UserError, match=words) as error:
         choose_task("name", column, {})
     assert '"name"' in str(error.value)
-    assert "--target" in str(error.value)
+    assert "TARGET=..." in str(error.value)
 
 
 def test_unknown_positive_class_is_refused_with_those_there_are() -> None:
@@ -82,6 +87,58 @@ def test_unknown_positive_class_is_refused_with_those_there_are() -> None:
 def test_positive_class_of_many_is_refused() -> None:
     with pytest.raises(UserError, match="3 classes"):
         choose_task("kind", category("oat", "rye", "wheat"), {}, positive="oat")
+
+
+def test_positive_class_of_a_number_is_refused() -> None:
+    with pytest.raises(UserError, match="holds whole numbers"):
+        choose_task("price", Column(dtype="int64"), {}, positive="oat")
+
+
+def test_two_classes_may_be_taken_for_many() -> None:
+    column = category("no", "yes")
+    choice = choose_task("bought", column, {}, task="multiclass")
+    assert (choice.task, choice.positive) == ("multiclass", None)
+    with pytest.raises(UserError, match="TASK=binary"):
+        choose_task("bought", column, {}, task="multiclass", positive="yes")
+
+
+@pytest.mark.parametrize(
+    ("column", "task", "words"),
+    [
+        (category("oat", "rye", "wheat"), "binary", "holds 3 classes: multiclass"),
+        (category("oat", "rye"), "regression", "holds 2 classes: binary"),
+        (Column(dtype="float64"), "binary", "holds numbers: regression"),
+        (Column(dtype="int64"), "multiclass", "holds whole numbers: regression"),
+        (Column(dtype="bool"), "multiclass", "holds true and false: binary"),
+    ],
+)
+def test_task_that_does_not_suit_is_refused(
+    column: Column, task: Any, words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        choose_task("y", column, {}, task=task)
+    assert not suits(column, task)
+
+
+@pytest.mark.parametrize(
+    ("column", "task"),
+    [
+        (category("oat", "rye", "wheat"), "multiclass"),
+        (category("oat", "rye"), "multiclass"),
+        (category("oat", "rye"), "binary"),
+        (Column(dtype="bool"), "binary"),
+        (Column(dtype="float64"), "regression"),
+        (Column(dtype="int64"), "regression"),
+    ],
+)
+def test_task_that_suits_is_taken(column: Column, task: Any) -> None:
+    assert suits(column, task)
+    assert choose_task("y", column, {}, task=task).task == task
+
+
+def test_texts_suit_no_task() -> None:
+    assert not suits(Column(dtype="str"), "multiclass")
+    assert not suits(Column(dtype="str"), "regression")
 
 
 def test_every_task_has_defaults() -> None:

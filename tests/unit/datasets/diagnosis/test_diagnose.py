@@ -124,10 +124,14 @@ def test_rows_are_counted_over_the_whole_file(tmp_path: Path) -> None:
     assert places([finding]) == [(25_002, "age", "x", 25_000)]
 
 
-def test_a_hundred_texts_of_a_rule_are_told(tmp_path: Path) -> None:
+def test_a_hundred_texts_of_a_rule_are_told_and_the_rows_with_others(
+    tmp_path: Path,
+) -> None:
     rows = [GOOD.replace("40", f"x{i}") for i in range(LISTED + 50)] * 2
     found = diagnose(write(tmp_path, *rows), CONTRACT)
-    assert places(found) == [(i + 2, "age", f"x{i}", 2) for i in range(LISTED)]
+    told = [(i + 2, "age", f"x{i}", 2) for i in range(LISTED)]
+    assert places(found) == [*told, (LISTED + 2, "age", None, 100)]
+    assert found[-1].problem.startswith("has more texts like the 100")
 
 
 def test_rows_of_the_wrong_shape_are_told_among_the_values(tmp_path: Path) -> None:

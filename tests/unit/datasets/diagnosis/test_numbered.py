@@ -117,6 +117,12 @@ def test_header_that_is_taken_for_a_preamble_is_told(tmp_path: Path) -> None:
     ]
 
 
+def test_doubled_column_does_not_make_a_header_elsewhere(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "name,age,age\nAnn,40,40\n")
+    (line,) = problems(path)
+    assert line.startswith('a.csv line 1: has the column "age" twice.')
+
+
 def test_names_of_parquet_columns_are_judged(tmp_path: Path) -> None:
     pd.DataFrame({"name": ["Ann"]}).to_parquet(tmp_path / "a.parquet")
     (line,) = problems(tmp_path / "a.parquet")

@@ -64,8 +64,14 @@ def test_repeated_header_is_told(tmp_path: Path) -> None:
     ]
 
 
-def test_a_hundred_ragged_rows_are_told(tmp_path: Path) -> None:
-    assert len(judged(tmp_path, HEADER + "Bob\n" * (LISTED + 50))) == LISTED
+def test_a_hundred_ragged_rows_are_told_and_that_there_are_more(
+    tmp_path: Path,
+) -> None:
+    *told, more = judged(tmp_path, HEADER + "Bob\n" * (LISTED + 50))
+    assert len(told) == LISTED
+    assert (
+        "line 102: is the first of more rows like the 100 that are listed (50" in more
+    )
 
 
 def test_sound_rows_leave_out_the_others(tmp_path: Path) -> None:

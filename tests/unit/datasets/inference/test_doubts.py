@@ -5,7 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from reproducible_ml.datasets.inference.doubts import mixtures
+from reproducible_ml.datasets.inference.dates import choose
+from reproducible_ml.datasets.inference.doubts import date_doubts, mixtures
 from reproducible_ml.datasets.inference.inferred import Found, Teller
 from reproducible_ml.datasets.inference.profile import profile
 
@@ -31,24 +32,49 @@ def found(texts: list[str]) -> list[Found]:
             "mixed dates",
             '"2024-01-01T10:00Z" is a date in another form than "2024-01-01T10:00"',
         ),
-        (["5 kg", "5 g"], "units", 'has several units: "kg" 20 times, "g" 20 times'),
+        (
+            ["5 kg", "5 g"],
+            "units",
+            '"5 g" has one of several units: "kg" 20 times, "g" 20 times (20 rows)',
+        ),
         (
             ["1.5", "1,5"],
             "decimal",
             '"1.5" has a decimal point, and "1,5" a decimal comma (20 rows)',
         ),
+        (
+            ["$1,446.08", "($446.08)"],
+            "negative",
+            '"($446.08)" is a number below zero, written without a minus before it (20',
+        ),
+        (["446.08", "12.50-"], "negative", '"12.50-" is a number below zero'),
     ],
 )
 def test_mixtures_are_rejected(texts: list[str], kind: str, problem: str) -> None:
     told = found(texts * 20)
     assert [(one.severity, one.finding.kind) for one in told] == [("reject", kind)]
     assert problem in str(told[0].finding)
+    assert told[0].record == texts.index(told[0].finding.value or "")
 
 
-def test_too_much_text_among_numbers_is_told() -> None:
-    told = found([str(number) for number in range(40)] + ["x"] * 10)
+@pytest.mark.parametrize("wrong", [10, 1])
+def test_too_much_text_among_numbers_is_told(wrong: int) -> None:
+    told = found([str(number) for number in range(40)] + ["x"] * wrong)
     assert [one.severity for one in told] == ["warn"]
-    assert '"x" is no number, as 40 of 50 rows are (10 rows)' in str(told[0].finding)
+    assert told[0].finding.rows == wrong
+    words = f'"x" is no number, as 40 of {40 + wrong} rows are ('
+    assert words in str(told[0].finding)
+
+
+def test_several_offsets_from_utc_are_told_with_the_first_other_one() -> None:
+    texts = ["2024-01-01T10:00Z", "2024-01-02T10:00+00:00", "2024-01-03T10:00+01:00"]
+    batch = pa.RecordBatch.from_pydict({"x": pa.array(texts)})
+    tally = profile([FILE], lambda _: [batch])["x"].dates
+    form = choose(tally, None)
+    assert form is not None
+    (one,) = date_doubts(form, texts[0], tally, Teller([FILE], "x"))
+    assert (one.finding.value, one.record) == (texts[2], 2)
+    assert "offsets from UTC (+00:00, +01:00, Z): all become UTC" in str(one.finding)
 
 
 @pytest.mark.parametrize(

@@ -250,3 +250,31 @@ def test_empty_column_is_excluded(tmp_path: Path) -> None:
     found = table(tmp_path, x=[None] * 5, y=range(5))["x"]
     assert (found.kind, found.column.treatment) == ("empty", "exclude")
     assert found.column.nullable
+
+
+def test_target_without_values_is_rejected(tmp_path: Path) -> None:
+    found = table(tmp_path, Hints(target="y"), x=many(1, 2), y=[""] * ROWS)["y"]
+    (finding,) = found.findings("reject")
+    assert (finding.column, finding.problem) == ("y", "has no value in any row")
+
+
+def test_column_that_a_part_lacks_is_rejected(tmp_path: Path) -> None:
+    files = [
+        write(tmp_path / "a.csv", {"x": [1, 2], "y": [3, 4]}),
+        write(tmp_path / "b.csv", {"x": [1, 2], "z": [3, 4]}),
+    ]
+    found = infer(files, read)
+    told = [f for column in found.values() for f in column.findings("reject")]
+    assert [(f.file, f.column) for f in told] == [(files[1], "y"), (files[0], "z")]
+
+
+def test_key_that_a_part_of_json_lines_lacks_is_missing(tmp_path: Path) -> None:
+    batches = [{"x": ["1", "2"]}, {"x": ["3"], "y": ["4"]}, {"x": ["5"]}]
+    files = [tmp_path / f"{number}.jsonl" for number in range(3)]
+    read_batch = {
+        file: [pa.RecordBatch.from_pydict(batch)]
+        for file, batch in zip(files, batches, strict=True)
+    }
+    found = infer(files, read_batch.__getitem__)["y"]
+    assert (found.rows, found.missing, found.found) == (4, 3, ())
+    assert found.column.nullable

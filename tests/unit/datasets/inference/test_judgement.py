@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from reproducible_ml.datasets.findings import LISTED
 from reproducible_ml.datasets.inference.drafts import Draft
 from reproducible_ml.datasets.inference.inferred import Found, Teller
 from reproducible_ml.datasets.inference.judgement import judged, too_long
@@ -15,6 +16,7 @@ from reproducible_ml.datasets.schema import Column, Notes
 FILE = Path("a.csv")
 WHOLE = Column(dtype="Int64", nullable=True)
 NUMBER = Column(dtype="float64", nullable=True)
+DAYS = Column(dtype="datetime64[ns]", metadata=Notes(format="%d.%m.%Y"))
 DATE = Column(dtype="datetime64[ns]", nullable=True)
 
 
@@ -38,6 +40,8 @@ def found(
         (["1", "inf"], NUMBER, '"inf" is not finite (1 row). Fix the export'),
         (["2024-01-31", "soon"], DATE, '"soon" is not a date like 2026-01-31'),
         (["2024-01-31", "2024-02-30"], DATE, '"2024-02-30" is a date that does not'),
+        (["1", "9" * 20, "2"], WHOLE, "is not a whole number of 64 bits (1 row)"),
+        (["31.12.2024", "12.31.2024"], DAYS, "after 2261, read as %d.%m.%Y (1 row)"),
     ],
 )
 def test_what_does_not_fit_is_rejected_with_its_row(
@@ -56,11 +60,24 @@ def test_code_is_missing_and_told() -> None:
     assert '"-999" stands far from all other values (0 to 49)' in str(told[0].finding)
 
 
-def test_code_in_a_target_is_told_but_kept() -> None:
+# Where the table is judged as a whole, it is told.
+def test_code_in_a_target_is_kept() -> None:
     texts = [*map(str, range(50)), "-999", "-999", "-999"]
     draft, told = found(texts, WHOLE, is_target=True)
     assert draft.missing == 0
-    assert "kept as it is the target" in str(told[0].finding)
+    assert told == []
+
+
+def test_more_misfits_than_are_named_are_counted() -> None:
+    texts = [*map(str, range(3000)), *(f"x{n % 130}" for n in range(140))]
+    _, told = found(texts, WHOLE)
+    assert len(told) == LISTED + 1
+    assert str(told[-1].finding) == (
+        'a.csv, column "x": has more texts like the 100 that are listed, from here on'
+        " (30 rows). Look for what they have in common, and correct it in the source."
+    )
+    assert told[-1].record == 3100
+    assert sum(one.finding.rows or 0 for one in told) == 140
 
 
 @pytest.mark.parametrize(
@@ -82,8 +99,13 @@ def test_number_with_more_digits_than_a_float_is_told() -> None:
 
 
 def test_whole_numbers_beyond_64_bits_are_too_long() -> None:
-    for text, expected in (("9223372036854775808", True), ("forty", False)):
-        batch = pa.RecordBatch.from_pydict({"x": pa.array(["1", text])})
+    long = "9223372036854775808"
+    for texts, expected in (
+        (["1", long, long], True),
+        (["1", long], False),
+        (["1", "forty", "forty"], False),
+    ):
+        batch = pa.RecordBatch.from_pydict({"x": pa.array(texts)})
         read = {FILE: [batch]}.__getitem__
         profiles = profile([FILE], read)
         measures = measure([FILE], read, profiles, {"x": WHOLE})

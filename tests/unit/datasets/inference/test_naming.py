@@ -24,7 +24,7 @@ def test_words_of_a_name(name: str, expected: list[str]) -> None:
     assert words(name) == expected
 
 
-@pytest.mark.parametrize("name", ["PassengerId", "id", "order_no", "uuid", "ID"])
+@pytest.mark.parametrize("name", ["PassengerId", "order_no", "uuid", "ID", "Kundennr"])
 def test_names_of_identifiers(name: str) -> None:
     assert is_identifier(name)
 

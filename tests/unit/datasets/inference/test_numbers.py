@@ -124,4 +124,4 @@ def test_leading_zeros_are_codes() -> None:
 
 def test_known_units_by_their_rows() -> None:
     found = list(units(tally(["5 g", "1 kg", "2 kg", "3 A", "4"])))
-    assert found == [("kg", 2, "1 kg"), ("g", 1, "5 g")]
+    assert found == [("kg", 2, "\tkg\twhole"), ("g", 1, "\tg\twhole")]

@@ -95,6 +95,11 @@ def test_target_has_more_categories() -> None:
         (["Bonn", "Bonn", "Bonn "], 'differs from "Bonn" (2 rows) in blanks alone'),
         (["é", "é", "e\u0301"], 'differs from "é" (2 rows) in how accents are stored'),
         (["Köln", "KÃ¶ln", "KÃ¶ln"], 'differs from "Köln" (1 row) in its encoding'),
+        (
+            ["Bonn", "Bonn", "B\u043enn"],
+            r"in letters that look alike (B\u043enn) alone",
+        ),
+        (["рим", "рим", "Рим"], "in case alone"),
         (["KÃ¶ln"], 'looks like "Köln" in a wrong encoding'),
     ],
 )

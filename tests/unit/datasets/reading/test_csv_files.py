@@ -9,11 +9,11 @@ import pytest
 
 from reproducible_ml.datasets.reading.csv_files import (
     BLOCK,
-    LARGE_BLOCK,
     NumberedRows,
     csv_texts,
     read_csv,
 )
+from reproducible_ml.datasets.reading.decode import LONGEST
 from reproducible_ml.datasets.schema import Column, Contract, Dialect, Notes
 from reproducible_ml.errors import UserError
 
@@ -137,9 +137,16 @@ def test_rows_longer_than_a_block_are_read(tmp_path: Path) -> None:
     ] == names
 
 
+def test_longest_row_is_read(tmp_path: Path) -> None:
+    long = "x" * (LONGEST - 1)
+    path = write(tmp_path, f"name\nAnn\n{long}\nBob\n")
+    names = values(path, contract(name={"dtype": "str"}))["name"]
+    assert names == ["Ann", long, "Bob"]
+
+
 def test_value_longer_than_the_largest_block_is_told(tmp_path: Path) -> None:
-    path = write(tmp_path, f"name\nAnn\n{'x' * LARGE_BLOCK}xx\nBob\n")
-    with pytest.raises(UserError, match="line 3: has a value of more than 64 MiB"):
+    path = write(tmp_path, f"name\nAnn\n{'x' * LONGEST}xx\nBob\n")
+    with pytest.raises(UserError, match="line 3: has a value of more than 16 MiB"):
         list(NumberedRows(path, Dialect()))
 
 

@@ -125,7 +125,7 @@ def test_database_under_the_name_of_a_table_is_told(tmp_path: Path) -> None:
     with sqlite3.connect(path) as database:
         database.execute("create table people (id integer)")
     database.close()
-    words = "is an SQLite database: give its URL and a query instead"
+    words = f"is an SQLite database: say SOURCE=sqlite:///{path} QUERY="
     assert words in told(path, path.read_bytes())
 
 

@@ -49,9 +49,25 @@ def test_raw_files_of_a_folder_are_sorted_at_any_depth(tmp_path: Path) -> None:
     assert raw_files(tmp_path) == paths
 
 
-@pytest.mark.parametrize("name", ["absent.csv", "absent", "about.txt"])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"x,y\n1,2\n", "is plain text: rename it to table.csv if it is a table"),
+        (b"SQLite format 3\0", "is an SQLite database: say SOURCE=sqlite:////"),
+        (b"%PDF-1.7", "is a PDF document"),
+    ],
+)
+def test_raw_files_tells_what_a_file_of_another_kind_is(
+    tmp_path: Path, content: bytes, told: str
+) -> None:
+    (tmp_path / "table.dat").write_bytes(content)
+    with pytest.raises(UserError, match=told):
+        raw_files(tmp_path / "table.dat")
+
+
+@pytest.mark.parametrize("name", ["absent.csv", "absent", "data.parquet.gz"])
 def test_raw_files_says_how_to_get_what_is_missing(tmp_path: Path, name: str) -> None:
-    write(tmp_path / "about.txt", "x\n1\n")
+    write(tmp_path / "data.parquet.gz", "x\n1\n")
     with pytest.raises(UserError) as error:
         raw_files(tmp_path / name)
     assert f"{tmp_path / name}: holds no table: no .csv" in str(error.value)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reproducible_ml.datasets.reading.decode import BLOCK
-from reproducible_ml.datasets.reading.rows import LONGEST, Rows, read_rows
+from reproducible_ml.datasets.reading.decode import BLOCK, LONGEST
+from reproducible_ml.datasets.reading.rows import Rows, read_rows
 from reproducible_ml.datasets.schema import Dialect
 
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reproducible_ml.datasets.reading.decode import BLOCK
-from reproducible_ml.datasets.reading.rows import LONGEST
+from reproducible_ml.datasets.reading.decode import BLOCK, LONGEST
 from reproducible_ml.datasets.reading.scan import scan
 from reproducible_ml.datasets.schema import Dialect
 
@@ -160,11 +159,29 @@ def test_end_without_line_end_is_no_cut(tmp_path: Path, end: str) -> None:
     assert told(tmp_path, HEADER + ROWS + end) == []
 
 
-def test_long_row_is_taken_and_a_longer_one_told(tmp_path: Path) -> None:
+def test_longest_row_is_taken(tmp_path: Path) -> None:
     assert told(tmp_path, f"{HEADER}1,{'x' * (LONGEST - 6)},2\n" + ROWS) == []
-    (line,) = told(tmp_path, f"{HEADER}1,{'x' * 3 * LONGEST},2\n" + ROWS)
-    assert line.startswith(' line 2: "1,xxx')
-    assert "begins a row of more than 8 MiB. Look for lost line ends" in line
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("before", ["", ROWS])
+@pytest.mark.parametrize("after", ["", ROWS])
+def test_longer_row_is_told(
+    tmp_path: Path, quote: str, before: str, after: str
+) -> None:
+    long = quote + "x" * LONGEST + quote
+    (line,) = told(tmp_path, f"{HEADER}{before}1,{long},2\n" + after)
+    number = 2 + before.count("\n")
+    assert line.startswith(f' line {number}: "1,{quote}xxx')
+    assert "begins a row of more than 16 MiB. Look for lost line ends" in line
+
+
+# Whether it ever ends is not looked for.
+@pytest.mark.parametrize("end", ['",2\n', ""])
+def test_quote_that_is_open_too_long_is_told(tmp_path: Path, end: str) -> None:
+    (line,) = told(tmp_path, f'{HEADER}1,"{"x" * 3 * LONGEST}{end}')
+    assert line.startswith(' line 2: "xxx')
+    assert "opens a quote that is not closed within 16 MiB. Close the quote" in line
 
 
 @pytest.mark.parametrize("size", [10, 100, 1000])
@@ -219,5 +236,12 @@ def test_mixed_encodings_are_told(tmp_path: Path) -> None:
     assert line.startswith(r' line 3: "K\xf6ln" is not UTF-8, but line 2 is ("Müller")')
 
 
-def test_no_more_than_a_hundred_findings(tmp_path: Path) -> None:
-    assert len(told(tmp_path, HEADER + "1,\0,2\n" * 300)) == 100
+def test_no_more_than_a_hundred_findings_and_one_that_there_are_more(
+    tmp_path: Path,
+) -> None:
+    *hundred, more = told(tmp_path, HEADER + "1,\0,2\n" * 300)
+    assert len(hundred) == 100
+    assert more == (
+        " line 102: is the first of more problems than the 100 that are listed."
+        " Correct those first."
+    )

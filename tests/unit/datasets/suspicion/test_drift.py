@@ -18,7 +18,12 @@ from reproducible_ml.datasets.suspicion.distributions import (
     profile,
     recount,
 )
-from reproducible_ml.datasets.suspicion.drift import change, compare, last_profile
+from reproducible_ml.datasets.suspicion.drift import (
+    change,
+    compare,
+    is_same_table,
+    last_profile,
+)
 from reproducible_ml.params import Params
 
 RAW = Path("data/raw/people.csv")
@@ -207,6 +212,29 @@ def commit(report: Path, content: str) -> None:
     report.write_text(content)
     git(report.parent, "add", report.name)
     git(report.parent, "commit", "--quiet", "--message", "report")
+
+
+@pytest.mark.parametrize(
+    ("columns", "same"),
+    [
+        ({"y": "values", "a": "numbers", "b": "numbers"}, True),
+        ({"y": "values", "a": "numbers", "c": "dates"}, True),
+        ({"y": "values", "a": "numbers"}, True),
+        ({"y": "values", "c": "numbers", "d": "numbers"}, False),
+        ({"y": "values", "a": "values", "b": "values"}, False),
+        ({"y": "numbers", "a": "numbers", "b": "numbers"}, False),
+        ({"a": "numbers", "b": "numbers"}, False),
+    ],
+)
+def test_versions_of_a_table_have_target_and_most_columns_in_common(
+    columns: dict[str, str], same: bool
+) -> None:
+    old = {"y": "values", "a": "numbers", "b": "numbers"}
+    was, now = (
+        {"columns": {n: {"kind": k, "counts": [], "missing": 0} for n, k in c.items()}}
+        for c in (old, columns)
+    )
+    assert is_same_table(was, now, "y") is same
 
 
 def test_last_profile_is_the_committed_one(

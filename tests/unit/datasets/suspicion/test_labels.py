@@ -118,6 +118,22 @@ def test_imbalance_names_parameter_and_metrics(
     assert "average_precision and balanced_accuracy" in finding.fix
 
 
+def test_misspelled_class_is_to_be_unified_however_rare(params_of: ParamsOf) -> None:
+    found = judged({"no": 50, "yes": 50, "Yes": 1}, params_of("multiclass"))
+    assert found == [("class spelled in several ways", "Yes")]
+
+
+# What to do about these is told already.
+@pytest.mark.parametrize("label", ["maybe", "Yes"])
+def test_rare_or_misspelled_class_is_no_imbalance(
+    label: str, params_of: ParamsOf
+) -> None:
+    counts = {"no": 500, "yes": 500, label: 9}
+    (finding,) = judge_classes(counts, params_of("multiclass"), RAW)
+    assert finding.value == label
+    assert finding.kind != "imbalance"
+
+
 def test_imbalance_that_is_handled_is_not_told(params_of: ParamsOf) -> None:
     params = params_of(train={"class_weight": "balanced"})
     assert judged({"no": 990, "yes": 10}, params) == []

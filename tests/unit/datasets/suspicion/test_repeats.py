@@ -79,8 +79,14 @@ def test_repeated_rows_are_told_with_what_becomes_of_them(
     frame = twice(clean_table(), 20)
     (finding,) = judged(frame, clean={"duplicates": action})
     assert finding.problem == ("6% of the rows repeat an earlier row in all columns")
-    assert finding.rows == 20
+    assert (finding.rows, finding.record) == (20, 300)
     assert fix in finding.fix
+
+
+def test_rows_of_few_different_values_repeat_by_chance(
+    clean_table: CleanTable, judged: Judged
+) -> None:
+    assert judged(clean_table()[["age", "y"]]) == []
 
 
 def test_few_repeated_rows_are_left_to_clean(
@@ -102,6 +108,7 @@ def test_conflicting_classes_are_told_if_few_conflict(
 ) -> None:
     frame = clean_table()
     (finding,) = judged(twice(frame, 3, y=other(frame["y"])))
+    assert finding.record == 300
     assert str(finding) == (
         'data/raw/people.csv, column "y": differs between rows that are alike in all'
         " features, so no model can tell them apart (3 rows). Correct the target, or"
@@ -176,7 +183,7 @@ def test_id_that_repeats_is_told(clean_table: CleanTable, judged: Judged) -> Non
     assert (finding.kind, finding.rows) == ("repeated id", 200)
 
 
-@pytest.mark.parametrize("name", ["customer_id", "customerId", "id", "store uuid"])
+@pytest.mark.parametrize("name", ["customer_id", "customerId", "id", "patient"])
 def test_entity_with_several_rows_is_told_with_the_split_it_needs(
     name: str, clean_table: CleanTable, judged: Judged
 ) -> None:
@@ -200,6 +207,13 @@ def test_other_columns_are_no_entities(
     name: str, clean_table: CleanTable, judged: Judged
 ) -> None:
     assert judged(clean_table().assign(**{name: np.arange(300) // 3})) == []
+
+
+def test_categories_named_like_an_entity_are_none(
+    clean_table: CleanTable, judged: Judged
+) -> None:
+    customer = pd.Series(["new", "old", "lost"] * 100, dtype="category")
+    assert judged(clean_table().assign(customer=customer)) == []
 
 
 def test_entity_with_one_row_each_is_not_told(

@@ -91,6 +91,14 @@ def test_table_without_features_is_rejected(
     assert [finding.kind for finding in found.rejections] == ["no features"]
 
 
+def test_copies_of_one_row_are_told_if_that_is_why_there_are_no_features(
+    clean_table: CleanTable, judged: Judged
+) -> None:
+    frame = pd.concat([clean_table()[:1]] * 300, ignore_index=True)
+    found = judged(frame, *frame.columns.drop("y"))
+    assert [finding.kind for finding in found.rejections] == ["one distinct row"]
+
+
 @pytest.mark.parametrize(
     ("labels", "kind"),
     [

@@ -1,0 +1,109 @@
+"""Tests of reproducible_ml.datasets.adoption.wishes."""
+
+from typing import Any
+
+from reproducible_ml.datasets.adoption.wishes import Wanted, with_wishes
+from reproducible_ml.datasets.inference.infer import Hints
+from reproducible_ml.datasets.schema import Column, Contract, Notes, Range
+
+TARGET = Column(dtype="category", isin=(1, 2, 3), description="Of the wine")
+NUMBER = Column(dtype="int64", description="Ours")
+DATE = Column(dtype="datetime64[ns]", metadata=Notes(format="%d/%m/%Y"))
+
+
+def asked(existing: Column, inferred: Column, **wishes: Any) -> Column:
+    """Return what wishes make of the column `x`."""
+    wanted = Wanted(target="y", **wishes)
+    old = Contract(columns={"x": existing, "y": TARGET})
+    new = Contract(columns={"x": inferred, "y": TARGET})
+    return with_wishes(old, new, wanted).columns["x"]
+
+
+def test_columns_that_are_named_must_be_there() -> None:
+    wanted = Wanted(target="y", id=("a", "b"), group="g", time="t", text=("x",))
+    assert wanted.named == ["y", "a", "b", "g", "t", "x"]
+    assert Wanted(target="y").named == ["y"]
+
+
+def test_hints_are_what_decides_about_columns() -> None:
+    wanted = Wanted(target="y", task="binary", day_first=True, decimal=",", text=("x",))
+    assert wanted.hints == Hints("y", "binary", True, ",", ("x",))
+
+
+def test_without_wishes_the_contract_stays() -> None:
+    assert asked(NUMBER, Column(dtype="str")) == NUMBER
+
+
+def test_column_becomes_text() -> None:
+    text = Column(dtype="str", metadata=Notes(treatment="target_encoding"))
+    assert asked(NUMBER, text, text=("x",)) == text.model_copy(
+        update={"description": "Ours"}
+    )
+
+
+def test_column_that_is_text_already_keeps_its_edits() -> None:
+    own = Column(dtype="str", str_matches="[0-9]", description="Ours")
+    assert asked(own, Column(dtype="category", isin=("1",)), text=("x",)) == own
+
+
+def test_classes_become_a_number_to_predict() -> None:
+    existing, inferred = (
+        Contract(columns={"y": TARGET}),
+        Contract(columns={"y": NUMBER}),
+    )
+    wanted = Wanted(target="y", task="regression")
+    column = with_wishes(existing, inferred, wanted).columns["y"]
+    assert (column.dtype, column.description) == ("int64", "Of the wine")
+
+
+def test_target_that_suits_the_task_keeps_its_edits() -> None:
+    inferred = Contract(columns={"y": Column(dtype="category", isin=(1, 2))})
+    existing = Contract(columns={"y": TARGET})
+    wanted = Wanted(target="y", task="multiclass")
+    assert with_wishes(existing, inferred, wanted) == existing
+
+
+def test_order_of_day_and_month_is_as_asked() -> None:
+    month_first = Column(dtype="datetime64[ns]", metadata=Notes(format="%m/%d/%Y"))
+    assert asked(DATE, month_first, day_first=False) == month_first
+    assert asked(DATE, month_first) == DATE
+
+
+def test_decimal_sign_is_as_asked() -> None:
+    comma = Column(dtype="float64", metadata=Notes(decimal=","))
+    bounded = NUMBER.model_copy(
+        update={
+            "in_range": Range(min_value=0, max_value=9),
+            "metadata": Notes(thousands=","),
+        }
+    )
+    found = asked(bounded, comma, decimal=",")
+    assert (found.dtype, found.metadata.decimal, found.in_range) == (
+        "float64",
+        ",",
+        None,
+    )
+    assert asked(NUMBER, NUMBER, decimal=",") == NUMBER
+
+
+def test_texts_that_mean_no_value_are_added_where_they_occur() -> None:
+    existing = Column(dtype="int64", metadata=Notes(missing=("?",)))
+    inferred = Column(dtype="Int64", metadata=Notes(missing=("-", "x")))
+    column = asked(existing, inferred, missing=("-", "none of these"))
+    assert column == Column(dtype="int64", metadata=Notes(missing=("?", "-")))
+
+
+def test_text_that_means_no_value_is_no_category() -> None:
+    existing = Column(dtype="category", isin=("no", "maybe", "yes"))
+    inferred = Column(
+        dtype="category", isin=("no", "yes"), metadata=Notes(missing=("maybe",))
+    )
+    assert asked(existing, inferred, missing=("maybe",)) == inferred
+
+
+def test_columns_that_are_gone_or_new_are_left_to_others() -> None:
+    existing = Contract(columns={"gone": DATE, "y": TARGET})
+    inferred = Contract(columns={"new": DATE, "y": TARGET})
+    assert (
+        with_wishes(existing, inferred, Wanted(target="y", text=("gone",))) == existing
+    )
