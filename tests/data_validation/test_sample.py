@@ -92,9 +92,11 @@ def test_command_line_accepts_the_sample(
     )
 
 
-FIX_VALUE = "Fix the export, or change data/schema.yaml."
-FIX_COLUMN = "Fix the export, or declare the columns in data/schema.yaml."
-FIX_ROW = "Look for a missing quote or a stray separator."
+OR_MISSING = (
+    "Correct it in the source, or add it to `missing` of the column in"
+    " data/schema.yaml."
+)
+MISSING_QUOTE = "Look for a missing quote or a stray separator."
 
 
 # Line 400 of the sample begins with 11.06,14.83, and ends with benign.
@@ -105,65 +107,73 @@ FIX_ROW = "Look for a missing quote or a stray separator."
             400,
             "11.06,14.83",
             "eleven,14.83",
-            'line 400, column "mean_radius": "eleven" is not a number',
-            FIX_VALUE,
+            'line 400, column "mean_radius": "eleven" is not a number (1 row)',
+            OR_MISSING,
         ),
         (
             400,
             "11.06,14.83",
             '"11,06",14.83',
-            'line 400, column "mean_radius": "11,06" is not a number',
-            FIX_VALUE,
+            'line 400, column "mean_radius": "11,06" has a decimal comma (1 row)',
+            'Set metadata: {decimal: ","} in data/schema.yaml if all are so, or correct'
+            " it.",
         ),
         (
             400,
             "11.06,14.83",
             "1106,14.83",
-            'line 400, column "mean_radius": "1106.0" breaks in_range(0.0, 60.0)',
-            FIX_VALUE,
+            'line 400, column "mean_radius": "1106" breaks in_range(0.0, 60.0) (1 row)',
+            "Correct it in the source, or change the rule in data/schema.yaml.",
         ),
         (
             400,
             "11.06,14.83",
             ",14.83",
             'line 400, column "mean_radius": "" is no value, but nullable is false',
-            FIX_VALUE,
+            "Fill it in the source, or set `nullable: true` in data/schema.yaml.",
         ),
         (
             400,
             "benign",
             "Benign",
-            'line 400, column "diagnosis": "Benign" breaks isin',
-            FIX_VALUE,
+            'line 400, column "diagnosis": "Benign" is not in isin; it looks like'
+            ' "benign", but differs by case (1 row)',
+            "Correct it in the source, or add it to isin in data/schema.yaml.",
         ),
         (
             400,
             "11.06,14.83",
             "11.06,14,83",
             "line 400: has 32 values where the header has 31",
-            FIX_ROW,
+            MISSING_QUOTE,
         ),
         (
             400,
             ",benign",
             "",
             "line 400: has 30 values where the header has 31",
-            FIX_ROW,
+            MISSING_QUOTE,
         ),
-        (1, "mean_radius,", "", 'line 1: lacks the column "mean_radius"', FIX_COLUMN),
+        (
+            1,
+            "mean_radius,",
+            "",
+            'line 1: lacks the column "mean_radius"',
+            "Add it in the source, or drop it from data/schema.yaml.",
+        ),
         (
             1,
             "mean_radius,",
             "mean_radius,mean_radius,",
             'line 1: has the column "mean_radius" twice',
-            FIX_COLUMN,
+            "Rename or drop one of them in the source.",
         ),
         (
             1,
             "diagnosis",
             "diagnosis,remark",
             'line 1: has an unknown column "remark"',
-            FIX_COLUMN,
+            "Drop it from the source, or declare it in data/schema.yaml.",
         ),
     ],
 )
@@ -193,6 +203,5 @@ def test_command_line_refuses_a_broken_sample_and_changes_no_output(
     assert told.startswith(f"error: tumours.csv {problem}")
     assert told.endswith(fix)
     assert old_part.read_text() == (copy / "validation.json").read_text() == "old"
-    assert sorted(path.name for path in copy.iterdir()) == sorted(
-        ["params.yaml", *PATHS]
-    )
+    files = sorted(path.name for path in copy.iterdir())
+    assert files == sorted(["params.yaml", "problems.csv", *PATHS[:4]])

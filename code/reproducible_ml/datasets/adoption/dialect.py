@@ -1,5 +1,6 @@
 """Find out how a CSV file is written: encoding, delimiter, lines before the header."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,7 +81,8 @@ def _header(file: Path, reading: Reading) -> tuple[int, list[Finding]]:
     below = [row.values for row in rows[first + 1 :] if len(row.values) == len(names)]
     below = below[:LOOKED_AT]
     if first and _is_misfit(rows[first - 1].values, names, below):
-        return first - 1, [_misfit(file, rows[first - 1], len(names))]
+        ends = not any(values[-1].strip() for values in [names, *below])
+        return first - 1, [_misfit(file, rows[first - 1], len(names), ends=ends)]
     if is_data(names, below):
         problem = "is a row of values, but should name the columns"
         fix = "Put a line with the names of the columns at the beginning."
@@ -117,11 +119,14 @@ def _is_misfit(before: list[str], names: list[str], below: list[list[str]]) -> b
     return longer or is_data(names, below)
 
 
-def _misfit(file: Path, header: Row, width: int) -> Finding:
+def _misfit(file: Path, header: Row, width: int, *, ends: bool) -> Finding:
+    """Tell of a header of another width than rows, which may end in a delimiter."""
     names = header.values
     problem = f"has {len(names)} names, but rows have {width} values"
     if len(names) == width + 1 and not names[-1].strip():
         problem = "ends in a delimiter, but rows do not"
+    if len(names) == width - 1 and ends:
+        problem = "ends without the delimiter that rows end with"
     fix = "Look for a missing name, or for a delimiter too many."
     return Finding("width", file, problem, fix, header.line)
 
@@ -154,7 +159,8 @@ def _doubts(
         fix = "Set `delimiter` in metadata of data/schema.yaml if that is meant."
         yield Finding("delimiter", file, problem, fix, line)
     skipped = " ".join(text.splitlines()[: line - 1]).strip()
-    if skipped:
+    # Programs write `sep=;` for Excel: it is meant to be left out.
+    if skipped and not re.fullmatch("sep=.?", skipped):
         problem = f"stands before the header, which is line {line}, and is left out"
         fix = "Set `preamble` in metadata of data/schema.yaml if that is wrong."
         yield Finding("preamble", file, problem, fix, 1, value=skipped, rows=line - 1)

@@ -38,9 +38,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--dates", choices=["day-first", "month-first"], help="what 03/04/2026 means")
     add("--decimal", choices=["comma", "point"], help="what 1,234 means")
     add("--text", type=_names, default=(), help="columns that hold text, by commas")
-    add(
-        "--missing", type=_names, default=(), help="texts for no value, by commas"
-    )
+    add("--missing", type=_names, default=(), help="texts for no value, by commas")
     add("--query", help="of a database: one SELECT, or the path of a .sql file")
     add("--key", help="of a database: columns that tell the rows apart, by commas")
     add("--dry-run", action="store_true", help="show what would be done")

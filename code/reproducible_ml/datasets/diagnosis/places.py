@@ -6,7 +6,7 @@ from pathlib import Path
 from pyarrow.parquet import read_metadata
 
 from reproducible_ml.datasets.findings import Finding
-from reproducible_ml.datasets.inference.inferred import Found
+from reproducible_ml.datasets.inference.inferred import HEADER, Found
 from reproducible_ml.datasets.reading.csv_files import NumberedRows
 from reproducible_ml.datasets.reading.json_lines import sound_objects
 from reproducible_ml.datasets.reading.raw import form
@@ -28,12 +28,20 @@ def with_lines(found: Sequence[Found], dialect: Dialect) -> list[Finding]:
     ]
 
 
-def _lines(file: Path, dialect: Dialect, records: set[int]) -> dict[int, int]:
+def _lines(file: Path, dialect: Dialect, records: set[int]) -> dict[int, int | None]:
     """Return the line of each record; in Parquet, its row, from 1."""
+    header = _header(file, dialect) if HEADER in records else None
     if form(file) == "parquet":
-        return {record: record + 1 for record in records}
-    lines = row_lines(file, dialect)
-    return {record: line for record, line in enumerate(lines) if record in records}
+        return {HEADER: header} | {r: r + 1 for r in records if r != HEADER}
+    lines = enumerate(row_lines(file, dialect))
+    return {HEADER: header} | {r: line for r, line in lines if r in records}
+
+
+def _header(file: Path, dialect: Dialect) -> int | None:
+    """Return the line of the header; None where the file has none."""
+    if form(file) != "csv":
+        return None
+    return next((row.line for row in NumberedRows(file, dialect)), None)
 
 
 def row_lines(file: Path, dialect: Dialect) -> Iterable[int]:

@@ -8,7 +8,13 @@ import pyarrow as pa
 from reproducible_ml.datasets.findings import Finding, quoted
 from reproducible_ml.datasets.inference.drafts import Draft, as_text, draft
 from reproducible_ml.datasets.inference.habits import habits
-from reproducible_ml.datasets.inference.inferred import Found, Hints, Inferred, Teller
+from reproducible_ml.datasets.inference.inferred import (
+    HEADER,
+    Found,
+    Hints,
+    Inferred,
+    Teller,
+)
 from reproducible_ml.datasets.inference.judgement import judged, too_long
 from reproducible_ml.datasets.inference.measure import Measure, measure
 from reproducible_ml.datasets.inference.profile import Batches, Profile, profile
@@ -121,7 +127,7 @@ def _absent(profile: Profile, tell: Teller) -> Iterator[Found]:
         if form(file) != "json":
             problem = "is no column of this file, but one of other parts"
             finding = Finding("columns", file, problem, SAME, column=profile.name)
-            yield Found("reject", finding)
+            yield Found("reject", finding, HEADER)
 
 
 def _as_long_text(profile: Profile, tell: Teller) -> Draft:

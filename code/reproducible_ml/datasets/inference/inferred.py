@@ -18,6 +18,9 @@ FIX = (
 LOOK = "If they mean the same, unify them in the export."
 
 
+HEADER = -1
+
+
 class Hints(NamedTuple):
     """What the user knows: it decides where the table leaves something open."""
 
@@ -29,7 +32,10 @@ class Hints(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A finding, how grave it is, and the row of the file it is about, from 0."""
+    """A finding, how grave it is, and the row of the file it is about.
+
+    Rows count from 0; `HEADER` stands for the line with the names of the columns.
+    """
 
     severity: Severity
     finding: Finding

@@ -120,6 +120,10 @@ def _holds_rows(rows: Rows, first: int, last: int, width: int) -> bool:
     """Say whether all lines of a quoted value look like rows of the table."""
     text = rows.text
     start, end = text.rfind(b"\n", 0, first) + 1, text.find(b"\n", last)
+    # The first line of most values has too few delimiters, which spares the others.
+    line = text[start:first] + text[first + 1 : text.find(b"\n", first)]
+    if row_width(line, rows.delimiter) != width:
+        return False
     row = text[start:first] + text[first + 1 : last] + text[last + 1 : end]
     lines = [QUOTED.sub(b"", line).split(rows.delimiter) for line in row.split(b"\n")]
     if any(len(line) != width for line in lines):

@@ -86,7 +86,6 @@ def test_windows_1252_is_taken_with_a_warning(tmp_path: Path) -> None:
         ("Report of 2024\nmade by me\n\n", "Report of 2024 made by me"),
         ("# made, today\n", "# made, today"),
         ("Sales, Europe, all of them\n\n", "Sales, Europe, all of them"),
-        ("sep=,\n", "sep=,"),
     ],
 )
 def test_lines_before_the_header_are_told(
@@ -98,6 +97,14 @@ def test_lines_before_the_header_are_told(
     assert f' line 1: "{shown}" stands before the header' in warning
     assert f"which is line {lines + 1}, and is left out" in warning
     assert "Set `preamble` in metadata of data/schema.yaml" in warning
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_delimiter_that_is_told_to_excel_is_left_out_without_words(
+    tmp_path: Path, delimiter: str
+) -> None:
+    text = f"sep={delimiter}\n" + TEXT.replace(",", delimiter)
+    assert detect(tmp_path, text) == (Dialect(delimiter=delimiter, preamble=1), [], [])
 
 
 def test_second_delimiter_is_told(tmp_path: Path) -> None:
@@ -121,6 +128,11 @@ def test_second_delimiter_is_told(tmp_path: Path) -> None:
         (
             "a,b,\n1,2\n3,4\n",
             " line 1: ends in a delimiter, but rows do not."
+            " Look for a missing name, or for a delimiter too many.",
+        ),
+        (
+            "a,b\n1,2,\n3,4,\n5,6,\n",
+            " line 1: ends without the delimiter that rows end with."
             " Look for a missing name, or for a delimiter too many.",
         ),
         (

@@ -8,7 +8,7 @@ import pyarrow.parquet
 
 from reproducible_ml.datasets.diagnosis.places import with_lines
 from reproducible_ml.datasets.findings import Finding
-from reproducible_ml.datasets.inference.inferred import Found
+from reproducible_ml.datasets.inference.inferred import HEADER, Found
 from reproducible_ml.datasets.schema import Dialect
 
 CSV = 'name,age\n"Ann\nMary",7\n\nBob,x\nEve,y\n'
@@ -41,6 +41,14 @@ def test_preamble_and_delimiter_of_the_dialect_are_respected(tmp_path: Path) -> 
     file.write_text("Report of May\nby Ann, Bob\nname;age\nAnn;7\nBob;x\n")
     dialect = Dialect(delimiter=";", preamble=2)
     assert lines(found(file, 1), dialect=dialect) == [5]
+
+
+def test_header_has_a_line_in_csv_alone(tmp_path: Path) -> None:
+    csv, parquet = tmp_path / "a.csv", tmp_path / "b.parquet"
+    csv.write_text("Report\n\n" + CSV)
+    pa.parquet.write_table(pa.table({"age": [7, 8]}), parquet)
+    founds = [found(csv, HEADER), found(parquet, HEADER), found(parquet, 1)]
+    assert lines(*founds, dialect=Dialect(preamble=1)) == [3, None, 2]
 
 
 def test_line_of_json_counts_blank_lines(tmp_path: Path) -> None:

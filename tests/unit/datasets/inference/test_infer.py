@@ -11,6 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from reproducible_ml.datasets.inference.infer import Hints, Inferred, infer
+from reproducible_ml.datasets.inference.inferred import HEADER
 from reproducible_ml.datasets.reading.values import misfits
 
 NONE = Hints()
@@ -266,6 +267,7 @@ def test_column_that_a_part_lacks_is_rejected(tmp_path: Path) -> None:
     found = infer(files, read)
     told = [f for column in found.values() for f in column.findings("reject")]
     assert [(f.file, f.column) for f in told] == [(files[1], "y"), (files[0], "z")]
+    assert found["y"].found[0].record == HEADER
 
 
 def test_key_that_a_part_of_json_lines_lacks_is_missing(tmp_path: Path) -> None:
