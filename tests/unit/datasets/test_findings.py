@@ -73,6 +73,7 @@ def test_terminal_shows_three_of_a_kind_and_the_report_a_hundred(
         ("+1", "'+1"),
         ("-2+3", "'-2+3"),
         ("@SUM(A1)", "'@SUM(A1)"),
+        ("\uff1d1+1", "'\uff1d1+1"),
         ("\t=1", r"\t=1"),
         ("\r=1", r"\r=1"),
         ("plain", "plain"),

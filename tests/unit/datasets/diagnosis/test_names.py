@@ -27,6 +27,14 @@ def test_names_of_the_contract_are_accepted_in_any_order() -> None:
     assert lines("age", "income_2024", "name") == []
 
 
+def test_row_in_place_of_the_header_is_one_finding() -> None:
+    assert lines("Ann", "40", "2999.5") == [
+        'people.csv line 3: "Ann, 40, 2999.5" names none of the columns that'
+        " data/schema.yaml declares. Put a line with their names there, or declare"
+        " these names."
+    ]
+
+
 @pytest.mark.parametrize(
     ("names", "problem", "fix"),
     [
