@@ -30,6 +30,8 @@ from reproducible_ml.params import Data, Params
 
 __all__ = ["Context", "Proposal", "Wanted", "propose"]
 
+ALLOWED = "The contract that is proposed allows it."
+
 # Kinds of warnings that are about the values, and not about how they are read.
 OF_VALUES = ("spelling", "encoding")
 
@@ -85,6 +87,7 @@ def propose(raw: Path, wanted: Wanted, context: Context) -> Proposal:
         return _proposal(files, raw, own, read, wanted, context)
     contract = _complete(merge(with_wishes(existing, own, wanted), own), wanted)
     trial = context._replace(report=context.temporary / report.name)
+    reasons: list[Finding] = []
     for _ in range(STEPS):
         try:
             proposal = _proposal(files, raw, contract, read, wanted, trial)
@@ -93,9 +96,10 @@ def propose(raw: Path, wanted: Wanted, context: Context) -> Proposal:
             if wider == contract:
                 break
             contract = wider
+            reasons += [f._replace(fix=ALLOWED) for f in error.findings]
         else:
             reject([], report)
-            return proposal
+            return proposal._replace(warnings=[*reasons, *proposal.warnings])
     return _proposal(files, raw, contract, read, wanted, context)
 
 

@@ -443,6 +443,17 @@ def test_new_category_is_added(known: Adopter, visits: pd.DataFrame) -> None:
     assert ward.description == "Where"
 
 
+def test_reason_of_a_change_is_told_with_its_place(
+    known: Adopter, visits: pd.DataFrame
+) -> None:
+    known.edit("age", in_range=Range(min_value=18, max_value=100))
+    visits.loc[3, "age"] = 130
+    told = map(str, known(visits).warnings)
+    reason = next(line for line in told if "130" in line)
+    assert 'line 5, column "age": "130" breaks in_range(18, 100) (1 row)' in reason
+    assert reason.endswith("The contract that is proposed allows it.")
+
+
 def test_new_and_gone_columns_are_followed(
     known: Adopter, visits: pd.DataFrame
 ) -> None:
