@@ -1,5 +1,6 @@
 """A small project with a column of every kind, and the few tools that tests share."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,10 @@ from reproducible_ml.params import Params, load_params
 # The same examples in every run: a test suite has to be reproducible as well.
 settings.register_profile("project", deadline=None, max_examples=30, derandomize=True)
 settings.load_profile("project")
+
+# A shell that starts the tests in the background lets them, and what they start, ignore
+# Ctrl-C: the tests of it would fail.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PARAMS: dict[str, Any] = {
     "data": {"target": "bought", "positive": "yes"},
