@@ -25,6 +25,15 @@ settings.load_profile("project")
 # Ctrl-C: the tests of it would fail.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name no test by bytes: a compressed file holds the time at which it was made.
+
+    Workers would collect tests of different names, and pytest-xdist would refuse them.
+    """
+    return argname if isinstance(val, bytes) else None
+
+
 PARAMS: dict[str, Any] = {
     "data": {"target": "bought", "positive": "yes"},
     "compute": {"backend": "sequential", "n_jobs": 1, "rows_per_part": 25},
