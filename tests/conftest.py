@@ -118,13 +118,14 @@ def write_table() -> Callable[[pd.DataFrame, Path, int], Path]:
 
 @pytest.fixture(scope="session")
 def run_module() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run `python -m reproducible_ml.MODULE ARGUMENTS` in a folder, as DVC does."""
+    """Run a module of the package with arguments in a folder, as DVC does."""
 
     def run(
         module: str, *arguments: object, cwd: Path
     ) -> subprocess.CompletedProcess[str]:
+        name = f"reproducible_ml.{module}"
         return subprocess.run(
-            [sys.executable, "-m", f"reproducible_ml.{module}", *map(str, arguments)],
+            [sys.executable, "-m", name, *map(str, arguments)],
             cwd=cwd,
             capture_output=True,
             text=True,

@@ -136,8 +136,9 @@ def conclude(verdicts: list[tuple[str, str, str]], difference: float) -> str:
             "All data came back bit for bit, but model or reports did not. An estimator"
             " that goes through BLAS may differ in the last bits between processors."
             f" The metrics differ by at most {difference:.1g}."
-            " It is that if `python -m reproducible_ml.verify --same-processor` finds"
-            " all equal; else something in the stage depends on chance or time."
+            " It is that if `python -m reproducible_ml.verify"
+            " --same-processor` finds all equal; else something in the stage depends on"
+            " chance or time."
         )
     return (
         "Some data did not come back. Either dvc.lock is not what this code makes (run"

@@ -25,6 +25,7 @@ RunModule = Callable[..., subprocess.CompletedProcess[str]]
 
 SCHEMA = "schema.yaml"
 HEADER = "name,age,income,city,member,joined,bought"
+MODULE = "reproducible_ml.datasets.validate"
 PATHS = (
     *("people.csv", SCHEMA, "interim/validated", "interim/validation.json"),
     "interim/profile.json",
@@ -468,7 +469,7 @@ def test_disk_that_is_full_leaves_the_old_table(project: Path) -> None:
 def stop_halfway(project: Path, number: signal.Signals) -> int:
     """Start the stage, stop it once it wrote some parts, and return its exit code."""
     with subprocess.Popen(
-        [sys.executable, "-m", "reproducible_ml.datasets.validate", *PATHS],
+        [sys.executable, "-m", MODULE, *PATHS],
         cwd=project,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -98,8 +98,8 @@ def test_progress_is_not_drawn_where_nobody_looks(repository: Path) -> None:
     (repository / "visits.csv").write_text("id\n1\n")
     code = (
         "from pathlib import Path\n"
-        "from reproducible_ml.datasets.sources.dvc_command import run_dvc\n"
-        "run_dvc('add', 'visits.csv', cwd=Path('.'), shown=True)"
+        "from reproducible_ml.datasets.sources import dvc_command\n"
+        "dvc_command.run_dvc('add', 'visits.csv', cwd=Path('.'), shown=True)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=repository, capture_output=True, check=True
