@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -112,3 +113,35 @@ def tracked(folder: Path = ROOT) -> list[str]:
     """Return the files that Git tracks and that are there."""
     names = run("git", "ls-files", "-z", cwd=folder).stdout.split("\0")
     return sorted(name for name in names if name and (folder / name).is_file())
+
+
+def commit_all(folder: Path) -> None:
+    """Commit all files of a folder, which becomes a repository if it is none."""
+    user = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    run("git", "init", "--quiet", "--initial-branch", "main", cwd=folder)
+    run("git", "add", "--all", cwd=folder)
+    run("git", *user, "commit", "--quiet", "--message", "Test", cwd=folder)
+
+
+def copy_template(folder: Path) -> Path:
+    """Make a repository with the files of the working tree in one commit."""
+    for name in tracked():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
+    commit_all(folder)
+    return folder
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace text in a file; fail if it is not there."""
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+
+
+def run_in(project: Path, *command: str, check: bool = True) -> str:
+    """Run DVC or Python in a project: its own code, the packages of these tests."""
+    here = Path(sys.executable).parent
+    path = f"{here}{os.pathsep}{clean_environment()['PATH']}"
+    variables = {"PATH": path, "PYTHONPATH": str(project / "code")}
+    return run(*command, cwd=project, check=check, **variables).stdout

@@ -5,26 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT, Generate, run, tracked
+from .conftest import Generate, commit_all, copy_template, run, tracked
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a repository with the files of the working tree in one commit."""
-    folder = tmp_path_factory.mktemp("ways") / "template"
-    for name in tracked():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, folder / name)
-    commit_all(folder)
-    return folder
-
-
-def commit_all(folder: Path) -> None:
-    """Commit all files of a folder, which becomes a repository if it is none."""
-    user = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-    run("git", "init", "--quiet", "--initial-branch", "main", cwd=folder)
-    run("git", "add", "--all", cwd=folder)
-    run("git", *user, "commit", "--quiet", "--message", "Test", cwd=folder)
+    return copy_template(tmp_path_factory.mktemp("ways") / "template")
 
 
 def files(project: Path) -> dict[str, bytes]:
