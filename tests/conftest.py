@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 import yaml
 from hypothesis import settings
+from ruamel.yaml import YAML
 
 from reproducible_ml.datasets import keys
 from reproducible_ml.datasets.tables import write_part
-from reproducible_ml.params import Params, load_params
+from reproducible_ml.params import Params, load_params, parse_params
 
 # The same examples in every run: a test suite has to be reproducible as well.
 settings.register_profile("project", deadline=None, max_examples=30, derandomize=True)
@@ -94,10 +95,10 @@ def set_params(project: Path) -> Callable[..., Params]:
 
     def change(**sections: dict[str, Any]) -> Params:
         path = project / "params.yaml"
-        params = yaml.safe_load(path.read_text())
+        params = parse_params(path.read_text())
         for section, values in sections.items():
             params[section] = params.get(section, {}) | values
-        path.write_text(yaml.safe_dump(params))
+        YAML(typ="safe").dump(params, path)
         return load_params(path)
 
     return change

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -20,13 +20,16 @@ sys.path.insert(0, str(ROOT))
 
 
 def run(
-    *command: object, cwd: Path, check: bool = True, **variables: str
+    *command: object,
+    cwd: Path,
+    check: bool = True,
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command and keep what it prints."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env=clean_environment() | variables,
+        env=clean_environment() | dict(variables or {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -93,7 +96,7 @@ def generate(tools: Path, home: dict[str, str]) -> Generate:
     ) -> subprocess.CompletedProcess[str]:
         given = [f"{name}={answer}" for name, answer in answers.items()]
         command = [tools / "cookiecutter", "--no-input", template, *given]
-        return run(*command, cwd=cwd, check=check, **home | (variables or {}))
+        return run(*command, cwd=cwd, check=check, variables=home | (variables or {}))
 
     return call
 
@@ -144,4 +147,4 @@ def run_in(project: Path, *command: str, check: bool = True) -> str:
     here = Path(sys.executable).parent
     path = f"{here}{os.pathsep}{clean_environment()['PATH']}"
     variables = {"PATH": path, "PYTHONPATH": str(project / "code")}
-    return run(*command, cwd=project, check=check, **variables).stdout
+    return run(*command, cwd=project, check=check, variables=variables).stdout

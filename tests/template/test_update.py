@@ -21,7 +21,7 @@ def project(template: Path, tmp_path: Path, tools: Path, home: dict[str, str]) -
     """Return a project made by cruft, in which its user changed a stage and a value."""
     answers = '{"project_name": "Churn", "package_name": "leavers"}'
     create = ("create", "--no-input", "--extra-context", answers, template)
-    run(tools / "cruft", *create, cwd=tmp_path, **home)
+    run(tools / "cruft", *create, cwd=tmp_path, variables=home)
     project = tmp_path / "churn"
     commit_all(project)
     edit(
@@ -48,9 +48,11 @@ def test_update_brings_what_is_new_and_keeps_what_is_edited(
     template: Path, project: Path, tools: Path, home: dict[str, str]
 ) -> None:
     change(template)
-    assert run(tools / "cruft", "check", cwd=project, check=False, **home).returncode
+    assert run(
+        tools / "cruft", "check", cwd=project, check=False, variables=home
+    ).returncode
     said = run(
-        tools / "cruft", "update", "--skip-apply-ask", cwd=project, **home
+        tools / "cruft", "update", "--skip-apply-ask", cwd=project, variables=home
     ).stdout
     assert "has been updated" in said
     assert not list(project.rglob("*.rej"))
@@ -66,14 +68,14 @@ def test_update_brings_what_is_new_and_keeps_what_is_edited(
     assert "up to date" in run_in(project, "dvc", "status")
     verified = run_in(project, "python", "-m", "leavers.verify")
     assert "Every output came back, bit for bit." in verified
-    run(tools / "cruft", "check", cwd=project, **home)
+    run(tools / "cruft", "check", cwd=project, variables=home)
 
 
 def test_update_does_nothing_where_nothing_is_new(
     project: Path, tools: Path, home: dict[str, str]
 ) -> None:
     before = run("git", "rev-parse", "HEAD", cwd=project).stdout
-    said = run(tools / "cruft", "update", "-y", cwd=project, **home).stdout
+    said = run(tools / "cruft", "update", "-y", cwd=project, variables=home).stdout
     assert "already up to date" in said
     assert run("git", "status", "--porcelain", cwd=project).stdout == ""
     assert run("git", "rev-parse", "HEAD", cwd=project).stdout == before

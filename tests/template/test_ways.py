@@ -60,7 +60,7 @@ def test_cruft_makes_the_same_files_and_leaves_the_commit_to_its_user(
 ) -> None:
     command = [tools / "cruft", "create", "--no-input", "--extra-context"]
     said = run(
-        *command, '{"project_name": "Churn"}', clone, cwd=tmp_path, **home
+        *command, '{"project_name": "Churn"}', clone, cwd=tmp_path, variables=home
     ).stdout
     project = tmp_path / "churn"
     assert "git init" in said
@@ -69,7 +69,7 @@ def test_cruft_makes_the_same_files_and_leaves_the_commit_to_its_user(
     made = files(project)
     assert made.pop(".cruft.json")
     assert made == expected
-    run(tools / "cruft", "check", cwd=project, **home)
+    run(tools / "cruft", "check", cwd=project, variables=home)
 
 
 def test_uncommitted_work_of_a_fork_is_in_its_projects(

@@ -33,7 +33,7 @@ from reproducible_ml.datasets.sources.address import Source, read_source
 from reproducible_ml.datasets.sources.source import fetch, recorded, track
 from reproducible_ml.errors import UserError
 from reproducible_ml.files import write_text
-from reproducible_ml.params import load_params
+from reproducible_ml.params import load_params, parse_params
 
 SCHEMA = Path("data/schema.yaml")
 PARAMS = Path("params.yaml")
@@ -56,7 +56,7 @@ def adopt(options: argparse.Namespace) -> None:
         download.mkdir()
         sys.stderr.write(f"Reading {printable(source.place)}\n")
         fetched = fetch(source, RAW, download)
-        params = yaml.safe_load(PARAMS.read_text("utf-8"))
+        params = parse_params(PARAMS.read_text("utf-8"))
         context = Context(params, contract, work, REPORT)
         with named(fetched, source.name):
             proposal = propose(fetched, wanted, context)
@@ -147,7 +147,7 @@ def write(source: Source, fetched: Path, contract: str, proposal: Proposal) -> N
     sample = has_sample(PIPELINE)
     with restoring(SCHEMA, PARAMS, PIPELINE):
         # The stage `sample` goes first: DVC would find two owners of one file.
-        old = yaml.safe_load(PARAMS.read_text("utf-8"))["data"]
+        old = parse_params(PARAMS.read_text("utf-8"))["data"]
         set_pipeline(PIPELINE, table, old, proposal.params["data"])
         set_params(PARAMS, proposal.params)
         if before[SCHEMA] != contract:
