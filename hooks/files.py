@@ -1,13 +1,12 @@
 """Copy the files of the template into a new project, under the project's own names."""
 
-import hashlib
 import os
-import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hooks.identity import replacements, swap, wrap_imports
+from hooks.lock import renew_lock
 from hooks.machinery import is_machinery
 
 
@@ -96,17 +95,3 @@ def choose_license(template: Path, project: Path, answers: Mapping[str, str]) ->
     if other.exists():
         text = other.read_text("utf-8").replace("AUTHOR", answers["author_name"])
         (project / "LICENSE").write_text(text, "utf-8", newline="\n")
-
-
-def renew_lock(project: Path, changed: list[str]) -> None:
-    """Write hashes and sizes of renamed code into dvc.lock: it does the same."""
-    lock = project / "dvc.lock"
-    text = lock.read_text("utf-8")
-    for name in changed:
-        content = (project / name).read_bytes()
-        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        pattern = (
-            rf"(- path: {re.escape(name)}\n +hash: md5\n +md5: )\w+(\n +size: )\d+"
-        )
-        text = re.sub(pattern, rf"\g<1>{md5}\g<2>{len(content)}", text)
-    lock.write_text(text, "utf-8", newline="\n")

@@ -65,6 +65,25 @@ def tools() -> Path:
     return folder / "bin"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `--whole` run the tests of the projects as well, which takes minutes."""
+    parser.addoption("--whole", action="store_true", help="run projects' own tests")
+
+
+@pytest.fixture(scope="session")
+def whole(request: pytest.FixtureRequest) -> bool:
+    """Say whether the projects' own tests are to be run."""
+    return bool(request.config.getoption("--whole", default=False))
+
+
+@pytest.fixture(scope="session")
+def uv_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a folder that holds uv alone, for a PATH on which it is installed."""
+    folder = tmp_path_factory.mktemp("uv")
+    (folder / "uv").symlink_to(Path(sys.executable).with_name("uv"))
+    return str(folder)
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return variables of a user who never used cookiecutter, and whom Git knows."""
