@@ -270,6 +270,19 @@ def test_column_that_a_part_lacks_is_rejected(tmp_path: Path) -> None:
     assert found["y"].found[0].record == HEADER
 
 
+def test_column_that_most_parts_lack_is_told_of_the_part_that_has_it(
+    tmp_path: Path,
+) -> None:
+    files = [
+        write(tmp_path / f"{part}.csv", {"a": range(20), **more})
+        for part, more in enumerate([{}, {"note": many("x", "y")[:20]}, {}])
+    ]
+    (found,) = infer(files, read)["note"].found
+    assert (found.severity, found.record) == ("reject", HEADER)
+    assert found.finding.file == files[1]
+    assert found.finding.problem == "is a column of this file, but not of 2 other parts"
+
+
 def test_key_that_a_part_of_json_lines_lacks_is_missing(tmp_path: Path) -> None:
     batches = [{"x": ["1", "2"]}, {"x": ["3"], "y": ["4"]}, {"x": ["5"]}]
     files = [tmp_path / f"{number}.jsonl" for number in range(3)]
