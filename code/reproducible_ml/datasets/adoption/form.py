@@ -67,7 +67,7 @@ def read_table_form(
     try:
         inferred = infer(files, blanked, hints)
     except pa.ArrowInvalid as error:
-        reject([f for file in files for f in _misshapen(file, dialect)], report)
+        reject([f for file in files for f in misshapen(file, dialect)], report)
         raise UserError(f"{files[0]}: cannot be read: {error}") from error
     inferred = {n: blanked.declare(n, found) for n, found in inferred.items()}
     wrong = _findings(inferred, dialect, "reject") + _findings(inferred, dialect, "ask")
@@ -77,7 +77,7 @@ def read_table_form(
     return Read(dialect, inferred, wrong, warnings)
 
 
-def _misshapen(file: Path, dialect: Dialect) -> list[Finding]:
+def misshapen(file: Path, dialect: Dialect) -> list[Finding]:
     """Return what is wrong with the lines of a file, whatever its columns."""
     if form(file) == "csv":
         return judge_shape(file, dialect)
