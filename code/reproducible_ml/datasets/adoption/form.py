@@ -25,7 +25,7 @@ from reproducible_ml.errors import UserError
 SHORT = ("no rows", "one row")
 
 # Rows that belong to no column's values: told instead of what their values are not.
-NO_ROWS = ("repeated header", "totals")
+NO_ROWS = ("repeated header", "units below the header", "totals")
 
 
 class Read(NamedTuple):
@@ -155,7 +155,7 @@ def _without_odd_rows(
     inferred: Mapping[str, Inferred],
     dialect: Dialect,
 ) -> list[Finding]:
-    """Tell of repeated headers and totals once, not in each column."""
+    """Tell of repeated headers, units and totals once, not in each column."""
     columns = {name: found.column for name, found in inferred.items()}
     contract = Contract(metadata=dialect, columns=columns)
     told = [f for file in files for f in diagnose(file, contract) if f.kind in NO_ROWS]
