@@ -253,6 +253,17 @@ def test_empty_column_is_excluded(tmp_path: Path) -> None:
     assert found.column.nullable
 
 
+def test_times_of_day_are_told_as_evidence(tmp_path: Path) -> None:
+    times = [f"{n // 60:02d}:{n % 60:02d}" for n in range(0, 2 * ROWS, 2)]
+    hours = many(*[f"{hour}:00" for hour in range(24)])
+    found = table(tmp_path, came=times, left=hours)
+    advice = "read as texts; export hours as numbers (13.75) if they matter"
+    assert found["came"].column.treatment == "exclude"
+    assert found["came"].evidence.startswith(f'times as "00:00", {advice}; 400 diff')
+    assert found["left"].column.dtype == "category"
+    assert advice in found["left"].evidence
+
+
 def test_target_without_values_is_rejected(tmp_path: Path) -> None:
     found = table(tmp_path, Hints(target="y"), x=many(1, 2), y=[""] * ROWS)["y"]
     (finding,) = found.findings("reject")
