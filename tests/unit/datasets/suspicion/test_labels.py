@@ -102,6 +102,17 @@ def test_class_spelled_in_several_ways_is_told_by_its_rarer_spelling(
     assert found == [("class spelled in several ways", label) for label in strange]
 
 
+def test_mixed_answers_are_to_become_two_that_belong_together(
+    params_of: ParamsOf,
+) -> None:
+    counts = {"yes": 30, "1": 40, "no": 50, "0": 20}
+    problems = [f.problem for f in judge_classes(counts, params_of(), RAW)]
+    assert problems == [
+        'looks like another spelling of "no"',
+        'looks like another spelling of "yes"',
+    ]
+
+
 def test_letters_that_differ_in_case_may_be_classes(params_of: ParamsOf) -> None:
     counts = {"A": 90, "a": 80, "b": 70}
     assert judged(counts, params_of("multiclass")) == [("letters alike", "a")]
