@@ -76,6 +76,11 @@ def test_too_much_text_among_numbers_is_told(wrong: int) -> None:
     assert words in str(told[0].finding)
 
 
+def test_marks_behind_some_numbers_are_told() -> None:
+    (one,) = found([f"{n}.5" for n in range(90)] + [f"{n}.5*" for n in range(10)])
+    assert (one.severity, one.finding.value, one.finding.rows) == ("warn", "0.5*", 10)
+
+
 def test_several_offsets_from_utc_are_told_with_the_first_other_one() -> None:
     texts = ["2024-01-01T10:00Z", "2024-01-02T10:00+00:00", "2024-01-03T10:00+01:00"]
     batch = pa.RecordBatch.from_pydict({"x": pa.array(texts)})
