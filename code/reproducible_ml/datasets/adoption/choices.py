@@ -53,6 +53,9 @@ def unknown_column(file: Path, name: str, names: Sequence[str]) -> str:
     """Return what to say of a column that a table does not have."""
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"Did you mean {quoted(near[0])}? " if near else ""
+    if near and near[0] != near[0].strip():
+        # make and lists of names take blanks away, so no option can name it.
+        hint = f"If you mean {quoted(near[0])}, remove the blanks in its name. "
     return f"{file}: has no column {quoted(name)}. {hint}It has {listed(names, SHOWN)}."
 
 

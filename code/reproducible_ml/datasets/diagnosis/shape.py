@@ -66,6 +66,8 @@ def _unsound(file: Path, row: Row, header: list[str]) -> Finding | None:
     count = "1 value" if len(values) == 1 else f"{len(values)} values"
     problem = f"has {count} where the header has {width}"
     fix = "Look for a missing quote or a stray separator."
+    if len(values) == 1 and width > 2:
+        fix = "Delete the line if it is a note; else look for a lost line end or quote."
     return Finding("number of values", file, problem, fix, row.line)
 
 

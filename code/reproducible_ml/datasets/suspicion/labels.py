@@ -79,7 +79,7 @@ def _constant(value: str, target: str, raw: Path) -> Finding:
         "constant target",
         raw,
         "is what every row says, so there is nothing to learn",
-        "Check the export, or name another target in params.yaml.",
+        "Check the export, or name another target: make data TARGET=...",
         column=target,
         value=value,
     )

@@ -77,3 +77,10 @@ def test_of_very_many_columns_the_first_are_told(tmp_path: Path, report: Path) -
 def test_unknown_column_names_a_close_one() -> None:
     said = unknown_column(Path("visits.csv"), "visits", NAMES)
     assert said.startswith('visits.csv: has no column "visits". Did you mean "visit"?')
+
+
+def test_column_with_blanks_around_its_name_is_to_be_renamed() -> None:
+    assert unknown_column(Path("visits.csv"), "age", ["visit", " age"]) == (
+        'visits.csv: has no column "age". If you mean " age", remove the blanks in its'
+        ' name. It has "visit", " age".'
+    )

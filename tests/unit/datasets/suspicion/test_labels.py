@@ -56,7 +56,8 @@ def test_constant_target_is_told_with_its_value(params_of: ParamsOf) -> None:
     (finding,) = judge_classes({"no": 80, "yes": 0}, params_of(), RAW)
     assert str(finding) == (
         'data/raw/people.csv, column "y": "no" is what every row says, so there is'
-        " nothing to learn. Check the export, or name another target in params.yaml."
+        " nothing to learn. Check the export, or name another target: make data"
+        " TARGET=..."
     )
 
 
