@@ -275,7 +275,9 @@ def test_main_refuses_a_constant_target(project: Path) -> None:
     rewrite(project, ",no\n", ",yes\n")
     (line,) = refusal(project)
     assert ', column "bought": "yes" is what every row says, so there is' in line
-    assert line.endswith("Check the export, or name another target in params.yaml.")
+    assert line.endswith(
+        "Check the export, or name another target: make data TARGET=..."
+    )
     assert str(project / "people.csv") in line
 
 
