@@ -9,7 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from reproducible_ml.review.markdown import code, listed, table
 from reproducible_ml.review.results import PARAMS, Results
 from reproducible_ml.review.revisions import Revision
-from reproducible_ml.review.stages import changed, differences, flat
+from reproducible_ml.review.stages import Difference, changed, differences, flat
 
 LOCKS = ("environments/runtime.txt", "environments/dev.txt")
 
@@ -28,7 +28,7 @@ def params(base: Results, head: Results) -> str:
 def _value(values: Mapping[str, Any], key: str) -> str:
     if key not in values:
         return "-"
-    return code(json.dumps(values[key], default=str, ensure_ascii=False))
+    return code(json.dumps(values[key], default=str, skipkeys=True, ensure_ascii=False))
 
 
 def packages(base: Revision, head: Revision) -> str:
@@ -62,12 +62,22 @@ def versions(revision: Revision) -> dict[str, str]:
 def stages(base: Results, head: Results) -> str:
     """Return a table of the stages that were run again, why, and what came of it."""
     rows = []
-    for stage, inputs, upstream, outputs in differences(base.lock, head.lock):
-        made = listed(outputs, 3) if outputs else "the same as before"
-        why = listed(inputs) if inputs else f"{listed(upstream)} of other stages"
-        if not inputs and not upstream:
-            why = "nothing that the lock names"
-        rows.append([code(stage), why, made])
+    for found in differences(base.lock, head.lock):
+        made = listed(found.outputs, 3) if found.outputs else "the same as before"
+        if found.only_in:
+            made = "-"
+        rows.append([code(found.stage), _why(found), made])
     if not rows:
         return "Stages: none was run again."
-    return table(["stage", "because these changed", "changed results"], rows)
+    return table(["stage", "run again because of", "changed results"], rows)
+
+
+def _why(found: Difference) -> str:
+    """Return what made a stage run again."""
+    if found.only_in:
+        return "new stage" if found.only_in == "new" else "stage removed"
+    if found.inputs:
+        return listed(found.inputs)
+    if found.upstream:
+        return f"{listed(found.upstream)} of other stages"
+    return "nothing that the lock names"

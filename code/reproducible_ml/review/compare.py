@@ -2,28 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from reproducible_ml.models.metrics import Metrics
-from reproducible_ml.review.results import NOTHING, Bootstrap, Results, section
-from reproducible_ml.review.stages import entries, hashes
+from reproducible_ml.review.pairing import pair
+from reproducible_ml.review.results import NOTHING, Results
 
 # Replicates of each side that are combined where they are no pairs.
 COMBINED = 1_000
 
-QUESTION = ("target", "task", "positive")
-
 Interval = tuple[float, float]
-
-
-class Pairing(NamedTuple):
-    """How replicates of two revisions belong together, and what to say of it.
-
-    With `values` there are no replicates to compare, with `none` no values either.
-    """
-
-    kind: Literal["paired", "unpaired", "values", "none"]
-    words: str
 
 
 class Change(NamedTuple):
@@ -50,50 +38,6 @@ def number(value: Any) -> float | None:
     return float(value) if known and math.isfinite(value) else None
 
 
-def pair(base: Results, head: Results) -> Pairing:
-    """Say whether both revisions judged the same rows, so that replicates are pairs."""
-    if not base.metrics:
-        return Pairing(
-            "none", "The base has no metrics: there is nothing to compare with."
-        )
-    asked = [section(results.params, "data") for results in (base, head)]
-    other = [f"data.{n}" for n in QUESTION if asked[0].get(n) != asked[1].get(n)]
-    if other:
-        words = (
-            f"{', '.join(other)} changed: metrics of another question do not compare."
-        )
-        return Pairing("none", words)
-    if base.bootstrap is None or head.bootstrap is None:
-        return Pairing("values", "A side has no replicates, so there are no intervals.")
-    return _pair(base.bootstrap, head.bootstrap, same_table(base, head))
-
-
-def _pair(base: Bootstrap, head: Bootstrap, same: bool) -> Pairing:
-    if base.test_set != head.test_set:
-        words = (
-            f"The test set changed ({base.rows} rows at the base, {head.rows} now), so"
-            " the differences are unpaired: some of each may come from the rows."
-        )
-        return Pairing("unpaired", words)
-    if base.interval_rows != head.interval_rows:
-        words = "evaluate.interval_rows changed, so the differences are unpaired."
-        return Pairing("unpaired", words)
-    words = f"Intervals of paired differences on the same {head.rows} test rows"
-    but = "" if same else ", some values or parts of which changed"
-    return Pairing("paired", f"{words}{but}.")
-
-
-def same_table(base: Results, head: Results) -> bool:
-    """Say whether both lock files name the same test table, bit for bit."""
-    found = [
-        {path: md5 for path, md5 in outs.items() if path.endswith("/test")}
-        for outs in (
-            hashes(entries(r.lock).get("split", {}), "outs") for r in (base, head)
-        )
-    ]
-    return bool(found[0]) and list(found[0].values()) == list(found[1].values())
-
-
 def difference(
     base: Sequence[float | None], head: Sequence[float | None], *, paired: bool
 ) -> Interval | None:
@@ -113,7 +57,8 @@ def difference(
         count = min(len(old), len(new))
         found = interval(new[:count] - old[:count])
     else:
-        found = interval(np.subtract.outer(new[:COMBINED], old[:COMBINED]).ravel())
+        combined = np.subtract.outer(new[:COMBINED], old[:COMBINED])
+        found = interval(combined.ravel())
     return found if math.isfinite(found[0]) else None
 
 

@@ -9,6 +9,7 @@ from reproducible_ml.params import Params
 from reproducible_ml.review.compare import Change, number
 from reproducible_ml.review.markdown import code
 from reproducible_ml.review.results import EVALUATION, METRICS, Group, Results
+from reproducible_ml.review.stages import flat
 
 # Misses of a floor that are told one by one.
 SHOWN = 10
@@ -46,10 +47,13 @@ def judge_metrics(
 
 def numbers(wanted: Sequence[str], found: Mapping[str, Any]) -> Gate:
     """Demand a finite number for every metric, wanted or merely written."""
+    written = dict(flat(found))
     wrong = [
-        f"{code(name)} is {code(found[name]) if name in found else 'missing'}"
-        for name in dict.fromkeys([*wanted, *found])
-        if number(found.get(name)) is None
+        f"{code(name)} is {code(written[name]) if name in written else 'missing'}"
+        for name in dict.fromkeys([*wanted, *written])
+        if number(written.get(name)) is None
+        # Words and lists beside the metrics are no business of ours.
+        if name in wanted or isinstance(written[name], float | None)
     ]
     words = (
         f"{METRICS}: {'; '.join(wrong[:SHOWN])}" if wrong else "all are finite numbers"
@@ -66,6 +70,8 @@ def _against_base(params: Params, changes: Sequence[Change], metrics: Metrics) -
         return Gate(title, False, f"it is {change.verdict}")
     if change.base is None:
         return Gate(title, True, "the base has none to compare with")
+    if name not in metrics:
+        return Gate(title, False, "it is no metric of the task: which way is better?")
     sign = 1 if metrics[name].greater_is_better else -1
     loss = (change.base - change.head) * sign
     allowed = f"by {show(loss)}, tolerance {show(gate.tolerance)}"
@@ -83,10 +89,12 @@ def _missed(
 ) -> Iterator[str]:
     """Yield words for each metric that is worse than its floor, or no number."""
     for name, floor in floors.items():
-        value, better = number(found.get(name)), metrics[name].greater_is_better
-        if value is None:
+        value = number(found.get(name))
+        if value is None or name not in metrics:
             yield f"{code(name)} is not defined"
-        elif value < floor if better else value > floor:
+            continue
+        better = metrics[name].greater_is_better
+        if value < floor if better else value > floor:
             word = "below" if better else "above"
             yield f"{code(name)} is {show(value)}, {word} {show(floor)}"
 

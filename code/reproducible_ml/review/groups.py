@@ -10,8 +10,9 @@ from reproducible_ml.review.compare import Interval, judge, number
 from reproducible_ml.review.markdown import code, table
 from reproducible_ml.review.results import Evaluation, Group, Results, Value
 
-# What is told of each class.
+# What is told of each class, and of other metrics if they moved so.
 OF_CLASSES = "f1"
+MOVED = ("better", "worse")
 
 NOTE = (
     "Groups have no replicates in Git: these verdicts come from the intervals of both"
@@ -20,78 +21,80 @@ NOTE = (
 
 
 class Row(NamedTuple):
-    """A group at the base and now; the places of columns that the report shows."""
+    """A metric of a group of rows, at the base and now."""
 
     column: str
     group: str
+    rows: int
+    metric: str
+    is_main: bool
     base: Value
     head: Value
-    rows: int
+
+    @property
+    def change(self) -> float | None:
+        """By how much the metric changed."""
+        old, new = number(self.base.value), number(self.head.value)
+        return None if old is None or new is None else new - old
+
+    def verdict(self, metrics: Metrics) -> str:
+        """Return what that means, in a word or two."""
+        if self.change is None:
+            return "not defined" if number(self.head.value) is None else "new"
+        known = metrics.get(self.metric)
+        better = known.greater_is_better if known else None
+        return judge(self.change, independent(self.base, self.head), better)
 
 
 def groups(base: Results, head: Results, metric: str, metrics: Metrics) -> str:
-    """Return a table of the groups of both revisions, those that changed most first.
+    """Return a table of groups of rows: a metric of all, others where they moved.
 
     Args:
-        base: Results at the base; those of another question are left out by the caller.
+        base: Results at the base.
         head: Results now.
-        metric: The metric to show of slices; of classes it is OF_CLASSES.
+        metric: The one to show of all groups; of classes it is OF_CLASSES.
         metrics: What is known of each metric by name.
     """
-    parts = []
-    if rows := [*_slices(base.evaluation, head.evaluation, metric)]:
-        better = metrics[metric].greater_is_better if metric in metrics else None
-        parts.append(f"{code(metric)} of groups of rows\n\n{_table(rows, better)}")
-    if rows := [*_classes(base.evaluation, head.evaluation)]:
-        parts.append(f"{code(OF_CLASSES)} of each class\n\n{_table(rows, True)}")
-    return "\n\n".join([*parts, NOTE]) if parts else "Groups of rows: none are judged."
+    rows = [
+        row
+        for row in every_row(base.evaluation, head.evaluation, metric)
+        if row.is_main or row.verdict(metrics) in MOVED
+    ]
+    if not rows:
+        return "Groups of rows: none are judged."
+    titles = ["group", "rows", "metric", "base", "now", "change", "95 %", "verdict"]
+    return f"{table(titles, (_cells(row, metrics) for row in rows))}\n\n{NOTE}"
 
 
-def _slices(
+def every_row(
     base: Evaluation | None, head: Evaluation | None, metric: str
 ) -> Iterator[Row]:
+    """Yield the metrics of all groups and classes that are judged now."""
+    if head is None:
+        return
     old = base.slices if base else {}
-    for column, now in (head.slices if head else {}).items():
+    for column, now in head.slices.items():
         yield from _rows(column, old.get(column, ()), now, metric)
-
-
-def _classes(base: Evaluation | None, head: Evaluation | None) -> Iterator[Row]:
-    if head:
-        yield from _rows(
-            "class", base.classes if base else (), head.classes, OF_CLASSES
-        )
+    yield from _rows("class", base.classes if base else (), head.classes, OF_CLASSES)
 
 
 def _rows(
-    column: str, old: Sequence[Group], new: Sequence[Group], metric: str
+    column: str, old: Sequence[Group], new: Sequence[Group], main: str
 ) -> Iterator[Row]:
-    was = {group.group: group.metrics.get(metric, Value()) for group in old}
+    was = {group.group: group.metrics for group in old}
     for group in new:
-        now = group.metrics.get(metric, Value())
-        yield Row(column, group.group, was.get(group.group, Value()), now, group.rows)
+        for name, value in group.metrics.items():
+            before = was.get(group.group, {}).get(name, Value())
+            is_main = name == main
+            yield Row(column, group.group, group.rows, name, is_main, before, value)
 
 
-def _table(rows: Sequence[Row], better: bool | None) -> str:
-    titles = ["group", "rows", "base", "now", "change", "95 % interval", "verdict"]
-    ordered = sorted(rows, key=lambda row: -abs(_change(row) or 0.0))
-    return table(titles, (_cells(row, better) for row in ordered))
-
-
-def _cells(row: Row, better: bool | None) -> list[str]:
-    change = _change(row)
-    found = independent(row.base, row.head)
-    name = f"{code(row.column)} {code(row.group)}"
-    values = [show(number(value.value)) for value in (row.base, row.head)]
-    if change is None:
-        word = "new" if row.head.value is not None else "not defined"
-        return [name, str(row.rows), *values, "-", "-", word]
-    verdict = judge(change, found, better)
-    return [name, str(row.rows), *values, signed(change), ends(found), verdict]
-
-
-def _change(row: Row) -> float | None:
-    old, new = number(row.base.value), number(row.head.value)
-    return None if old is None or new is None else new - old
+def _cells(row: Row, metrics: Metrics) -> list[str]:
+    cells = [f"{code(row.column)} {code(row.group)}", str(row.rows), code(row.metric)]
+    cells += [show(number(value.value)) for value in (row.base, row.head)]
+    moved = "-" if row.change is None else signed(row.change)
+    found = ends(independent(row.base, row.head))
+    return [*cells, moved, found, row.verdict(metrics)]
 
 
 def independent(base: Value, head: Value) -> Interval | None:

@@ -6,8 +6,9 @@ in code spans and fenced blocks alone, where GitHub makes no links, mentions or 
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
-# Characters of a text, lines of a block and bytes of a table that are shown.
+# Characters of a text, and lines and bytes of a block or table, that are shown.
 WIDTH = 60
 LINES = 60
 BYTES = 6_000
@@ -44,9 +45,7 @@ def listed(names: Iterable[object], limit: int = 5) -> str:
 
 def fence(text: str, language: str = "") -> str:
     """Return lines as a code block that no line of them can close."""
-    lines = [short(plain(line), 2 * WIDTH) for line in text.splitlines()]
-    if len(lines) > LINES:
-        lines[LINES:] = [f"… and {len(lines) - LINES} more lines"]
+    lines = cut([short(plain(line), 2 * WIDTH) for line in text.splitlines()])
     runs = re.findall("`+", "\n".join(lines))
     marks = "`" * max(3, 1 + max(map(len, runs), default=0))
     return "\n".join([f"{marks}{language}", *lines, marks])
@@ -62,15 +61,21 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     cells = [*rows]
     columns = [*zip(*cells, strict=True)] or [()] * len(header)
     sides = ["--:" if all(map(NUMBERS.fullmatch, c)) else ":--" for c in columns]
-    lines = [_line(header), _line(sides)]
-    every = [_line(row) for row in cells]
-    size = 0
-    for number, line in enumerate(every):
-        size += len(line.encode())
-        if size > BYTES:
-            return "\n".join([*lines, "", f"… and {len(every) - number} more"])
-        lines.append(line)
-    return "\n".join(lines)
+    shown = cut([_line(row) for row in cells], before_more="\n")
+    return "\n".join([_line(header), _line(sides), *shown])
+
+
+def bullets(lines: Sequence[str]) -> str:
+    """Return a list, cut where it gets long."""
+    return "\n".join(cut([f"- {line}" for line in lines], before_more="- "))
+
+
+def cut(lines: Sequence[str], before_more: str = "") -> list[str]:
+    """Return the first LINES lines or BYTES bytes, and how many more there are."""
+    sizes = accumulate(len(line.encode()) + 1 for line in lines)
+    count = min(LINES, sum(size <= BYTES for size in sizes))
+    more = [f"{before_more}… and {len(lines) - count} more"] * (count < len(lines))
+    return [*lines[:count], *more]
 
 
 def _line(cells: Sequence[str]) -> str:

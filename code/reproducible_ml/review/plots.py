@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,22 +13,19 @@ from reproducible_ml.review.charts import (
     chart,
     grid,
 )
+from reproducible_ml.review.curves import (
+    BINS,
+    Rows,
+    curve,
+    floats,
+    means,
+    resample,
+    shares,
+)
 from reproducible_ml.review.revisions import Revision
 
-# Groups of points whose mean is shown, where there are only points.
-BINS = 20
 
-Rows = list[dict[str, str]]
-
-
-class Curve(NamedTuple):
-    """Places, not all different, and values there, both of shape (n,)."""
-
-    x: Floats
-    y: Floats
-
-
-def draw(base: Revision, head: Revision) -> list[str]:
+def draw(base: Revision | None, head: Revision) -> list[str]:
     """Return a chart for each kind of curve that head has."""
     found = []
     for name, function in CHARTS.items():
@@ -39,39 +35,12 @@ def draw(base: Revision, head: Revision) -> list[str]:
     return found
 
 
-def _read(revision: Revision, path: str) -> Rows:
+def _read(revision: Revision | None, path: str) -> Rows:
+    text = (revision.text(path) if revision else None) or ""
     try:
-        return [*csv.DictReader((revision.text(path) or "").splitlines())]
+        return [*csv.DictReader(text.splitlines())]
     except csv.Error:
         return []
-
-
-def floats(rows: Rows, column: str) -> Floats:
-    """Return a column as numbers, NaN where there is none."""
-    return np.array([_float(row.get(column)) for row in rows], dtype=np.float64)
-
-
-def _float(text: str | None) -> float:
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return float("nan")
-
-
-def curve(rows: Rows, x: str, y: str) -> Curve:
-    """Return the points of two columns at which both are finite, sorted by place."""
-    places, values = floats(rows, x), floats(rows, y)
-    known = np.isfinite(places) & np.isfinite(values)
-    order = np.argsort(places[known], kind="stable")
-    return Curve(places[known][order], values[known][order])
-
-
-def resample(points: Curve, places: Floats) -> Floats:
-    """Return the curve at other places: the highest where it is upright there."""
-    if not len(points.x):
-        return np.full(len(places), np.nan)
-    x, starts = np.unique(points.x, return_index=True)
-    return np.interp(places, x, np.maximum.reduceat(points.y, starts))
 
 
 def overlay(
@@ -129,17 +98,6 @@ def _predicted_actual(old: Rows, new: Rows) -> str:
     return overlay("Predicted and actual", x, y, lines, places)
 
 
-def means(points: Curve, axis: Axis) -> Curve:
-    """Return the mean of the values in each of BINS - 1 equal parts of an axis."""
-    edges = np.linspace(axis.low, axis.high, BINS)
-    part = np.clip(np.searchsorted(edges, points.x, side="right") - 1, 0, BINS - 2)
-    counts = np.bincount(part, minlength=BINS - 1)
-    sums = np.bincount(part, weights=points.y, minlength=BINS - 1)
-    filled = counts > 0
-    middle = (edges[1:] + edges[:-1]) / 2
-    return Curve(middle[filled], sums[filled] / counts[filled])
-
-
 def _residuals(old: Rows, new: Rows) -> str:
     """Draw the share of the rows at each residual, per step of the grid."""
     curves = [curve(rows, "residual", "rows") for rows in (old, new)]
@@ -147,18 +105,6 @@ def _residuals(old: Rows, new: Rows) -> str:
     lines = [shares(points, x) for points in curves]
     y = around("share of the rows per step", [*lines, np.zeros(1)])
     return overlay("Residuals", x, y, lines)
-
-
-def shares(points: Curve, axis: Axis) -> Floats:
-    """Return how much of the rows is around each place of a grid, 0 outside."""
-    places = grid(axis)
-    if len(points.x) < 2 or not points.y.sum():
-        return np.full(len(places), np.nan)
-    width = points.x[1] - points.x[0]
-    density = points.y / (points.y.sum() * width)
-    step = places[1] - places[0]
-    found: Floats = np.interp(places, points.x, density, left=0.0, right=0.0) * step
-    return found
 
 
 CHARTS: dict[str, Callable[[Rows, Rows], str]] = {

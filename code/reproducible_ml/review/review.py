@@ -111,6 +111,9 @@ def known_metrics(task: str) -> Metrics:
     # scikit-learn takes a second to import.
     from reproducible_ml.models import binary, multiclass, regression
 
-    modules = {"multiclass": multiclass, "regression": regression}
-    metrics: Metrics = modules.get(task, binary).METRICS
-    return metrics
+    known: dict[str, Metrics] = {
+        "binary": binary.METRICS,
+        "multiclass": {**multiclass.METRICS, **multiclass.PER_CLASS},
+        "regression": regression.METRICS,
+    }
+    return known.get(task, {})

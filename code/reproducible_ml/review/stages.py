@@ -11,15 +11,17 @@ class Difference(NamedTuple):
 
     Attributes:
         stage: Its name.
-        inputs: What of command, parameters and files from outside the pipeline changed.
+        inputs: What of `cmd`, parameters and files from outside the pipeline changed.
         upstream: Changed files that other stages wrote.
         outputs: Changed files that it wrote.
+        only_in: The side that alone has the stage, old or new.
     """
 
     stage: str
     inputs: tuple[str, ...] = ()
     upstream: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    only_in: str = ""
 
 
 def entries(lock: Lock) -> dict[str, dict[str, Any]]:
@@ -35,7 +37,7 @@ def entries(lock: Lock) -> dict[str, dict[str, Any]]:
 def hashes(stage: Mapping[str, Any], kind: str) -> dict[str, str]:
     """Return the hash of each of a stage's `deps` or `outs` by path."""
     return {
-        str(item["path"]): str(item.get("md5"))
+        str(item["path"]): str(item.get("md5") or item)
         for item in stage.get(kind) or ()
         if isinstance(item, dict) and "path" in item
     }
@@ -48,8 +50,8 @@ def differences(old: Lock, new: Lock) -> list[Difference]:
     found = []
     for name in dict.fromkeys([*now, *was]):
         if name not in now or name not in was:
-            word = "new stage" if name in now else "stage removed"
-            found.append(Difference(name, (word,)))
+            side = "new" if name in now else "old"
+            found.append(Difference(name, only_in=side))
         elif was[name] != now[name]:
             found.append(_compare(name, was[name], now[name], written))
     return found
@@ -60,7 +62,7 @@ def _compare(
 ) -> Difference:
     deps = changed(hashes(old, "deps"), hashes(new, "deps"))
     upstream = [path for path in deps if path in written]
-    inputs = ["the command"] if old.get("cmd") != new.get("cmd") else []
+    inputs = ["cmd"] if old.get("cmd") != new.get("cmd") else []
     inputs += changed(_params(old), _params(new))
     inputs += [path for path in deps if path not in written]
     outputs = changed(hashes(old, "outs"), hashes(new, "outs"))

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any, Literal, NamedTuple
 
 from reproducible_ml.models.metrics import DECIMALS, Metric, Metrics
 from reproducible_ml.review.compare import number
 from reproducible_ml.review.markdown import code, listed
-from reproducible_ml.review.results import LOCK, Results
-from reproducible_ml.review.stages import Difference, differences
+from reproducible_ml.review.results import LOCK, PARAMS, Results
+from reproducible_ml.review.stages import Difference, differences, entries, hashes
 from reproducible_ml.verify import NUMERIC
 
 REPORTS = "reports/"
@@ -60,13 +61,12 @@ def judge(
         )
     found = differences(committed.lock, rebuilt.lock)
     reports = [name for name in files if name.startswith(REPORTS)]
-    if not found and not reports:
-        return Truth("equal", "Reproduced, bit for bit.")
-    edited = [name for name in files if name != LOCK and name not in reports]
     reasons = _reasons(found, reports)
-    if edited:
+    if edited := edited_inputs(rebuilt, files):
         words = f"Not committed: {listed(edited)} and results made with it."
         return Truth("uncommitted", words, reasons, "`git add --all && git commit`")
+    if not reasons:
+        return Truth("equal", "Reproduced, bit for bit.")
     close = agree(committed.metrics, rebuilt.metrics, tolerance, metrics)
     if close and is_numeric(found, reports):
         return Truth(
@@ -79,21 +79,36 @@ def judge(
 def _reasons(found: Sequence[Difference], reports: Sequence[str]) -> tuple[str, ...]:
     """Return a line for each stage that differs, or else for the reports that do."""
     lines = []
-    for stage, inputs, upstream, outputs in found:
+    for stage, inputs, upstream, outputs, only_in in found:
         because = inputs or upstream
         what = f"changed: {listed(because)}" if because else "the same inputs"
+        if only_in:
+            what = f"is {'not' if only_in == 'new' else 'only'} in the committed {LOCK}"
         made = f"; made otherwise: {listed(outputs)}" if outputs else ""
         lines.append(f"{code(stage)}: {what}{made}")
-    if not found:
+    if reports and not found:
         lines.append(f"differ from the commit: {listed(reports)}")
     return tuple(lines)
+
+
+def edited_inputs(rebuilt: Results, files: Sequence[str]) -> list[str]:
+    """Return those files that the pipeline reads."""
+    read = {PARAMS, "dvc.yaml"}
+    for stage in entries(rebuilt.lock).values():
+        read |= hashes(stage, "deps").keys()
+    return [
+        name
+        for name in files
+        if {name, name.removesuffix(".dvc"), *map(str, PurePath(name).parents)} & read
+    ]
 
 
 def is_numeric(found: Sequence[Difference], reports: Sequence[str]) -> bool:
     """Say whether only the model, and what was computed with it, came out otherwise."""
     made = {path for difference in found for path in difference.outputs}
     return all(
-        difference.stage in NUMERIC and not difference.inputs for difference in found
+        difference.stage in NUMERIC and not difference.inputs and not difference.only_in
+        for difference in found
     ) and all(
         any(name == path or name.startswith(f"{path}/") for path in made)
         for name in reports
