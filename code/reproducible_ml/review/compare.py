@@ -53,6 +53,7 @@ def difference(
     from reproducible_ml.models.bootstrap import interval
 
     old, new = (np.array(values, dtype=np.float64) for values in (base, head))
+    old, new = (np.where(np.isfinite(side), side, np.nan) for side in (old, new))
     if paired:
         count = min(len(old), len(new))
         found = interval(new[:count] - old[:count])
