@@ -35,7 +35,10 @@ def packages(base: Revision, head: Revision) -> str:
     """Return a table of the locked packages whose versions changed."""
     old, new = versions(base), versions(head)
     rows = [
-        [code(name), code(old.get(name, "-")), code(new.get(name, "-"))]
+        [
+            code(name),
+            *(code(side[name]) if name in side else "-" for side in (old, new)),
+        ]
         for name in sorted(changed(old, new))
     ]
     if not rows:

@@ -18,6 +18,9 @@ Floats = npt.NDArray[np.float64]
 # Places of a grid.
 POINTS = 50
 
+# What is larger has no place in a picture, and what differs by less looks the same.
+LARGE, SMALL = 1e15, 1e-12
+
 # Visible on white and on black.
 COLOURS = {"grey": "#8c959f", "orange": "#e8590c", "green": "#40a02b"}
 
@@ -78,13 +81,13 @@ def decimals(values: Sequence[float], axis: Axis) -> list[str]:
 
 
 def around(title: str, values: Sequence[Floats], *, step: float | None = None) -> Axis:
-    """Return an axis with room for all finite values, and ends at round numbers."""
+    """Return an axis with room for all values, and with ends at round numbers."""
     known = np.concatenate([*values, np.zeros(0)])
-    known = known[np.isfinite(known)]
+    known = known[np.abs(np.nan_to_num(known, nan=np.inf)) < LARGE]
     low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
     if step is None:
-        size = max(high - low, abs(high) / 1e6) or 1.0
-        step = 10.0 ** math.floor(math.log10(size)) / 2
+        size = max(high - low, abs(low) / 1e6, abs(high) / 1e6)
+        step = 10.0 ** math.floor(math.log10(size if size > SMALL else 1.0)) / 2
     low, high = math.floor(low / step) * step, math.ceil(high / step) * step
     return Axis(title, float(low), float(high if high > low else low + step))
 

@@ -50,9 +50,9 @@ def test_changed_packages_are_told_with_versions(repository: Repository) -> None
     repository.write("environments/runtime.txt", new)
     text = packages(base, Revision(repository.root))
     assert rows(text) == [
-        ["`abc`", "`-`", "(empty)"],
+        ["`abc`", "-", "(empty)"],
         ["`numpy`", "`2.4.6`", "`2.5.0`"],
-        ["`rich`", "`15.0.0`", "`-`"],
+        ["`rich`", "`15.0.0`", "-"],
     ]
     assert "`make verify`" in text
     assert "none changed" in packages(base, base)
