@@ -78,15 +78,24 @@ def compare(
     if pairing.kind == "none":
         base = NOTHING
     names = dict.fromkeys([*wanted, *head.metrics, *base.metrics])
-    return [_compare(str(name), base, head, metrics, pairing.kind) for name in names]
+    return [
+        _compare(str(name), base, head, metrics, pairing.kind, wanted=name in wanted)
+        for name in names
+    ]
 
 
 def _compare(
-    name: str, base: Results, head: Results, metrics: Metrics, kind: str
+    name: str,
+    base: Results,
+    head: Results,
+    metrics: Metrics,
+    kind: str,
+    *,
+    wanted: bool,
 ) -> Change:
     old, new = number(base.metrics.get(name)), number(head.metrics.get(name))
     if new is None:
-        absent = "removed" if name in base.metrics else "missing"
+        absent = "missing" if wanted else "removed"
         return Change(
             name, old, None, None, "not a number" if name in head.metrics else absent
         )

@@ -30,9 +30,9 @@ def short(text: str, width: int = WIDTH) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def code(text: object) -> str:
+def code(text: object, width: int = WIDTH) -> str:
     """Return a text as a code span, short and on one line."""
-    shown = short(plain(str(text)).translate(INERT)).strip()
+    shown = short(plain(str(text)).translate(INERT), width).strip()
     return f"`{shown}`" if shown else "(empty)"
 
 

@@ -10,6 +10,9 @@ from reproducible_ml.review.markdown import code, listed
 
 TITLE = "outputs are in the remote"
 
+# Characters of an error that are shown.
+MESSAGE = 300
+
 # Only here, and neither here nor there.
 LACKING = ("new", "missing")
 
@@ -28,7 +31,7 @@ def judge_remote(root: Path, *, offline: bool) -> Gate | None:
     try:
         status = json.loads(run_dvc("status", "--cloud", "--json", cwd=root) or "{}")
     except UserError as error:
-        words = f"{code(error)}: check address and login (`.cloud/README.md`)"
+        words = f"{code(error, MESSAGE)}: check address and login (`.cloud/README.md`)"
         return Gate(TITLE, False, words)
     lacking = [path for path, state in status.items() if state in LACKING]
     words = f"not there: {listed(lacking)}. Fix: `dvc push`" if lacking else "all are"

@@ -22,6 +22,9 @@ from reproducible_ml.review.results import (
 from reproducible_ml.review.revisions import Revision, changed_files
 from reproducible_ml.review.truth import Truth, judge
 
+# Characters of an error that are shown.
+MESSAGE = 300
+
 
 class Review(NamedTuple):
     """Base and working tree, and what was found about them.
@@ -75,7 +78,8 @@ def make_review(root: Path, base: str | None, *, offline: bool) -> Review:
         params: Params | None = load_params(root / PARAMS)
     except (UserError, OSError) as error:
         params = None
-        gates.append(Gate(f"{PARAMS} can be read", False, code(error)))
+        words = str(error).replace(f"{root}/", "")
+        gates.append(Gate(f"{PARAMS} can be read", False, code(words, MESSAGE)))
     found = compare(old, new, metrics, params.evaluate.metrics if params else ())
     if params:
         gates += judge_metrics(params, new, found, metrics)

@@ -14,6 +14,9 @@ from reproducible_ml.verify import NUMERIC
 
 REPORTS = "reports/"
 
+# Characters of a problem that are shown.
+MESSAGE = 300
+
 COMMIT = "`make repro && git add dvc.lock reports && git commit`"
 
 
@@ -54,7 +57,7 @@ def judge(
         metrics: What is known of each metric by name.
     """
     if stale:
-        lines = [f"{code(stage)}: {code(words)}" for stage, words in stale]
+        lines = [f"{code(stage)}: {code(words, MESSAGE)}" for stage, words in stale]
         words = "Not reproduced: the pipeline is not up to date, or a stage failed."
         return Truth(
             "stale", words, tuple(lines), "`make repro`, and mend what it says"
