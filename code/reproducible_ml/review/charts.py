@@ -31,11 +31,12 @@ SETTINGS = (
 
 
 class Axis(NamedTuple):
-    """A title of our own, and the ends of an axis."""
+    """A title of our own, and the ends of an axis; if so, only whole numbers count."""
 
     title: str
     low: float
     high: float
+    whole: bool = False
 
 
 def chart(title: str, x: Axis, y: Axis, lines: dict[str, tuple[str, Floats]]) -> str:
@@ -69,6 +70,10 @@ def mermaid(lines: Sequence[str]) -> str:
 
 
 def _range(axis: Axis) -> str:
+    if axis.whole:
+        places = range(int(axis.low), int(axis.high) + 1)
+        quoted = ", ".join(f'"{place}"' for place in places)
+        return f"[{quoted}]"
     return " --> ".join(decimals([axis.low, axis.high], axis))
 
 
@@ -82,14 +87,20 @@ def decimals(values: Sequence[float], axis: Axis) -> list[str]:
 
 def around(title: str, values: Sequence[Floats], *, step: float | None = None) -> Axis:
     """Return an axis with room for all values, and with ends at round numbers."""
-    known = np.concatenate([*values, np.zeros(0)])
-    known = known[np.abs(np.nan_to_num(known, nan=np.inf)) < LARGE]
-    low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
+    _, low, high, _ = between(title, values)
     if step is None:
         size = max(high - low, abs(low) / 1e6, abs(high) / 1e6)
         step = 10.0 ** math.floor(math.log10(size if size > SMALL else 1.0)) / 2
     low, high = math.floor(low / step) * step, math.ceil(high / step) * step
     return Axis(title, float(low), float(high if high > low else low + step))
+
+
+def between(title: str, values: Sequence[Floats]) -> Axis:
+    """Return an axis from the lowest to the highest value, of some length."""
+    known = np.concatenate([*values, np.zeros(0)])
+    known = known[np.abs(np.nan_to_num(known, nan=np.inf)) < LARGE]
+    low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
+    return Axis(title, float(low), float(max(high, low + SMALL + abs(low) / 1e6)))
 
 
 def grid(axis: Axis, points: int = POINTS) -> Floats:

@@ -9,6 +9,9 @@ from reproducible_ml.review.charts import Axis, Floats, grid
 # Groups of points whose mean is shown, where there are only points.
 BINS = 20
 
+# Steps of a histogram: about as many as `evaluate` counts in, or it gets ragged.
+STEPS = 25
+
 Rows = list[dict[str, str]]
 
 
@@ -60,7 +63,7 @@ def means(points: Curve, axis: Axis) -> Curve:
 
 def shares(points: Curve, axis: Axis) -> Floats:
     """Return how much of the rows is around each place of a grid, 0 outside."""
-    places = grid(axis)
+    places = grid(axis, STEPS)
     if len(points.x) < 2 or not points.y.sum():
         return np.full(len(places), np.nan)
     width = points.x[1] - points.x[0]

@@ -10,6 +10,7 @@ from reproducible_ml.review.charts import (
     Axis,
     Floats,
     around,
+    between,
     chart,
     grid,
 )
@@ -84,14 +85,14 @@ def _classes(old: Rows, new: Rows) -> str:
             zip([row.get("class") for row in rows], floats(rows, "f1"), strict=True)
         )
         lines.append(np.array([known.get(name, np.nan) for name in names]))
-    x = Axis("class, in the order of the contract", 1.0, float(max(2, len(names))))
+    x = Axis("class, in the order of the contract", 1.0, len(names), whole=True)
     return overlay("F1 of each class", x, around("f1", lines, step=0.1), lines)
 
 
 def _predicted_actual(old: Rows, new: Rows) -> str:
     """Draw the mean of the truth around each prediction."""
     curves = [curve(rows, "predicted", "actual") for rows in (old, new)]
-    x = around("predicted", [points.x for points in curves])
+    x = between("predicted", [points.x for points in curves])
     places = grid(x, BINS)
     lines = [resample(means(points, x), places) for points in curves]
     y = around("mean of the actual", [*lines, places])

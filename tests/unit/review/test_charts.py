@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reproducible_ml.review.charts import POINTS, Axis, around, chart, decimals, grid
+from reproducible_ml.review.charts import (
+    POINTS,
+    Axis,
+    around,
+    between,
+    chart,
+    decimals,
+    grid,
+)
 
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
@@ -67,10 +75,10 @@ def test_numbers_have_the_decimals_that_the_axis_needs(
 
 
 def test_axis_has_room_and_round_ends() -> None:
-    assert around("y", [np.array([0.93, 0.98])], step=0.1)[1:] == (0.9, 1.0)
-    assert around("y", [np.array([12.0, 87.0])])[1:] == (10, 90)
-    assert around("y", [np.array([np.nan])])[1:] == (0, 1)
-    low, high = around("y", [np.array([5.0, 5.0])])[1:]
+    assert around("y", [np.array([0.93, 0.98])], step=0.1)[1:3] == (0.9, 1.0)
+    assert around("y", [np.array([12.0, 87.0])])[1:3] == (10, 90)
+    assert around("y", [np.array([np.nan])])[1:3] == (0, 1)
+    low, high = around("y", [np.array([5.0, 5.0])])[1:3]
     assert low <= 5 <= high
     assert low < high
 
@@ -78,3 +86,17 @@ def test_axis_has_room_and_round_ends() -> None:
 def test_grid_reaches_from_end_to_end() -> None:
     assert len(grid(Axis("x", 0, 1))) == POINTS == 50
     assert list(grid(Axis("x", 0, 1), 3)) == [0, 0.5, 1]
+
+
+def test_axis_of_whole_numbers_has_them_alone() -> None:
+    y = Axis("y", 0, 1)
+    text = chart("Title", Axis("x", 1, 3, whole=True), y, {"a": ("grey", np.ones(3))})
+    assert '  x-axis "x" ["1", "2", "3"]' in text
+
+
+def test_axis_between_values_ends_at_them_and_has_some_length() -> None:
+    assert between("x", [np.array([3.0, np.nan]), np.array([1.5, np.inf])])[1:3] == (
+        1.5,
+        3,
+    )
+    assert between("x", [np.array([0.0])])[2] > 0

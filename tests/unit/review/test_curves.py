@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from reproducible_ml.review.charts import POINTS, Axis, grid
+from reproducible_ml.review.charts import Axis, grid
 from reproducible_ml.review.curves import (
     BINS,
+    STEPS,
     Curve,
     curve,
     floats,
@@ -57,4 +58,4 @@ def test_shares_of_rows_add_up_to_one() -> None:
     found = shares(Curve(places, counts), Axis("x", -1.0, 1.0))
     assert found.sum() == pytest.approx(1, abs=0.05)
     assert found[0] == found[-1] == 0
-    assert len(found) == POINTS
+    assert len(found) == STEPS
