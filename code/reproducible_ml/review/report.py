@@ -7,6 +7,8 @@ written, if results did not come back or a gate does not let the change pass.
 """
 
 import argparse
+import io
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -47,7 +49,14 @@ def show_in_terminal(text: str) -> None:
     from rich.markdown import Markdown
 
     console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(Markdown(text))
+    with console.capture() as shown:
+        console.print(Markdown(text))
+    try:
+        sys.stdout.write(f"{shown.get()}\nWith plots: {REPORT}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # As in `make report | head`. Python would write again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def described(root: Path, commit: str | None, wanted: str | None) -> str:
@@ -71,18 +80,20 @@ def main() -> None:
         "--offline", action="store_true", help="do not ask the remote storage"
     )
     asked = parser.parse_args()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Arrows and names may not be in what the terminal can show.
+        sys.stdout.reconfigure(errors="replace")
     try:
         root = find_root()
         base = find_base(root, asked.base)
         review = make_review(root, base, offline=asked.offline)
         words = [*sections(review, described(root, base, asked.base))]
         write_text(fitted([*words, *pictures(review)]), root / REPORT)
-    except UserError as error:
+    except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
     show_in_terminal(fitted(words))
-    sys.stdout.write(f"\nWith plots: {REPORT}\n")
     sys.exit(not review.passed)
 
 

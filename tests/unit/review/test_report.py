@@ -1,7 +1,9 @@
 """Tests of reproducible_ml.review.report."""
 
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -49,6 +51,23 @@ def test_failed_gate_fails_after_the_report_is_written(
     text = (pipeline.root / REPORT).read_text("utf-8")
     assert "Gate failed: metrics are numbers, `roc_auc` against the base" in text
     assert "(`HEAD^1`)" in text
+
+
+@pytest.mark.parametrize("ending", ["", " | true"])
+def test_terminal_that_shows_little_is_no_failure(
+    pipeline: Repository, ending: str
+) -> None:
+    module = f'"{sys.executable}" -m reproducible_ml.review.report'
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {module}{ending}"],
+        cwd=pipeline.root,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("Gate passed" in done.stdout) == (ending == "")
 
 
 def test_base_that_is_no_commit_is_told_in_a_line(
