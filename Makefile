@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(ENVIRONMENT) ## create .venv from the locked environment
@@ -44,7 +44,7 @@ $(ENVIRONMENT): $(LOCKS) pyproject.toml setup.py
 
 # Options reach Python through the environment, so that no character in them is special.
 option = $(if $(call given,$(1)),--$(2)="$${$(1)}")
-export SOURCE TARGET TASK POSITIVE ID GROUP TIME NAME DATES DECIMAL TEXT MISSING QUERY KEY
+export BASE SOURCE TARGET TASK POSITIVE ID GROUP TIME NAME DATES DECIMAL TEXT MISSING QUERY KEY
 
 .PHONY: data
 data: $(ENVIRONMENT) ## bring your own table: SOURCE=path-or-URL TARGET=column (HELP=1: all options)
@@ -63,6 +63,15 @@ repro: $(ENVIRONMENT) ## rebuild everything that changed, from raw data to plots
 # One picture of all plots, drawn only when their data changed.
 reports/overview.png: $(wildcard reports/plots/*.csv)
 	@python -m reproducible_ml.models.draw reports/plots $@
+
+.PHONY: report
+report: $(ENVIRONMENT) ## what the change since BASE=main does; fails if a gate says no (HELP=1)
+	@python -m reproducible_ml.review.report $(if $(call given,HELP),--help) \
+	  $(call option,BASE,base) $(if $(call given,OFFLINE),--offline)
+
+.PHONY: check-lock
+check-lock: $(ENVIRONMENT) ## is dvc.lock up to date? looks at no data
+	@python -m reproducible_ml.review.lock $(if $(call given,HELP),--help)
 
 .PHONY: verify
 verify: $(ENVIRONMENT) ## rebuild HEAD elsewhere, under other conditions, and compare every hash

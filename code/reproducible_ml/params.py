@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -31,7 +32,7 @@ def _plain(value: Any) -> Any:
     """Refuse what YAML reads otherwise than it looks, anywhere inside the value."""
     for item in value if isinstance(value, list) else [value]:
         if _looks_like_number(item):
-            raise ValueError(f"YAML reads this as text: write {float(item)!r}")
+            raise ValueError(f"YAML reads this as text: write {_spelled(item)}")
     return value
 
 
@@ -41,8 +42,15 @@ def _looks_like_number(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(number, value) is not None
 
 
+def _spelled(value: str) -> str:
+    """Return a number as YAML 1.1 and 1.2 read it: 1.0e-05, where 1e-05 is a text."""
+    return yaml.safe_dump(float(value)).split()[0]
+
+
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Count = Annotated[int, Field(strict=True, ge=1)]
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Distance = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 
 
 def _label(value: Any) -> Any:
@@ -163,6 +171,17 @@ class Evaluate(Section):
     slices: dict[str, tuple[float, ...]] = {}
 
 
+class Gate(Section):
+    """When a change is refused; what is said of worse values follows the metric."""
+
+    metric: str | None = None
+    tolerance: Distance = 0.0
+    only_beyond_noise: bool = True
+    floors: dict[str, Finite] = {}
+    slice_floors: dict[str, dict[str, Finite]] = {}
+    tolerance_numeric: Distance = 0.0001
+
+
 class Params(Section):
     """The whole file: one section a stage, and what several stages share."""
 
@@ -173,6 +192,12 @@ class Params(Section):
     features: Features = Features()
     train: Train
     evaluate: Evaluate
+    gate: Gate = Gate()
+
+    @property
+    def gate_metric(self) -> str:
+        """The metric that a change must not make worse."""
+        return self.gate.metric or self.evaluate.metrics[0]
 
     @property
     def split_column(self) -> str | None:
@@ -185,6 +210,19 @@ class Params(Section):
         name = self.split.method
         if name != "hash" and self.split_column is None:
             raise ValueError(f"split.method {name} needs the column in data.{name}")
+        return self
+
+    @model_validator(mode="after")
+    def _gate_of_what_is_there(self) -> Self:
+        """Refuse a gate that would never close, as nothing computes what it names."""
+        floors = self.gate.slice_floors
+        named = {self.gate_metric, *self.gate.floors, *chain(*floors.values())}
+        if unknown := sorted(named - {*self.evaluate.metrics}):
+            raise ValueError(f"gate names {unknown[0]}, not one of evaluate.metrics")
+        if unknown := sorted(floors.keys() - self.evaluate.slices.keys()):
+            raise ValueError(
+                f"gate.slice_floors names {unknown[0]}, not one of evaluate.slices"
+            )
         return self
 
 
@@ -232,6 +270,6 @@ def _explain(error: ValidationError, path: Path) -> str:
         if e["type"] != "missing":
             line += f" (it is {e['input']!r:.80})"
         if e["type"] != "value_error" and _looks_like_number(e["input"]):
-            line += f". YAML reads this as text: write {float(e['input'])!r}"
+            line += f". YAML reads this as text: write {_spelled(e['input'])}"
         lines.append(line)
     return "\n".join(lines)

@@ -79,6 +79,19 @@ def test_part_that_comes_late_is_asked_for_and_taken(
     assert json.loads(blank.read("reports/validation.json"))["rows"] == 12 * 120
 
 
+# DVC passes over pointers in a folder that it takes for ignored by Git.
+def test_raw_table_is_pushed_and_comes_back(blank: Project, tmp_path: Path) -> None:
+    source, target = write("seeds", tmp_path)
+    blank.run(*ADOPT, str(source), "--target", target)
+    storage = str(tmp_path / "storage")
+    blank.run("dvc", "remote", "add", "--default", "storage", storage)
+    assert "1 file pushed" in blank.run("dvc", "push").stdout
+    (blank.folder / "data/raw/seeds.parquet").unlink()
+    shutil.rmtree(blank.folder / ".dvc/cache")
+    blank.run("dvc", "pull", "--allow-missing")
+    assert (blank.folder / "data/raw/seeds.parquet").exists()
+
+
 def test_adopted_project_is_verified(blank: Project, tmp_path: Path) -> None:
     source, target = write("seeds", tmp_path)
     blank.run(*ADOPT, str(source), "--target", target)

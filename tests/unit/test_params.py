@@ -218,3 +218,28 @@ def test_file_that_holds_no_params_is_refused_in_a_line(
 def test_positive_class_belongs_to_binary_tasks(task: Any, positive: Any) -> None:
     with pytest.raises(ValidationError, match="positive class"):
         Data(target="bought", task=task, positive=positive)
+
+
+@pytest.mark.parametrize(
+    ("gate", "words"),
+    [
+        ({"metric": "rmse"}, "gate names rmse, not one of evaluate.metrics"),
+        ({"floors": {"f1": 0.5}}, "gate names f1, not one of evaluate.metrics"),
+        ({"slice_floors": {"age": {"roc_auc": 0.5}}}, "gate.slice_floors names age"),
+        ({"floors": {"roc_auc": float("nan")}}, "finite"),
+        ({"tolerance": -0.1}, "gate.tolerance"),
+        ({"tolerance_numeric": "1e-5"}, "write 1.0e-05"),
+    ],
+)
+def test_gate_that_could_not_close_is_refused(
+    set_params: SetParams, gate: dict[str, Any], words: str
+) -> None:
+    assert words in refusal(set_params, "gate", gate)
+
+
+def test_gate_is_about_the_first_metric_unless_it_names_one(
+    set_params: SetParams,
+) -> None:
+    params = set_params(evaluate={"metrics": ["f1", "roc_auc"]})
+    assert params.gate_metric == "f1"
+    assert set_params(gate={"metric": "roc_auc"}).gate_metric == "roc_auc"

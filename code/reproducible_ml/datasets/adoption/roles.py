@@ -1,6 +1,6 @@
 """What params.yaml should say: roles of columns, how to split, learn and judge."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,9 @@ PARAMS = Path("params.yaml")
 
 # Share of the rows before the cut-off when a table is split by time.
 EARLY = 0.8
+
+# A gate that suits any table: what people set for another one says nothing of this.
+NO_GATE: Mapping[str, Any] = {"metric": None, "floors": {}, "slice_floors": {}}
 
 
 def same_question(
@@ -64,6 +67,8 @@ def begin_params(
     params = {name: dict(section or {}) for name, section in old.items()}
     params["split"] = params.get("split", {}) | {"method": "hash", "cutoff": None}
     params["evaluate"] |= {"slices": {}}
+    if "gate" in params:
+        params["gate"] |= NO_GATE
     _set_task(params, choice.task)
     own = [
         name
@@ -101,7 +106,26 @@ def keep_params(
         _set_task(params, choice.task)
     if ESTIMATORS[before] == ESTIMATORS[choice.task]:
         params["train"]["estimator"] = estimator
+    _trim_gate(params)
     return _with_roles(params, kept, choice, wanted)
+
+
+def _trim_gate(params: dict[str, Any]) -> None:
+    """Let the gate forget metrics and columns that are no longer there."""
+    gate, evaluate = params.get("gate", {}), params["evaluate"]
+    metrics, columns = evaluate["metrics"], evaluate.get("slices") or {}
+    if gate.get("metric") not in (None, *metrics):
+        gate["metric"] = None
+    if "floors" in gate:
+        gate["floors"] = _of(gate["floors"], metrics)
+    if "slice_floors" in gate:
+        there = _of(gate["slice_floors"], columns)
+        gate["slice_floors"] = {n: _of(floors, metrics) for n, floors in there.items()}
+
+
+def _of(named: Mapping[str, Any] | None, names: Iterable[str]) -> dict[str, Any]:
+    """Return what is said of these names."""
+    return {name: value for name, value in (named or {}).items() if name in names}
 
 
 def _set_task(params: dict[str, Any], task: Task) -> None:
@@ -160,6 +184,13 @@ def lost(
     for name in old["evaluate"].get("slices") or {}:
         if name not in contract.columns:
             yield _lost("evaluate.slices", name)
+    gates = [params.get("gate") or {} for params in (old, new)]
+    for name in sorted(
+        {*(gates[0].get("floors") or {})} - {*gates[1].get("floors", {})}
+    ):
+        yield _lost("gate.floors", name)
+    if gates[0].get("metric") and not gates[1]["metric"]:
+        yield _lost("gate.metric", gates[0]["metric"])
     before = old.get("split", {}).get("method", "hash")
     if before != "hash" and new["split"].get("method") == "hash":
         problem = f"split.method was {before}, but there is no such column any more"

@@ -323,3 +323,42 @@ def test_rows_of_one_day_cannot_be_split(
     table = write_table(frame, tmp_path / "table", 3)
     with pytest.raises(UserError, match="TIME=day: all rows are of one day"):
         find_cutoff(table, "day")
+
+
+# A gate.
+
+GATE = {
+    "metric": "f1",
+    "tolerance": 0.1,
+    "floors": {"f1": 0.5},
+    "slice_floors": {"age": {"f1": 0.4}},
+}
+
+
+def test_new_table_has_no_floors_of_another_one() -> None:
+    old = params() | {"gate": GATE}
+    wanted = Wanted(target="returned")
+    gate = begin_params(old, BINARY, wanted, {})["gate"]
+    assert gate == {**GATE, "metric": None, "floors": {}, "slice_floors": {}}
+
+
+def test_gate_stays_with_the_same_task_and_goes_with_its_metrics() -> None:
+    old = params() | {"gate": GATE}
+    assert kept(old)["gate"] == GATE
+    new = kept(old, NUMBER, target="price")
+    assert new["gate"] == {
+        "metric": None,
+        "tolerance": 0.1,
+        "floors": {},
+        "slice_floors": {"age": {}},
+    }
+    said = "\n".join(map(str, lost(old, new, CONTRACT)))
+    assert 'gate.floors names "f1", which is gone' in said
+    assert 'gate.metric names "f1", which is gone' in said
+
+
+def test_gate_forgets_groups_of_a_column_that_is_gone() -> None:
+    assert kept(params() | {"gate": GATE}, contract=without("age"))["gate"] == {
+        **GATE,
+        "slice_floors": {},
+    }
