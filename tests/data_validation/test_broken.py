@@ -37,7 +37,7 @@ TABLES = {
 }
 HERE = Path(__file__).parent
 SAID = yaml.safe_load((HERE / "broken.yaml").read_text("utf-8"))
-PARAMS = yaml.safe_load((HERE.parents[1] / "params.yaml").read_text("utf-8"))
+PARAMS = parse_params((HERE.parents[1] / "params.yaml").read_text("utf-8"))
 
 
 def adopted(table: Table, folder: Path) -> Proposal:

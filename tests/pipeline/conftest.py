@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from reproducible_ml.params import parse_params
 from reproducible_ml.verify import lend_raw_data
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +62,7 @@ class Project:
         """Give a parameter, as "train.seed", another value."""
         *sections, name = key.split(".")
         path = self.folder / "params.yaml"
-        params = section = yaml.safe_load(path.read_text("utf-8"))
+        params = section = parse_params(path.read_text("utf-8"))
         for parent in sections:
             section = section.setdefault(parent, {})
         assert section.get(name) != value

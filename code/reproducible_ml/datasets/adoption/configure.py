@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,12 @@ def restoring(*paths: Path) -> Iterator[None]:
 
 
 def set_params(path: Path, values: Mapping[str, Any]) -> None:
-    """Let params.yaml say this; comments and the way it is written stay."""
+    """Let params.yaml say this; comments and the way it is written stay.
+
+    Texts get no quotes that YAML 1.2 can do without: experiments would drop them.
+    """
     with editing(path) as params:
-        sync(params, values)
+        sync(params, values, write=deepcopy)
 
 
 def set_pipeline(

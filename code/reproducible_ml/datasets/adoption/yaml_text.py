@@ -1,7 +1,7 @@
 """Edit YAML files of people: comments, order and the way it is written stay."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -67,13 +67,19 @@ def safe_load(text: str) -> Any:
         return None
 
 
-def sync(old: Any, new: Mapping[str, Any], defaults: Mapping[str, Any] = EMPTY) -> None:
+def sync(
+    old: Any,
+    new: Mapping[str, Any],
+    defaults: Mapping[str, Any] = EMPTY,
+    write: Callable[[Any], Any] = quoted,
+) -> None:
     """Make a mapping equal another by changing as little as possible.
 
     Args:
         old: As read from a file.
         new: What it should say.
         defaults: What `new` means without a word: where `old` says so, that stays.
+        write: Gives a new value the form that the readers of the file need.
     """
     for key in [key for key in old if key not in new]:
         if not _stays(old[key], defaults.get(key, MEANT)):
@@ -84,11 +90,11 @@ def sync(old: Any, new: Mapping[str, Any], defaults: Mapping[str, Any] = EMPTY) 
         if key in old and now == value:
             continue
         if isinstance(now, dict) and isinstance(value, Mapping) and value:
-            sync(now, value, defaults.get(key, EMPTY))
+            sync(now, value, defaults.get(key, EMPTY), write)
         elif isinstance(now, list) and isinstance(value, list):
-            _replace(old, key, value)
+            _replace(old, key, write(value))
         else:
-            old[quoted(key)] = quoted(value)
+            old[write(key)] = write(value)
 
 
 def _stays(said: Any, default: Any) -> bool:
@@ -100,18 +106,23 @@ def _stays(said: Any, default: Any) -> bool:
 
 
 def _replace(section: Any, key: str, values: list[Any]) -> None:
-    """Replace the items of a list in place: it stays on one line or on several."""
+    """Replace the items of a list in place: it stays on one line or on several.
+
+    An empty one gets a line for each item, as an experiment of DVC's would write it.
+    """
     items = section[key]
     if items:
         _keep_comments(section, key)
     else:
-        items.fa.set_flow_style()
+        items.fa.set_block_style()
+        for comment in filter(None, section.ca.items.get(key) or ()):
+            comment.column = 0
     for place in reversed(range(len(items))):
         if items[place] not in values:
             del items[place]
     if items != values[: len(items)]:
-        items[:] = quoted(values)
-    items.extend(quoted(values[len(items) :]))
+        items[:] = values
+    items.extend(values[len(items) :])
 
 
 def _keep_comments(section: Any, key: str) -> None:

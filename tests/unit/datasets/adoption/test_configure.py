@@ -81,7 +81,7 @@ def test_params_get_new_values_and_keep_comments_and_the_rest(params: Path) -> N
     }
     for comment in ("# Everything.", "# about the table", "# to predict"):
         assert comment in text
-    assert "id: [visit] # which row" in text
+    assert "id: # which row\n  - visit\n" in text
 
 
 def test_params_that_say_the_same_stay_as_they_are(params: Path) -> None:

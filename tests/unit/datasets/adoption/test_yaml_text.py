@@ -99,7 +99,7 @@ def test_lists_stay_on_one_line_or_on_several() -> None:
     assert "x: [1, 2, 3] # after x" in text
     assert "  - four" in text
     new["f"] = [5]
-    assert synced(TEXT, new).endswith("f: [5]\n")
+    assert synced(TEXT, new).endswith("f:\n- 5\n")
 
 
 def test_what_is_meant_anyway_may_be_said() -> None:
