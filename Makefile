@@ -2,7 +2,17 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-ENVIRONMENT := .venv/.ready
+
+# A variable given on the command line, not one that happens to be set.
+given = $(findstring command line,$(origin $(1)))
+
+# Storage that remotes, imported tables or SOURCE name by address; each has a lock of its own.
+STORAGE := $(sort $(shell cat .dvc/config .dvc/config.local data/raw/*.dvc 2>/dev/null \
+  | grep -oE '(s3|gs|azure|ssh)://' | cut -d : -f 1) \
+  $(if $(call given,SOURCE),$(foreach scheme,s3 gs azure ssh,$(if $(findstring $(scheme)://,$(value SOURCE)),$(scheme)))))
+LOCKS := environments/dev.txt $(STORAGE:%=environments/%.txt)
+space := $(subst ,, )
+ENVIRONMENT := .venv/.ready$(subst $(space),,$(STORAGE:%=-%))
 
 # `python` in dvc.yaml must be the one of .venv, also where nobody activated it.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -17,24 +27,22 @@ help: ## list the commands
 setup: $(ENVIRONMENT) ## create .venv from the locked environment
 
 # uv where it is installed (seconds), else pip (a minute). Both check every hash.
-$(ENVIRONMENT): environments/dev.txt pyproject.toml setup.py
+$(ENVIRONMENT): $(LOCKS) pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "error: $(PYTHON) is older than Python 3.11. Name a newer one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
-	@echo "Creating .venv from environments/dev.txt ..."
+	@echo "Creating .venv from $(LOCKS) ..."
 	@if command -v uv >/dev/null; then \
 	  uv venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" .venv && \
-	  uv pip install --python $(BIN)/python --compile-bytecode --require-hashes -r environments/dev.txt && \
+	  uv pip install --python $(BIN)/python --compile-bytecode --require-hashes $(LOCKS:%=-r %) && \
 	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	else \
 	  $(PYTHON) -m venv .venv && \
-	  $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r environments/dev.txt && \
+	  $(BIN)/python -m pip install --disable-pip-version-check --require-hashes $(LOCKS:%=-r %) && \
 	  $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .; \
 	fi
 	@touch $@
 
-# Options are taken from the command line alone, not from variables that happen to be set,
-# and reach Python through the environment, so that no character in them is special.
-given = $(findstring command line,$(origin $(1)))
+# Options reach Python through the environment, so that no character in them is special.
 option = $(if $(call given,$(1)),--$(2)="$${$(1)}")
 export BASE SOURCE TARGET TASK POSITIVE ID GROUP TIME NAME DATES DECIMAL TEXT MISSING QUERY KEY
 
@@ -89,11 +97,20 @@ format: $(ENVIRONMENT) ## rewrite the code in the style the linter wants
 	ruff check --fix
 	ruff format
 
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-header --upgrade
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-header
 
+# All files are resolved together first, so that a package has one version in every lock. The
+# locks of storage then list only what runtime.txt lacks.
 .PHONY: lock
 lock: $(ENVIRONMENT) ## choose the newest versions and lock them by hash
-	cd environments && $(LOCK) runtime.in -o runtime.txt && $(LOCK) dev.in -o dev.txt
+	cd environments && $(LOCK) --upgrade *.in -o ../.venv/all.txt
+	cd environments && for name in runtime dev; do \
+	  cp ../.venv/all.txt $$name.txt && $(LOCK) $$name.in -o $$name.txt || exit 1; \
+	done
+	cd environments && known=$$(sed -n 's/^\([a-z0-9.-]*\)==.*/--no-emit-package \1/p' runtime.txt) && \
+	for name in s3 gs azure ssh; do \
+	  cp ../.venv/all.txt $$name.txt && $(LOCK) $$name.in $$known -o $$name.txt || exit 1; \
+	done
 
 .PHONY: clean
 clean: ## remove the environment and caches; data, models and results stay

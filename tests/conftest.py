@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 import yaml
 from hypothesis import settings
+from ruamel.yaml import YAML
 
 from reproducible_ml.datasets import keys
 from reproducible_ml.datasets.tables import write_part
-from reproducible_ml.params import Params, load_params
+from reproducible_ml.params import Params, load_params, parse_params
 
 # The same examples in every run: a test suite has to be reproducible as well.
 settings.register_profile("project", deadline=None, max_examples=30, derandomize=True)
@@ -24,6 +25,15 @@ settings.load_profile("project")
 # A shell that starts the tests in the background lets them, and what they start, ignore
 # Ctrl-C: the tests of it would fail.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name no test by bytes: a compressed file holds the time at which it was made.
+
+    Workers would collect tests of different names, and pytest-xdist would refuse them.
+    """
+    return argname if isinstance(val, bytes) else None
+
 
 PARAMS: dict[str, Any] = {
     "data": {"target": "bought", "positive": "yes"},
@@ -85,10 +95,10 @@ def set_params(project: Path) -> Callable[..., Params]:
 
     def change(**sections: dict[str, Any]) -> Params:
         path = project / "params.yaml"
-        params = yaml.safe_load(path.read_text())
+        params = parse_params(path.read_text())
         for section, values in sections.items():
             params[section] = params.get(section, {}) | values
-        path.write_text(yaml.safe_dump(params))
+        YAML(typ="safe").dump(params, path)
         return load_params(path)
 
     return change
@@ -109,13 +119,14 @@ def write_table() -> Callable[[pd.DataFrame, Path, int], Path]:
 
 @pytest.fixture(scope="session")
 def run_module() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run `python -m reproducible_ml.MODULE ARGUMENTS` in a folder, as DVC does."""
+    """Run a module of the package with arguments in a folder, as DVC does."""
 
     def run(
         module: str, *arguments: object, cwd: Path
     ) -> subprocess.CompletedProcess[str]:
+        name = f"reproducible_ml.{module}"
         return subprocess.run(
-            [sys.executable, "-m", f"reproducible_ml.{module}", *map(str, arguments)],
+            [sys.executable, "-m", name, *map(str, arguments)],
             cwd=cwd,
             capture_output=True,
             text=True,

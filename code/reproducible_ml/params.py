@@ -1,6 +1,7 @@
 """Typed view of params.yaml, the only file a run is configured from."""
 
 import re
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -227,13 +228,30 @@ class Params(Section):
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and check the parameters, or raise UserError with a line per bad key."""
-    return read_yaml(path, Params)
+    return read_yaml(path, Params, parse_params)
 
 
-def read_yaml(path: Path, kind: type[Content]) -> Content:
+def parse_params(text: str) -> Any:
+    """Return what params.yaml says, read as DVC does: by YAML 1.2.
+
+    There `yes` is a text and `1e-3` a number. `dvc exp run --set-param` writes the file
+    anew, without the quotes that YAML 1.1 would need.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe").load(text)
+    except YAMLError as error:
+        raise yaml.YAMLError(str(error)) from error
+
+
+def read_yaml(
+    path: Path, kind: type[Content], parse: Callable[[str], Any] = yaml.safe_load
+) -> Content:
     """Read a YAML file as `kind`, or raise UserError with a line for each mistake."""
     try:
-        return kind.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        return kind.model_validate(parse(path.read_text("utf-8")))
     except yaml.YAMLError as error:
         place = " ".join(str(error).split())
         raise UserError(f"{path}: is not YAML: {place}") from error

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from reproducible_ml.datasets.adoption.yaml_text import editing
 from reproducible_ml.errors import UserError
 from reproducible_ml.models.summary import table
 from reproducible_ml.params import load_params
@@ -56,11 +57,10 @@ def clone(repository: Path, copy: Path) -> None:
     _git("clone", "--quiet", str(repository), str(copy))
     lend_raw_data(repository, copy)
     path = copy / "params.yaml"
-    params = yaml.safe_load(path.read_text("utf-8"))
     threads = load_params(path).compute.backend == "threading"
-    other = {"backend": "loky" if threads else "threading", "n_jobs": 2}
-    params["compute"] = params.get("compute", {}) | other
-    path.write_text(yaml.safe_dump(params), "utf-8")
+    with editing(path) as params:
+        compute = params.setdefault("compute", {})
+        compute.update(backend="loky" if threads else "threading", n_jobs=2)
 
 
 def lend_raw_data(repository: Path, copy: Path) -> None:
@@ -136,8 +136,9 @@ def conclude(verdicts: list[tuple[str, str, str]], difference: float) -> str:
             "All data came back bit for bit, but model or reports did not. An estimator"
             " that goes through BLAS may differ in the last bits between processors."
             f" The metrics differ by at most {difference:.1g}."
-            " It is that if `python -m reproducible_ml.verify --same-processor` finds"
-            " all equal; else something in the stage depends on chance or time."
+            " It is that if `python -m reproducible_ml.verify"
+            " --same-processor` finds all equal; else something in the stage depends on"
+            " chance or time."
         )
     return (
         "Some data did not come back. Either dvc.lock is not what this code makes (run"

@@ -93,6 +93,11 @@ FORM: dict[str, Table] = {
     "quoted line ends": text(QUOTED),
     "merge conflict": joined([*LINES[:8], *CONFLICT, *LINES[10:]]),
     "repeated header": with_line(9, LINES[0]),
+    "repeated header of other names": with_line(
+        9, LINES[0].replace("member", "client")
+    ),
+    "units below the header": with_line(2, "years,EUR,-,-,-,-,-"),
+    "names below the header": with_line(2, "Alter,Lohn,Ort,Mitglied,Tag,Besuche,Kauf"),
     "totals": text(TEXT + "Total,600000.0,,,,1000,\n"),
     "no header": joined(LINES[1:]),
     "doubled column": text(TEXT.replace("visits", "age", 1)),

@@ -130,6 +130,14 @@ FORMS: dict[str, Table] = {
         "people/a.csv",
         {"people/b.csv": csv(FRAME[100:].rename(columns={"age": "years"})).content},
     ),
+    "folder: one part with a column too many": Table(
+        csv(FRAME[:70]).content,
+        "people/a.csv",
+        {
+            "people/b.csv": csv(FRAME[70:140].assign(note="x")).content,
+            "people/c.csv": csv(FRAME[140:]).content,
+        },
+    ),
     "folder: re-ordered part": Table(
         csv(FRAME[:100]).content,
         "people/a.csv",

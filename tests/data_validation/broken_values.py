@@ -73,6 +73,9 @@ DATES: dict[str, Table] = {
     "day or month first": column(
         "paid", [f"{n % 9 + 1:02}/{n % 11 + 1:02}/2024" for n in ROW]
     ),
+    "day and month swapped in a half": column(
+        "paid", np.where(ODD, dates("01/{}/2024"), dates("{}/01/2024"))
+    ),
     "day and month swapped once": column(
         "paid", np.where(ROW == 7, "01/31/2024", dates("{}/01/2024"))
     ),

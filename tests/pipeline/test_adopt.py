@@ -99,3 +99,18 @@ def test_adopted_project_is_verified(blank: Project, tmp_path: Path) -> None:
     blank.commit()
     done = blank.run("python", "-m", "reproducible_ml.verify")
     assert "Every output came back, bit for bit." in done.stdout
+
+
+def test_adopted_table_is_stored_and_watched(blank: Project, tmp_path: Path) -> None:
+    source, target = write("seeds", tmp_path)
+    blank.run(*ADOPT, str(source), "--target", target)
+    blank.reproduce()
+    blank.run("dvc", "remote", "add", "--default", "storage", str(tmp_path / "remote"))
+    table = blank.folder / "data/raw" / source.name
+    before = table.read_bytes()
+    blank.run("dvc", "push")
+    shutil.rmtree(blank.folder / ".dvc/cache")
+    table.write_bytes(b"x")
+    assert "modified" in blank.run("dvc", "status").stdout
+    blank.run("dvc", "pull", "--force")
+    assert table.read_bytes() == before

@@ -157,13 +157,6 @@ def test_plots_and_metrics_are_shown(project: Project) -> None:
     assert "evaluate" in project.run("dvc", "dag").stdout
 
 
-@needs_sample
-def test_readme_shows_what_a_run_prints(project: Project) -> None:
-    arguments = ["reports/evaluation.json", "reports/overview.png", "reports/plots"]
-    printed = project.run("python", "-m", "reproducible_ml.models.summary", *arguments)
-    assert printed.stdout.strip("\n") in project.read("README.md")
-
-
 def test_every_output_is_ignored_or_committed(project: Project) -> None:
     pipeline = yaml.safe_load(project.read("dvc.lock"))["stages"]
     tracked = project.run("git", "ls-files").stdout.splitlines()

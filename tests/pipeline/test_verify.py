@@ -2,9 +2,11 @@
 
 from .conftest import Project, needs_sample
 
+VERIFY = ("python", "-m", "reproducible_ml.verify")
+
 
 def test_head_comes_back_bit_for_bit(project: Project) -> None:
-    done = project.run("python", "-m", "reproducible_ml.verify")
+    done = project.run(*VERIFY)
     assert "Every output came back, bit for bit." in done.stdout
     assert "DIFFERENT" not in done.stdout
 
@@ -17,7 +19,7 @@ def test_chance_in_a_model_is_seen(project: Project) -> None:
     )
     project.reproduce()
     project.commit()
-    done = project.run("python", "-m", "reproducible_ml.verify", check=False)
+    done = project.run(*VERIFY, check=False)
     assert done.returncode == 1
     differing = [line for line in done.stdout.splitlines() if "DIFFERENT" in line]
     assert [line.split()[1] for line in differing] == ["models/model.json"]
@@ -33,6 +35,6 @@ def test_hash_seed_in_data_is_seen(project: Project) -> None:
     )
     project.reproduce()
     project.commit()
-    done = project.run("python", "-m", "reproducible_ml.verify", check=False)
+    done = project.run(*VERIFY, check=False)
     assert done.returncode == 1
     assert "Some data did not come back" in done.stdout

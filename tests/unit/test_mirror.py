@@ -7,7 +7,7 @@ CODE = ROOT / "code/reproducible_ml"
 TESTS = ROOT / "tests/unit"
 
 # Tests of the repository, not of a module.
-OTHERS = {Path("test_layout.py"), Path("test_mirror.py")}
+OTHERS = {Path(f"test_{name}.py") for name in ("environments", "layout", "mirror")}
 
 
 def test_unit_tests_mirror_the_code() -> None:

@@ -112,6 +112,16 @@ def test_missing_key_is_named(project: Path) -> None:
     ]
 
 
+def test_file_is_read_as_dvc_reads_and_writes_it(project: Path) -> None:
+    path = project / "params.yaml"
+    text = path.read_text()
+    text = text.replace("positive: 'yes'", "positive: yes")
+    path.write_text(text + "clean: {outliers: {tail: 1e-3}}\n")
+    params = load_params()
+    assert params.data.positive == "yes"
+    assert params.clean.outliers.tail == 0.001
+
+
 @pytest.mark.parametrize("text", ["1e-3", "1E5", "-2e+4", "1.5e3", ".5e3"])
 def test_number_that_yaml_takes_for_text_is_refused(
     set_params: SetParams, text: str

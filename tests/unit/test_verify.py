@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.verify; tests/pipeline/test_verify.py runs it whole."""
+"""Tests of reproducible_ml.verify."""
 
 import subprocess
 import sys

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import yaml
 
+from reproducible_ml.datasets.adoption.choices import target_wanted
 from reproducible_ml.datasets.adoption.configure import (
     drop_sample,
     has_sample,
@@ -28,12 +29,13 @@ from reproducible_ml.datasets.adoption.contract_text import (
 from reproducible_ml.datasets.adoption.options import parse, read_wishes
 from reproducible_ml.datasets.adoption.propose import Context, Proposal, propose
 from reproducible_ml.datasets.adoption.show import printable, show
+from reproducible_ml.datasets.adoption.wishes import Wanted
 from reproducible_ml.datasets.schema import load_contract
 from reproducible_ml.datasets.sources.address import Source, read_source
 from reproducible_ml.datasets.sources.source import fetch, recorded, track
 from reproducible_ml.errors import UserError
 from reproducible_ml.files import write_text
-from reproducible_ml.params import load_params
+from reproducible_ml.params import load_params, parse_params
 
 SCHEMA = Path("data/schema.yaml")
 PARAMS = Path("params.yaml")
@@ -48,7 +50,7 @@ def adopt(options: argparse.Namespace) -> None:
         raise UserError("dvc.yaml: is not here. Run this in the repository's folder.")
     data = load_params(PARAMS).data
     contract = None if has_sample(PIPELINE) else load_contract(SCHEMA, data)
-    wanted = read_wishes(options, data.target if contract else None)
+    known = data.target if contract else None
     source = find_source(options)
     Path(".dvc/tmp").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=".dvc/tmp") as folder:
@@ -56,7 +58,8 @@ def adopt(options: argparse.Namespace) -> None:
         download.mkdir()
         sys.stderr.write(f"Reading {printable(source.place)}\n")
         fetched = fetch(source, RAW, download)
-        params = yaml.safe_load(PARAMS.read_text("utf-8"))
+        wanted = wishes(options, known, fetched, source.name)
+        params = parse_params(PARAMS.read_text("utf-8"))
         context = Context(params, contract, work, REPORT)
         with named(fetched, source.name):
             proposal = propose(fetched, wanted, context)
@@ -73,6 +76,16 @@ def adopt(options: argparse.Namespace) -> None:
             write(source, fetched, new, proposal)
         else:
             raise UserError("nothing was changed")
+
+
+def wishes(
+    options: argparse.Namespace, known: str | None, fetched: Path, name: str
+) -> Wanted:
+    """Return what is wanted, or tell the columns if none is to be predicted."""
+    if not options.target and known is None:
+        with named(fetched, name):
+            raise UserError(target_wanted(fetched, REPORT))
+    return read_wishes(options, known)
 
 
 @contextmanager
@@ -147,7 +160,7 @@ def write(source: Source, fetched: Path, contract: str, proposal: Proposal) -> N
     sample = has_sample(PIPELINE)
     with restoring(SCHEMA, PARAMS, PIPELINE):
         # The stage `sample` goes first: DVC would find two owners of one file.
-        old = yaml.safe_load(PARAMS.read_text("utf-8"))["data"]
+        old = parse_params(PARAMS.read_text("utf-8"))["data"]
         set_pipeline(PIPELINE, table, old, proposal.params["data"])
         set_params(PARAMS, proposal.params)
         if before[SCHEMA] != contract:

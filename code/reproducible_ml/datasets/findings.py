@@ -86,8 +86,12 @@ def reject(findings: Sequence[Finding], report: Path) -> None:
         return
     write_report(findings, report)
     lines = [str(finding) for finding in listed(findings, SHOWN)]
-    if len(lines) < len(findings):
-        lines.append(f"{len(findings) - len(lines)} more problems: see {report}")
+    more = len(findings) - len(lines)
+    if more == 1:
+        # It takes no more room than the line that would point to it.
+        lines = [str(finding) for finding in findings]
+    elif more:
+        lines.append(f"{more} more problems: see {report}")
     raise Rejected(lines, findings)
 
 

@@ -248,6 +248,16 @@ def test_table_must_be_named_at_first(repository: Path) -> None:
         run("--target=returned")
 
 
+def test_columns_are_told_where_none_is_named_to_be_predicted(
+    repository: Path,
+) -> None:
+    before = state()
+    columns = '"visit", "age", "ward", "returned"'
+    with pytest.raises(UserError, match=f"visits.csv: .* TARGET=.* It has {columns}"):
+        run("visits.csv")
+    assert state() == before
+
+
 def test_mistake_in_the_parameters_is_told_by_its_key(repository: Path) -> None:
     Path("params.yaml").write_text(PARAMS.replace("test_size: 0.25", "test_size: 2"))
     with pytest.raises(UserError, match=r"split\.test_size"):

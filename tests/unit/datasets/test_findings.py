@@ -66,6 +66,13 @@ def test_terminal_shows_three_of_a_kind_and_the_report_a_hundred(
     assert report["value"].to_list()[99] == "101"
 
 
+def test_terminal_shows_a_fourth_if_it_is_the_last(tmp_path: Path) -> None:
+    four = [finding(str(line), line) for line in range(2, 6)]
+    with pytest.raises(UserError) as error:
+        reject(four, tmp_path / "problems.csv")
+    assert str(error.value).splitlines() == [str(one) for one in four]
+
+
 @pytest.mark.parametrize(
     ("value", "cell"),
     [

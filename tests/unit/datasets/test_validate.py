@@ -25,6 +25,7 @@ RunModule = Callable[..., subprocess.CompletedProcess[str]]
 
 SCHEMA = "schema.yaml"
 HEADER = "name,age,income,city,member,joined,bought"
+MODULE = "reproducible_ml.datasets.validate"
 PATHS = (
     *("people.csv", SCHEMA, "interim/validated", "interim/validation.json"),
     "interim/profile.json",
@@ -274,7 +275,9 @@ def test_main_refuses_a_constant_target(project: Path) -> None:
     rewrite(project, ",no\n", ",yes\n")
     (line,) = refusal(project)
     assert ', column "bought": "yes" is what every row says, so there is' in line
-    assert line.endswith("Check the export, or name another target in params.yaml.")
+    assert line.endswith(
+        "Check the export, or name another target: make data TARGET=..."
+    )
     assert str(project / "people.csv") in line
 
 
@@ -468,7 +471,7 @@ def test_disk_that_is_full_leaves_the_old_table(project: Path) -> None:
 def stop_halfway(project: Path, number: signal.Signals) -> int:
     """Start the stage, stop it once it wrote some parts, and return its exit code."""
     with subprocess.Popen(
-        [sys.executable, "-m", "reproducible_ml.datasets.validate", *PATHS],
+        [sys.executable, "-m", MODULE, *PATHS],
         cwd=project,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

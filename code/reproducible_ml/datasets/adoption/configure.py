@@ -82,10 +82,19 @@ def drop_sample(root: Path, raw: Path) -> list[str]:
     """
     if raw != Path(SAMPLE_TABLE):
         (root / SAMPLE_TABLE).unlink(missing_ok=True)
-    kept = []
-    for name in SAMPLE:
-        command = ["git", "rm", "--quiet", "--ignore-unmatch", name]
+    return [name for name in SAMPLE if not _remove(root, name)]
+
+
+def _remove(root: Path, name: str) -> bool:
+    """Remove a file from Git and disk unless it was edited; say whether it is gone."""
+
+    def git(*arguments: str) -> bool:
+        command = ["git", *arguments]
         done = subprocess.run(command, cwd=root, capture_output=True, check=False)
-        if done.returncode:
-            kept.append(name)
-    return kept
+        return done.returncode == 0
+
+    # Before the first commit, what was staged is the version to compare with.
+    head = ["HEAD"] if git("rev-parse", "--verify", "HEAD") else []
+    if (root / name).exists() and not git("diff", "--quiet", *head, "--", name):
+        return False
+    return git("rm", "--quiet", "--force", "--ignore-unmatch", name)

@@ -25,7 +25,7 @@ from reproducible_ml.errors import UserError
 SHORT = ("no rows", "one row")
 
 # Rows that belong to no column's values: told instead of what their values are not.
-NO_ROWS = ("repeated header", "totals")
+NO_ROWS = ("repeated header", "units below the header", "totals")
 
 
 class Read(NamedTuple):
@@ -67,7 +67,7 @@ def read_table_form(
     try:
         inferred = infer(files, blanked, hints)
     except pa.ArrowInvalid as error:
-        reject([f for file in files for f in _misshapen(file, dialect)], report)
+        reject([f for file in files for f in misshapen(file, dialect)], report)
         raise UserError(f"{files[0]}: cannot be read: {error}") from error
     inferred = {n: blanked.declare(n, found) for n, found in inferred.items()}
     wrong = _findings(inferred, dialect, "reject") + _findings(inferred, dialect, "ask")
@@ -77,7 +77,7 @@ def read_table_form(
     return Read(dialect, inferred, wrong, warnings)
 
 
-def _misshapen(file: Path, dialect: Dialect) -> list[Finding]:
+def misshapen(file: Path, dialect: Dialect) -> list[Finding]:
     """Return what is wrong with the lines of a file, whatever its columns."""
     if form(file) == "csv":
         return judge_shape(file, dialect)
@@ -155,7 +155,7 @@ def _without_odd_rows(
     inferred: Mapping[str, Inferred],
     dialect: Dialect,
 ) -> list[Finding]:
-    """Tell of repeated headers and totals once, not in each column."""
+    """Tell of repeated headers, units and totals once, not in each column."""
     columns = {name: found.column for name, found in inferred.items()}
     contract = Contract(metadata=dialect, columns=columns)
     told = [f for file in files for f in diagnose(file, contract) if f.kind in NO_ROWS]

@@ -1,10 +1,10 @@
 """From a table to a proposal: contract, roles and task, all of it checked."""
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from reproducible_ml.datasets.adoption.choices import unknown_column
 from reproducible_ml.datasets.adoption.form import Read, read_table_form
 from reproducible_ml.datasets.adoption.leaks import nothing_left, without_leaks
 from reproducible_ml.datasets.adoption.merge import merge, reads_alike, widen
@@ -18,7 +18,7 @@ from reproducible_ml.datasets.adoption.roles import (
 )
 from reproducible_ml.datasets.adoption.task import Choice, choose_task
 from reproducible_ml.datasets.adoption.wishes import Wanted, with_wishes
-from reproducible_ml.datasets.findings import Finding, Rejected, quoted, reject
+from reproducible_ml.datasets.findings import Finding, Rejected, reject
 from reproducible_ml.datasets.inference.infer import Inferred
 from reproducible_ml.datasets.reading.raw import raw_files
 from reproducible_ml.datasets.schema import Contract, Dtype
@@ -81,7 +81,7 @@ def propose(raw: Path, wanted: Wanted, context: Context) -> Proposal:
     read = read_table_form(files, wanted.hints, wanted.missing, existing, report)
     for name in wanted.named:
         if name not in read.inferred:
-            raise UserError(_unknown_column(files[0], name, list(read.inferred)))
+            raise UserError(unknown_column(files[0], name, list(read.inferred)))
     own = _contract(raw, read, wanted)
     if existing is None:
         return _proposal(files, raw, own, read, wanted, context)
@@ -155,13 +155,6 @@ def _contract(raw: Path, read: Read, wanted: Wanted) -> Contract:
         columns={name: found.column for name, found in read.inferred.items()},
     )
     return _complete(contract, wanted)
-
-
-def _unknown_column(file: Path, name: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"Did you mean {quoted(near[0])}? " if near else ""
-    shown = ", ".join(map(quoted, names[:20])) + (", …" if len(names) > 20 else "")
-    return f"{file}: has no column {quoted(name)}. {hint}It has {shown}."
 
 
 def _complete(contract: Contract, wanted: Wanted) -> Contract:

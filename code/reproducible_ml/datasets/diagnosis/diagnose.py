@@ -17,10 +17,10 @@ from reproducible_ml.datasets.diagnosis.advice import (
     explain,
 )
 from reproducible_ml.datasets.diagnosis.numbered import Chunk, read_chunks
-from reproducible_ml.datasets.diagnosis.totals import total_in
+from reproducible_ml.datasets.diagnosis.totals import total_in, units_in
 from reproducible_ml.datasets.findings import LISTED, Finding
 from reproducible_ml.datasets.reading.parquet_files import convert, misfits
-from reproducible_ml.datasets.reading.raw import with_last
+from reproducible_ml.datasets.reading.raw import form, with_last
 from reproducible_ml.datasets.schema import Contract
 
 MORE = f"has more texts like the {LISTED} that are listed, from here on"
@@ -40,8 +40,12 @@ def diagnose(file: Path, contract: Contract) -> list[Finding]:
     """
     findings: list[Finding] = []
     offences = Offences()
+    is_first = True
     for chunk, is_last in with_last(read_chunks(file, contract, findings)):
         rows = _without_total(chunk, file, contract, findings) if is_last else chunk
+        if is_first and len(rows.lines) and form(file) == "csv":
+            rows = _without_units(rows, file, contract, findings)
+        is_first = False
         for column, rule, broken in _offending(rows, contract):
             offences.add(column, rule, rows, broken)
     findings += offences.findings(file, contract)
@@ -110,16 +114,40 @@ def _without_total(
     chunk: Chunk, file: Path, contract: Contract, findings: list[Finding]
 ) -> Chunk:
     """Leave out the last row, and tell of it, if it is one of totals."""
-    last = {name: array[-1:] for name, array in chunk.columns.items()}
-    row = {name: _texts(array)[0] for name, array in last.items()}
+    row = _row(chunk, -1)
     name = total_in(row, contract)
     if name is None:
         return chunk
     problem, fix = "looks like a row of totals", "Delete the line in the source."
     place = (int(chunk.lines[-1]), name, row[name])
     findings.append(Finding("totals", file, problem, fix, *place))
-    columns = {name: array[:-1] for name, array in chunk.columns.items()}
-    return Chunk(chunk.lines[:-1], columns)
+    return _part(chunk, slice(None, -1))
+
+
+def _without_units(
+    chunk: Chunk, file: Path, contract: Contract, findings: list[Finding]
+) -> Chunk:
+    """Leave out the first row, and tell of it, if it is one of units."""
+    row = _row(chunk, 0)
+    # Where all rows are like this one, their values are spelled in another way.
+    if not units_in(row, contract) or units_in(_row(chunk, -1), contract):
+        return chunk
+    problem = "looks like units or names below the header, not like a row"
+    fix = "Delete the line in the source; the names of columns may say the units."
+    place = (int(chunk.lines[0]), None, ", ".join(row.values()))
+    findings.append(Finding("units below the header", file, problem, fix, *place))
+    return _part(chunk, slice(1, None))
+
+
+def _row(chunk: Chunk, place: int) -> dict[str, str]:
+    """Return the texts of one row."""
+    one = pa.array([place % len(chunk.lines)])
+    return {name: _texts(a.take(one))[0] for name, a in chunk.columns.items()}
+
+
+def _part(chunk: Chunk, rows: slice) -> Chunk:
+    columns = {name: array[rows] for name, array in chunk.columns.items()}
+    return Chunk(chunk.lines[rows], columns)
 
 
 def _offending(chunk: Chunk, contract: Contract) -> Iterator[tuple[str, str, Mask]]:

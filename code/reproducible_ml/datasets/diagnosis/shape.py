@@ -54,7 +54,7 @@ def _more(finding: Finding, rows: int) -> Finding:
 
 def _unsound(file: Path, row: Row, header: list[str]) -> Finding | None:
     values, width = row.values, len(header)
-    if values == header:
+    if len(values) == width and _repeats(values, header):
         problem, fix = "repeats the header", "Delete the line in the source."
         return Finding("repeated header", file, problem, fix, row.line)
     if len(values) == width:
@@ -66,4 +66,14 @@ def _unsound(file: Path, row: Row, header: list[str]) -> Finding | None:
     count = "1 value" if len(values) == 1 else f"{len(values)} values"
     problem = f"has {count} where the header has {width}"
     fix = "Look for a missing quote or a stray separator."
+    if len(values) == 1 and width > 2:
+        fix = "Delete the line if it is a note; else look for a lost line end or quote."
     return Finding("number of values", file, problem, fix, row.line)
+
+
+def _repeats(values: list[str], header: list[str]) -> bool:
+    """Say whether a row is the header again, some of whose names may differ."""
+    if values == header:
+        return True
+    same = sum(v == name for v, name in zip(values, header, strict=True))
+    return same > 1 and 2 * same > len(header)

@@ -1,12 +1,13 @@
-"""Rows that belong to no table: a repeated header, and totals at the end."""
+"""Rows that belong to no table: a repeated header, units below it, and totals."""
 
 import re
 from collections.abc import Mapping
 
 import pandas as pd
+import pyarrow as pa
 
-from reproducible_ml.datasets.reading.values import MISSING
-from reproducible_ml.datasets.schema import Contract
+from reproducible_ml.datasets.reading.values import MISSING, misfits
+from reproducible_ml.datasets.schema import Column, Contract
 
 TOTALS = {
     *("total", "totals", "grand total", "sum", "overall"),
@@ -35,6 +36,35 @@ def total_in(row: Mapping[str, object], contract: Contract) -> str | None:
     if not is_total or texts[named[0]] in (contract.columns[named[0]].isin or ()):
         return None
     return named[0]
+
+
+def units_in(row: Mapping[str, str], contract: Contract) -> bool:
+    """Say whether a row holds units or names, where values of other types should be.
+
+    One text alone may be a mistake in a row, unless the rest of it is empty.
+
+    Args:
+        row: The first row of a text file.
+        contract: Says which columns hold other values than texts.
+    """
+    said = {name: text for name, text in row.items() if _says_something(text)}
+    typed = [n for n in said if contract.columns[n].dtype not in ("str", "category")]
+    wrong = [n for n in typed if _is_misfit(said[n], contract.columns[n])]
+    return bool(wrong) and wrong == typed and (len(wrong) > 1 or len(said) == 1)
+
+
+def _says_something(text: str) -> bool:
+    """Say whether a text is more than a dash or a blank."""
+    return (
+        text.strip() not in MISSING
+        and re.search(r"[^-\u2013\u2014.\s]", text) is not None
+    )
+
+
+def _is_misfit(text: str, column: Column) -> bool:
+    """Say whether a text is none of the column's values, nor one in another form."""
+    misfit = misfits(pa.array([text], pa.string()), column)[0].as_py()
+    return bool(misfit) and not re.match(r"\W*[0-9]", text)
 
 
 def repeats_header(frame: pd.DataFrame, contract: Contract) -> bool:

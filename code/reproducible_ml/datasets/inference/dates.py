@@ -128,4 +128,9 @@ def is_form(text: str, form: str | None) -> bool:
 
 def fits(key: str, form: str | None) -> bool:
     """Say whether dates of this shape can be read by a format."""
-    return form in [found for _, found in _readings(*key.split("\t"))]
+    return form in formats(key)
+
+
+def formats(key: str) -> set[str | None]:
+    """Return the formats by which dates of this shape can be read."""
+    return {form for _, form in _readings(*key.split("\t"))}

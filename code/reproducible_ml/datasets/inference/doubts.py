@@ -104,14 +104,23 @@ def _negative(profile: Profile, tell: Teller) -> Iterator[Found]:
 
 
 def _mixed_dates(tally: Tally, form: dates.Form, tell: Teller) -> Found:
-    first = next(key for key in tally.rows if dates.fits(key, form.format))
-    others = [key for key in tally.rows if not dates.fits(key, form.format)] or [first]
-    example = quoted(tally.examples[first])
-    problem = f"is a date in another form than {example}"
-    fix = "Export all dates in one form, best 2026-01-31."
+    fitting = [key for key in tally.rows if dates.fits(key, form.format)]
+    others = [key for key in tally.rows if key not in fitting] or fitting[:1]
+    open_forms = dates.formats(others[0]) - {form.format}
+    either = [key for key in fitting if dates.formats(key) & open_forms]
+    first = next((key for key in fitting if key not in either), fitting[0])
+    problem = f"is a date in another form than {quoted(tally.examples[first])}"
+    fix = "Export all dates in one form, best 2026-01-31"
+    if either:
+        # To correct the rows that are told would leave these as they are.
+        rows, example = (
+            sum(tally.rows[key] for key in either),
+            tally.examples[either[0]],
+        )
+        fix += f"; of the others, {rows} may be in either form, as {quoted(example)}"
     rows = sum(tally.rows[key] for key in others)
     value, place = tally.examples[others[0]], tally.places[others[0]]
-    return tell("reject", "mixed dates", problem, fix, value, rows, place)
+    return tell("reject", "mixed dates", problem, f"{fix}.", value, rows, place)
 
 
 def _mixed_numbers(profile: Profile, present: int, tell: Teller) -> Iterator[Found]:

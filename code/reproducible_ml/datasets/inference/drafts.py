@@ -23,6 +23,7 @@ from reproducible_ml.datasets.inference.spellings import (
     boolean_spellings,
     for_notes,
 )
+from reproducible_ml.datasets.inference.times import about_times
 from reproducible_ml.datasets.reading.values import misfits
 from reproducible_ml.datasets.schema import Column, Notes
 
@@ -81,7 +82,9 @@ def as_text(profile: Profile, tell: Teller) -> Draft:
         evidence = f"codes with leading zeros or a plus, as {quoted(example)}"
         return Draft("text", column, evidence, missing)
     found = tuple(mixtures(profile, present, tell))
-    return Draft("text", column, "", missing, found)
+    return Draft(
+        "text", column, about_times(profile.seen.content.texts), missing, found
+    )
 
 
 def _missing(profile: Profile, *, among_text: bool) -> tuple[tuple[str, ...], int]:

@@ -41,6 +41,7 @@ __all__ = ["Hints", "Inferred", "infer"]
 NOTHING = Hints()
 
 SAME = "Export all parts with the same columns."
+LEAVE_OUT = "Leave it out here, or export it in all parts."
 
 
 def infer(
@@ -120,14 +121,22 @@ def _inferred(
 
 
 def _absent(profile: Profile, tell: Teller) -> Iterator[Found]:
-    """Yield the files that lack the column, and may not."""
-    for number in sorted(profile.lacking):
+    """Yield the files that lack the column, and may not; or have it, if fewer do."""
+    # Of JSON, a key may be left out where there is no value.
+    lacking = [n for n in sorted(profile.lacking) if form(tell.files[n]) != "json"]
+    odd, problem, fix = (
+        lacking,
+        "is no column of this file, but one of other parts",
+        SAME,
+    )
+    if len(profile.holding) < len(lacking):
+        others = f"{len(lacking)} other parts"
+        odd = sorted(profile.holding)
+        problem, fix = f"is a column of this file, but not of {others}", LEAVE_OUT
+    for number in odd:
         file = tell.files[number]
-        # Of JSON, a key may be left out where there is no value.
-        if form(file) != "json":
-            problem = "is no column of this file, but one of other parts"
-            finding = Finding("columns", file, problem, SAME, column=profile.name)
-            yield Found("reject", finding, HEADER)
+        finding = Finding("columns", file, problem, fix, column=profile.name)
+        yield Found("reject", finding, HEADER)
 
 
 def _as_long_text(profile: Profile, tell: Teller) -> Draft:

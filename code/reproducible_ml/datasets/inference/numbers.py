@@ -129,7 +129,13 @@ def _around(found: dict[Spelling, int]) -> tuple[str, str]:
         if may_be_unit(spelling.suffix):
             rows[spelling[:2]] += count
     few = FEW * rows.total()
-    often = {around: n for around, n in rows.items() if any(around) and n >= few}
+    # Unless it is a unit, what stands around fewer numbers than stand alone is a note.
+    least = {True: few, False: max(few, rows["", ""])}
+    often = {
+        around: n
+        for around, n in rows.items()
+        if any(around) and n >= least[is_known("".join(around))]
+    }
     return max(often, key=lambda around: often[around], default=("", ""))
 
 

@@ -56,6 +56,7 @@ class Profile:
 
     Attributes:
         lacking: Numbers of the files that have rows, but not this column.
+        holding: Numbers of the files that have rows, and this column.
         families: Kinds of types in which the files hold it; CSV holds text alone.
         rows: All rows, and `absent` those without a value in any reading.
         blanks: Rows of each text that might mean "no value".
@@ -70,6 +71,7 @@ class Profile:
     def __init__(self, name: str, columns: int) -> None:
         self.name = name
         self.lacking: set[int] = set()
+        self.holding: set[int] = set()
         self.families: set[str] = set()
         self.rows = 0
         self.absent = 0
@@ -95,6 +97,7 @@ class Profile:
     def add(self, values: pa.Array, place: int) -> None:
         """Take note of the values of rows that follow each other from `place` on."""
         self.families.add(family(values.type))
+        self.holding.add(place // FILE)
         self.rows += len(values)
         part = portion(as_texts(values), place)
         if self.seen.complete:

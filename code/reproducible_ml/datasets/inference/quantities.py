@@ -18,6 +18,7 @@ from reproducible_ml.datasets.inference.texts import (
     Facts,
     Use,
     excluded,
+    own_values,
 )
 from reproducible_ml.datasets.reading.values import convert
 from reproducible_ml.datasets.schema import Column, Notes
@@ -74,7 +75,9 @@ def use_of_number(
     if whole and name != hints.target:
         special = _special(name, column, known, low, high, full=full)
         if special:
-            return special._replace(evidence=evidence)
+            shown = f"; {known.different} different in {known.rows} rows"
+            repeats = special.kind == "identifier" and known.different < known.rows
+            return special._replace(evidence=evidence + shown * repeats)
     bounded = column.model_copy(update=number_bounds(low, high))
     return Use("whole number" if whole else "number", bounded, evidence)
 
@@ -118,7 +121,7 @@ def _special(
     named = naming.is_identifier(name) or huge or running
     if named and share >= OWN and known.rows >= ROWS:
         unique = column.model_copy(update={"unique": each_own})
-        return excluded(Use("identifier", unique, ""), "each row has its own value")
+        return excluded(Use("identifier", unique, ""), own_values(known))
     if (naming.is_code(name) or huge) and known.different > 2:
         if share > REPEATED:
             return excluded(Use("code", column, ""), "hardly any value repeats")

@@ -99,11 +99,17 @@ def use_of_text(column: Column, known: Facts, *, full: bool, target: bool) -> Us
     if share >= OWN:
         unique = known.exact and different == rows and full
         column = column.model_copy(update={"unique": unique and known.words == 1})
-        return excluded(Use("identifier", column, shown), "each row has its own value")
+        return excluded(Use("identifier", column, shown), own_values(known))
     if share <= REPEATED:
         text = _treated(column, "target_encoding", length_bounds(known.longest))
         return Use("many categories", text, shown)
     return excluded(Use("text", column, shown), "hardly any value repeats")
+
+
+def own_values(known: Facts) -> str:
+    """Return that each row has a value of its own, or that most have."""
+    nearly = "" if known.different == known.rows else "nearly "
+    return f"{nearly}each row has its own value"
 
 
 def _are_categories(known: Facts, *, target: bool) -> bool:

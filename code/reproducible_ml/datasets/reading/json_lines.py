@@ -121,7 +121,7 @@ def _loads(line: Line) -> Any:
         fix = (
             "Export it again: it looks cut off."
             if cut_off
-            else "Write an object a line."
+            else "Write an object a line: complete, split or delete this one."
         )
         raise NoObject(problem, fix) from error
 

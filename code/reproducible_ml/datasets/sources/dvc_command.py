@@ -76,16 +76,23 @@ def look_up(url: str, name: str, folder: Path) -> Path:
     """
     scheme = url.partition("://")[0]
     if scheme not in ("http", "https") and find_spec(f"dvc_{scheme}") is None:
-        raise UserError(
-            f"{url}: DVC needs a package for {scheme}. In environments/runtime.in,"
-            f" replace `dvc` by `dvc[{scheme}]`, then run `make lock && make setup`."
-        )
+        raise UserError(f"{url}: DVC needs a package for {scheme}. {_package(scheme)}")
     try:
         run_dvc("init", "--no-scm", cwd=folder)
         run_dvc("import-url", "--no-download", url, name, cwd=folder)
     except DvcError as error:
         raise UserError(f"{url}: {_reason(url, str(error))}") from error
     return folder / f"{name}.dvc"
+
+
+def _package(scheme: str) -> str:
+    """Return how to get DVC's package for a kind of storage."""
+    if Path(f"environments/{scheme}.txt").exists():
+        return f"Run `make setup STORAGE={scheme}`, then this again."
+    return (
+        f"In environments/runtime.in, replace `dvc` by `dvc[{scheme}]`, then run"
+        " `make lock && make setup`."
+    )
 
 
 def _reason(url: str, said: str) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from reproducible_ml.datasets.findings import Finding, quoted
 from reproducible_ml.datasets.split import is_test
+from reproducible_ml.datasets.suspicion.codings import usual_coding
 from reproducible_ml.params import Params
 
 Labels = tuple[Counter[str], Counter[str]]
@@ -78,7 +79,7 @@ def _constant(value: str, target: str, raw: Path) -> Finding:
         "constant target",
         raw,
         "is what every row says, so there is nothing to learn",
-        "Check the export, or name another target in params.yaml.",
+        "Check the export, or name another target: make data TARGET=...",
         column=target,
         value=value,
     )
@@ -103,9 +104,12 @@ def _mixed(counts: Mapping[str, int], target: str, raw: Path) -> Iterator[Findin
     """Yield spellings that look like another, more frequent spelling of a class."""
     said = {label: meaning(label) for label in counts}
     # Letters may be classes, so `y` is `1` only where all the others are answers too.
+    odd: set[str] = set()
     if len(said) > 2 and set(said.values()) <= set(ANSWERS):
+        coding = usual_coding(said, counts)
+        odd = {label for label, text in said.items() if text not in coding}
         said = {label: ANSWERS[text] for label, text in said.items()}
-    ordered = sorted(said, key=lambda label: (said[label], -counts[label], label))
+    ordered = sorted(said, key=lambda one: (said[one], one in odd, -counts[one], one))
     for _, group in groupby(ordered, said.__getitem__):
         usual, *others = group
         for label in others:

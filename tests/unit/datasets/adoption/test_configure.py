@@ -1,5 +1,6 @@
 """Tests of reproducible_ml.datasets.adoption.configure."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -210,6 +211,27 @@ def test_file_about_the_sample_that_was_edited_stays(repository: Path) -> None:
     assert drop_sample(repository, RAW) == [SAMPLE[0]]
     assert (repository / SAMPLE[0]).read_text() == "my own work"
     assert not (repository / SAMPLE[1]).exists()
+
+
+def test_edited_file_stays_also_once_it_is_staged(repository: Path) -> None:
+    (repository / SAMPLE[0]).write_text("my own work")
+    subprocess.run(["git", "add", SAMPLE[0]], cwd=repository, check=True)
+    assert drop_sample(repository, RAW) == [SAMPLE[0]]
+    assert (repository / SAMPLE[0]).read_text() == "my own work"
+
+
+def test_file_that_is_gone_already_is_not_said_to_stay(repository: Path) -> None:
+    (repository / SAMPLE[0]).unlink()
+    assert drop_sample(repository, RAW) == []
+
+
+def test_sample_goes_before_the_first_commit_as_well(repository: Path) -> None:
+    shutil.rmtree(repository / ".git")
+    for command in (["init", "--quiet"], ["add", "--all"]):
+        subprocess.run(["git", *command], cwd=repository, check=True)
+    (repository / SAMPLE[0]).write_text("my own work")
+    assert drop_sample(repository, RAW) == [SAMPLE[0]]
+    assert [name for name in SAMPLE if (repository / name).exists()] == [SAMPLE[0]]
 
 
 def test_table_of_the_sample_goes(repository: Path) -> None:

@@ -145,6 +145,32 @@ def test_rows_of_the_wrong_shape_are_told_among_the_values(tmp_path: Path) -> No
     ]
 
 
+def test_row_of_units_is_told_in_place_of_its_values(tmp_path: Path) -> None:
+    path = write(tmp_path, "-,years,m,,yyyy-mm-dd\n", GOOD, GOOD)
+    (finding,) = diagnose(path, CONTRACT)
+    assert str(finding) == (
+        f'{path} line 2: "-, years, m, , yyyy-mm-dd" looks like units or names below'
+        " the header, not like a row. Delete the line in the source; the names of"
+        " columns may say the units."
+    )
+
+
+def test_values_spelled_in_another_way_are_no_units(tmp_path: Path) -> None:
+    odd = "Ann,forty,tall,ja,soon\n"
+    found = diagnose(write(tmp_path, odd, odd), CONTRACT)
+    assert places(found) == [
+        (2, "age", "forty", 2),
+        (2, "height", "tall", 2),
+        (2, "member", "ja", 2),
+        (2, "joined", "soon", 2),
+    ]
+
+
+def test_totals_alone_are_no_units(tmp_path: Path) -> None:
+    (finding,) = diagnose(write(tmp_path, "Total,40,,,\n"), CONTRACT)
+    assert finding.kind == "totals"
+
+
 def test_row_of_totals_is_told_in_place_of_its_values(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD, "Total,9999,,,\n")
     (finding,) = diagnose(path, CONTRACT)

@@ -64,6 +64,22 @@ def test_repeated_header_is_told(tmp_path: Path) -> None:
     ]
 
 
+def test_note_below_a_table_is_to_be_deleted(tmp_path: Path) -> None:
+    text = "name,age,city\nAnn,40,Rome\n* preliminary\n"
+    assert judged(tmp_path, text) == [
+        "people.csv line 3: has 1 value where the header has 3."
+        " Delete the line if it is a note; else look for a lost line end or quote."
+    ]
+
+
+def test_header_is_known_where_some_of_its_names_were_changed(tmp_path: Path) -> None:
+    text = "name,age,age2\nAnn,40,4\nname,age,age\nname,50,5\n"
+    assert judged(tmp_path, text) == [
+        "people.csv line 3: repeats the header. Delete the line in the source."
+    ]
+    assert judged(tmp_path, f"{HEADER}name,40\nname,age2\n") == []
+
+
 def test_a_hundred_ragged_rows_are_told_and_that_there_are_more(
     tmp_path: Path,
 ) -> None:

@@ -5,7 +5,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reproducible_ml.datasets.diagnosis.totals import repeats_header, total_in
+from reproducible_ml.datasets.diagnosis.totals import (
+    repeats_header,
+    total_in,
+    units_in,
+)
 from reproducible_ml.datasets.schema import Contract
 
 SALES = Contract.model_validate(
@@ -63,3 +67,36 @@ def test_repeated_header_is_known_among_texts_alone() -> None:
 def test_header_is_not_looked_for_beside_other_types() -> None:
     rows = pd.DataFrame({name: [name] for name in SALES.columns})
     assert not repeats_header(rows, SALES)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"region": "-", "kind": "", "day": "", "sales": "EUR"},
+        {"region": "", "kind": "\u2013", "day": "NA", "sales": " T EUR "},
+        {"region": "name", "kind": "-", "day": "dd.mm.yyyy", "sales": "EUR"},
+        {"region": "Gebiet", "kind": "Art", "day": "Tag", "sales": "Umsatz"},
+    ],
+)
+def test_row_of_texts_where_no_text_should_be_holds_units(row: dict[str, str]) -> None:
+    assert units_in(row, SALES)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"region": "Rome", "kind": "shop", "day": "2024-01-31", "sales": "9"},
+        {"region": "Rome", "kind": "shop", "day": "", "sales": "much"},
+        {"region": "Rome", "kind": "shop", "day": "2024-01-31", "sales": "much"},
+        {"region": "Rome", "kind": "shop", "day": "soon", "sales": "9"},
+        {"region": "Rome", "kind": "shop", "day": "", "sales": ""},
+        {"region": "-", "kind": "-", "day": "-", "sales": "-"},
+        {"region": "Rome", "kind": "shop", "day": "31.1.2024", "sales": "€ 9,50"},
+    ],
+)
+def test_row_with_a_mistake_holds_no_units(row: dict[str, str]) -> None:
+    assert not units_in(row, SALES)
+
+
+def test_no_units_are_seen_among_texts_alone() -> None:
+    assert not units_in({"a": "kg", "b": "EUR"}, TEXTS)

@@ -6,7 +6,13 @@ import pyarrow as pa
 import pytest
 
 from reproducible_ml.datasets.inference.date_shapes import shapes
-from reproducible_ml.datasets.inference.dates import Form, choose, fits, is_form
+from reproducible_ml.datasets.inference.dates import (
+    Form,
+    choose,
+    fits,
+    formats,
+    is_form,
+)
 from reproducible_ml.datasets.inference.distinct import portion
 from reproducible_ml.datasets.inference.tally import Tally
 from reproducible_ml.datasets.reading.values import ISO_WITH_OFFSET
@@ -86,3 +92,9 @@ def test_dates_that_do_not_exist_have_the_form_as_well() -> None:
 def test_shapes_fit_a_format() -> None:
     assert fits("##.##.####\t\tdmd", "%d.%m.%Y")
     assert not fits("##.##.####\t\tdmd", "%m.%d.%Y")
+
+
+def test_formats_are_all_by_which_a_shape_can_be_read() -> None:
+    assert formats("##.##.####\t\tdmd") == {"%d.%m.%Y"}
+    assert formats("##/##/####\t\tmmd") == {"%d/%m/%Y", "%m/%d/%Y"}
+    assert formats("####-##-##\t\t") >= {None, "%Y-%m-%d"}

@@ -57,6 +57,16 @@ def test_mixtures_are_rejected(texts: list[str], kind: str, problem: str) -> Non
     assert told[0].record == texts.index(told[0].finding.value or "")
 
 
+def test_dates_that_may_be_of_either_of_two_mixed_forms_are_counted() -> None:
+    texts = ["03/04/2024", "31/12/2024", "30/12/2024", "12/31/2024"]
+    (one,) = found(texts * 20)
+    assert str(one.finding) == (
+        'a.csv, column "x": "12/31/2024" is a date in another form than "31/12/2024"'
+        " (20 rows). Export all dates in one form, best 2026-01-31; of the"
+        ' others, 20 may be in either form, as "03/04/2024".'
+    )
+
+
 @pytest.mark.parametrize("wrong", [10, 1])
 def test_too_much_text_among_numbers_is_told(wrong: int) -> None:
     told = found([str(number) for number in range(40)] + ["x"] * wrong)
@@ -64,6 +74,11 @@ def test_too_much_text_among_numbers_is_told(wrong: int) -> None:
     assert told[0].finding.rows == wrong
     words = f'"x" is no number, as 40 of {40 + wrong} rows are ('
     assert words in str(told[0].finding)
+
+
+def test_marks_behind_some_numbers_are_told() -> None:
+    (one,) = found([f"{n}.5" for n in range(90)] + [f"{n}.5*" for n in range(10)])
+    assert (one.severity, one.finding.value, one.finding.rows) == ("warn", "0.5*", 10)
 
 
 def test_several_offsets_from_utc_are_told_with_the_first_other_one() -> None:

@@ -253,6 +253,17 @@ def test_empty_column_is_excluded(tmp_path: Path) -> None:
     assert found.column.nullable
 
 
+def test_times_of_day_are_told_as_evidence(tmp_path: Path) -> None:
+    times = [f"{n // 60:02d}:{n % 60:02d}" for n in range(0, 2 * ROWS, 2)]
+    hours = many(*[f"{hour}:00" for hour in range(24)])
+    found = table(tmp_path, came=times, left=hours)
+    advice = "read as texts; export hours as numbers (13.75) if they matter"
+    assert found["came"].column.treatment == "exclude"
+    assert found["came"].evidence.startswith(f'times as "00:00", {advice}; 400 diff')
+    assert found["left"].column.dtype == "category"
+    assert advice in found["left"].evidence
+
+
 def test_target_without_values_is_rejected(tmp_path: Path) -> None:
     found = table(tmp_path, Hints(target="y"), x=many(1, 2), y=[""] * ROWS)["y"]
     (finding,) = found.findings("reject")
@@ -268,6 +279,19 @@ def test_column_that_a_part_lacks_is_rejected(tmp_path: Path) -> None:
     told = [f for column in found.values() for f in column.findings("reject")]
     assert [(f.file, f.column) for f in told] == [(files[1], "y"), (files[0], "z")]
     assert found["y"].found[0].record == HEADER
+
+
+def test_column_that_most_parts_lack_is_told_of_the_part_that_has_it(
+    tmp_path: Path,
+) -> None:
+    files = [
+        write(tmp_path / f"{part}.csv", {"a": range(20), **more})
+        for part, more in enumerate([{}, {"note": many("x", "y")[:20]}, {}])
+    ]
+    (found,) = infer(files, read)["note"].found
+    assert (found.severity, found.record) == ("reject", HEADER)
+    assert found.finding.file == files[1]
+    assert found.finding.problem == "is a column of this file, but not of 2 other parts"
 
 
 def test_key_that_a_part_of_json_lines_lacks_is_missing(tmp_path: Path) -> None:

@@ -97,6 +97,12 @@ def test_unknown_unit_must_be_in_every_row() -> None:
     assert chosen(["1 Stk", "2 Stk", "3"]).rows == 2
 
 
+def test_signs_behind_fewer_numbers_than_stand_alone_are_no_unit() -> None:
+    reading = chosen(["1.5*", "2.5*", "3.5", "4.5", "5.5"])
+    assert (reading.suffix, reading.rows) == ("", 3)
+    assert chosen(["1.5*", "2.5*", "3.5"]).suffix == "*"
+
+
 def test_multiples_are_not_mixed_with_plain_numbers() -> None:
     assert chosen(["12k", "9k", "950"]).rows == 2
 

@@ -56,6 +56,14 @@ def test_amounts_have_bounds() -> None:
     assert found.evidence == "numbers from 5.0 to 70.0"
 
 
+def test_numbers_of_rows_of_which_some_repeat_are_told_as_such() -> None:
+    found = use([*range(100, 150), 110, 120], name="customer_id")
+    assert (found.kind, found.column.unique) == ("identifier", False)
+    assert found.column.metadata.reason == "nearly each row has its own value"
+    expected = "whole numbers from 100 to 149; 50 different in 52 rows"
+    assert found.evidence == expected
+
+
 @pytest.mark.parametrize("name", ["", "Unnamed: 0", "index"])
 @pytest.mark.parametrize("first", [0, 1])
 def test_row_numbers_are_excluded(name: str, first: int) -> None:

@@ -60,6 +60,11 @@ def test_codes_of_rows_are_excluded_and_unique() -> None:
     assert found.column.unique
 
 
+def test_codes_of_rows_of_which_one_repeats_are_told_as_such() -> None:
+    reason = use([f"V{n}" for n in range(50)] + ["V0"]).column.metadata.reason
+    assert reason == "nearly each row has its own value"
+
+
 @pytest.mark.parametrize(
     ("texts", "full"),
     [

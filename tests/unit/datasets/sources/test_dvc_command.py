@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -95,20 +94,34 @@ def test_unreachable_server_is_told(tmp_path: Path) -> None:
         look_up("http://127.0.0.1:1/x.csv", "x.csv", tmp_path)
 
 
-@pytest.mark.skipif(find_spec("dvc_azure") is not None, reason="dvc-azure is there")
-def test_missing_package_is_told_with_what_to_write(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"replace `dvc` by `dvc\[azure\]`.*make lock"):
-        look_up("azure://container/x.csv", "x.csv", tmp_path)
-
-
 def test_progress_is_not_drawn_where_nobody_looks(repository: Path) -> None:
     (repository / "visits.csv").write_text("id\n1\n")
     code = (
         "from pathlib import Path\n"
-        "from reproducible_ml.datasets.sources.dvc_command import run_dvc\n"
-        "run_dvc('add', 'visits.csv', cwd=Path('.'), shown=True)"
+        "from reproducible_ml.datasets.sources import dvc_command\n"
+        "dvc_command.run_dvc('add', 'visits.csv', cwd=Path('.'), shown=True)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=repository, capture_output=True, check=True
     )
     assert done.stdout + done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("locks", "fix"),
+    [
+        (["gdrive.txt"], "Run `make setup STORAGE=gdrive`, then this again."),
+        ([], "replace `dvc` by `dvc[gdrive]`, then run `make lock && make setup`."),
+    ],
+)
+def test_storage_without_its_package_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: list[str], fix: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("environments").mkdir()
+    for name in locks:
+        Path("environments", name).touch()
+    with pytest.raises(UserError) as told:
+        look_up("gdrive://folder/visits.csv", "visits.csv", tmp_path)
+    assert str(told.value).startswith("gdrive://folder/visits.csv: DVC needs a package")
+    assert str(told.value).endswith(fix)

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.sources.query, against real databases."""
+"""Tests of reproducible_ml.datasets.sources.query."""
 
 import csv
 import os

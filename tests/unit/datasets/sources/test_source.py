@@ -447,9 +447,9 @@ def _interrupt(source: Path, number: signal.Signals) -> int:
     """Track a source in another process and interrupt it halfway."""
     code = (
         "import sys; from pathlib import Path;"
-        "from reproducible_ml.datasets.sources.address import read_source;"
-        "from reproducible_ml.datasets.sources.source import track;"
-        "track(read_source(sys.argv[1]), Path(sys.argv[1]), Path('data/raw'))"
+        "from reproducible_ml.datasets.sources import address, source;"
+        "name = sys.argv[1];"
+        "source.track(address.read_source(name), Path(name), Path('data/raw'))"
     )
     command = [sys.executable, "-c", code, str(source)]
     process = subprocess.Popen(

@@ -56,7 +56,8 @@ def test_constant_target_is_told_with_its_value(params_of: ParamsOf) -> None:
     (finding,) = judge_classes({"no": 80, "yes": 0}, params_of(), RAW)
     assert str(finding) == (
         'data/raw/people.csv, column "y": "no" is what every row says, so there is'
-        " nothing to learn. Check the export, or name another target in params.yaml."
+        " nothing to learn. Check the export, or name another target: make data"
+        " TARGET=..."
     )
 
 
@@ -100,6 +101,17 @@ def test_class_spelled_in_several_ways_is_told_by_its_rarer_spelling(
     counts = {label: 100 - place for place, label in enumerate(labels)}
     found = judged(counts, params_of("multiclass"))
     assert found == [("class spelled in several ways", label) for label in strange]
+
+
+def test_mixed_answers_are_to_become_two_that_belong_together(
+    params_of: ParamsOf,
+) -> None:
+    counts = {"yes": 30, "1": 40, "no": 50, "0": 20}
+    problems = [f.problem for f in judge_classes(counts, params_of(), RAW)]
+    assert problems == [
+        'looks like another spelling of "no"',
+        'looks like another spelling of "yes"',
+    ]
 
 
 def test_letters_that_differ_in_case_may_be_classes(params_of: ParamsOf) -> None:

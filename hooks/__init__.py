@@ -1,0 +1,1 @@
+"""How cookiecutter makes a project; it runs these with its own Python: no packages."""

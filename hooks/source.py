@@ -1,0 +1,36 @@
+"""Tell the hooks where this repository is, and what it is called itself."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from jinja2.ext import Extension
+
+TEMPLATE = Path(__file__).resolve().parent.parent
+
+# cookiecutter changes the folder later; paths in answers are meant from here.
+WORKING_FOLDER = Path.cwd()
+
+
+class SourceExtension(Extension):
+    """Gives Jinja a function `template()`."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        environment.globals["template"] = self.describe
+
+    def describe(self) -> dict[str, Any]:
+        """Return the folders, and the default answers: the repository's identity."""
+        questions = json.loads((TEMPLATE / "cookiecutter.json").read_text("utf-8"))
+        identity: dict[str, str] = {}
+        for name, default in questions.items():
+            if not name.startswith("_"):
+                first = default[0] if isinstance(default, list) else default
+                text = self.environment.from_string(first)
+                identity[name] = text.render(cookiecutter=identity)
+        return {
+            "folder": str(TEMPLATE),
+            "working_folder": str(WORKING_FOLDER),
+            "identity": identity,
+        }

@@ -1,0 +1,29 @@
+"""The hooks are typed as the rest is, and need only what cookiecutter has."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT, run
+
+HOOKS = sorted((ROOT / "hooks").glob("*.py"))
+
+
+def test_hooks_are_typed(tools: Path) -> None:
+    # With the packages that they run with: Jinja is none of the project's.
+    python = tools / "python"
+    command = [Path(sys.executable).with_name("mypy"), "--strict", "hooks"]
+    run(*command, "--python-executable", python, cwd=ROOT)
+
+
+@pytest.mark.parametrize("path", HOOKS, ids=lambda path: path.name)
+def test_hook_imports_only_what_cookiecutter_has(path: Path) -> None:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(str(node.module).split(".")[0])
+    assert names <= {*sys.stdlib_module_names, "hooks", "jinja2"}

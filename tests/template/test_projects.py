@@ -1,0 +1,185 @@
+"""Three projects, from cookiecutter to their own commands, as a new user types them."""
+
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from .conftest import Generate, clean_environment, commit_all, run
+
+
+class User:
+    """Types commands in a clone of a project."""
+
+    def __init__(self, folder: Path, variables: dict[str, str]) -> None:
+        self.folder = folder
+        self.variables = variables
+
+    def make(self, target: str) -> str:
+        """Run `make` and return what it prints."""
+        return run("make", target, cwd=self.folder, variables=self.variables).stdout
+
+    def dvc(self, *arguments: str) -> str:
+        """Run the project's own DVC."""
+        dvc = self.folder / ".venv" / "bin" / "dvc"
+        path = f"{dvc.parent}:{clean_environment()['PATH']}"
+        variables = self.variables | {"PATH": path}
+        return run(dvc, *arguments, cwd=self.folder, variables=variables).stdout
+
+    def git(self, *arguments: str) -> str:
+        """Run Git."""
+        return run("git", *arguments, cwd=self.folder, variables=self.variables).stdout
+
+    def clone(self, folder: Path) -> "User":
+        """Return somebody else, with a clone of the last commit."""
+        self.git("clone", "--quiet", ".", str(folder))
+        return User(folder, self.variables)
+
+    def restore(self) -> None:
+        """Push, lose every cached file, and get all of them back."""
+        self.dvc("push")
+        shutil.rmtree(self.folder / ".dvc" / "cache")
+        for folder in ("data/raw", "data/interim", "data/processed", "models"):
+            for path in (self.folder / folder).glob("*"):
+                if not path.name.endswith(".dvc"):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+        assert "modified" in self.dvc("status") or "deleted" in self.dvc("status")
+        self.dvc("pull")
+        assert "up to date" in self.dvc("status")
+
+
+@pytest.fixture
+def variables(home: dict[str, str], uv_path: str) -> dict[str, str]:
+    """Return a user's variables; with uv on the PATH, an environment takes seconds."""
+    return home | {"PATH": f"{uv_path}:{clean_environment()['PATH']}"}
+
+
+def check(user: User, whole: bool) -> None:
+    """Verify the last commit, and run the project's own tests if all is to be run."""
+    assert "Every output came back, bit for bit." in user.make("verify")
+    if whole:
+        assert "All checks passed" in user.make("test")
+    assert user.git("status", "--porcelain") == ""
+
+
+def test_sample_under_the_template_s_own_names(
+    tmp_path: Path, generate: Generate, variables: dict[str, str], whole: bool
+) -> None:
+    generate(tmp_path, variables=variables)
+    made = User(tmp_path / "reproducible-ml", variables)
+    user = made.clone(tmp_path / "clone")
+    assert "roc_auc" in user.make("repro")
+    assert user.git("status", "--porcelain") == ""
+    check(user, whole)
+
+
+def houses(path: Path) -> None:
+    """Write a table with a number to predict, and a few habits of real exports."""
+    random = np.random.default_rng(0)
+    rows = 400
+    area = random.gamma(9, 12, rows).round(1)
+    rooms = np.maximum(1, area / 30 + random.normal(0, 0.7, rows)).round().astype(int)
+    built = pd.Timestamp("1960-01-01") + pd.to_timedelta(
+        random.integers(0, 20000, rows), "D"
+    )
+    price = 2500 * area + 20_000 * rooms + random.normal(0, 15_000, rows)
+    table = {
+        "house": [f"H{i:05d}" for i in range(rows)],
+        "area": area,
+        "rooms": rooms,
+        "town": random.choice(["Köln", "Bonn", "Aachen"], rows),
+        "built": built.strftime("%Y-%m-%d"),
+        "price": price.round(),
+    }
+    pd.DataFrame(table).to_csv(path, index=False)
+
+
+def test_own_table_with_a_number_to_predict_and_a_folder_as_remote(
+    tmp_path: Path, generate: Generate, variables: dict[str, str], whole: bool
+) -> None:
+    houses(tmp_path / "houses.csv")
+    generate(
+        tmp_path,
+        variables=variables,
+        project_name="House Prices",
+        data_source="houses.csv",
+        target_column="price",
+        remote="local",
+        remote_url="storage",
+    )
+    made = User(tmp_path / "house-prices", variables)
+    assert made.git("log", "--format=%s") == "House Prices: first version\n"
+    assert made.git("status", "--porcelain") == ""
+    assert "rmse" in made.make("repro")
+    assert "up to date" in made.dvc("status")
+    commit_all(made.folder)
+    made.restore()
+    user = made.clone(tmp_path / "clone")
+    user.make("setup")
+    user.dvc("pull")
+    assert "up to date" in user.dvc("status")
+    check(user, whole)
+
+
+@pytest.fixture
+def s3(tools: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Return the variables with which a server on this computer is Amazon S3."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(tools / "moto_server"), "--host", "127.0.0.1", "--port", str(port)]
+    with (tmp_path / "s3.log").open("w") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        bucket = urllib.request.Request(f"{url}/bucket", method="PUT")
+        urllib.request.urlopen(bucket, timeout=30).close()
+        yield {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": url,
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_other_package_with_a_remote_on_s3(
+    tmp_path: Path,
+    generate: Generate,
+    variables: dict[str, str],
+    s3: dict[str, str],
+    whole: bool,
+) -> None:
+    generate(
+        tmp_path,
+        variables=variables,
+        project_name="Tumour Check",
+        package_name="oncology",
+        license="BSD-3-Clause",
+        remote="s3",
+        remote_url="s3://bucket/tumour-check",
+    )
+    made = User(tmp_path / "tumour-check", variables | s3)
+    assert "roc_auc" in made.make("repro")
+    # The lock came with the project: under another package's name, it was true already.
+    assert made.git("status", "--porcelain") == ""
+    made.restore()
+    user = made.clone(tmp_path / "clone")
+    user.make("setup")
+    user.dvc("pull")
+    assert "up to date" in user.dvc("status")
+    check(user, whole)

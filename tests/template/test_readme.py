@@ -1,0 +1,16 @@
+"""The README of this repository shows what a run of it prints."""
+
+import sys
+
+from .conftest import ROOT, run
+
+
+def test_readme_shows_what_a_run_prints() -> None:
+    paths = ("reports/evaluation.json", "reports/overview.png", "reports/plots")
+    module = "reproducible_ml.models.summary"
+    printed = run(sys.executable, "-m", module, *paths, cwd=ROOT).stdout
+    assert printed.strip("\n") in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_readme_is_short_enough_to_be_read() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 120

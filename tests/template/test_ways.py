@@ -1,0 +1,106 @@
+"""The template is found however it is named."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .conftest import Generate, commit_all, copy_template, run, tracked
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a repository with the files of the working tree in one commit."""
+    return copy_template(tmp_path_factory.mktemp("ways") / "template")
+
+
+def files(project: Path) -> dict[str, bytes]:
+    """Return the content of the project's files by name."""
+    return {name: (project / name).read_bytes() for name in tracked(project)}
+
+
+@pytest.fixture(scope="module")
+def expected(
+    clone: Path, tmp_path_factory: pytest.TempPathFactory, generate: Generate
+) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("absolute")
+    generate(folder, template=clone, project_name="Churn")
+    return files(folder / "churn")
+
+
+@pytest.mark.parametrize("way", ["relative path", ".", "Git clone", "zip"])
+def test_way_to_the_template_makes_no_difference(
+    way: str,
+    clone: Path,
+    zipped: Path,
+    tmp_path: Path,
+    generate: Generate,
+    expected: dict[str, bytes],
+) -> None:
+    folder, template = tmp_path, str(clone)
+    if way == "relative path":
+        folder, template = clone.parent, "template"
+    elif way == ".":
+        shutil.copytree(clone, tmp_path / "copy", symlinks=True)
+        folder, template = tmp_path / "copy", "."
+    elif way == "Git clone":
+        template = f"git+file://{clone}"
+    elif way == "zip":
+        template = str(zipped)
+    generate(folder, template=template, project_name="Churn")
+    assert files(folder / "churn") == expected
+
+
+def test_cruft_makes_the_same_files_and_leaves_the_commit_to_its_user(
+    clone: Path,
+    tmp_path: Path,
+    tools: Path,
+    home: dict[str, str],
+    expected: dict[str, bytes],
+) -> None:
+    command = [tools / "cruft", "create", "--no-input", "--extra-context"]
+    said = run(
+        *command, '{"project_name": "Churn"}', clone, cwd=tmp_path, variables=home
+    ).stdout
+    project = tmp_path / "churn"
+    assert "git init" in said
+    assert not (project / ".git").exists()
+    commit_all(project)
+    made = files(project)
+    assert made.pop(".cruft.json")
+    assert made == expected
+    run(tools / "cruft", "check", cwd=project, variables=home)
+
+
+def test_uncommitted_work_of_a_fork_is_in_its_projects(
+    clone: Path, tmp_path: Path, generate: Generate
+) -> None:
+    fork = tmp_path / "fork"
+    shutil.copytree(clone, fork, symlinks=True)
+    (fork / "CONTRIBUTING.md").write_text("Ask the team of Reproducible ML.\n")
+    (fork / "docs" / "ignored.tmp").write_text("not in Git")
+    (fork / "pipelines" / "nightly.sh").unlink()
+    generate(tmp_path, template=fork, project_name="Churn")
+    project = tmp_path / "churn"
+    assert (project / "CONTRIBUTING.md").read_text() == "Ask the team of Churn.\n"
+    assert not (project / "docs" / "ignored.tmp").exists()
+    assert not (project / "pipelines" / "nightly.sh").exists()
+
+
+def test_fork_under_another_name_makes_projects_of_itself(
+    clone: Path, tmp_path: Path, generate: Generate
+) -> None:
+    fork = tmp_path / "fork"
+    generate(tmp_path, template=clone, project_name="Acme Models")
+    shutil.move(tmp_path / "acme-models", fork)
+    for name in ("hooks", "{{cookiecutter.project_slug}}"):
+        shutil.copytree(clone / name, fork / name)
+    questions = (clone / "cookiecutter.json").read_text("utf-8")
+    renamed = questions.replace('"Reproducible ML"', '"Acme Models"')
+    (fork / "cookiecutter.json").write_text(renamed, "utf-8")
+    commit_all(fork)
+    generate(tmp_path, template=fork, project_name="Churn")
+    project = tmp_path / "churn"
+    assert (project / "code" / "churn").is_dir()
+    found = run("git", "grep", "-il", "acme", cwd=project, check=False).stdout
+    assert found == ""
