@@ -18,6 +18,7 @@ from reproducible_ml.datasets.adoption.propose import (
     propose,
 )
 from reproducible_ml.errors import UserError
+from reproducible_ml.params import parse_params
 
 from . import broken_files, broken_rows, broken_values
 from .clean_tables import CLEAN
