@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.review.pushed, with a folder as remote storage."""
+"""Tests of reproducible_ml.review.pushed."""
 
 import shutil
 from pathlib import Path
