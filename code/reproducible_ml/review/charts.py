@@ -21,8 +21,11 @@ POINTS = 50
 # What is larger has no place in a picture, and what differs by less looks the same.
 LARGE, SMALL = 1e15, 1e-12
 
-# Visible on white and on black.
-COLOURS = {"grey": "#8c959f", "orange": "#e8590c", "green": "#40a02b"}
+# Whole numbers that can be written along an axis without overlap.
+LABELS = 20
+
+# Visible on white and on black, and told apart by people who see no red or no green.
+COLOURS = {"grey": "#8c959f", "orange": "#e8590c", "blue": "#388bfd"}
 
 SETTINGS = (
     '%%{{init: {{"xyChart": {{"width": 640, "height": 320}}, "themeVariables":'
@@ -49,6 +52,7 @@ def chart(title: str, x: Axis, y: Axis, lines: dict[str, tuple[str, Floats]]) ->
         lines: What each shows, its colour and its values, at most POINTS.
     """
     colours = ", ".join(COLOURS[colour] for colour, _ in lines.values())
+    (x, _), (y, size) = short(x), short(y)
     text = [
         SETTINGS.format(colours=colours),
         "xychart-beta",
@@ -57,7 +61,7 @@ def chart(title: str, x: Axis, y: Axis, lines: dict[str, tuple[str, Floats]]) ->
         f'  y-axis "{y.title}" {_range(y)}',
     ]
     for _, values in lines.values():
-        shown = np.nan_to_num(values, nan=y.low).clip(y.low, y.high)
+        shown = np.nan_to_num(values / size, nan=y.low).clip(y.low, y.high)
         text.append(f"  line [{', '.join(decimals([*shown], y))}]")
     key = ", ".join(f"{colour}: {name}" for name, (colour, _) in lines.items())
     return f"{mermaid(text)}\n\n{title}. Colours: {key}."
@@ -70,11 +74,22 @@ def mermaid(lines: Sequence[str]) -> str:
 
 
 def _range(axis: Axis) -> str:
-    if axis.whole:
+    if axis.whole and axis.high - axis.low < LABELS:
         places = range(int(axis.low), int(axis.high) + 1)
         quoted = ", ".join(f'"{place}"' for place in places)
         return f"[{quoted}]"
     return " --> ".join(decimals([axis.low, axis.high], axis))
+
+
+def short(axis: Axis) -> tuple[Axis, float]:
+    """Return the axis with short labels, in a unit that its title names; the unit."""
+    largest = max(abs(axis.low), abs(axis.high))
+    if 1e-3 <= largest < 1e5:
+        return axis, 1.0
+    power = math.floor(math.log10(largest) / 3) * 3
+    unit = 10.0**power
+    title = f"{axis.title}, in units of 10^{power}"
+    return Axis(title, axis.low / unit, axis.high / unit, axis.whole), unit
 
 
 def decimals(values: Sequence[float], axis: Axis) -> list[str]:

@@ -51,7 +51,7 @@ def overlay(
     old, new = both
     lines: dict[str, tuple[str, Floats]] = {}
     if ideal is not None:
-        lines["perfect"] = ("green", ideal)
+        lines["perfect"] = ("blue", ideal)
     if np.array_equal(old, new):
         lines["base and now, which are the same"] = ("orange", new)
     else:

@@ -39,7 +39,7 @@ def test_chart_of_any_numbers_has_numbers_that_mermaid_reads(
     found = numbers(text)
     assert [len(line) for line in found] == [len(values)] * 2
     assert all(NUMBER.fullmatch(number) for line in found for number in line)
-    ends = re.findall(r'axis "[xy]" (\S+) --> (\S+)$', text, re.M)
+    ends = re.findall(r'axis "[xy][^"]*" (\S+) --> (\S+)$', text, re.M)
     assert len(ends) == 2
     assert all(NUMBER.fullmatch(end) for pair in ends for end in pair)
     assert all(float(low) < float(high) for low, high in ends)
@@ -72,6 +72,35 @@ def test_numbers_have_the_decimals_that_the_axis_needs(
     low: float, high: float, value: float, expected: str
 ) -> None:
     assert decimals([value], Axis("x", low, high)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("high", "words", "end"),
+    [
+        (5e9, "x, in units of 10^9", "5.000"),
+        (2e5, "x, in units of 10^3", "200.0"),
+        (4e-7, "x, in units of 10^-9", "400.0"),
+        (99999, "x", "99999"),
+        (0.001, "x", "0.001000"),
+    ],
+)
+def test_labels_are_short_enough_to_stand_side_by_side(
+    high: float, words: str, end: str
+) -> None:
+    axis = Axis("x", 0, high)
+    text = chart("T", axis, axis, {"now": ("grey", np.array([0.0, high, np.nan]))})
+    assert re.search(f'^  x-axis "{re.escape(words)}" 0[.0]* --> {end}$', text, re.M)
+    [line] = numbers(text)
+    assert [float(number) for number in line] == [0, float(end), 0]
+
+
+@pytest.mark.parametrize("count", [20, 21])
+def test_many_whole_numbers_are_not_all_written_below_the_axis(count: int) -> None:
+    x = Axis("class", 1, count, whole=True)
+    text = chart("T", x, Axis("y", 0, 1), {"now": ("grey", np.zeros(count))})
+    [axis] = re.findall('^  x-axis "class" (.*)$', text, re.M)
+    assert axis.startswith("1.00 --> 21.00" if count > 20 else '["1", "2", ')
+    assert axis.count('"') == (0 if count > 20 else 2 * count)
 
 
 def test_axis_has_room_and_round_ends() -> None:

@@ -67,7 +67,7 @@ def test_each_task_has_charts_of_base_and_now(
     for chart in charts:
         assert "grey: base, orange: now" in chart
         lines = re.findall(r"^  line \[(.*)\]$", chart, re.M)
-        assert len(lines) == 2 + ("green: perfect" in chart)
+        assert len(lines) == 2 + ("blue: perfect" in chart)
         assert all(2 <= len(line.split(",")) <= 50 for line in lines)
         assert "nan" not in chart
         assert not re.search(r"\de[-+]?\d", chart.split("xychart-beta")[1])
