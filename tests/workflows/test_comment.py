@@ -182,8 +182,10 @@ def test_next_report_takes_the_place_of_the_last(
         comment(1, f"{MARKER}\nanother bot", "dependabot[bot]"),
         comment(1, "a report of another workflow"),
         comment(1, f"I quote: {MARKER}"),
+        # GitHub's description allows a comment of nobody.
+        {"id": 1, "user": None, "body": MARKER},
     ],
-    ids=["person", "other bot", "other workflow", "quotation"],
+    ids=["person", "other bot", "other workflow", "quotation", "nobody"],
 )
 def test_comment_that_is_not_ours_stays(
     other: dict[str, Any], github: GitHub, post: Callable[..., str]
