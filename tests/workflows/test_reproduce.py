@@ -29,11 +29,12 @@ WEAK = {
 
 
 class Result(NamedTuple):
-    """What a run of the workflow leaves: failed steps, report, summary, artifact."""
+    """What a run of the workflow leaves."""
 
     failed: list[str]
     report: str
     summary: str
+    output: str
     printed: str
 
 
@@ -140,8 +141,9 @@ class Runner:
         """Run all steps that GitHub would run, and return what comes of it."""
         event = event or Event()
         self.checkout(merge=event.name == "pull_request")
-        summary = self.temporary / "summary.md"
-        summary.write_text("")
+        summary, output = self.temporary / "summary.md", self.temporary / "output"
+        for path in (summary, output):
+            path.write_text("")
         failed: list[str] = []
         printed: list[str] = []
         for number, step in enumerate(STEPS):
@@ -153,7 +155,13 @@ class Runner:
                     failed.append(step.get("name", step["run"]))
         report = self.clone / "reports" / "report.md"
         text = report.read_text("utf-8") if report.exists() else ""
-        return Result(failed, text, summary.read_text("utf-8"), "\n".join(printed))
+        return Result(
+            failed,
+            report=text,
+            summary=summary.read_text("utf-8"),
+            output=output.read_text("utf-8"),
+            printed="\n".join(printed),
+        )
 
     def variables(self, event: Event) -> dict[str, str]:
         """Return what a runner sets."""
@@ -168,6 +176,7 @@ class Runner:
         return kept | {
             "CI": "true",
             "GITHUB_EVENT_NAME": event.name,
+            "GITHUB_OUTPUT": str(self.temporary / "output"),
             "GITHUB_REPOSITORY": "ada/churn",
             "GITHUB_STEP_SUMMARY": str(self.temporary / "summary.md"),
             "OFFLINE": "OFFLINE=1" if event.fork else "",
@@ -221,6 +230,7 @@ def test_change_that_harms_is_reported_and_refused(runner: Runner) -> None:
     assert "max_iter" in result.report
     assert "xychart-beta" in result.report
     assert result.summary == result.report
+    assert result.output == ""
     assert (runner.clone / "plots" / "index.html").exists()
 
 
@@ -321,6 +331,8 @@ def test_commit_on_main_is_pushed_to_the_remote(runner: Runner, tmp_path: Path) 
     assert result.failed == [], result.printed
     assert "Gate passed" in result.report
     assert list((tmp_path / "dvc" / "files" / "md5").iterdir())
+    # Then GitHub's cache, which forks can read, is not used.
+    assert result.output == "used=true\n"
 
 
 def test_no_condition_of_a_step_is_unknown(runner: Runner) -> None:
