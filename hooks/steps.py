@@ -1,6 +1,7 @@
 """What is done once a project is made; a step that fails says so and harms nothing."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -100,9 +101,9 @@ def _git(project: Path, *arguments: str) -> str | None:
 
 def read_source(answer: str, working_folder: str) -> str:
     """Return the path or URL of the user's table; nothing for the sample."""
-    if answer == "sample" or "://" in answer:
-        return "" if answer == "sample" else answer
-    return str(local_path(answer, working_folder))
+    if answer == "sample":
+        return ""
+    return answer if "://" in answer else str(local_path(answer, working_folder))
 
 
 def adopt(project: Path, source: str, target: str) -> bool:
@@ -134,8 +135,6 @@ def _variable(name: str, value: str) -> str:
 
 
 def _data_line(source: str, answers: Mapping[str, Any]) -> str:
-    import shlex
-
     options = _options(source, answers["target_column"])
     return shlex.join(["make", "data", *(_variable(*option) for option in options)])
 
