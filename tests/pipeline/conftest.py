@@ -1,6 +1,7 @@
 """A copy of this project that tests may run, change and break."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -86,6 +87,13 @@ class Project:
         return (self.folder / name).read_text("utf-8")
 
 
+def forget_remotes(config: Path) -> None:
+    """Let a copy of the project know no remote: a test must not touch a real one."""
+    text = config.read_text("utf-8")
+    text = re.sub(r"^\['remote.*\n(?:[ \t].*\n?)*", "", text, flags=re.M)
+    config.write_text(re.sub(r"^ *remote = .*\n", "", text, flags=re.M), "utf-8")
+
+
 def copy_of_working_tree(folder: Path) -> Project:
     """Copy what Git tracks or would track, and commit it there."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -94,6 +102,7 @@ def copy_of_working_tree(folder: Path) -> Project:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+    forget_remotes(folder / ".dvc" / "config")
     project = Project(folder)
     project.run("git", "init", "--quiet", "--initial-branch", "main")
     project.run("git", "config", "user.name", "Test")

@@ -13,7 +13,7 @@ import yaml
 
 from reproducible_ml.params import parse_params
 
-from .conftest import ROOT, run_step, steps_of
+from .conftest import ROOT, forget_remotes, run_step, steps_of
 
 STEPS = [step for step in steps_of("reproduce") if "run" in step]
 
@@ -83,6 +83,7 @@ class Runner:
             if (ROOT / name).is_file():
                 (self.origin / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.origin / name)
+        forget_remotes(self.origin / ".dvc" / "config")
 
     def commit(self) -> None:
         """Commit all files."""
