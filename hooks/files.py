@@ -1,10 +1,10 @@
 """Copy the files of the template into a new project, under the project's own names."""
 
-import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from hooks.git import run_git
 from hooks.identity import replacements, swap, wrap_imports
 from hooks.lock import renew_lock
 from hooks.machinery import is_machinery
@@ -48,19 +48,15 @@ def list_files(template: Path) -> list[str]:
     """
     if not (template / ".git").exists():
         return sorted(_walk(template))
-    command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
-    variables = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     try:
-        listed = subprocess.run(
-            command, cwd=template, env=variables, capture_output=True, check=True
-        )
+        listed = run_git(template, "-c", "safe.directory=*", "ls-files", "-z")
     except (OSError, subprocess.CalledProcessError) as error:
         raise GenerationError(
             f"{template}: Git cannot list its files: {error}. Install Git, or use a zip"
             " of the template."
         ) from error
-    names = listed.stdout.decode("utf-8").split("\0")
-    return [name for name in names if name and (template / name).is_file()]
+    names = filter(None, listed.split("\0"))
+    return [name for name in names if (template / name).is_file()]
 
 
 def _walk(template: Path) -> Iterator[str]:

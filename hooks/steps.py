@@ -1,6 +1,5 @@
 """What is done once a project is made; a step that fails says so and harms nothing."""
 
-import os
 import shlex
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hooks.addresses import local_path
+from hooks.git import run_git, variables
 
 
 def prepare(
@@ -66,37 +66,26 @@ def commit_first(project: Path, answers: Mapping[str, Any]) -> bool:
     if shutil.which("git") is None:
         say("Git is not installed, so nothing was committed.")
         return False
-    author = [] if _git(project, "config", "user.email") else _author(answers)
-    _git(project, "init", "--quiet", "--initial-branch", "main")
-    _git(project, "add", "--all")
     message = f"{answers['project_name']}: first version"
-    if _git(project, *author, "commit", "--quiet", "--message", message) is None:
+    try:
+        # Without a repository of its own, the next commands would reach one around it.
+        run_git(project, "init", "--quiet", "--initial-branch", "main")
+        run_git(project, "add", "--all")
+        author = _author(project, answers)
+        run_git(project, *author, "commit", "--quiet", "--message", message)
+    except subprocess.CalledProcessError:
         say("Nothing was committed: see what Git says above, then `git commit`.")
         return False
     return True
 
 
-def _author(answers: Mapping[str, Any]) -> list[str]:
+def _author(project: Path, answers: Mapping[str, Any]) -> list[str]:
     """Return Git's options to commit as the author, where Git knows nobody better."""
-    if not answers["author_email"]:
+    known = run_git(project, "config", "--default", "", "--get", "user.email").strip()
+    if known or not answers["author_email"]:
         return []
     name, email = answers["author_name"], answers["author_email"]
     return ["-c", f"user.name={name}", "-c", f"user.email={email}"]
-
-
-def _git(project: Path, *arguments: str) -> str | None:
-    """Run Git in the project; return what it prints, or nothing if it fails."""
-    # A hook of Git's may have called cookiecutter: its repository is not this one.
-    variables = {k: v for k, v in os.environ.items() if not k.startswith("GIT_DIR")}
-    done = subprocess.run(
-        ["git", *arguments],
-        cwd=project,
-        env=variables,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    return done.stdout if done.returncode == 0 else None
 
 
 def read_source(answer: str, working_folder: str) -> str:
@@ -114,15 +103,19 @@ def adopt(project: Path, source: str, target: str) -> bool:
     say(f"\nReading {source}, after creating the environment (a minute or two).")
     command = ["make", "data", *(_variable(*v) for v in _options(source, target))]
     try:
-        done = subprocess.run(command, cwd=project, check=False)
+        done = subprocess.run(command, cwd=project, env=variables(), check=False)
     except KeyboardInterrupt:
         say("\nStopped: the project is still about the sample.")
         return False
     if done.returncode:
         say("\nThe table was not taken, so the project is still about the sample.")
         return False
-    _git(project, "add", "--all")
-    return _git(project, "commit", "--quiet", "--amend", "--no-edit") is not None
+    try:
+        run_git(project, "add", "--all")
+        run_git(project, "commit", "--quiet", "--amend", "--no-edit")
+    except subprocess.CalledProcessError:
+        say("The table was read, but not committed: see what Git says above.")
+    return True
 
 
 def _options(source: str, target: str) -> list[tuple[str, str]]:

@@ -104,3 +104,29 @@ def test_fork_under_another_name_makes_projects_of_itself(
     assert (project / "code" / "churn").is_dir()
     found = run("git", "grep", "-il", "acme", cwd=project, check=False).stdout
     assert found == ""
+
+
+def test_repository_of_a_git_hook_is_not_touched(
+    clone: Path, tmp_path: Path, generate: Generate
+) -> None:
+    """Git tells its hooks where their own repository and its index are."""
+    (tmp_path / "outer").mkdir()
+    outer = copy_of_one_file(tmp_path / "outer")
+    before = run("git", "status", "--porcelain", "--branch", cwd=outer).stdout
+    variables = {
+        "GIT_DIR": str(outer / ".git"),
+        "GIT_INDEX_FILE": str(outer / ".git" / "index"),
+        "GIT_WORK_TREE": str(outer),
+    }
+    generate(tmp_path, template=clone, variables=variables, project_name="Churn")
+    assert run("git", "status", "--porcelain", "--branch", cwd=outer).stdout == before
+    assert run("git", "log", "--format=%s", cwd=outer).stdout == "Test\n"
+    log = run("git", "log", "--format=%s", cwd=tmp_path / "churn").stdout
+    assert log == "Churn: first version\n"
+
+
+def copy_of_one_file(folder: Path) -> Path:
+    """Make a repository with one file."""
+    (folder / "notes.txt").write_text("mine")
+    commit_all(folder)
+    return folder
