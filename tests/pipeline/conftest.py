@@ -1,7 +1,6 @@
 """A copy of this project that tests may run, change and break."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,8 @@ import yaml
 from reproducible_ml.params import parse_params
 from reproducible_ml.verify import lend_raw_data
 
-ROOT = Path(__file__).resolve().parents[2]
+from ..copies import ROOT, copy_files
+
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))
 STAGES = list(PIPELINE["stages"])
 
@@ -87,22 +87,9 @@ class Project:
         return (self.folder / name).read_text("utf-8")
 
 
-def forget_remotes(config: Path) -> None:
-    """Let a copy of the project know no remote: a test must not touch a real one."""
-    text = config.read_text("utf-8")
-    text = re.sub(r"^\['remote.*\n(?:[ \t].*\n?)*", "", text, flags=re.M)
-    config.write_text(re.sub(r"^ *remote = .*\n", "", text, flags=re.M), "utf-8")
-
-
 def copy_of_working_tree(folder: Path) -> Project:
     """Copy what Git tracks or would track, and commit it there."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.check_output(listed, cwd=ROOT, text=True).split("\0")
-    for name in filter(None, names):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    forget_remotes(folder / ".dvc" / "config")
+    copy_files(folder)
     project = Project(folder)
     project.run("git", "init", "--quiet", "--initial-branch", "main")
     project.run("git", "config", "user.name", "Test")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import PIPELINE, ROOT
+from ..copies import ROOT
+from .conftest import PIPELINE
 
 PACKAGE = "reproducible_ml"
 

@@ -13,7 +13,8 @@ import pytest
 import yaml
 from filelock import FileLock
 
-ROOT = Path(__file__).resolve().parents[2]
+from ..copies import ROOT, clean_environment
+
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 # The hooks are no package that is installed.
@@ -39,15 +40,6 @@ def run(
     )
     assert done.returncode == 0 or not check, done.stdout
     return done
-
-
-def clean_environment() -> dict[str, str]:
-    """Return the variables that a new user has: none of make, tests or this project."""
-    ours = ("MAKE", "MFLAGS", "PYTEST", "PYTHONPATH", "VIRTUAL_ENV", "GIT_")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
-    here = str(ROOT / ".venv" / "bin")
-    path = [part for part in kept["PATH"].split(os.pathsep) if part != here]
-    return kept | {"PATH": os.pathsep.join(path)}
 
 
 @pytest.fixture(scope="session")

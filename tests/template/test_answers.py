@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from hooks.answers import find_problems
 
-from .conftest import ROOT, Generate
+from ..copies import ROOT
+from .conftest import Generate
 
 ANSWERS = {
     "project_name": "Customer Churn",

@@ -12,7 +12,8 @@ from hooks.lock import fold, renew_lock
 from hooks.machinery import is_machinery
 from ruamel.yaml import YAML
 
-from .conftest import ROOT, commit_all, tracked
+from ..copies import ROOT
+from .conftest import commit_all, tracked
 
 WORDS = {"reproducible_ml": "churn", "Reproducible ML": "Churn"}
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT, run
+from ..copies import ROOT
+from .conftest import run
 
 HOOKS = sorted((ROOT / "hooks").glob("*.py"))
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from hooks.machinery import MACHINERY, is_machinery
 
-from .conftest import ROOT, Generate, tracked
+from ..copies import ROOT
+from .conftest import Generate, tracked
 
 # These are about the project, so they read differently.
 OWN = {"CHANGELOG.md", "README.md"}

@@ -14,7 +14,8 @@ import yaml
 from hooks.identity import swap
 from hooks.machinery import is_machinery
 
-from .conftest import ROOT, Generate, run, tracked
+from ..copies import ROOT
+from .conftest import Generate, run, tracked
 
 REMOTES = {
     "none": "",

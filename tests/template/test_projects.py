@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from .conftest import Generate, clean_environment, commit_all, run
+from ..copies import clean_environment
+from .conftest import Generate, commit_all, run
 
 
 class User:

@@ -2,7 +2,8 @@
 
 import sys
 
-from .conftest import ROOT, run
+from ..copies import ROOT
+from .conftest import run
 
 
 def test_readme_shows_what_a_run_prints() -> None:

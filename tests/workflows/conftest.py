@@ -1,6 +1,5 @@
 """The workflows as GitHub reads them, and their steps as a runner runs them."""
 
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,7 +8,8 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from ..copies import ROOT
+
 WORKFLOWS = ROOT / ".github" / "workflows"
 
 # How a runner starts the shells that steps name; without a name it is bash.
@@ -46,10 +46,3 @@ def run_step(
         text=True,
         check=False,
     )
-
-
-def forget_remotes(config: Path) -> None:
-    """Let a copy of the project know no remote: a test must not touch a real one."""
-    text = config.read_text("utf-8")
-    text = re.sub(r"^\['remote.*\n(?:[ \t].*\n?)*", "", text, flags=re.M)
-    config.write_text(re.sub(r"^ *remote = .*\n", "", text, flags=re.M), "utf-8")

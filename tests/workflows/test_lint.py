@@ -12,7 +12,8 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from .conftest import ROOT, WORKFLOWS
+from ..copies import ROOT
+from .conftest import WORKFLOWS
 
 NODE = ROOT / "environments" / "node"
 FILES = sorted(WORKFLOWS.glob("*.yaml"))
