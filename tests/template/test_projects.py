@@ -70,6 +70,15 @@ def check(user: User, whole: bool) -> None:
     assert user.git("status", "--porcelain") == ""
 
 
+def check_clone(made: User, folder: Path, whole: bool) -> None:
+    """Let somebody else clone the project and get its data from the remote."""
+    user = made.clone(folder)
+    user.make("setup")
+    user.dvc("pull")
+    assert "up to date" in user.dvc("status")
+    check(user, whole)
+
+
 def test_sample_under_the_template_s_own_names(
     tmp_path: Path, generate: Generate, variables: dict[str, str], whole: bool
 ) -> None:
@@ -122,11 +131,7 @@ def test_own_table_with_a_number_to_predict_and_a_folder_as_remote(
     assert "up to date" in made.dvc("status")
     commit_all(made.folder)
     made.restore()
-    user = made.clone(tmp_path / "clone")
-    user.make("setup")
-    user.dvc("pull")
-    assert "up to date" in user.dvc("status")
-    check(user, whole)
+    check_clone(made, tmp_path / "clone", whole)
 
 
 @pytest.fixture
@@ -179,8 +184,4 @@ def test_other_package_with_a_remote_on_s3(
     # The lock came with the project: under another package's name, it was true already.
     assert made.git("status", "--porcelain") == ""
     made.restore()
-    user = made.clone(tmp_path / "clone")
-    user.make("setup")
-    user.dvc("pull")
-    assert "up to date" in user.dvc("status")
-    check(user, whole)
+    check_clone(made, tmp_path / "clone", whole)
