@@ -24,6 +24,7 @@ def lint(*command: str | Path) -> str:
     done = subprocess.run(
         [str(part) for part in command],
         cwd=ROOT,
+        env=os.environ | {"NO_COLOR": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
