@@ -10,9 +10,11 @@ given = $(findstring command line,$(origin $(1)))
 STORAGE := $(sort $(shell cat .dvc/config .dvc/config.local data/raw/*.dvc 2>/dev/null \
   | grep -oE '(s3|gs|azure|ssh)://' | cut -d : -f 1) \
   $(if $(call given,SOURCE),$(foreach scheme,s3 gs azure ssh,$(if $(findstring $(scheme)://,$(value SOURCE)),$(scheme)))))
-LOCKS := environments/dev.txt $(STORAGE:%=environments/%.txt)
+# Likewise what params.yaml asks for: the backend of a cluster, the tracking server.
+EXTRAS := $(sort $(shell sed -nE 's/^  backend: *(dask|ray)( .*)?$$/\1/p; s/^tracking: *(mlflow)( .*)?$$/\1/p' params.yaml))
+LOCKS := environments/dev.txt $(STORAGE:%=environments/%.txt) $(EXTRAS:%=environments/%.txt)
 space := $(subst ,, )
-ENVIRONMENT := .venv/.ready$(subst $(space),,$(STORAGE:%=-%))
+ENVIRONMENT := .venv/.ready$(subst $(space),,$(STORAGE:%=-%)$(EXTRAS:%=-%))
 
 # `python` in dvc.yaml must be the one of .venv, also where nobody activated it.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -100,7 +102,7 @@ format: $(ENVIRONMENT) ## rewrite the code in the style the linter wants
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-header
 
 # All files are resolved together first, so that a package has one version in every lock. The
-# locks of storage then list only what runtime.txt lacks.
+# optional locks then list only what runtime.txt lacks.
 .PHONY: lock
 lock: $(ENVIRONMENT) ## choose the newest versions and lock them by hash
 	cd environments && $(LOCK) --upgrade *.in -o ../.venv/all.txt
@@ -108,7 +110,7 @@ lock: $(ENVIRONMENT) ## choose the newest versions and lock them by hash
 	  cp ../.venv/all.txt $$name.txt && $(LOCK) $$name.in -o $$name.txt || exit 1; \
 	done
 	cd environments && known=$$(sed -n 's/^\([a-z0-9.-]*\)==.*/--no-emit-package \1/p' runtime.txt) && \
-	for name in s3 gs azure ssh; do \
+	for name in s3 gs azure ssh dask ray mlflow; do \
 	  cp ../.venv/all.txt $$name.txt && $(LOCK) $$name.in $$known -o $$name.txt || exit 1; \
 	done
 

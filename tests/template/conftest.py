@@ -1,6 +1,5 @@
 """Projects made of this repository by cookiecutter, in an environment of its own."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -11,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from filelock import FileLock
 
 from ..copies import ROOT, clean_environment
+from ..environments import UV, environment
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
@@ -45,17 +44,7 @@ def run(
 @pytest.fixture(scope="session")
 def tools() -> Path:
     """Return the folder of cookiecutter and cruft, installed without this project."""
-    version = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
-    folder = ROOT / ".venv" / f"template-{version}"
-    uv = Path(sys.executable).with_name("uv")
-    with FileLock(f"{folder}.lock"):
-        if not (folder / ".ready").exists():
-            run(uv, "venv", "--quiet", "--clear", folder, cwd=ROOT)
-            command = [uv, "pip", "install", "--quiet", "--require-hashes"]
-            python = folder / "bin" / "python"
-            run(*command, "--python", python, "-r", REQUIREMENTS, cwd=ROOT)
-            (folder / ".ready").touch()
-    return folder / "bin"
+    return environment("template", REQUIREMENTS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -83,7 +72,7 @@ def whole(request: pytest.FixtureRequest) -> bool:
 def uv_path(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return a folder that holds uv alone, for a PATH on which it is installed."""
     folder = tmp_path_factory.mktemp("uv")
-    (folder / "uv").symlink_to(Path(sys.executable).with_name("uv"))
+    (folder / "uv").symlink_to(UV)
     return str(folder)
 
 
@@ -92,11 +81,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return variables of a user who never used cookiecutter, and whom Git knows."""
     folder = tmp_path_factory.mktemp("home")
     (folder / "gitconfig").write_text("[user]\nname = Ada\nemail = ada@example.org\n")
-    uv = Path(sys.executable).with_name("uv")
     return {
         "GIT_CONFIG_GLOBAL": str(folder / "gitconfig"),
         "HOME": str(folder),
-        "UV_CACHE_DIR": run(uv, "cache", "dir", cwd=ROOT).stdout.strip(),
+        "UV_CACHE_DIR": run(UV, "cache", "dir", cwd=ROOT).stdout.strip(),
     }
 
 

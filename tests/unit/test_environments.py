@@ -10,6 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ROOT / "environments"
 STORAGE = ("azure", "gs", "s3", "ssh")
+EXTRAS = {"dask": "distributed", "mlflow": "mlflow-skinny", "ray": "ray"}
+OPTIONAL = EXTRAS | {name: f"dvc-{name}" for name in STORAGE}
 
 
 def pins(name: str) -> dict[str, str]:
@@ -34,7 +36,7 @@ def installed(folder: Path, *arguments: str) -> set[str]:
     return set(re.findall(r"-r environments/(\w+)\.txt", done.stdout))
 
 
-@pytest.mark.parametrize("name", ["dev", *STORAGE])
+@pytest.mark.parametrize("name", ["dev", *OPTIONAL])
 def test_package_has_one_version_in_all_locks(name: str) -> None:
     runtime, other = pins("runtime"), pins(name)
     assert {n: v for n, v in other.items() if runtime.get(n, v) != v} == {}
@@ -44,9 +46,9 @@ def test_environment_for_work_holds_that_of_the_pipeline() -> None:
     assert pins("runtime").keys() <= pins("dev").keys()
 
 
-@pytest.mark.parametrize("name", STORAGE)
-def test_lock_of_a_storage_lists_only_what_the_pipeline_lacks(name: str) -> None:
-    assert f"dvc-{name}" in pins(name)
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_optional_lock_lists_only_what_the_pipeline_lacks(name: str) -> None:
+    assert OPTIONAL[name] in pins(name)
     assert pins("runtime").keys() & pins(name).keys() == set()
 
 
@@ -85,3 +87,22 @@ def test_storage_that_a_command_names_is_installed(
     tmp_path: Path, argument: str
 ) -> None:
     assert installed(tmp_path, "data", argument) == {"dev", "gs"}
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("compute:\n  backend: ray # a cluster\ntracking: none\n", {"ray"}),
+        ("compute:\n  backend: dask\ntracking: mlflow\n", {"dask", "mlflow"}),
+        ("compute:\n  backend: loky # or dask\n# tracking: mlflow\n", set()),
+    ],
+)
+def test_what_params_ask_for_is_installed(
+    tmp_path: Path, text: str, names: set[str]
+) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    assert installed(tmp_path, "setup") == {"dev", *names}
+
+
+def test_extra_that_a_command_names_is_installed(tmp_path: Path) -> None:
+    assert installed(tmp_path, "setup", "EXTRAS=mlflow") == {"dev", "mlflow"}
