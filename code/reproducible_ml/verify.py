@@ -72,12 +72,12 @@ def lend_raw_data(repository: Path, copy: Path) -> None:
 
 
 def _git(*arguments: str, cwd: Path | None = None) -> str:
-    return subprocess.check_output(["git", *arguments], cwd=cwd, text=True)
+    return subprocess.check_output(["git", *arguments], cwd=cwd, encoding="utf-8")
 
 
 def _dvc(*arguments: str, cwd: Path) -> str:
     command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.check_output(command, cwd=cwd, text=True)
+    return subprocess.check_output(command, cwd=cwd, encoding="utf-8")
 
 
 def rebuild(copy: Path, variables: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ needs_sample = pytest.mark.skipif(
     "sample" not in STAGES, reason="the project is about a table of its own"
 )
 
+Variables = Mapping[str, str]
+
 
 class Project:
     """A Git and DVC repository with the files of the working tree."""
@@ -31,13 +33,13 @@ class Project:
         self.folder = folder
 
     def run(
-        self, *command: str, check: bool = True
+        self, *command: str, check: bool = True, variables: Variables | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in the project with the project's own code; keep its output."""
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=self.environment(),
+            env={**self.environment(), **(variables or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from reproducible_ml.params import load_params
-from reproducible_ml.verify import NUMERIC
+from reproducible_ml.verify import NUMERIC, older_processor
 
 from .conftest import Project, needs_sample
 
@@ -21,6 +21,12 @@ EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 WEAK = {
     "path": "sklearn.ensemble.HistGradientBoostingClassifier",
     "arguments": {"max_iter": 1, "learning_rate": 0.01},
+}
+
+# Goes through matrix products, whose last bits depend on the processor.
+LINEAR = {
+    "path": "sklearn.linear_model.LogisticRegression",
+    "arguments": {"max_iter": 10_000},
 }
 
 
@@ -168,3 +174,13 @@ def test_shallow_clone_as_in_ci_knows_its_base(project: Project) -> None:
     text = report(copy, passes=True)
     assert row(text, "evaluate.replicates")[2] == "`101`"
     assert project.run("git", "rev-parse", "HEAD^1").stdout.strip()[:10] in text
+
+
+@needs_sample
+def test_another_processor_rounds_otherwise_and_passes(project: Project) -> None:
+    propose(project, "train.estimator", LINEAR)
+    again = ["dvc", "repro", "--force", "train", "evaluate"]
+    project.run(*again, variables=older_processor())
+    assert "dvc.lock" in project.run("git", "diff", "--name-only", "HEAD").stdout
+    text = report(project, passes=True)
+    assert "Reproduced: same up to rounding on another processor. Gate passed." in text

@@ -74,7 +74,7 @@ def ignored_by_git(root: Path, paths: list[str]) -> set[str]:
         ["git", "-C", str(root), "check-ignore", "-z", "--stdin", "--no-index"],
         input="\0".join(paths),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     return set(done.stdout.split("\0"))

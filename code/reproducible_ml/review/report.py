@@ -64,7 +64,7 @@ def described(root: Path, commit: str | None, wanted: str | None) -> str:
     if commit is None:
         return "nothing, as there is no commit before"
     log = ["git", "-C", str(root), "log", "-1", "--format=%s", commit]
-    subject = subprocess.check_output(log, text=True, errors="replace").strip()
+    subject = subprocess.check_output(log, encoding="utf-8", errors="replace").strip()
     name = f" ({code(wanted)})" if wanted else ""
     return f"{code(commit[:10])}{name}, {code(subject)}"
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from pathlib import PurePosixPath
 from typing import Any, Literal, NamedTuple
 
 from reproducible_ml.models.metrics import DECIMALS, Metric, Metrics
@@ -102,7 +102,8 @@ def edited_inputs(rebuilt: Results, files: Sequence[str]) -> list[str]:
     return [
         name
         for name in files
-        if {name, name.removesuffix(".dvc"), *map(str, PurePath(name).parents)} & read
+        if {name, name.removesuffix(".dvc"), *map(str, PurePosixPath(name).parents)}
+        & read
     ]
 
 

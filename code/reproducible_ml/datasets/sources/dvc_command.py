@@ -36,7 +36,7 @@ def run_dvc(*arguments: str, cwd: Path, shown: bool = False) -> str:
         env=os.environ | {"DVC_NO_ANALYTICS": "1"},
         stdout=subprocess.PIPE,
         stderr=None if shown and sys.stderr.isatty() else subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if done.returncode:
