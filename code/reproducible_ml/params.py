@@ -47,6 +47,8 @@ def _spelled(value: str) -> str:
     return yaml.safe_dump(float(value)).split()[0]
 
 
+Plain = Annotated[Any, AfterValidator(_plain)]
+Choice = Annotated[tuple[Any, ...], Field(min_length=1), BeforeValidator(_plain)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -101,7 +103,7 @@ class Data(Section):
 class Compute(Section):
     """Where and in which portions the work is done; changes no result."""
 
-    backend: Literal["threading", "loky", "sequential"] = "threading"
+    backend: Literal["threading", "loky", "sequential", "dask", "ray"] = "threading"
     n_jobs: Annotated[StrictInt, Field(ge=-1), AfterValidator(_not_zero)] = -1
     rows_per_part: Count = 200_000
 
@@ -148,7 +150,52 @@ class Estimator(Section):
     """A scikit-learn compatible class by its dotted path, and its arguments."""
 
     path: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
-    arguments: dict[str, Annotated[Any, AfterValidator(_plain)]] = {}
+    arguments: dict[str, Plain] = {}
+
+
+class Range(Section):
+    """Values that a search may give to an argument: one of four kinds of range."""
+
+    uniform: tuple[Finite, Finite] | None = None
+    log_uniform: tuple[Finite, Finite] | None = None
+    int: tuple[StrictInt, StrictInt] | None = None
+    choice: Choice | None = None
+
+    @model_validator(mode="after")
+    def _one_range_that_rises(self) -> Self:
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError("give one of uniform, log_uniform, int and choice")
+        if self.choice is None and not self.ends[0] < self.ends[1]:
+            raise ValueError("the first end must be below the second")
+        if self.log_uniform and self.ends[0] <= 0:
+            raise ValueError("a range of logarithms begins above 0")
+        return self
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """The two ends, or the values to choose from."""
+        [found] = self.model_dump(exclude_none=True).values()
+        return tuple(found)
+
+
+class Search(Section):
+    """How to look for better arguments of the estimator, by cross-validation."""
+
+    method: Literal["none", "random", "halving", "grid"] = "none"
+    n_iter: Count = 20
+    folds: Annotated[int, Field(strict=True, ge=2)] = 5
+    metric: str | None = None
+    space: dict[str, Range] = {}
+
+    @model_validator(mode="after")
+    def _something_to_search(self) -> Self:
+        if self.method != "none" and not self.space:
+            raise ValueError("a search needs a space: ranges of arguments")
+        if self.method == "grid":
+            for name, values in self.space.items():
+                if values.choice is None and values.int is None:
+                    raise ValueError(f"a grid needs choice or int for {name}")
+        return self
 
 
 class Train(Section):
@@ -156,7 +203,9 @@ class Train(Section):
 
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 0
     class_weight: Literal["balanced"] | None = None
+    live_steps: Annotated[int, Field(strict=True, ge=0)] = 0
     estimator: Estimator
+    search: Search = Search()
 
 
 class Evaluate(Section):

@@ -243,3 +243,56 @@ def test_gate_is_about_the_first_metric_unless_it_names_one(
     params = set_params(evaluate={"metrics": ["f1", "roc_auc"]})
     assert params.gate_metric == "f1"
     assert set_params(gate={"metric": "roc_auc"}).gate_metric == "roc_auc"
+
+
+@pytest.mark.parametrize(
+    ("values", "key", "rule"),
+    [
+        ({"method": "random"}, "train.search", "needs a space"),
+        ({"folds": 1}, "train.search.folds", "greater than or equal to 2"),
+        ({"n_iter": 0}, "train.search.n_iter", "greater than or equal to 1"),
+        ({"method": "bayes"}, "train.search.method", "'random', 'halving' or 'grid'"),
+        ({"space": {"C": {}}}, "train.search.space.C", "give one of uniform"),
+        (
+            {"space": {"C": {"int": [1, 2], "choice": [1]}}},
+            "train.search.space.C",
+            "give one of uniform, log_uniform, int and choice",
+        ),
+        (
+            {"space": {"C": {"uniform": [2.0, 1.0]}}},
+            "train.search.space.C",
+            "the first end must be below the second",
+        ),
+        (
+            {"space": {"C": {"log_uniform": [0.0, 1.0]}}},
+            "train.search.space.C",
+            "begins above 0",
+        ),
+        ({"space": {"C": {"int": [1, 2.5]}}}, "space.C.int.1", "integer"),
+        ({"space": {"C": {"choice": []}}}, "space.C.choice", "at least 1 item"),
+        (
+            {"space": {"C": {"choice": ["1e-3"]}}},
+            "space.C.choice",
+            "YAML reads this as text: write 0.001",
+        ),
+        (
+            {"method": "grid", "space": {"C": {"uniform": [1.0, 2.0]}}},
+            "train.search",
+            "a grid needs choice or int for C",
+        ),
+    ],
+)
+def test_mistake_in_a_search_is_told(
+    set_params: SetParams, values: dict[str, Any], key: str, rule: str
+) -> None:
+    line = refusal(set_params, "train", {"search": values})
+    assert key in line
+    assert rule in line
+
+
+def test_ranges_of_a_search_may_hold_any_value(set_params: SetParams) -> None:
+    choice = {"depth": {"choice": [None, 3, "auto"]}, "C": {"uniform": [1, 2]}}
+    search = {"method": "random", "space": choice}
+    found = set_params(train={"search": search}).train.search.space
+    assert found["depth"].ends == (None, 3, "auto")
+    assert found["C"].ends == (1.0, 2.0)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from reproducible_ml.compute import There, workers
 from reproducible_ml.errors import UserError
 from reproducible_ml.params import Compute
 
@@ -110,21 +111,20 @@ def parallel(
     errors: list[Exception] = []
     jobs = _until_error(jobs, errors)
     first = list(islice(jobs, 2))
-    run = Parallel(
-        n_jobs=compute.n_jobs if len(first) > 1 else 1,
-        backend=compute.backend,
-        return_as="generator",
-        pre_dispatch="n_jobs",
-        max_nbytes=None,
-    )
-    bar = tqdm(
-        run(delayed(function)(*job) for job in chain(first, jobs)),
-        description,
-        unit=" parts",
-        disable=None,
-        leave=False,
-    )
-    results = list(bar)
+    alone = Compute(backend="sequential", n_jobs=1)
+    work = delayed(There(function))
+    with workers(compute if len(first) > 1 else alone):
+        # Ray gives results only all at once: its bar stands still until then.
+        kind = "list" if compute.backend == "ray" else "generator"
+        run = Parallel(return_as=kind, pre_dispatch="n_jobs", max_nbytes=None)
+        bar = tqdm(
+            run(work(*job) for job in chain(first, jobs)),
+            description,
+            unit=" parts",
+            disable=None,
+            leave=False,
+        )
+        results = list(bar)
     if errors:
         raise errors[0]
     return results

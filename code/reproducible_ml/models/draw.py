@@ -137,6 +137,18 @@ def draw_importance(axes: "Axes", features: pd.DataFrame, score: str) -> None:
     axes.locator_params(axis="x", nbins=4)
 
 
+def draw_learning_curve(axes: "Axes", losses: pd.DataFrame, loss: str) -> None:
+    """Draw how the loss fell, or say that the model was not trained by iterations."""
+    if losses.empty:
+        axes.text(0.5, 0.5, "not trained by iterations", ha="center", color="grey")
+        axes.set_axis_off()
+    else:
+        axes.plot(losses["iteration"], losses["train"], label="training rows")
+        axes.plot(losses["iteration"], losses["test"], label="test rows")
+        axes.legend()
+    axes.set(title="Learning curve", xlabel="iteration", ylabel=loss)
+
+
 DRAW: dict[str, dict[str, Callable[["Axes", pd.DataFrame], None]]] = {
     "binary": {
         "roc": draw_roc,
@@ -146,17 +158,20 @@ DRAW: dict[str, dict[str, Callable[["Axes", pd.DataFrame], None]]] = {
         "importance": partial(
             draw_importance, score="loss of area under the ROC curve"
         ),
+        "learning_curve": partial(draw_learning_curve, loss="log loss"),
     },
     "multiclass": {
         "confusion_matrix": draw_confusion_matrix,
         "classes": draw_classes,
         "importance": partial(draw_importance, score="rise of the log loss"),
+        "learning_curve": partial(draw_learning_curve, loss="log loss"),
     },
     "regression": {
         "predicted_actual": draw_predicted_actual,
         "residuals": draw_residuals,
         "residual_histogram": draw_residual_histogram,
         "importance": partial(draw_importance, score="loss of R²"),
+        "learning_curve": partial(draw_learning_curve, loss="root mean squared error"),
     },
 }
 
@@ -170,8 +185,8 @@ NAMES = {
 # Rows and columns of the picture, and its width and height in inches.
 GRIDS = {
     "binary": ((2, 3), (13, 8)),
-    "multiclass": ((1, 3), (18, 6.5)),
-    "regression": ((2, 2), (11, 8)),
+    "multiclass": ((2, 2), (13, 12)),
+    "regression": ((2, 3), (15, 8)),
 }
 
 

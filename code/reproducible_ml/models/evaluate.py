@@ -17,10 +17,12 @@ from reproducible_ml.errors import UserError
 from reproducible_ml.files import replacing_folder, write_json
 from reproducible_ml.models.curves import importance
 from reproducible_ml.models.judge import Judged, describe, finite, judge, judge_slices
+from reproducible_ml.models.learning import learning_curve
 from reproducible_ml.models.metrics import Metrics, Predicted
+from reproducible_ml.models.scorer import make_scorer
 from reproducible_ml.models.store import load_model
 from reproducible_ml.models.tasks import Task, make_task
-from reproducible_ml.params import Params, load_params
+from reproducible_ml.params import Data, Params, load_params
 from reproducible_ml.stage import run
 
 logger = logging.getLogger(__name__)
@@ -55,23 +57,39 @@ def baseline(train: Path, rows: Predicted, task: Task, params: Params) -> Predic
     return rows._replace(output=task.output(dummy, nothing))
 
 
+def some_rows(
+    table: Path, limit: int, salt: str, contract: Contract, data: Data
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Return features and target of at most so many rows, chosen by their keys."""
+    row_keys = read_table(table, []).index.to_numpy(dtype=np.uint64)
+    chosen = row_keys[keys.sample(row_keys, limit, keys.number(salt))]
+    features = list(contract.features(data))
+    tables = (read_part(part, [*features, data.target]) for part in parts(table))
+    rows = pd.concat([part[part.index.isin(chosen)] for part in tables])
+    return rows[features], read_target(rows, data)
+
+
 def importance_table(
-    model: Pipeline,
-    test: Path,
-    row_keys: keys.Keys,
-    contract: Contract,
-    task: Task,
-    params: Params,
+    model: Pipeline, test: Path, contract: Contract, task: Task, params: Params
 ) -> pd.DataFrame:
     """Return the importance of each feature, from at most `importance_rows` rows."""
-    limit, salt = params.evaluate.importance_rows, keys.number("importance")
-    chosen = row_keys[keys.sample(row_keys, limit, salt)]
-    features = list(contract.features(params.data))
-    tables = (read_part(part, [*features, params.data.target]) for part in parts(test))
-    rows = pd.concat([table[table.index.isin(chosen)] for table in tables])
-    actual = task.actual(read_target(rows, params.data))
+    limit = params.evaluate.importance_rows
+    rows, target = some_rows(test, limit, "importance", contract, params.data)
+    actual = task.actual(target)
     repeats, seed = params.evaluate.importance_repeats, params.train.seed
-    return importance(model, rows[features], actual, task.scoring, repeats, seed)
+    return importance(model, rows, actual, task.scoring, repeats, seed)
+
+
+def learning_table(
+    model: Pipeline, train: Path, test: Path, contract: Contract, params: Params
+) -> pd.DataFrame:
+    """Return the loss by iteration on rows of both sides, at most `interval_rows`."""
+    limit = params.evaluate.interval_rows
+    sides = {
+        side: some_rows(table, limit, "learning", contract, params.data)
+        for side, table in (("train", train), ("test", test))
+    }
+    return learning_curve(model, sides, make_scorer(contract, params))
 
 
 def choose_metrics(task: Task, params: Params) -> Metrics:
@@ -169,9 +187,8 @@ def main(
     facts["slices"] = judge_slices(rows, kept, chosen, params.evaluate)
     facts |= task.details(rows, row_keys, params.evaluate)
     tables = task.tables(rows, row_keys)
-    tables["importance"] = importance_table(
-        fitted, test, row_keys, columns, task, params
-    )
+    tables["importance"] = importance_table(fitted, test, columns, task, params)
+    tables["learning_curve"] = learning_table(fitted, train, test, columns, params)
     write_plots(tables, plots)
     write_json(facts, evaluation)
     write_json(bootstrap_facts(judged, row_keys), bootstrap, indent=None)

@@ -23,6 +23,36 @@ def _importance(score: str) -> dict[str, Any]:
     }
 
 
+def _training(loss: str) -> list[dict[str, Any]]:
+    """Return the plots of how the model came about."""
+    return [
+        {
+            "Learning curve": {
+                "template": "simple",
+                "x": "iteration",
+                "y": {"reports/plots/learning_curve.csv": ["train", "test"]},
+                "y_label": loss,
+            }
+        },
+        {
+            "Training": {
+                "template": "simple",
+                "x": "step",
+                "y": {"reports/training/plots/metrics/loss.tsv": "loss"},
+                "x_label": "iteration",
+                "y_label": f"{loss} on training rows",
+            }
+        },
+        {
+            "Search": {
+                "template": "scatter",
+                "x": "trial",
+                "y": {"reports/search.csv": "score"},
+            }
+        },
+    ]
+
+
 PLOTS: dict[str, list[dict[str, Any]]] = {
     "binary": [
         {
@@ -52,6 +82,7 @@ PLOTS: dict[str, list[dict[str, Any]]] = {
         },
         CONFUSION_MATRIX,
         _importance("loss of area under the ROC curve"),
+        *_training("log loss"),
     ],
     "multiclass": [
         CONFUSION_MATRIX,
@@ -70,6 +101,7 @@ PLOTS: dict[str, list[dict[str, Any]]] = {
             }
         },
         _importance("rise of the log loss"),
+        *_training("log loss"),
     ],
     "regression": [
         {
@@ -97,5 +129,6 @@ PLOTS: dict[str, list[dict[str, Any]]] = {
             }
         },
         _importance("loss of R²"),
+        *_training("root mean squared error"),
     ],
 }

@@ -129,8 +129,9 @@ class Workspace(NamedTuple):
         (self.folder / "params.yaml").write_text(text, "utf-8")
 
     def train(self) -> None:
-        names = ["train", "schema.yaml", "cleaning.json", "model.skops", "model.json"]
-        train.main(*(self.folder / name for name in names))
+        read = ["train", "schema.yaml", "cleaning.json"]
+        write = ["model.skops", "model.json", "search.csv", "training"]
+        train.main(*(self.folder / name for name in [*read, *write]))
 
     def evaluate(self) -> None:
         read = ["model.skops", "model.json", "schema.yaml", "train", "test"]

@@ -39,6 +39,7 @@ METRICS = {
     "regression": regression.METRICS,
 }
 
+SHARED = ("importance", "learning_curve")
 PLOTS = {
     "binary": ["calibration", "confusion_matrix", "precision_recall", "roc"],
     "multiclass": ["classes", "confusion_matrix"],
@@ -142,7 +143,7 @@ def test_every_task_judges_each_slice(any_task: Any) -> None:
 
 
 def test_every_task_has_its_plots(any_task: Any) -> None:
-    expected = sorted(f"{name}.csv" for name in [*PLOTS[any_task.task], "importance"])
+    expected = sorted(f"{name}.csv" for name in [*PLOTS[any_task.task], *SHARED])
     assert sorted(path.name for path in Path("plots").iterdir()) == expected
 
 

@@ -1,6 +1,11 @@
 """Tests of reproducible_ml.models.train."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from reproducible_ml.datasets.schema import Contract
 from reproducible_ml.datasets.tables import fingerprint, read_table
@@ -215,3 +221,52 @@ def test_a_table_that_is_not_there_is_told_by_its_path(workspace: Any) -> None:
     (Path("train") / "part-00000.parquet").unlink()
     with pytest.raises(UserError, match="train: holds no table"):
         workspace.train()
+
+
+def test_main_searches_first_and_says_what_it_chose(workspace: Any) -> None:
+    space = {"max_iter": {"choice": [1, 30]}}
+    search = {"method": "grid", "folds": 2, "space": space}
+    workspace.set_params(train={"search": search})
+    workspace.train()
+    trials = pd.read_csv("search.csv")
+    assert trials["max_iter"].tolist() == [1, 30]
+    assert trials["score"].is_monotonic_decreasing
+    facts = json.loads(Path("model.json").read_text("utf-8"))
+    assert facts["params"]["train"]["estimator"]["arguments"]["max_iter"] == 30
+    model = load_model(Path("model.skops"), Path("model.json"))
+    assert model.named_steps["estimator"].n_iter_ == 30
+
+
+def test_main_without_a_search_writes_an_empty_table(workspace: Any) -> None:
+    workspace.train()
+    assert Path("search.csv").read_bytes() == b"trial,score,deviation\n"
+
+
+def test_search_by_group_needs_no_feature_of_it(workspace: Any) -> None:
+    search = {"method": "grid", "folds": 2, "space": {"max_iter": {"choice": [1, 2]}}}
+    params = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
+    params["train"]["search"] = search
+    params["data"]["group"] = "items"
+    params["split"] = {"method": "group"}
+    Path("params.yaml").write_text(yaml.safe_dump(params), "utf-8")
+    workspace.train()
+    assert len(pd.read_csv("search.csv")) == 2
+
+
+def test_interrupted_search_leaves_nothing_half_written(workspace: Any) -> None:
+    space = {"max_iter": {"int": [100, 400]}}
+    search = {"method": "random", "n_iter": 500, "folds": 5, "space": space}
+    workspace.set_params(train={"search": search})
+    before = {path for path in Path().rglob("*") if path.is_file()}
+    read = ["train", "schema.yaml", "cleaning.json"]
+    write = ["model.skops", "model.json", "search.csv", "training"]
+    command = [sys.executable, "-m", "reproducible_ml.models.train", *read, *write]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    time.sleep(6)
+    os.killpg(process.pid, signal.SIGINT)
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in printed
+    assert {path for path in Path().rglob("*") if path.is_file()} == before

@@ -1,0 +1,162 @@
+"""Where parallel work is done: in threads, in processes, or on a Dask or Ray cluster.
+
+Where a cluster is differs from machine to machine, so it is no parameter: Dask and Ray
+have variables for it, DASK_SCHEDULER_ADDRESS and RAY_ADDRESS. Without them they start
+workers on this machine.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from reproducible_ml.errors import UserError
+from reproducible_ml.params import Compute
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+# Workers with other versions of these may give other results.
+PACKAGES = ("joblib", "numpy", "pandas", "pyarrow", "scikit-learn")
+
+# What libraries raise when a process that worked for them is gone, by their names: to
+# import them takes longer than most runs.
+LOST = {
+    "ActorDiedError",
+    "ActorUnavailableError",
+    "KilledWorker",
+    "NodeDiedError",
+    "OutOfMemoryError",
+    "RayActorError",
+    "TerminatedWorkerError",
+    "WorkerCrashedError",
+}
+
+# Seconds that a cluster has to answer, or to start a worker.
+PATIENCE = 30
+
+
+@contextmanager
+def workers(compute: Compute) -> Iterator[None]:
+    """Let joblib, and so scikit-learn, work in this block where params.yaml says.
+
+    Raises:
+        UserError: The cluster does not answer, its workers have other code or packages,
+            or a worker died.
+    """
+    from joblib import parallel_config
+
+    if compute.backend in CONNECT:
+        CONNECT[compute.backend]()
+    with parallel_config(backend=compute.backend, n_jobs=compute.n_jobs):
+        try:
+            yield
+        except Exception as error:
+            if LOST.isdisjoint(kind.__name__ for kind in type(error).__mro__):
+                raise
+            raise UserError(
+                f"compute.backend {compute.backend}: a worker died, often for want of"
+                " memory. Nothing was written. Try smaller compute.rows_per_part or"
+                f" compute.n_jobs, or a larger machine. ({_first_line(error)})"
+            ) from error
+
+
+class There(Generic[Arguments, Result]):
+    """Calls a function in the project's folder, wherever its worker was started."""
+
+    def __init__(self, function: Callable[Arguments, Result]) -> None:
+        self.function = function
+        self.folder = Path.cwd()
+
+    def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        """Return what the function returns."""
+        if Path.cwd() != self.folder:
+            os.chdir(self.folder)
+        return self.function(*args, **kwargs)
+
+
+@cache
+def _connect_dask() -> Any:
+    """Return the client of the cluster, or of workers of this process alone."""
+    dask, distributed = _import("dask", "distributed")
+    address = dask.config.get("scheduler-address", None)
+    try:
+        client = distributed.Client(address, timeout=PATIENCE)
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise UserError(
+            f"compute.backend dask: no worker at {address} ({_first_line(error)})."
+            " Start `dask scheduler` and `dask worker`, or correct"
+            " DASK_SCHEDULER_ADDRESS."
+        ) from error
+    if address:
+        for worker, found in client.run(_facts, Path.cwd()).items():
+            _compare(found, f"dask: worker {worker}")
+    return client
+
+
+@cache
+def _connect_ray() -> None:
+    """Connect to the cluster, or start workers for this process alone."""
+    ray, registry = _import("ray", "ray.util.joblib")
+    address = os.environ.get("RAY_ADDRESS")
+    try:
+        ray.init(address, log_to_driver=False, logging_level="error")
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"compute.backend ray: no cluster at {address} ({_first_line(error)})."
+            " Start `ray start --head`, or correct RAY_ADDRESS."
+        ) from error
+    registry.register_ray()
+    if address:
+        _compare(ray.get(ray.remote(_facts).remote(Path.cwd())), "ray: a worker")
+
+
+CONNECT: dict[str, Callable[[], Any]] = {"dask": _connect_dask, "ray": _connect_ray}
+
+
+def _import(name: str, other: str) -> tuple[Any, Any]:
+    from importlib import import_module
+
+    try:
+        return import_module(name), import_module(other)
+    except ImportError as error:
+        raise UserError(
+            f"compute.backend {name}: {error}. `make setup` installs what params.yaml"
+            " asks for."
+        ) from error
+
+
+def _facts(folder: Path) -> dict[str, str]:
+    """Return what must be the same here as on a worker; runs there as well."""
+    import reproducible_ml
+
+    code = Path(reproducible_ml.__file__).parent
+    digest = hashlib.sha256()
+    for module in sorted(code.rglob("*.py")):
+        digest.update(module.relative_to(code).as_posix().encode())
+        digest.update(module.read_bytes())
+    found = {name: version(name) for name in PACKAGES}
+    seen = (folder / "params.yaml").is_file()
+    return found | {"code": digest.hexdigest()[:12], str(folder): f"seen: {seen}"}
+
+
+def _compare(found: dict[str, str], who: str) -> None:
+    """Raise UserError if a worker could give other results than this process."""
+    here = _facts(Path.cwd())
+    differing = [
+        f"{k} is {found[k]}, here {v}" for k, v in here.items() if found[k] != v
+    ]
+    if differing:
+        raise UserError(
+            f"compute.backend {who} differs: {'; '.join(differing)}. Give workers this"
+            " folder, its code and the same locked environment: see docs/scaling.md."
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
