@@ -129,4 +129,6 @@ def link(uri: str, experiment: str, run: str) -> str:
     shown = without_password(uri).rstrip("/")
     if not shown.startswith(("http://", "https://")):
         return f"run {run} at {shown}"
-    return f"{shown}/#/experiments/{experiment}/runs/{run}"
+    # Else MLflow 3 shows the run among those of language models.
+    page = f"experiments/{experiment}/runs/{run}?workflowType=machine_learning"
+    return f"{shown}/#/{page}"
