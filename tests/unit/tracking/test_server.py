@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.tracking.server; tests/tracking/ has a real server."""
+"""Tests of reproducible_ml.tracking.server, without a real one."""
 
 import signal
 import socket

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.tracking.track; tests/tracking/ has a real server."""
+"""Tests of reproducible_ml.tracking.track, without a server."""
 
 from pathlib import Path
 
