@@ -69,7 +69,7 @@ def test_server_that_does_not_answer_is_not_waited_for(result: Path) -> None:
     assert time.monotonic() - begun < 25
 
 
-def test_deadline_is_heard_twice_and_then_forgotten() -> None:
+def test_deadline_is_kept_and_then_forgotten() -> None:
     before = signal.getsignal(signal.SIGALRM)
     with pytest.raises(LateError), _deadline(0.05):
         time.sleep(5)
