@@ -1,24 +1,18 @@
 """A real MLflow server on this computer, and a project whose results it shows."""
 
-import json
 import os
 import signal
 import socket
 import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import suppress
 from pathlib import Path
-from threading import Event, Thread
-from typing import Any
 
 import pytest
 
 from ..environments import environment, packages
 from ..pipeline.conftest import Project, copy_of_working_tree
+from .server import Server, wait_for
 
 LOCK = Path(__file__).with_name("requirements.txt")
 
@@ -52,39 +46,6 @@ class Tracked(Project):
         )
 
 
-class Server:
-    """What the server knows, asked for by its own interface."""
-
-    def __init__(self, uri: str) -> None:
-        self.uri = uri
-
-    def ask(self, path: str, **content: Any) -> Any:
-        """Return the server's answer."""
-        request = urllib.request.Request(
-            f"{self.uri}/api/2.0/mlflow/{path}",
-            json.dumps(content).encode(),
-            {"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
-
-    def runs(self, experiment: str) -> list[dict[str, Any]]:
-        """Return status, and params, metrics and tags by name; the newest first."""
-        found = self.ask(
-            "experiments/search", max_results=1, filter=f"name = '{experiment}'"
-        )
-        numbers = [item["experiment_id"] for item in found.get("experiments", ())]
-        found = self.ask("runs/search", experiment_ids=numbers, max_results=100)
-        return [
-            {"status": run["info"]["status"], "name": run["info"]["run_name"]}
-            | {
-                kind: {item["key"]: item["value"] for item in run["data"].get(kind, ())}
-                for kind in ("params", "metrics", "tags")
-            }
-            for run in found.get("runs", ())
-        ]
-
-
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Start a server, and end it with all the processes that it started."""
@@ -114,62 +75,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         process.wait()
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Return once the server answers."""
-    for _ in range(600):
-        with suppress(OSError), urllib.request.urlopen(url, timeout=5):
-            return
-        assert process.poll() is None, log.read_text()
-        time.sleep(0.2)
-    pytest.fail(log.read_text())
-
-
-@contextmanager
-def broken(server: Server) -> Iterator[tuple[str, Event, Event]]:
-    """Yield the address of a server that does not answer when metrics arrive.
-
-    The first event is set once they do; the second lets it end the connection.
-    """
-    arrived, over = Event(), Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path.endswith("log-batch"):
-                arrived.set()
-                over.wait()
-                return
-            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            kind = {"Content-Type": "application/json"}
-            address = f"{server.uri}{self.path}"
-            request = urllib.request.Request(
-                address, content or None, kind, method=self.command
-            )
-            try:
-                with urllib.request.urlopen(request, timeout=30) as answer:
-                    status, body = answer.status, answer.read()
-            except urllib.error.HTTPError as error:
-                status, body = error.code, error.read()
-                error.close()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_POST = do_GET
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    between = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=between.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{between.server_port}", arrived, over
-    finally:
-        over.set()
-        between.shutdown()
-        between.server_close()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .conftest import REPRO, TRACK, Server, Tracked, broken
+from .conftest import REPRO, TRACK, Tracked
+from .server import Server, broken
 
 Reproduced = tuple[Tracked, str]
 

@@ -21,6 +21,8 @@ COMMIT = "mlflow.source.git.commit"
 BRANCH = "mlflow.source.git.branch"
 DIRTY = "mlflow.source.git.dirty"
 
+FROM_HERE = {"mlflow.source.name": "dvc.yaml", "mlflow.source.type": "LOCAL"}
+
 LOCK_HASH = "dvc.lock.sha256"
 
 
@@ -52,19 +54,15 @@ def read_record(root: Path, name: str = "") -> Record:
     source = _git(root) if revision.commit is None else {COMMIT: revision.commit}
     tags = {
         **source,
+        **FROM_HERE,
         **facts.model_hashes(revision, results),
         LOCK_HASH: hashlib.sha256(lock.encode()).hexdigest(),
         "undefined_metrics": facts.undefined(results),
-        "mlflow.source.name": "dvc.yaml",
-        "mlflow.source.type": "LOCAL",
         "mlflow.user": _user(),
     }
-    return Record(
-        name or _title(source),
-        facts.params(results),
-        facts.metrics(results),
-        {key: value for key, value in tags.items() if value},
-    )
+    tags = {key: value for key, value in tags.items() if value}
+    title = name or _title(source)
+    return Record(title, facts.params(results), facts.metrics(results), tags)
 
 
 def _find(root: Path, name: str) -> str:

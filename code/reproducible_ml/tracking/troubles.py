@@ -52,28 +52,33 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _reason(causes: list[BaseException]) -> tuple[str, str]:
     """Return what is wrong, and what to do."""
     first, last = causes[0], causes[-1]
-    if isinstance(first, ModuleNotFoundError):
-        return f"the package {first.name} is not installed", "Run `make setup`."
-    if isinstance(first, NoAddressError):
+    return _here(first) or _unreachable(last) or _refused(first, last)
+
+
+def _here(error: BaseException) -> tuple[str, str] | None:
+    """Return what is wrong on this side, or None if nothing is."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"the package {error.name} is not installed", "Run `make setup`."
+    if isinstance(error, NoAddressError):
         return (
             f"{VARIABLE} is not set",
             "Let it name your server, as http://127.0.0.1:5000.",
         )
-    if isinstance(first, AddressError) or "InvalidUrl" in type(first).__name__:
+    if isinstance(error, AddressError) or "InvalidUrl" in type(error).__name__:
         return (
             "this is no address of a server",
             f"Let {VARIABLE} name one, as http://127.0.0.1:5000.",
         )
-    if isinstance(last, LateError | TimeoutError):
+    return None
+
+
+def _unreachable(error: BaseException) -> tuple[str, str] | None:
+    """Return why there is no answer, or None if there was one."""
+    if isinstance(error, LateError | TimeoutError):
         return (
             "it did not answer in time",
             "Try again later, or wait longer: MLFLOW_HTTP_REQUEST_TIMEOUT=60 seconds.",
         )
-    return _unreachable(last) or _refused(first, last)
-
-
-def _unreachable(error: BaseException) -> tuple[str, str] | None:
-    """Return why there is no connection, or None if there was one."""
     if isinstance(error, ssl.SSLError):
         return (
             f"no secure connection ({error})",
