@@ -61,6 +61,7 @@ repro: $(ENVIRONMENT) ## rebuild everything that changed, from raw data to plots
 	@dvc repro
 	@$(MAKE) --no-print-directory --silent reports/overview.png
 	@python -m reproducible_ml.models.summary reports/evaluation.json reports/overview.png reports/plots
+	$(if $(filter mlflow,$(EXTRAS)),@python -m reproducible_ml.tracking.track)
 
 # One picture of all plots, drawn only when their data changed.
 reports/overview.png: $(wildcard reports/plots/*.csv)

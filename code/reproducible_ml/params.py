@@ -242,6 +242,7 @@ class Params(Section):
     train: Train
     evaluate: Evaluate
     gate: Gate = Gate()
+    tracking: Literal["none", "mlflow"] = "none"
 
     @property
     def gate_metric(self) -> str:

@@ -220,6 +220,16 @@ def test_positive_class_belongs_to_binary_tasks(task: Any, positive: Any) -> Non
         Data(target="bought", task=task, positive=positive)
 
 
+def test_results_are_tracked_where_the_project_says_so(project: Path) -> None:
+    assert load_params().tracking == "none"
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(f"{text}tracking: mlflow\n")
+    assert load_params().tracking == "mlflow"
+    (project / "params.yaml").write_text(f"{text}tracking: wandb\n")
+    with pytest.raises(UserError, match=r"tracking: .*'none' or 'mlflow'.*wandb"):
+        load_params()
+
+
 @pytest.mark.parametrize(
     ("gate", "words"),
     [

@@ -64,7 +64,7 @@ def begin_params(
         wanted: What the user asks for.
         inferred: What the table looks like.
     """
-    params = {name: dict(section or {}) for name, section in old.items()}
+    params = _copied(old)
     params["split"] = params.get("split", {}) | {"method": "hash", "cutoff": None}
     params["evaluate"] |= {"slices": {}}
     if "gate" in params:
@@ -90,7 +90,7 @@ def keep_params(
         wanted: What the user asks for.
         contract: What the table holds.
     """
-    params = {name: dict(section or {}) for name, section in old.items()}
+    params = _copied(old)
     data = params["data"]
     columns = contract.columns.keys() - {wanted.target}
     roles = {name: data.get(name) for name in ("group", "time")}
@@ -108,6 +108,15 @@ def keep_params(
         params["train"]["estimator"] = estimator
     _trim_gate(params)
     return _with_roles(params, kept, choice, wanted)
+
+
+def _copied(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same content, of which each section may be changed."""
+    return {
+        # What is no section, as `tracking`, has nothing to do with the table.
+        name: section if isinstance(section, str) else dict(section or {})
+        for name, section in params.items()
+    }
 
 
 def _trim_gate(params: dict[str, Any]) -> None:

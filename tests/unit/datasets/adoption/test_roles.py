@@ -52,6 +52,7 @@ def params(**sections: dict[str, Any]) -> dict[str, Any]:
         "split": {"method": "hash", "test_size": 0.3, "salt": "mine"},
         "train": {"seed": 7, "estimator": {"path": "my.Model", "arguments": {"C": 2}}},
         "evaluate": {"metrics": ["f1"], "slices": {"age": [40.0]}},
+        "tracking": "mlflow",
     }
     for name, values in sections.items():
         content[name] = content[name] | values
@@ -83,6 +84,10 @@ def begun(*identifiers: str, choice: Choice = BINARY, **wishes: Any) -> dict[str
 def without(*names: str) -> Contract:
     columns = {n: c for n, c in CONTRACT.columns.items() if n not in names}
     return CONTRACT.model_copy(update={"columns": columns})
+
+
+def test_what_is_no_section_stays() -> None:
+    assert begun()["tracking"] == kept(params())["tracking"] == "mlflow"
 
 
 # A new table.

@@ -1,0 +1,1 @@
+"""Results, shown on a tracking server as well."""
