@@ -7,12 +7,14 @@ workers on this machine.
 
 import hashlib
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 from reproducible_ml.errors import UserError
 from reproducible_ml.params import Compute
@@ -36,8 +38,8 @@ LOST = {
     "WorkerCrashedError",
 }
 
-# Seconds that a cluster has to answer, or to start a worker.
-PATIENCE = 30
+# Seconds that a cluster has to answer, and to have a first worker.
+ANSWER, WORKER = 10, 60
 
 
 @contextmanager
@@ -51,7 +53,7 @@ def workers(compute: Compute) -> Iterator[None]:
     from joblib import parallel_config
 
     if compute.backend in CONNECT:
-        CONNECT[compute.backend]()
+        CONNECT[compute.backend](_processes(compute.n_jobs))
     with parallel_config(backend=compute.backend, n_jobs=compute.n_jobs):
         try:
             yield
@@ -79,14 +81,23 @@ class There(Generic[Arguments, Result]):
         return self.function(*args, **kwargs)
 
 
+def _processes(n_jobs: int) -> int:
+    from joblib import cpu_count
+
+    return cpu_count() if n_jobs == -1 else n_jobs
+
+
 @cache
-def _connect_dask() -> Any:
-    """Return the client of the cluster, or of workers of this process alone."""
+def _connect_dask(processes: int) -> Any:
+    """Return the client of the cluster, or of so many workers of this process alone."""
     dask, distributed = _import("dask", "distributed")
     address = dask.config.get("scheduler-address", None)
+    alone = {"n_workers": processes, "threads_per_worker": 1, "dashboard_address": None}
     try:
-        client = distributed.Client(address, timeout=PATIENCE)
-        client.wait_for_workers(1, timeout=PATIENCE)
+        client = distributed.Client(
+            address, timeout=ANSWER, **({} if address else alone)
+        )
+        client.wait_for_workers(1, timeout=WORKER)
     except (OSError, ValueError, TimeoutError) as error:
         raise UserError(
             f"compute.backend dask: no worker at {address} ({_first_line(error)})."
@@ -100,13 +111,23 @@ def _connect_dask() -> Any:
 
 
 @cache
-def _connect_ray() -> None:
-    """Connect to the cluster, or start workers for this process alone."""
+def _connect_ray(processes: int) -> None:
+    """Connect to the cluster, or start so many workers for this process alone."""
+    # It would tell its makers how it is used.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray, registry = _import("ray", "ray.util.joblib")
     address = os.environ.get("RAY_ADDRESS")
+    alone = {"num_cpus": processes, "include_dashboard": False}
     try:
-        ray.init(address, log_to_driver=False, logging_level="error")
-    except (ConnectionError, RuntimeError, ValueError) as error:
+        if address and address != "auto":
+            _knock(address)
+        ray.init(
+            address,
+            log_to_driver=False,
+            logging_level="error",
+            **({} if address else alone),
+        )
+    except (OSError, RuntimeError, ValueError) as error:
         raise UserError(
             f"compute.backend ray: no cluster at {address} ({_first_line(error)})."
             " Start `ray start --head`, or correct RAY_ADDRESS."
@@ -116,7 +137,15 @@ def _connect_ray() -> None:
         _compare(ray.get(ray.remote(_facts).remote(Path.cwd())), "ray: a worker")
 
 
-CONNECT: dict[str, Callable[[], Any]] = {"dask": _connect_dask, "ray": _connect_ray}
+def _knock(address: str) -> None:
+    """Raise an error if nobody listens there: Ray would go on trying for minutes."""
+    place = urlsplit(address if "://" in address else f"//{address}")
+    if not place.port:
+        raise ValueError(f"{address} has no port")
+    socket.create_connection((place.hostname, place.port), timeout=ANSWER).close()
+
+
+CONNECT: dict[str, Callable[[int], Any]] = {"dask": _connect_dask, "ray": _connect_ray}
 
 
 def _import(name: str, other: str) -> tuple[Any, Any]:

@@ -1,0 +1,200 @@
+"""The same pipeline on clusters of real processes gives the same bytes."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+
+from ..environments import packages
+from .conftest import Project, needs_sample
+
+pytestmark = needs_sample
+
+SEARCH: dict[str, Any] = {
+    "method": "random",
+    "n_iter": 10,
+    "folds": 3,
+    "space": {"max_depth": {"int": [1, 6]}, "learning_rate": {"uniform": [0.1, 0.3]}},
+}
+
+# Everything that parallel work makes; the stages after these do all by themselves.
+STAGES = ("validate", "clean", "split", "train")
+
+
+@pytest.fixture(scope="session")
+def layer() -> Path:
+    """Return the folder of Dask and Ray, for PYTHONPATH."""
+    return packages("dask", "ray")
+
+
+def variables(project: Project, layer: Path, **others: str) -> dict[str, str]:
+    """Return variables under which the project finds its code, Dask and Ray."""
+    path = f"{project.folder / 'code'}{os.pathsep}{layer}"
+    return {"PYTHONPATH": path, "PYTHONWARNINGS": "default", **others}
+
+
+def configure(project: Project, backend: str) -> None:
+    """Let the project work in three parts and search, by a backend."""
+    compute = {"backend": backend, "n_jobs": 2, "rows_per_part": 200}
+    project.set("compute", compute)
+    project.set("train.search", SEARCH)
+
+
+def outputs(project: Project) -> dict[str, str]:
+    """Return the hash of each output of the stages with parallel work."""
+    stages = yaml.safe_load(project.read("dvc.lock"))["stages"]
+    return {out["path"]: out["md5"] for n in STAGES for out in stages[n]["outs"]}
+
+
+def run(project: Project, **options: Any) -> subprocess.CompletedProcess[str]:
+    return project.run("dvc", "repro", "--force", "train", **options)
+
+
+@pytest.fixture(scope="module")
+def expected(
+    cold: tuple[Project, list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """Return the hashes that processes on this machine give."""
+    folder = tmp_path_factory.mktemp("loky") / "project"
+    cold[0].run("git", "clone", "--quiet", str(cold[0].folder), str(folder))
+    project = Project(folder)
+    configure(project, "loky")
+    run(project)
+    return outputs(project)
+
+
+class Cluster:
+    """A Dask scheduler and its workers, each a process of its own."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder = folder
+        self.environment = environment
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            self.address = f"tcp://127.0.0.1:{found.getsockname()[1]}"
+        port = self.address.rpartition(":")[2]
+        self.processes = [
+            self.start("scheduler", "--host", "127.0.0.1", "--port", port)
+        ]
+
+    def start(self, kind: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a process of Dask in a folder that is not that of the project."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "dask", kind, "--no-dashboard", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def add_worker(self) -> psutil.Process:
+        """Start a worker and return its process."""
+        arguments = [self.address, "--nthreads", "1", "--no-nanny"]
+        self.processes.append(self.start("worker", *arguments))
+        return psutil.Process(self.processes[-1].pid)
+
+    def stop(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture
+def cluster(project: Project, layer: Path, tmp_path: Path) -> Iterator[Cluster]:
+    """Start a scheduler that has no worker yet."""
+    environment = project.environment() | variables(project, layer)
+    started = Cluster(tmp_path, environment)
+    yield started
+    started.stop()
+
+
+def test_dask_gives_the_same_bytes(
+    project: Project, layer: Path, cluster: Cluster, expected: dict[str, str]
+) -> None:
+    before = [cluster.add_worker() for _ in range(2)]
+    configure(project, "dask")
+    here = variables(project, layer, DASK_SCHEDULER_ADDRESS=cluster.address)
+    run(project, variables=here)
+    assert outputs(project) == expected
+    assert all(worker.cpu_times().user > 1 for worker in before)
+
+
+def test_search_goes_on_when_a_worker_dies(
+    project: Project, layer: Path, cluster: Cluster, expected: dict[str, str]
+) -> None:
+    first, second = cluster.add_worker(), cluster.add_worker()
+    configure(project, "dask")
+    here = project.environment() | variables(
+        project, layer, DASK_SCHEDULER_ADDRESS=cluster.address
+    )
+    running = subprocess.Popen(
+        ["dvc", "repro", "--single-item", "--force", "train"],
+        cwd=project.folder,
+        env=here,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    busy = first.cpu_times().user + 1
+    while first.cpu_times().user < busy and running.poll() is None:
+        time.sleep(0.05)
+    assert running.poll() is None, "the search ended before a worker could die"
+    first.kill()
+    printed, _ = running.communicate(timeout=120)
+    assert running.returncode == 0, printed
+    assert second.is_running()
+    for name in ("models/model.skops", "reports/search.csv"):
+        assert outputs(project)[name] == expected[name]
+
+
+def test_worker_with_other_code_is_refused(
+    project: Project, layer: Path, cluster: Cluster, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    project.run("git", "clone", "--quiet", ".", str(other))
+    stage = other / "code/reproducible_ml/stage.py"
+    stage.write_text(f"{stage.read_text('utf-8')}\n# Changed.\n", "utf-8")
+    path = os.pathsep.join([str(other / "code"), str(layer)])
+    cluster.environment |= {"PYTHONPATH": path}
+    cluster.add_worker()
+    configure(project, "dask")
+    here = variables(project, layer, DASK_SCHEDULER_ADDRESS=cluster.address)
+    done = run(project, variables=here, check=False)
+    assert done.returncode != 0
+    assert re.search(r"error: compute\.backend dask: worker .* code is ", done.stdout)
+    assert "Traceback" not in done.stdout
+
+
+def test_ray_gives_the_same_bytes(
+    project: Project, layer: Path, expected: dict[str, str]
+) -> None:
+    configure(project, "ray")
+    run(project, variables=variables(project, layer))
+    assert outputs(project) == expected
+
+
+@pytest.mark.parametrize("backend", ["dask", "ray"])
+def test_cluster_that_is_not_there_is_told(
+    backend: str, project: Project, layer: Path
+) -> None:
+    configure(project, backend)
+    nowhere = {
+        "DASK_SCHEDULER_ADDRESS": "tcp://127.0.0.1:1",
+        "RAY_ADDRESS": "127.0.0.1:1",
+    }
+    done = run(project, variables=variables(project, layer, **nowhere), check=False)
+    assert done.returncode != 0
+    assert f"error: compute.backend {backend}: no " in done.stdout
+    assert "Traceback" not in done.stdout
