@@ -30,6 +30,7 @@ PACKAGES = ("joblib", "numpy", "pandas", "pyarrow", "scikit-learn")
 LOST = {
     "ActorDiedError",
     "ActorUnavailableError",
+    "FutureCancelledError",
     "KilledWorker",
     "NodeDiedError",
     "OutOfMemoryError",
@@ -37,6 +38,9 @@ LOST = {
     "TerminatedWorkerError",
     "WorkerCrashedError",
 }
+
+# Bytes of arguments that go to a Dask worker with each task, not once for all.
+WITH_TASK = 50_000_000
 
 # Seconds that a cluster has to answer, and to have a first worker.
 ANSWER, WORKER = 10, 60
@@ -107,7 +111,34 @@ def _connect_dask(processes: int) -> Any:
     if address:
         for worker, found in client.run(_facts, Path.cwd()).items():
             _compare(found, f"dask: worker {worker}")
+    _register_dask()
     return client
+
+
+def _register_dask() -> None:
+    """Let joblib's backend survive the death of a worker.
+
+    It lays arguments of tasks on one worker: if that dies, they are lost for all, and
+    if it dies meanwhile, joblib waits for ever. So they go with the task where they are
+    not too large.
+    """
+    from dask.sizeof import sizeof
+    from joblib import register_parallel_backend
+    from joblib._dask import Batch, DaskDistributedBackend
+
+    class Backend(DaskDistributedBackend):  # type: ignore[misc]
+        async def _to_func_args(self, func: Any) -> tuple[Any, Any]:
+            with_the_task = Batch(func.items), func.items
+            if sum(sizeof(arguments) for _, *arguments in func.items) <= WITH_TASK:
+                return with_the_task
+            try:
+                found: tuple[Any, Any] = await super()._to_func_args(func)
+            except Exception:
+                # The worker is gone: what it did not get goes with the task as well.
+                return with_the_task
+            return found
+
+    register_parallel_backend("dask", Backend)
 
 
 @cache

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,27 @@ def outputs(project: Project) -> dict[str, str]:
 
 def run(project: Project, **options: Any) -> subprocess.CompletedProcess[str]:
     return project.run("dvc", "repro", "--force", "train", **options)
+
+
+def start(project: Project, here: dict[str, str]) -> subprocess.Popen[str]:
+    """Begin to train, and do not wait for the end."""
+    return subprocess.Popen(
+        ["dvc", "repro", "--single-item", "--force", "train"],
+        cwd=project.folder,
+        env=project.environment() | here,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def named(process: subprocess.Popen[str], name: str) -> list[psutil.Process]:
+    """Return what a process started, directly or not, and that has such a name."""
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.Error):
+            found += [child] if name in " ".join(child.cmdline()) else []
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -136,17 +158,8 @@ def test_search_goes_on_when_a_worker_dies(
 ) -> None:
     first, second = cluster.add_worker(), cluster.add_worker()
     configure(project, "dask")
-    here = project.environment() | variables(
-        project, layer, DASK_SCHEDULER_ADDRESS=cluster.address
-    )
-    running = subprocess.Popen(
-        ["dvc", "repro", "--single-item", "--force", "train"],
-        cwd=project.folder,
-        env=here,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    here = variables(project, layer, DASK_SCHEDULER_ADDRESS=cluster.address)
+    running = start(project, here)
     busy = first.cpu_times().user + 1
     while first.cpu_times().user < busy and running.poll() is None:
         time.sleep(0.05)
@@ -183,6 +196,22 @@ def test_ray_gives_the_same_bytes(
     configure(project, "ray")
     run(project, variables=variables(project, layer))
     assert outputs(project) == expected
+
+
+def test_death_of_a_ray_worker_is_told_and_nothing_written(
+    project: Project, layer: Path
+) -> None:
+    configure(project, "ray")
+    running = start(project, variables(project, layer))
+    while not (actors := named(running, "ray::PoolActor")):
+        assert running.poll() is None, "the search ended before a worker could die"
+        time.sleep(0.05)
+    actors[0].kill()
+    printed, _ = running.communicate(timeout=120)
+    assert running.returncode != 0
+    assert "error: compute.backend ray: a worker died" in printed
+    assert "Traceback" not in printed
+    assert not (project.folder / "reports/search.csv").exists()
 
 
 @pytest.mark.parametrize("backend", ["dask", "ray"])
