@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from reproducible_ml.errors import UserError
 from reproducible_ml.experiments.names import find_experiments
-from reproducible_ml.experiments.run import what_next
+from reproducible_ml.experiments.run import run, what_next
+from reproducible_ml.experiments.settings import read_settings
 
 from .conftest import Project, add_experiment
 
@@ -61,24 +63,20 @@ def test_ctrl_c_is_undone(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("settings", "name", "said"),
     [
-        (["--settings=train.seed=-1"], "error: params.yaml: train.seed: "),
-        (["--settings=foo"], "error: S: foo: is no setting."),
-        (["--name=taken"], "error: NAME=taken: is taken."),
-        (["--name=a/b"], "error: NAME=a/b: is no name."),
+        ("train.seed=-1", None, "params.yaml: train.seed: "),
+        ("", "taken", "NAME=taken: is taken."),
+        ("", "a/b", "NAME=a/b: is no name."),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_runs(
-    project: Project, run_module: Run, arguments: list[str], said: str
+    project: Project, settings: str, name: str | None, said: str
 ) -> None:
     head = project.git("rev-parse", "HEAD").strip()
     add_experiment(project, "taken", head, head)
-    done = run_module("experiments.run", *arguments, cwd=project.root)
-    assert done.returncode == 1
-    assert done.stderr.startswith(said)
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stdout == ""
+    with pytest.raises(UserError, match=said):
+        run(project.root, read_settings(settings), name)
 
 
 def test_file_that_would_get_lost_is_refused(project: Project, run_module: Run) -> None:
@@ -86,6 +84,8 @@ def test_file_that_would_get_lost_is_refused(project: Project, run_module: Run) 
     done = run_module("experiments.run", cwd=project.root)
     assert done.returncode == 1
     assert done.stderr.startswith("error: new.py: is not in Git, so the experiment")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
 
 
 def test_experiment_with_the_results_of_another_is_told(project: Project) -> None:
