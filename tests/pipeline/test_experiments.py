@@ -19,6 +19,7 @@ from .conftest import Project, needs_sample
 
 pytestmark = needs_sample
 
+LISTING = "reproducible_ml.experiments.listing"
 RATE = "train.estimator.arguments.learning_rate"
 TREES = "train.estimator.arguments.max_iter"
 
@@ -118,7 +119,7 @@ def test_grid_in_the_queue_is_shown_and_compared(tried: Project) -> None:
     assert "log_loss" in diff
     page = tried.run("dvc", "plots", "diff", "try-1", "try-2").stdout
     assert "index.html" in page
-    listed = tried.run("python", "-m", "reproducible_ml.experiments.listing").stdout
+    listed = tried.run("python", "-m", LISTING).stdout
     assert [line.split()[0] for line in listed.splitlines()[-6:-2]]
 
 

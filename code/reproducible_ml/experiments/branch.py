@@ -64,7 +64,9 @@ def what_next(root: Path, branch: str) -> Iterator[str]:
     """Yield the lines to type for a pull request, with a word on each."""
     here, there = Revision(root).text(LOCK), Revision(root, branch).text(LOCK)
     quoted = shlex.quote(branch)
-    look = f"git stash && git switch {quoted} && dvc checkout"
+    clean = not ask_git(root, "diff", "--name-only", "HEAD")
+    away = "" if clean else "git stash && "
+    look = f"{away}git switch {quoted} && dvc checkout"
     if default_remote(root):
         # `dvc push` takes what the dvc.lock in the folder names.
         push = "dvc push" if here == there else f"{look} && dvc push"
@@ -76,8 +78,8 @@ def what_next(root: Path, branch: str) -> Iterator[str]:
         yield "git remote add origin ADDRESS   # there is no Git remote yet"
     remote = "origin" if "origin" in remotes or not remotes else remotes[0]
     yield f"git push --set-upstream {remote} {quoted}   # code, parameters, results"
-    page = _page(root, remote, branch)
-    yield f"gh pr create --head {quoted} --fill   # or in a browser: {page}"
+    yield f"gh pr create --head {quoted} --fill   # or in a browser:"
+    yield f"# {_page(root, remote, branch)}"
 
 
 def _page(root: Path, remote: str, branch: str) -> str:

@@ -50,3 +50,9 @@ def same_results(root: Path, name: str) -> list[str]:
     return [
         other for other in tree_of if other != name and tree_of[other] == tree_of[name]
     ]
+
+
+def holds_nothing_new(root: Path, name: str) -> bool:
+    """Say whether an experiment holds the same files as the last commit."""
+    commit = find_experiments(root)[name]
+    return ask_git(root, "diff", "--quiet", "HEAD", commit) is not None

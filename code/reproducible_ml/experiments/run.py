@@ -20,6 +20,7 @@ from reproducible_ml.experiments.comparison import compared
 from reproducible_ml.experiments.left_out import refuse_left_out
 from reproducible_ml.experiments.names import (
     find_experiments,
+    holds_nothing_new,
     refuse_name,
     same_results,
 )
@@ -75,6 +76,10 @@ def what_next(root: Path, name: str | None) -> str:
     """Return what to type now."""
     if name is None:
         return "All experiments: make exps\n"
+    if holds_nothing_new(root, name):
+        return (
+            f"Experiment: {name}, the same as HEAD. To drop it: dvc exp remove {name}\n"
+        )
     same = same_results(root, name)
     also = f" They are those of {', '.join(same)}." if same else ""
     return (

@@ -5,6 +5,7 @@ import pytest
 from reproducible_ml.errors import UserError
 from reproducible_ml.experiments.names import (
     find_experiments,
+    holds_nothing_new,
     refuse_name,
     same_results,
 )
@@ -47,3 +48,16 @@ def test_experiments_of_the_same_files_are_the_same(repository: Repository) -> N
         add_experiment(repository, name, base, commit)
     assert same_results(repository.root, "one") == ["two"]
     assert same_results(repository.root, "three") == []
+
+
+def test_experiment_with_the_files_of_the_last_commit_holds_nothing_new(
+    repository: Repository,
+) -> None:
+    base = repository.commit()
+    repository.write("a.txt", "other")
+    other = repository.commit()
+    add_experiment(repository, "one", base, base)
+    add_experiment(repository, "two", base, other)
+    repository.git("reset", "--quiet", "--hard", base)
+    assert holds_nothing_new(repository.root, "one")
+    assert not holds_nothing_new(repository.root, "two")

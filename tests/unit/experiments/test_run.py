@@ -36,6 +36,7 @@ def test_run_that_changes_nothing_says_so(project: Project, run_module: Run) -> 
     done = run_module("experiments.run", cwd=project.root)
     assert done.returncode == 0, done.stderr
     assert "Nothing changed" in done.stdout
+    assert "the same as HEAD. To drop it: dvc exp remove " in done.stdout
 
 
 def test_failed_run_is_undone(project: Project, run_module: Run) -> None:
@@ -90,7 +91,10 @@ def test_file_that_would_get_lost_is_refused(project: Project, run_module: Run) 
 
 def test_experiment_with_the_results_of_another_is_told(project: Project) -> None:
     head = project.git("rev-parse", "HEAD").strip()
+    project.write("raw.csv", "other")
+    tried = project.commit()
+    project.git("reset", "--quiet", "--hard", head)
     for name in ("one", "two"):
-        add_experiment(project, name, head, head)
+        add_experiment(project, name, head, tried)
     assert "They are those of one." in what_next(project.root, "two")
     assert what_next(project.root, None) == "All experiments: make exps\n"
