@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(ENVIRONMENT) ## create .venv from the locked environment
@@ -46,7 +46,7 @@ $(ENVIRONMENT): $(LOCKS) pyproject.toml setup.py
 
 # Options reach Python through the environment, so that no character in them is special.
 option = $(if $(call given,$(1)),--$(2)="$${$(1)}")
-export BASE SOURCE TARGET TASK POSITIVE ID GROUP TIME NAME DATES DECIMAL TEXT MISSING QUERY KEY
+export BASE SOURCE TARGET TASK POSITIVE ID GROUP TIME NAME DATES DECIMAL TEXT MISSING QUERY KEY S EXP
 
 .PHONY: data
 data: $(ENVIRONMENT) ## bring your own table: SOURCE=path-or-URL TARGET=column (HELP=1: all options)
@@ -71,6 +71,24 @@ reports/overview.png: $(wildcard reports/plots/*.csv)
 report: $(ENVIRONMENT) ## what the change since BASE=main does; fails if a gate says no (HELP=1)
 	@python -m reproducible_ml.review.report $(if $(call given,HELP),--help) \
 	  $(call option,BASE,base) $(if $(call given,OFFLINE),--offline)
+
+.PHONY: exp
+exp: $(ENVIRONMENT) ## try other settings: S='train.seed=1 split.salt=a' NAME=name (HELP=1)
+	@python -m reproducible_ml.experiments.run $(if $(call given,HELP),--help) \
+	  $(call option,S,settings) $(call option,NAME,name)
+
+.PHONY: exps
+exps: $(ENVIRONMENT) ## compare the experiments, the best first (HELP=1)
+	@python -m reproducible_ml.experiments.listing $(if $(call given,HELP),--help)
+
+.PHONY: branch
+branch: $(ENVIRONMENT) ## make a branch of an experiment, to propose it: EXP=name (HELP=1)
+	@python -m reproducible_ml.experiments.branch $(if $(call given,HELP),--help) \
+	  $(call option,EXP,exp)
+
+.PHONY: queue-reset
+queue-reset: $(ENVIRONMENT) ## mend the queue of experiments after something was killed (HELP=1)
+	@python -m reproducible_ml.experiments.reset $(if $(call given,HELP),--help)
 
 .PHONY: check-lock
 check-lock: $(ENVIRONMENT) ## is dvc.lock up to date? looks at no data

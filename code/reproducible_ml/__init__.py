@@ -1,7 +1,14 @@
 """From raw data to a model whose every byte comes back from a Git commit."""
 
 import os
+from pathlib import Path
 
 # How long OpenMP's threads spin while they wait for each other. Results stay the same,
 # but with GNU's default a busy machine fits ten times slower (docs/benchmarks.md).
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+# A copy of the repository runs its own code: `dvc exp run --temp` and the queue work in
+# such copies, where an editable installation would find the code of the original.
+_own = Path("code", __name__)
+if _own.is_dir():
+    __path__.insert(0, str(_own.resolve()))

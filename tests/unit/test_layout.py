@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+CODE = ROOT / "code/reproducible_ml"
 
 FOLDERS = (
     ".ci",
@@ -81,6 +83,15 @@ PAGES = [page for page in _tracked("*.md") if "{{" not in str(page)]
 def test_no_package_is_named_code() -> None:
     # It would hide the module `code` of the standard library from pdb and IPython.
     assert not (ROOT / "code" / "__init__.py").exists()
+
+
+def test_copy_of_the_repository_runs_its_own_code(tmp_path: Path) -> None:
+    # As `dvc exp run --temp` makes it; the installed package is the original's.
+    package = CODE.relative_to(ROOT)
+    (tmp_path / package).mkdir(parents=True)
+    (tmp_path / package / "mine.py").write_text("print('of the copy')")
+    command = [sys.executable, "-m", f"{package.name}.mine"]
+    assert subprocess.check_output(command, cwd=tmp_path) == b"of the copy\n"
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -7,8 +7,6 @@ written, if results did not come back or a gate does not let the change pass.
 """
 
 import argparse
-import io
-import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -21,6 +19,7 @@ from reproducible_ml.review.markdown import code
 from reproducible_ml.review.review import make_review
 from reproducible_ml.review.revisions import find_base
 from reproducible_ml.review.sections import pictures, sections
+from reproducible_ml.review.terminal import print_whatever_it_is, show_in_terminal
 
 REPORT = "reports/report.md"
 
@@ -41,22 +40,6 @@ def fitted(parts: Iterable[str], size: int = BYTES) -> str:
             kept.append(part)
             room -= needed
     return "\n\n".join([*kept, *([LEFT_OUT] if len(kept) < len(wanted) else [])]) + "\n"
-
-
-def show_in_terminal(text: str) -> None:
-    """Print Markdown for people; as wide as the terminal, or as a log in CI allows."""
-    from rich.console import Console
-    from rich.markdown import Markdown
-
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    with console.capture() as shown:
-        console.print(Markdown(text))
-    try:
-        sys.stdout.write(f"{shown.get()}\nWith plots: {REPORT}\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # As in `make report | head`. Python would write again when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def described(root: Path, commit: str | None, wanted: str | None) -> str:
@@ -80,9 +63,7 @@ def main() -> None:
         "--offline", action="store_true", help="do not ask the remote storage"
     )
     asked = parser.parse_args()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # Arrows and names may not be in what the terminal can show.
-        sys.stdout.reconfigure(errors="replace")
+    print_whatever_it_is()
     try:
         root = find_root()
         base = find_base(root, asked.base)
@@ -93,7 +74,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
-    show_in_terminal(fitted(words))
+    show_in_terminal(fitted(words), f"With plots: {REPORT}\n")
     sys.exit(not review.passed)
 
 

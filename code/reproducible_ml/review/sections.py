@@ -1,14 +1,15 @@
 """The parts of the report, from the verdict to the pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from reproducible_ml.models.metrics import Metrics
 from reproducible_ml.models.summary import show
 from reproducible_ml.review import changes, data, groups, plots
 from reproducible_ml.review.compare import Change
 from reproducible_ml.review.graph import graph
 from reproducible_ml.review.markdown import bullets, code, table
 from reproducible_ml.review.pairing import pair
-from reproducible_ml.review.results import NOTHING, section
+from reproducible_ml.review.results import NOTHING, Results, section
 from reproducible_ml.review.review import Review
 
 HOLDS = {True: "yes", False: "**no**", None: "not looked at"}
@@ -19,11 +20,11 @@ def verdict(review: Review) -> str:
     names = ", ".join(gate.name for gate in review.failed)
     gate = f"Gate failed: {names}." if names else "Gate passed."
     told = [change for change in review.changes if change.name == review.metric]
-    metric = "".join(f" {_moved(change)}." for change in told)
+    metric = "".join(f" {moved(change)}." for change in told)
     return f"**{review.truth.words} {gate}**{metric}"
 
 
-def _moved(change: Change) -> str:
+def moved(change: Change) -> str:
     """Return what became of a metric, in words."""
     if change.base is None or change.head is None:
         return f"{code(change.name)} is {show(change.head)}, {change.verdict}"
@@ -48,22 +49,29 @@ def gates(review: Review) -> str:
     return text
 
 
-def metrics(review: Review) -> str:
-    """Return a table of all metrics at the base and now."""
+def metrics(old: Results, new: Results, found: Sequence[Change], known: Metrics) -> str:
+    """Return a table of all metrics at the base and now.
+
+    Args:
+        old: Results at the base.
+        new: Results now.
+        found: How each metric changed.
+        known: What is known of each metric by name.
+    """
     titles = ["metric", "base", "now", "change", "95 % interval", "verdict"]
-    rows = [_cells(change, review) for change in review.changes]
-    note = f"{pair(review.old, review.new).words} ↑ higher is better, ↓ lower is."
+    rows = [_cells(change, known) for change in found]
+    note = f"{pair(old, new).words} ↑ higher is better, ↓ lower is."
     return f"{table(titles, rows)}\n\n{note}"
 
 
-def _cells(change: Change, review: Review) -> list[str]:
-    metric = review.metrics.get(change.name)
+def _cells(change: Change, known: Metrics) -> list[str]:
+    metric = known.get(change.name)
     arrow = "" if metric is None else " ↑" if metric.greater_is_better else " ↓"
     cells = [f"{code(change.name)}{arrow}", show(change.base), show(change.head)]
     if change.base is None or change.head is None:
         return [*cells, "-", "-", change.verdict]
-    moved = groups.signed(change.head - change.base)
-    return [*cells, moved, groups.ends(change.interval), change.verdict]
+    difference = groups.signed(change.head - change.base)
+    return [*cells, difference, groups.ends(change.interval), change.verdict]
 
 
 def comparable(review: Review) -> Review:
@@ -79,7 +87,7 @@ def sections(review: Review, base: str) -> Iterator[str]:
     yield from reasons(review)
     yield gates(review)
     yield "### Metrics"
-    yield metrics(review)
+    yield metrics(review.old, review.new, review.changes, review.metrics)
     yield "### Parameters, data, code"
     if review.base is None or not review.old.lock:
         yield "The base has no pipeline: everything is new."

@@ -44,6 +44,10 @@ def review(
     return found._replace(**others)
 
 
+def metric_table(old: Results, new: Results) -> str:
+    return metrics(old, new, compare(old, new, METRICS, ["roc_auc"]), METRICS)
+
+
 def test_verdict_is_a_line_in_words() -> None:
     assert verdict(review(results(), results())) == (
         "**Reproduced, bit for bit. Gate passed.**"
@@ -77,12 +81,12 @@ def test_gates_say_why_and_whether_they_were_changed() -> None:
 
 def test_metrics_show_direction_change_and_interval() -> None:
     better = results(0.95, [0.93, 0.94, 0.95, 0.96, 0.98])
-    text = metrics(review(results(), better))
+    text = metric_table(results(), better)
     [row] = rows(text)
     assert row[:4] == ["`roc_auc` ↑", "0.9000", "0.9500", "+0.0500"]
     assert row[4:] == ["+0.0500 to +0.0590", "better"]
     assert text.endswith("100 test rows. ↑ higher is better, ↓ lower is.")
-    [missing] = rows(metrics(review(results(), results(metrics={}))))
+    [missing] = rows(metric_table(results(), results(metrics={})))
     assert missing == ["`roc_auc` ↑", "0.9000", "-", "-", "-", "missing"]
 
 
