@@ -195,7 +195,7 @@ def _facts(folder: Path) -> dict[str, str]:
     """Return what must be the same here as on a worker; runs there as well."""
     import reproducible_ml
 
-    code = Path(reproducible_ml.__file__).parent
+    code = Path(next(iter(reproducible_ml.__path__)))
     digest = hashlib.sha256()
     for module in sorted(code.rglob("*.py")):
         digest.update(module.relative_to(code).as_posix().encode())

@@ -194,3 +194,17 @@ def test_experiment_that_was_deleted_on_the_server_costs_a_line(
     assert done.stdout.count("\n") == 1
     assert "deleted" in done.stdout
     assert "MLFLOW_EXPERIMENT_NAME" in done.stdout
+
+
+def test_experiment_is_shown_by_its_name(
+    project: Tracked, server: Server, experiment: str
+) -> None:
+    project.run("git", "add", "--all")
+    project.run("git", "commit", "--quiet", "--message", "Tracked")
+    setting = "evaluate.replicates=101"
+    command = ("python", "-m", "reproducible_ml.experiments.run")
+    printed = project.run(*command, "--settings", setting, "--name", "more").stdout
+    assert printed.splitlines()[-1].startswith(f"MLflow: {server.uri}/#/experiments/")
+    [found] = server.runs(experiment)
+    assert found["params"]["evaluate.replicates"] == "101"
+    assert "more" in found["tags"]["mlflow.runName"]

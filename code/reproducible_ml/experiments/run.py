@@ -25,9 +25,12 @@ from reproducible_ml.experiments.names import (
     same_results,
 )
 from reproducible_ml.experiments.settings import plan, read_settings
+from reproducible_ml.params import load_params
 from reproducible_ml.review.lock import find_root
+from reproducible_ml.review.results import PARAMS
 from reproducible_ml.review.revisions import find_commit
 from reproducible_ml.review.terminal import show_in_terminal
+from reproducible_ml.tracking.track import track
 
 
 def run(root: Path, settings: Sequence[str], name: str | None) -> str | None:
@@ -103,6 +106,8 @@ def main() -> None:
         name = run(root, read_settings(asked.settings), asked.name)
         parts = compared(root, find_commit(root, "HEAD") or "HEAD")
         show_in_terminal("\n\n".join(parts), what_next(root, name))
+        if load_params(root / PARAMS).tracking != "none":
+            track(root, [name] if name else [])
 
 
 if __name__ == "__main__":

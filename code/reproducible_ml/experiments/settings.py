@@ -96,13 +96,22 @@ def _change(path: Path, settings: Sequence[str]) -> None:
 def _misfits(params: Params) -> Iterator[str]:
     """Yield what the stages would refuse later."""
     # scikit-learn takes a second to import.
+    from sklearn.pipeline import Pipeline
+
     from reproducible_ml.models.estimator import make_estimator
+    from reproducible_ml.models.space import make_space
 
     known = known_metrics(params.data.task)
     for name in params.evaluate.metrics:
         if name not in known:
             yield f"{PARAMS}: evaluate.metrics: {name} is none of {', '.join(known)}"
+    search = params.train.search
+    if search.metric and search.metric not in known:
+        words = f"{search.metric} is none of {', '.join(known)}"
+        yield f"{PARAMS}: train.search.metric: {words}"
     try:
-        make_estimator(params.train, params.data.task, 0)
+        estimator = make_estimator(params.train, params.data.task, 0)
+        if search.method != "none":
+            make_space(Pipeline([("estimator", estimator)]), search)
     except UserError as error:
         yield str(error)

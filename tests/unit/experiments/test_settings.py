@@ -59,6 +59,11 @@ def test_key_that_params_leaves_out_may_be_given(root: Path) -> None:
         ("train.seed=-1", "params.yaml: train.seed: Input should be greater"),
         ("train.seed.x=1", "params.yaml: train.seed: Input should be a valid integer"),
         ("evaluate.metrics=[mine]", "evaluate.metrics: mine is none of roc_auc, "),
+        ("train.search.metric=rmse", "train.search.metric: rmse is none of roc_auc"),
+        (
+            "train.search.method=random train.search.space.D.choice=[1]",
+            "LogisticRegression has no argument D",
+        ),
         ("train.estimator.path=sklearn.No", "cannot import sklearn.No"),
         ("train.estimator.arguments.D=1", "unexpected keyword argument 'D'"),
     ],
