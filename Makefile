@@ -60,12 +60,17 @@ data: $(ENVIRONMENT) ## bring your own table: SOURCE=path-or-URL TARGET=column (
 repro: $(ENVIRONMENT) ## rebuild everything that changed, from raw data to plots
 	@dvc repro
 	@$(MAKE) --no-print-directory --silent reports/overview.png
+	@test "$$(wc -l < reports/search.csv)" -le 1 || $(MAKE) --no-print-directory --silent reports/search.png
 	@python -m reproducible_ml.models.summary reports/evaluation.json reports/overview.png reports/plots
 	$(if $(filter mlflow,$(EXTRAS)),@python -m reproducible_ml.tracking.track)
 
 # One picture of all plots, drawn only when their data changed.
 reports/overview.png: $(wildcard reports/plots/*.csv)
 	@python -m reproducible_ml.models.draw reports/plots $@
+
+# The trials of a search, where there was one.
+reports/search.png: reports/search.csv
+	@python -m reproducible_ml.models.draw_search $< $@
 
 .PHONY: report
 report: $(ENVIRONMENT) ## what the change since BASE=main does; fails if a gate says no (HELP=1)
