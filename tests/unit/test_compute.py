@@ -1,4 +1,7 @@
-"""Tests of reproducible_ml.compute; clusters are in tests/pipeline/test_scaling.py."""
+"""Tests of reproducible_ml.compute.
+
+Those of clusters are in tests/pipeline/test_scaling.py.
+"""
 
 import signal
 from pathlib import Path

@@ -260,9 +260,12 @@ def test_interrupted_search_leaves_nothing_half_written(workspace: Any) -> None:
     before = {path for path in Path().rglob("*") if path.is_file()}
     read = ["train", "schema.yaml", "cleaning.json"]
     write = ["model.skops", "model.json", "search.csv", "training"]
-    command = [sys.executable, "-m", "reproducible_ml.models.train", *read, *write]
+    module = "reproducible_ml.models.train"
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-m", module, *read, *write],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     time.sleep(6)
     os.killpg(process.pid, signal.SIGINT)
