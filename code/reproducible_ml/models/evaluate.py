@@ -17,7 +17,7 @@ from reproducible_ml.errors import UserError
 from reproducible_ml.files import replacing_folder, write_json
 from reproducible_ml.models.curves import importance
 from reproducible_ml.models.judge import Judged, describe, finite, judge, judge_slices
-from reproducible_ml.models.learning import learning_curve
+from reproducible_ml.models.learning import has_iterations, learning_curve
 from reproducible_ml.models.metrics import Metrics, Predicted
 from reproducible_ml.models.scorer import make_scorer
 from reproducible_ml.models.store import load_model
@@ -85,9 +85,10 @@ def learning_table(
 ) -> pd.DataFrame:
     """Return the loss by iteration on rows of both sides, at most `interval_rows`."""
     limit = params.evaluate.interval_rows
+    tables = {"train": train, "test": test} if has_iterations(model) else {}
     sides = {
         side: some_rows(table, limit, "learning", contract, params.data)
-        for side, table in (("train", train), ("test", test))
+        for side, table in tables.items()
     }
     return learning_curve(model, sides, make_scorer(contract, params))
 

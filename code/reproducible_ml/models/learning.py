@@ -34,6 +34,11 @@ class Stage:
         return self.output
 
 
+def has_iterations(model: Pipeline) -> bool:
+    """Say whether the model can tell what it was after each iteration."""
+    return hasattr(model.named_steps["estimator"], "staged_predict")
+
+
 def learning_curve(
     model: Pipeline,
     sides: dict[str, tuple[pd.DataFrame, pd.Series]],
@@ -46,8 +51,7 @@ def learning_curve(
         sides: Features and target of some rows, of `train` and of `test`.
         scorer: Computes the loss.
     """
-    estimator = model.named_steps["estimator"]
-    if not hasattr(estimator, "staged_predict"):
+    if not has_iterations(model):
         return pd.DataFrame(columns=COLUMNS)
     decimals = scorer.decimals(sides["train"][1])
     curves = {
