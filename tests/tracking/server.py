@@ -7,12 +7,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import pytest
+
+from ..loopback import serving
 
 
 class Server:
@@ -78,29 +79,15 @@ def broken(server: Server) -> Iterator[tuple[str, Event, Event]]:
     """
     arrived, over = Event(), Event()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path.endswith("log-batch"):
-                arrived.set()
-                over.wait()
-                return
-            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, body = server.pass_on(self.command, self.path, content)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(method: str, path: str, content: bytes) -> tuple[int, bytes] | None:
+        if path.endswith("log-batch"):
+            arrived.set()
+            over.wait()
+            return None
+        return server.pass_on(method, path, content)
 
-        do_POST = do_GET
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    between = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=between.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{between.server_port}", arrived, over
-    finally:
-        over.set()
-        between.shutdown()
-        between.server_close()
+    with serving(answer) as place:
+        try:
+            yield f"http://{place}", arrived, over
+        finally:
+            over.set()
