@@ -45,6 +45,8 @@ def search(
         UserError: The estimator has no such argument, or no trial has a score.
     """
     searcher = make_searcher(told.Trial(pipeline.steps), folds, scorer, params)
+    method = params.train.search.method
+    logger.info("Searching (%s): each trial is fitted %d times", method, len(folds))
     with workers(params.compute), warnings.catch_warnings():
         # A trial without a score is seen in the table.
         warnings.filterwarnings("ignore", "One or more of the test scores")

@@ -267,7 +267,9 @@ def test_interrupted_search_leaves_nothing_half_written(workspace: Any) -> None:
         text=True,
         start_new_session=True,
     )
-    time.sleep(6)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("Searching (random)")
+    time.sleep(1)
     os.killpg(process.pid, signal.SIGINT)
     _, printed = process.communicate(timeout=60)
     assert process.returncode == 130
