@@ -1,7 +1,4 @@
-"""Tests of reproducible_ml.compute.
-
-Those of clusters are in tests/pipeline/test_scaling.py.
-"""
+"""Tests of reproducible_ml.compute."""
 
 import signal
 from pathlib import Path
@@ -49,11 +46,3 @@ def test_function_is_called_in_the_folder_it_was_sent_from(
     there = There(Path.cwd)
     monkeypatch.chdir(tmp_path)
     assert there() == tmp_path / "project"
-
-
-@pytest.mark.parametrize("backend", ["dask", "ray"])
-def test_missing_package_is_told_with_the_fix(backend: str) -> None:
-    compute = Compute.model_validate({"backend": backend})
-    with pytest.raises(UserError) as caught, workers(compute):
-        pass
-    assert "make setup" in str(caught.value)
