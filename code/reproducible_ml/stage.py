@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from reproducible_ml.errors import UserError
+from reproducible_ml.errors import UserError, told_errors
 
 
 def run(main: Callable[..., None]) -> None:
@@ -29,18 +29,14 @@ def run(main: Callable[..., None]) -> None:
         sys.exit(2)
     # So that `kill` unwinds the stack too, and nothing half-written stays.
     signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        _importable(main)(*map(Path, sys.argv[1:]))
-    except FileNotFoundError as error:
-        sys.exit(
-            f"error: {error.filename}: is not there. Run `dvc repro` or `dvc pull`"
-            " in the root of the repository."
-        )
-    except (UserError, OSError) as error:
-        # Bad input and a full disk are no bugs: their message is enough.
-        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    with told_errors():
+        try:
+            _importable(main)(*map(Path, sys.argv[1:]))
+        except FileNotFoundError as error:
+            raise UserError(
+                f"{error.filename}: is not there. Run `dvc repro` or `dvc pull`"
+                " in the root of the repository."
+            ) from error
 
 
 def _importable(main: Callable[..., None]) -> Callable[..., None]:

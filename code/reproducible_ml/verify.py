@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from reproducible_ml.datasets.adoption.yaml_text import editing
-from reproducible_ml.errors import UserError
+from reproducible_ml.errors import UserError, told_errors
 from reproducible_ml.models.summary import table
 from reproducible_ml.params import load_params
 
@@ -179,12 +179,8 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     root = Path(_git("rev-parse", "--show-toplevel").strip())
-    try:
+    with told_errors():
         sys.exit(not verify(root, same_processor=arguments.same_processor))
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reproducible_ml.datasets.sources.dvc_command import run_dvc
-from reproducible_ml.errors import UserError
-from reproducible_ml.experiments.command import told_errors
+from reproducible_ml.errors import UserError, told_errors
 from reproducible_ml.experiments.names import find_experiments
 from reproducible_ml.review.lock import find_root
 from reproducible_ml.review.markdown import plain
 from reproducible_ml.review.pushed import default_remote
 from reproducible_ml.review.results import LOCK
 from reproducible_ml.review.revisions import Revision, ask_git, find_commit
+from reproducible_ml.review.terminal import print_whatever_it_is
 
 # Names that are listed where none fits.
 SHOWN = 20
@@ -98,6 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(usage=usage, description=__doc__)
     parser.add_argument("--exp", default="", help="name of the experiment")
     asked = parser.parse_args()
+    print_whatever_it_is()
     with told_errors():
         root = find_root()
         branch = make_branch(root, asked.exp)

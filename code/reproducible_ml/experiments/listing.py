@@ -14,7 +14,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from reproducible_ml.experiments.command import told_errors
+from reproducible_ml.errors import told_errors
 from reproducible_ml.experiments.names import find_experiments
 from reproducible_ml.experiments.rows import (
     COMMIT,
@@ -31,7 +31,7 @@ from reproducible_ml.review.markdown import plain, short
 from reproducible_ml.review.results import PARAMS
 from reproducible_ml.review.review import known_metrics
 from reproducible_ml.review.revisions import find_commit
-from reproducible_ml.review.terminal import show_in_terminal
+from reproducible_ml.review.terminal import print_whatever_it_is, show_in_terminal
 
 NONE = """\
 There is no experiment on the last commit. Make one:
@@ -108,6 +108,7 @@ def others(root: Path) -> str:
 def main() -> None:
     """Print the table, or what to type if there is nothing to show."""
     argparse.ArgumentParser(prog="make exps", description=__doc__).parse_args()
+    print_whatever_it_is()
     with told_errors():
         root = find_root()
         params = load_params(root / PARAMS)

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reproducible_ml.datasets.sources.dvc_command import run_dvc
-from reproducible_ml.experiments.command import told_errors
+from reproducible_ml.errors import told_errors
 from reproducible_ml.experiments.processes import FOLDER, inside, kill, of_queue
 from reproducible_ml.review.lock import find_root
 from reproducible_ml.review.markdown import plain
 from reproducible_ml.review.revisions import ask_git
+from reproducible_ml.review.terminal import print_whatever_it_is
 
 
 class Run(NamedTuple):
@@ -135,6 +136,7 @@ def main() -> None:
     """Bring the queue to order, and tell how."""
     parser = argparse.ArgumentParser(prog="make queue-reset", description=__doc__)
     parser.parse_args()
+    print_whatever_it_is()
     with told_errors():
         root = find_root()
         lines = [*reset(root)] or ["There was nothing to bring to order."]

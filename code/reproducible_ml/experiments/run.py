@@ -13,9 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reproducible_ml.errors import UserError
+from reproducible_ml.errors import UserError, told_errors
 from reproducible_ml.experiments import snapshot
-from reproducible_ml.experiments.command import told_errors
 from reproducible_ml.experiments.comparison import compared
 from reproducible_ml.experiments.left_out import refuse_left_out
 from reproducible_ml.experiments.names import (
@@ -29,7 +28,7 @@ from reproducible_ml.params import load_params
 from reproducible_ml.review.lock import find_root
 from reproducible_ml.review.results import PARAMS
 from reproducible_ml.review.revisions import find_commit
-from reproducible_ml.review.terminal import show_in_terminal
+from reproducible_ml.review.terminal import print_whatever_it_is, show_in_terminal
 from reproducible_ml.tracking.track import track
 
 
@@ -101,6 +100,7 @@ def main() -> None:
     )
     parser.add_argument("--name", help="of the experiment; else DVC invents one")
     asked = parser.parse_args()
+    print_whatever_it_is()
     with told_errors():
         root = find_root()
         name = run(root, read_settings(asked.settings), asked.name)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reproducible_ml.datasets.sources.dvc_command import run_dvc
-from reproducible_ml.errors import UserError
+from reproducible_ml.errors import UserError, told_errors
 from reproducible_ml.review.markdown import plain
 from reproducible_ml.review.results import LOCK
 from reproducible_ml.review.revisions import Revision, ask_git
@@ -91,12 +91,8 @@ def find_root() -> Path:
 def main() -> None:
     """Print a line for each problem, and exit with 1 if there is one."""
     argparse.ArgumentParser(prog="make check-lock", description=__doc__).parse_args()
-    try:
+    with told_errors():
         found = problems(find_root(), data=False)
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
     for stage, words in found:
         sys.stderr.write(f"error: {plain(f'{stage}: {words}')}. {FIX}\n")
     if found:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from reproducible_ml.errors import UserError
+from reproducible_ml.errors import told_errors
 from reproducible_ml.files import write_text
 from reproducible_ml.review.lock import find_root
 from reproducible_ml.review.markdown import code
@@ -64,16 +64,12 @@ def main() -> None:
     )
     asked = parser.parse_args()
     print_whatever_it_is()
-    try:
+    with told_errors():
         root = find_root()
         base = find_base(root, asked.base)
         review = make_review(root, base, offline=asked.offline)
         words = [*sections(review, described(root, base, asked.base))]
         write_text(fitted([*words, *pictures(review)]), root / REPORT)
-    except (UserError, OSError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
     show_in_terminal(fitted(words), f"With plots: {REPORT}\n")
     sys.exit(not review.passed)
 

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from reproducible_ml.errors import UserError
+from reproducible_ml.errors import told_errors
 from reproducible_ml.params import load_params
 from reproducible_ml.tracking.record import read_record
 from reproducible_ml.tracking.server import log
@@ -59,12 +59,8 @@ def main() -> None:
     # What MLflow has to say about itself is no help here.
     logging.disable()
     warnings.simplefilter("ignore")
-    try:
+    with told_errors():
         track(Path.cwd(), parser.parse_args().name)
-    except UserError as error:
-        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 if __name__ == "__main__":
