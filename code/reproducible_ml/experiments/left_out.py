@@ -12,7 +12,7 @@ from reproducible_ml.errors import UserError
 from reproducible_ml.review.markdown import plain
 from reproducible_ml.review.results import LOCK
 from reproducible_ml.review.revisions import Revision, ask_git, find_commit
-from reproducible_ml.review.stages import entries, hashes
+from reproducible_ml.review.stages import outputs
 
 # Files that are told one by one.
 SHOWN = 10
@@ -50,8 +50,7 @@ def _problems(root: Path) -> Iterator[str]:
 def untracked(root: Path) -> list[str]:
     """Return files that Git neither tracks nor ignores, and no stage writes."""
     listed = _names(root, "--others", "--exclude-standard")
-    lock = entries(Revision(root).yaml(LOCK))
-    written = {path for stage in lock.values() for path in hashes(stage, "outs")}
+    written = outputs(Revision(root).yaml(LOCK)).keys()
     return [
         name
         for name in listed

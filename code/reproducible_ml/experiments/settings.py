@@ -100,17 +100,18 @@ def _misfits(params: Params) -> Iterator[str]:
 
     from reproducible_ml.models.estimator import make_estimator
     from reproducible_ml.models.space import make_space
+    from reproducible_ml.models.tasks import unknown_metrics
 
-    known = known_metrics(params.data.task)
-    for name in params.evaluate.metrics:
-        if name not in known:
-            yield f"{PARAMS}: evaluate.metrics: {name} is none of {', '.join(known)}"
-    search = params.train.search
-    if search.metric and search.metric not in known:
-        words = f"{search.metric} is none of {', '.join(known)}"
-        yield f"{PARAMS}: train.search.metric: {words}"
+    search, task = params.train.search, params.data.task
+    known = known_metrics(task)
+    asked = {
+        "evaluate.metrics": params.evaluate.metrics,
+        "train.search.metric": filter(None, [search.metric]),
+    }
+    for key, names in asked.items():
+        yield from unknown_metrics(key, names, known, task)
     try:
-        estimator = make_estimator(params.train, params.data.task, 0)
+        estimator = make_estimator(params.train, task, 0)
         if search.method != "none":
             make_space(Pipeline([("estimator", estimator)]), search)
     except UserError as error:

@@ -6,7 +6,7 @@ from reproducible_ml.datasets.sources.dvc_command import run_dvc
 from reproducible_ml.errors import UserError
 from reproducible_ml.review.results import LOCK, PARAMS
 from reproducible_ml.review.revisions import Revision, ask_git
-from reproducible_ml.review.stages import entries, hashes
+from reproducible_ml.review.stages import outputs
 
 BY_HAND = f"To go back to the last commit: git restore {PARAMS} {LOCK} reports"
 
@@ -32,11 +32,9 @@ def put_back(root: Path, snapshot: str, planned: str) -> str:
     before = Revision(root, snapshot)
     if Revision(root).text(PARAMS) not in (planned, before.text(PARAMS)):
         return f"{PARAMS} was edited meanwhile: nothing was put back. {BY_HAND}"
-    stages = entries(before.yaml(LOCK)).values()
-    outputs = {path for stage in stages for path in hashes(stage, "outs")}
     # Files that were changed or deleted, not those that came into being.
     compared = ["diff", "--name-only", "-z", "--diff-filter=MD", snapshot, "--"]
-    found = ask_git(root, *compared, PARAMS, LOCK, *sorted(outputs))
+    found = ask_git(root, *compared, PARAMS, LOCK, *sorted(outputs(before.yaml(LOCK))))
     changed = [*filter(None, (found or b"").decode().split("\0"))]
     if changed:
         ask_git(root, "restore", f"--source={snapshot}", "--worktree", "--", *changed)

@@ -21,7 +21,7 @@ from reproducible_ml.models.learning import has_iterations, learning_curve
 from reproducible_ml.models.metrics import Metrics, Predicted
 from reproducible_ml.models.scorer import make_scorer
 from reproducible_ml.models.store import load_model
-from reproducible_ml.models.tasks import Task, make_task
+from reproducible_ml.models.tasks import Task, make_task, unknown_metrics
 from reproducible_ml.params import Data, Params, load_params
 from reproducible_ml.stage import run
 
@@ -98,15 +98,12 @@ def choose_metrics(task: Task, params: Params) -> Metrics:
 
     Each task has metrics of its own.
     """
-    problems = [
-        f"params.yaml: evaluate.metrics: {name} is none of {', '.join(task.metrics)}"
-        f" (data.task is {params.data.task})"
-        for name in params.evaluate.metrics
-        if name not in task.metrics
-    ]
-    if problems:
+    names = params.evaluate.metrics
+    if problems := unknown_metrics(
+        "evaluate.metrics", names, task.metrics, params.data.task
+    ):
         raise UserError("\n".join(problems))
-    return {name: task.metrics[name] for name in params.evaluate.metrics}
+    return {name: task.metrics[name] for name in names}
 
 
 def check_slices(contract: Contract, params: Params) -> None:

@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from reproducible_ml.files import write_text
 from reproducible_ml.models.scorer import Scorer
+from reproducible_ml.models.space import for_last_step
 
 # Where DVCLive writes a metric called `loss`.
 TABLE = "plots/metrics/loss.tsv"
@@ -68,11 +69,13 @@ def fit_in_steps(
     """
     estimator = pipeline.named_steps["estimator"]
     name = iterations(estimator, len(rows)) if count else None
+    if folder:
+        # What an earlier run left there is about another model.
+        shutil.rmtree(folder, ignore_errors=True)
     if folder and name is None:
         write_text("step\tloss\n", folder / TABLE)
     if folder is None or name is None:
-        arguments = {f"estimator__{key}": value for key, value in weights.items()}
-        return pipeline.fit(rows, target, **arguments)
+        return pipeline.fit(rows, target, **for_last_step(weights))
     features = pipeline[:-1].fit_transform(rows, target)
     last = estimator.get_params()[name]
     for live, step in _logged(steps(last, count), folder):
@@ -88,7 +91,6 @@ def _logged(ends: list[int], folder: Path) -> Iterator[tuple[Any, int]]:
     """Yield DVCLive and each step, and write what was logged for it."""
     from dvclive.live import Live
 
-    shutil.rmtree(folder, ignore_errors=True)
     with Live(str(folder), save_dvc_exp=False, dvcyaml=False) as live:
         for step in ends:
             live.step = step

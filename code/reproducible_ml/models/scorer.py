@@ -9,7 +9,7 @@ import pandas as pd
 from reproducible_ml.datasets.schema import Contract
 from reproducible_ml.errors import UserError
 from reproducible_ml.models.metrics import DECIMALS, Metric, Predicted, unit_decimals
-from reproducible_ml.models.tasks import Task, make_task
+from reproducible_ml.models.tasks import Task, make_task, unknown_metrics
 from reproducible_ml.params import Params
 
 # What counts unless params.yaml names a metric: these see every change of a prediction.
@@ -35,13 +35,9 @@ class Scorer:
 
     def value(self, model: Any, rows: Any, target: pd.Series) -> float:
         """Return the metric of some rows."""
-        return self.judge(self.task.output(model, rows), target)
-
-    def judge(self, output: Any, target: pd.Series) -> float:
-        """Return the metric of what a model said of some rows."""
-        actual = self.task.actual(target)
-        once = np.ones((1, len(actual)))
-        return float(self.metric.function(Predicted(actual, output), once)[0])
+        predicted = Predicted(self.task.actual(target), self.task.output(model, rows))
+        once = np.ones((1, len(target)))
+        return float(self.metric.function(predicted, once)[0])
 
     def decimals(self, target: pd.Series) -> int:
         """Return how many decimals to keep, as processors differ in the last ones."""
@@ -58,9 +54,8 @@ def make_scorer(contract: Contract, params: Params, name: str | None = None) -> 
     """
     task = make_task(contract, params.data)
     name = name or METRIC[params.data.task]
-    if name not in task.metrics:
-        raise UserError(
-            f"params.yaml: train.search.metric: {name} is none of"
-            f" {', '.join(task.metrics)} (data.task is {params.data.task})"
-        )
+    if problems := unknown_metrics(
+        "train.search.metric", [name], task.metrics, params.data.task
+    ):
+        raise UserError("\n".join(problems))
     return Scorer(task, task.metrics[name])

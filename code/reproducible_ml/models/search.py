@@ -15,7 +15,7 @@ from reproducible_ml.errors import UserError
 from reproducible_ml.models import told
 from reproducible_ml.models.folds import Fold
 from reproducible_ml.models.scorer import Scorer
-from reproducible_ml.models.space import PREFIX, make_space, size
+from reproducible_ml.models.space import PREFIX, for_last_step, make_space, size
 from reproducible_ml.params import Params
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def search(
     folds: list[Fold],
     scorer: Scorer,
     params: Params,
-    **fit_arguments: Any,
+    **weights: Any,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Return the best arguments of the estimator, and a table of all trials.
 
@@ -39,7 +39,7 @@ def search(
         folds: Places of the rows to fit to and to judge on.
         scorer: Judges a fold.
         params: Of the whole project.
-        **fit_arguments: For the pipeline's `fit`, as weights of the rows.
+        **weights: Of the rows, for the estimator's `fit`.
 
     Raises:
         UserError: The estimator has no such argument, or no trial has a score.
@@ -51,14 +51,14 @@ def search(
         # A trial without a score is seen in the table.
         warnings.filterwarnings("ignore", "One or more of the test scores")
         try:
-            searcher.fit(rows, target, **fit_arguments)
+            searcher.fit(rows, target, **for_last_step(weights))
         except ValueError as error:
             raise UserError(f"params.yaml: train.search: {error}") from error
     results = searcher.cv_results_
     trials = describe(results, scorer.sign, scorer.decimals(target))
     best = best_trial(trials, scorer.sign)
     if best is None:
-        why = _why_not(searcher, rows, target, **fit_arguments)
+        why = _why_not(searcher, rows, target, **weights)
         raise UserError(f"params.yaml: train.search: no trial has a score: {why}")
     logger.info("Best of %d trials: %s", len(trials), trials.loc[best].to_dict())
     return plain(results["params"][best]), trials
@@ -130,11 +130,11 @@ def plain(chosen: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _why_not(
-    searcher: Any, rows: pd.DataFrame, target: pd.Series, **fit_arguments: Any
+    searcher: Any, rows: pd.DataFrame, target: pd.Series, **weights: Any
 ) -> str:
     """Return why the first trial has no score."""
     trial = clone(searcher.estimator).set_params(**searcher.cv_results_["params"][0])
-    failure = trial.fit(rows, target, **fit_arguments).failure
+    failure = trial.fit(rows, target, **for_last_step(weights)).failure
     if failure:
         return " ".join(str(failure).split())
     return (

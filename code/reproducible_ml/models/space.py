@@ -1,6 +1,7 @@
 """What a search may give to the arguments of the estimator."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from sklearn.pipeline import Pipeline
@@ -28,10 +29,9 @@ def make_space(pipeline: Pipeline, search: Search) -> dict[str, Any]:
     if problems:
         raise UserError("\n".join(problems))
     as_list = search.method == "grid"
-    return {
-        PREFIX + name: values_of(values, as_list=as_list)
-        for name, values in search.space.items()
-    }
+    return for_last_step(
+        {name: values_of(r, as_list=as_list) for name, r in search.space.items()}
+    )
 
 
 def values_of(values: Range, *, as_list: bool = False) -> Any:
@@ -47,6 +47,11 @@ def values_of(values: Range, *, as_list: bool = False) -> Any:
     if values.log_uniform:
         return stats.loguniform(first, last)
     return stats.uniform(first, last - first)
+
+
+def for_last_step(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments by the names that a pipeline gives them."""
+    return {PREFIX + name: value for name, value in arguments.items()}
 
 
 def size(space: dict[str, Any]) -> float:

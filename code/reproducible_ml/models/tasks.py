@@ -1,6 +1,6 @@
 """The tasks that `data.task` in params.yaml may name, and what `evaluate` asks them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import numpy.typing as npt
@@ -55,3 +55,15 @@ TASKS: dict[str, Callable[[Contract, Data], Task]] = {
 def make_task(contract: Contract, data: Data) -> Task:
     """Return the task of params.yaml, about the target of the contract."""
     return TASKS[data.task](contract, data)
+
+
+def unknown_metrics(
+    key: str, names: Iterable[str], known: Metrics, task: str
+) -> list[str]:
+    """Return a line for each name in params.yaml that is no metric of the task."""
+    return [
+        f"params.yaml: {key}: {name} is none of {', '.join(known)}"
+        f" (data.task is {task})"
+        for name in names
+        if name not in known
+    ]

@@ -82,7 +82,7 @@ def find_arguments(
         make_folds(rows, target, params),
         make_scorer(contract, params, params.train.search.metric),
         params,
-        **{f"estimator__{name}": value for name, value in weights.items()},
+        **weights,
     )
     return with_arguments(params, best), trials
 

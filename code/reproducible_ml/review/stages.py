@@ -1,6 +1,6 @@
 """Which stages two lock files tell apart, and by what."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, NamedTuple
 
 Lock = Mapping[str, Any]
@@ -43,10 +43,18 @@ def hashes(stage: Mapping[str, Any], kind: str) -> dict[str, str]:
     }
 
 
+def outputs(lock: Lock) -> dict[str, str]:
+    """Return the hash of each output of all stages by path."""
+    found: dict[str, str] = {}
+    for stage in entries(lock).values():
+        found |= hashes(stage, "outs")
+    return found
+
+
 def differences(old: Lock, new: Lock) -> list[Difference]:
     """Return the stages that differ, in the order of the new lock file."""
     was, now = entries(old), entries(new)
-    written = {path for stage in now.values() for path in hashes(stage, "outs")}
+    written = outputs(new).keys()
     found = []
     for name in dict.fromkeys([*now, *was]):
         if name not in now or name not in was:
@@ -58,7 +66,7 @@ def differences(old: Lock, new: Lock) -> list[Difference]:
 
 
 def _compare(
-    name: str, old: Mapping[str, Any], new: Mapping[str, Any], written: set[str]
+    name: str, old: Mapping[str, Any], new: Mapping[str, Any], written: Container[str]
 ) -> Difference:
     deps = changed(hashes(old, "deps"), hashes(new, "deps"))
     upstream = [path for path in deps if path in written]

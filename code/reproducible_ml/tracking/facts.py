@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from reproducible_ml.review.compare import number
 from reproducible_ml.review.results import Results
 from reproducible_ml.review.revisions import Revision
-from reproducible_ml.review.stages import entries, flat, hashes
+from reproducible_ml.review.stages import flat, outputs
 
 MODEL = "models/model.skops"
 MANIFEST = "models/model.json"
@@ -61,10 +61,7 @@ def named(items: Iterable[tuple[str, Value]]) -> dict[str, Value]:
 
 def model_hashes(revision: Revision, results: Results) -> dict[str, str]:
     """Return the MD5 by which DVC knows the model, and the SHA-256 of its manifest."""
-    stages = entries(results.lock).values()
-    known = {
-        path: md5 for stage in stages for path, md5 in hashes(stage, "outs").items()
-    }
+    known = outputs(results.lock)
     manifest = revision.json(MANIFEST) or _cached(revision, known.get(MANIFEST, ""))
     sha256 = manifest.get("sha256", "") if isinstance(manifest, dict) else ""
     return {"model.md5": known.get(MODEL, ""), "model.sha256": sha256}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reproducible_ml.errors import UserError
+from reproducible_ml.experiments.names import find_experiments
 from reproducible_ml.review.results import LOCK, read_results
 from reproducible_ml.review.revisions import (
     Revision,
@@ -67,10 +68,7 @@ def read_record(root: Path, name: str = "") -> Record:
 
 def _find(root: Path, name: str) -> str:
     """Return the hash of a commit by its name, or by that of an experiment."""
-    pattern = f"refs/exps/*/*/{name}"
-    listed = ask_git(root, "for-each-ref", "--format=%(objectname)", pattern) or b""
-    experiment, *_ = [*listed.decode().split(), None]
-    found = experiment or find_commit(root, name)
+    found = find_experiments(root).get(name) or find_commit(root, name)
     if found is None:
         raise UserError(
             f"{name}: no such commit or experiment here. `git log` and `dvc exp show`"

@@ -84,7 +84,11 @@ def test_table_is_empty_for_what_is_not_trained_by_iterations(
     orders: pd.DataFrame, contract: Contract, params: Params, tmp_path: Path
 ) -> None:
     path = "sklearn.linear_model.LogisticRegression"
-    fit(orders, contract, {}, with_train(params, path, 4), tmp_path / "training")
+    for asked in (
+        with_train(params, HISTOGRAM, 4, max_iter=5),
+        with_train(params, path, 4),
+    ):
+        fit(orders, contract, {}, asked, tmp_path / "training")
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files == [tmp_path / "training" / TABLE]
     assert files[0].read_bytes() == b"step\tloss\n"
