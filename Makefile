@@ -112,7 +112,7 @@ test: .venv/.tested ## lint, check types and run all tests
 	ruff check
 	ruff format --check
 	mypy
-	pytest --numprocesses auto
+	pytest --numprocesses auto --dist loadgroup
 	@touch $@
 
 .PHONY: force

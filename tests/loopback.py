@@ -1,9 +1,17 @@
 """HTTP servers of the tests, on this computer alone and for as long as a test."""
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+
+
+def free_port() -> int:
+    """Return a port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
 
 # Status and body for a method, a path and a body; None: no answer at all.
 Answer = Callable[[str, str, bytes], tuple[int, bytes] | None]

@@ -25,6 +25,9 @@ needs_sample = pytest.mark.skipif(
 
 Variables = Mapping[str, str]
 
+RATE = "train.estimator.arguments.learning_rate"
+TREES = "train.estimator.arguments.max_iter"
+
 
 class Project:
     """A Git and DVC repository with the files of the working tree."""
@@ -47,6 +50,20 @@ class Project:
         )
         assert done.returncode == 0 or not check, done.stdout
         return done
+
+    def start(
+        self, *command: str, variables: Variables | None = None
+    ) -> subprocess.Popen[str]:
+        """Start a command as `run` does, in a process group of its own."""
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env={**self.environment(), **(variables or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
 
     def environment(self) -> dict[str, str]:
         """Return variables under which `python` and `dvc` are those of the tests."""
@@ -115,3 +132,25 @@ def project(cold: tuple[Project, list[str]], tmp_path: Path) -> Iterator[Project
     shutil.copytree(cold[0].folder, folder, symlinks=True)
     yield Project(folder)
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def quick(
+    cold: tuple[Project, list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Project:
+    """Return a committed project that is judged in a second, with remotes."""
+    folder = tmp_path_factory.mktemp("quick")
+    project = Project(folder / "ann")
+    shutil.copytree(cold[0].folder, project.folder, symlinks=True)
+    project.set("evaluate.replicates", 100)
+    project.set("evaluate.importance_repeats", 1)
+    project.set(TREES, 5)
+    project.run("dvc", "remote", "add", "--default", "storage", str(folder / "cache"))
+    project.reproduce()
+    project.commit()
+    hub = ["--bare", "--initial-branch", "main", str(folder / "hub.git")]
+    project.run("git", "init", "--quiet", *hub)
+    project.run("git", "remote", "add", "origin", str(folder / "hub.git"))
+    project.run("git", "push", "--quiet", "--set-upstream", "origin", "main")
+    project.run("dvc", "push", "--quiet")
+    return project

@@ -7,43 +7,18 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from reproducible_ml.experiments.names import find_experiments
 from reproducible_ml.review.stages import flat
 
-from .conftest import Project, needs_sample
+from .conftest import RATE, TREES, Project, needs_sample
 
-pytestmark = needs_sample
+# One worker of the tests runs all of them, as they share what takes long to make.
+pytestmark = [needs_sample, pytest.mark.xdist_group("experiments")]
 
 LISTING = "reproducible_ml.experiments.listing"
-RATE = "train.estimator.arguments.learning_rate"
-TREES = "train.estimator.arguments.max_iter"
-
-
-@pytest.fixture(scope="module")
-def quick(
-    cold: tuple[Project, list[str]], tmp_path_factory: pytest.TempPathFactory
-) -> Project:
-    """Return a committed project that is judged in a second, with remotes."""
-    folder = tmp_path_factory.mktemp("quick")
-    project = Project(folder / "ann")
-    shutil.copytree(cold[0].folder, project.folder, symlinks=True)
-    project.set("evaluate.replicates", 100)
-    project.set("evaluate.importance_repeats", 1)
-    project.set(TREES, 5)
-    project.run("dvc", "remote", "add", "--default", "storage", str(folder / "cache"))
-    project.reproduce()
-    project.commit()
-    hub = ["--bare", "--initial-branch", "main", str(folder / "hub.git")]
-    project.run("git", "init", "--quiet", *hub)
-    project.run("git", "remote", "add", "origin", str(folder / "hub.git"))
-    project.run("git", "push", "--quiet", "--set-upstream", "origin", "main")
-    project.run("dvc", "push", "--quiet")
-    return project
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +95,8 @@ def test_grid_in_the_queue_is_shown_and_compared(tried: Project) -> None:
     page = tried.run("dvc", "plots", "diff", "try-1", "try-2").stdout
     assert "index.html" in page
     listed = tried.run("python", "-m", LISTING).stdout
-    assert [line.split()[0] for line in listed.splitlines()[-6:-2]]
+    names = {line.split()[0] for line in listed.splitlines() if line.strip()}
+    assert names >= {"try-1", "try-2", "main"}
 
 
 def test_experiment_is_applied_and_pushed_as_a_branch(
@@ -147,76 +123,6 @@ def test_experiment_is_pulled_by_another(tried: Project, tmp_path: Path) -> None
     copy.run("dvc", "exp", "apply", "try-1")
     assert "learning_rate: 0.05" in copy.read("params.yaml")
     assert "up to date" in copy.run("dvc", "status").stdout
-
-
-def change(project: Project, branch: str, values: dict[str, Any]) -> None:
-    """Commit other parameters, with all that follows, on a branch from main."""
-    project.run("git", "switch", "--quiet", "--create", branch, "main")
-    project.run("dvc", "checkout", "--quiet")
-    for key, value in values.items():
-        project.set(key, value)
-    project.reproduce()
-    project.commit()
-
-
-def settle(text: str, loser: str) -> str:
-    """Return a text without the marks of a conflict, and without the line that lost."""
-    marks = ("<<<<<<<", "=======", ">>>>>>>")
-    lines = [line for line in text.splitlines() if not line.startswith(marks)]
-    return "\n".join([*(line for line in lines if line.strip() != loser), ""])
-
-
-@pytest.fixture(scope="module")
-def merged(
-    quick: Project, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Project, str]:
-    """Return two branches merged as the documentation says, and what Git said."""
-    project = Project(tmp_path_factory.mktemp("merged") / "ann")
-    shutil.copytree(quick.folder, project.folder, symlinks=True)
-    outliers = {"action": "drop", "tail": 0.01}
-    change(project, "ann", {RATE: 0.2, "evaluate.replicates": 101})
-    change(project, "bob", {"clean.outliers": outliers, "evaluate.replicates": 102})
-    said = project.run("git", "merge", "ann", check=False).stdout
-    project.run("git", "checkout", "--theirs", "dvc.lock", "reports")
-    text = settle(project.read("params.yaml"), "replicates: 101")
-    (project.folder / "params.yaml").write_text(text)
-    project.reproduce()
-    project.run("git", "add", "--update")
-    project.run("git", "commit", "--quiet", "--no-edit")
-    return project, said
-
-
-def test_branches_conflict_in_what_is_computed_and_in_the_same_key(
-    merged: tuple[Project, str],
-) -> None:
-    for name in ("dvc.lock", "params.yaml", "reports/metrics.json"):
-        assert f"Merge conflict in {name}\n" in merged[1]
-
-
-def test_merge_is_one_commit_with_both_changes(merged: tuple[Project, str]) -> None:
-    project, _ = merged
-    params = yaml.safe_load(project.read("params.yaml"))
-    assert params["train"]["estimator"]["arguments"]["learning_rate"] == 0.2
-    assert params["clean"]["outliers"]["action"] == "drop"
-    assert params["evaluate"]["replicates"] == 102
-    parents = project.run("git", "log", "-1", "--format=%P").stdout.split()
-    tips = project.run("git", "rev-parse", "bob", "ann").stdout.split()
-    assert [parents[1], len(parents)] == [tips[1], 2]
-    assert project.run("git", "status", "--porcelain").stdout == ""
-    assert "up to date" in project.run("dvc", "status").stdout
-
-
-def test_merged_results_are_those_of_a_run_from_nothing(
-    merged: tuple[Project, str], tmp_path: Path
-) -> None:
-    project, _ = merged
-    copy = Project(tmp_path / "copy")
-    address = [str(project.folder), str(copy.folder)]
-    project.run("git", "clone", "--quiet", *address)
-    copy.run("dvc", "repro", "--force", "--no-run-cache")
-    locks = [yaml.safe_load(each.read("dvc.lock")) for each in (copy, project)]
-    assert locks[0] == locks[1]
-    assert copy.run("git", "status", "--porcelain", "reports").stdout == ""
 
 
 def test_make_passes_what_the_user_typed(project: Project) -> None:

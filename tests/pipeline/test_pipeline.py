@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -93,15 +92,7 @@ def test_killed_stage_leaves_nothing_half_written(project: Project) -> None:
         "arguments": {"max_iter": 100_000, "early_stopping": False},
     }
     project.set("train.estimator", slow)
-    started = subprocess.Popen(
-        ["dvc", "repro", "--quiet"],
-        cwd=project.folder,
-        env=project.environment(),
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    started = project.start("dvc", "repro", "--quiet")
     assert started.stdout
     for line in started.stdout:
         if "Fitting" in line:

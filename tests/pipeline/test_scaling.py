@@ -2,10 +2,7 @@
 
 import os
 import re
-import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,8 +15,10 @@ import yaml
 
 from ..environments import packages
 from .conftest import Project, needs_sample
+from .dask_cluster import Cluster
 
-pytestmark = needs_sample
+# One worker of the tests runs all of them, as they share what takes long to make.
+pytestmark = [needs_sample, pytest.mark.xdist_group("scaling")]
 
 SEARCH: dict[str, Any] = {
     "method": "random",
@@ -30,6 +29,8 @@ SEARCH: dict[str, Any] = {
 
 # Everything that parallel work makes; the stages after these do all by themselves.
 STAGES = ("validate", "clean", "split", "train")
+
+TRAIN = ("dvc", "repro", "--single-item", "--force", "train")
 
 
 @pytest.fixture(scope="session")
@@ -61,18 +62,6 @@ def run(project: Project, **options: Any) -> subprocess.CompletedProcess[str]:
     return project.run("dvc", "repro", "--force", "train", **options)
 
 
-def start(project: Project, here: dict[str, str]) -> subprocess.Popen[str]:
-    """Begin to train, and do not wait for the end."""
-    return subprocess.Popen(
-        ["dvc", "repro", "--single-item", "--force", "train"],
-        cwd=project.folder,
-        env=project.environment() | here,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 def named(process: subprocess.Popen[str], name: str) -> list[psutil.Process]:
     """Return what a process started, directly or not, and that has such a name."""
     found = []
@@ -93,44 +82,6 @@ def expected(
     configure(project, "loky")
     run(project)
     return outputs(project)
-
-
-class Cluster:
-    """A Dask scheduler and its workers, each a process of its own."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.folder = folder
-        self.environment = environment
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.address = f"tcp://127.0.0.1:{found.getsockname()[1]}"
-        port = self.address.rpartition(":")[2]
-        self.processes = [
-            self.start("scheduler", "--host", "127.0.0.1", "--port", port)
-        ]
-
-    def start(self, kind: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a process of Dask in a folder that is not that of the project."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "dask", kind, "--no-dashboard", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def add_worker(self) -> psutil.Process:
-        """Start a worker and return its process."""
-        arguments = [self.address, "--nthreads", "1", "--no-nanny"]
-        self.processes.append(self.start("worker", *arguments))
-        return psutil.Process(self.processes[-1].pid)
-
-    def stop(self) -> None:
-        for process in self.processes:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 @pytest.fixture
@@ -159,7 +110,7 @@ def test_search_goes_on_when_a_worker_dies(
     first, second = cluster.add_worker(), cluster.add_worker()
     configure(project, "dask")
     here = variables(project, layer, DASK_SCHEDULER_ADDRESS=cluster.address)
-    running = start(project, here)
+    running = project.start(*TRAIN, variables=here)
     busy = first.cpu_times().user + 1
     while first.cpu_times().user < busy and running.poll() is None:
         time.sleep(0.05)
@@ -197,8 +148,7 @@ def test_ray_gives_the_same_bytes(
     project.run("dvc", "repro", "clean")
     project.set("compute.backend", "ray")
     # Ray takes its time for each stage, so one stage with data stands for the others.
-    again = ["dvc", "repro", "--single-item", "--force"]
-    project.run(*again, "split", "train", variables=variables(project, layer))
+    project.run(*TRAIN, "split", variables=variables(project, layer))
     assert outputs(project) == expected
 
 
@@ -206,7 +156,7 @@ def test_death_of_a_ray_worker_is_told_and_nothing_written(
     project: Project, layer: Path
 ) -> None:
     configure(project, "ray")
-    running = start(project, variables(project, layer))
+    running = project.start(*TRAIN, variables=variables(project, layer))
     while not (actors := named(running, "ray::PoolActor")):
         assert running.poll() is None, "the search ended before a worker could die"
         time.sleep(0.05)

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from ..copies import clean_environment
+from ..loopback import free_port
 from .conftest import Generate, commit_all, run
 
 
@@ -137,9 +138,7 @@ def test_own_table_with_a_number_to_predict_and_a_folder_as_remote(
 @pytest.fixture
 def s3(tools: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
     """Return the variables with which a server on this computer is Amazon S3."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [str(tools / "moto_server"), "--host", "127.0.0.1", "--port", str(port)]
     with (tmp_path / "s3.log").open("w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)

@@ -1,8 +1,8 @@
 """A real MLflow server on this computer, and a project whose results it shows."""
 
 import os
+import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ..environments import environment, packages
+from ..loopback import free_port
 from ..pipeline.conftest import Project, copy_of_working_tree
 from .server import Server, wait_for
 
@@ -34,24 +35,19 @@ class Tracked(Project):
         path = os.pathsep.join([kept["PYTHONPATH"], str(packages("mlflow"))])
         return kept | {"PYTHONPATH": path, "NO_PROXY": "*"} | self.variables
 
-    def start(self, *command: str) -> subprocess.Popen[str]:
-        """Start a command in the project."""
-        return subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=self.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+
+# A project after its first `make repro`, and what that printed.
+Reproduced = tuple[Tracked, str]
+
+# One worker of the tests runs all of them, so that one server serves them all.
+ONE_WORKER = pytest.mark.xdist_group("tracking")
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Start a server, and end it with all the processes that it started."""
     folder = tmp_path_factory.mktemp("server")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     kept |= {"MLFLOW_DISABLE_TELEMETRY": "true"}
     kept |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -78,9 +74,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def reproduced(
-    server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Tracked, str]:
+def reproduced(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Reproduced:
     """Return a project after its first `make repro`, and what that printed."""
     folder = tmp_path_factory.mktemp("tracked")
     made = Tracked(copy_of_working_tree(folder).folder)
@@ -91,3 +85,26 @@ def reproduced(
     (folder / ".git/info/exclude").write_text(".ready\n")
     (folder / ".ready").touch()
     return made, made.run(*REPRO).stdout
+
+
+@pytest.fixture
+def project(
+    reproduced: Reproduced, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Tracked]:
+    """Return a reproduced project with an experiment of the test's own."""
+    original, _ = reproduced
+    folder = tmp_path / "project"
+    shutil.copytree(original.folder, folder, symlinks=True)
+    project = Tracked(folder)
+    project.variables = {**original.variables, "MLFLOW_EXPERIMENT_NAME": name(request)}
+    yield project
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def experiment(request: pytest.FixtureRequest) -> str:
+    return name(request)
+
+
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.node.name)

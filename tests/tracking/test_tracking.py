@@ -4,41 +4,14 @@ import hashlib
 import json
 import math
 import shutil
-import signal
 import tomllib
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 import yaml
 
-from .conftest import REPRO, TRACK, Tracked
-from .server import Server, broken
+from .conftest import ONE_WORKER, REPRO, TRACK, Reproduced, Tracked
+from .server import Server
 
-Reproduced = tuple[Tracked, str]
-
-
-@pytest.fixture
-def project(
-    reproduced: Reproduced, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Tracked]:
-    """Return a reproduced project with an experiment of the test's own."""
-    original, _ = reproduced
-    folder = tmp_path / "project"
-    shutil.copytree(original.folder, folder, symlinks=True)
-    project = Tracked(folder)
-    project.variables = {**original.variables, "MLFLOW_EXPERIMENT_NAME": name(request)}
-    yield project
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def experiment(request: pytest.FixtureRequest) -> str:
-    return name(request)
-
-
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.node.name)
+pytestmark = ONE_WORKER
 
 
 def own_name(project: Tracked) -> str:
@@ -139,52 +112,6 @@ def test_params_that_mlflow_would_refuse_and_no_git_are_no_obstacle(
     assert found["name"] == "without a commit"
 
 
-def test_run_that_was_cut_off_is_marked_as_failed_and_tried_again(
-    project: Tracked, server: Server, experiment: str
-) -> None:
-    original = dict(project.variables)
-    with broken(server) as (uri, _, over):
-        over.set()
-        project.variables["MLFLOW_TRACKING_URI"] = uri
-        done = project.run(*TRACK)
-    assert "cannot be reached" in done.stdout
-    assert done.stdout.count("\n") == 1
-    assert [run["status"] for run in server.runs(experiment)] == ["FAILED"]
-    project.variables = original
-    project.run(*TRACK)
-    assert [run["status"] for run in server.runs(experiment)] == ["FINISHED", "FAILED"]
-
-
-def test_ctrl_c_ends_it_cleanly(
-    project: Tracked, server: Server, experiment: str
-) -> None:
-    with broken(server) as (uri, arrived, _):
-        project.variables["MLFLOW_TRACKING_URI"] = uri
-        started = project.start(*TRACK)
-        assert arrived.wait(60)
-        started.send_signal(signal.SIGINT)
-        printed, _ = started.communicate(timeout=60)
-    assert started.returncode == 130
-    assert printed == ""
-    assert [run["status"] for run in server.runs(experiment)] == ["FAILED"]
-
-
-def test_run_whose_process_was_killed_is_marked_as_failed_later(
-    project: Tracked, server: Server, experiment: str
-) -> None:
-    with broken(server) as (uri, arrived, _):
-        original = dict(project.variables)
-        project.variables["MLFLOW_TRACKING_URI"] = uri
-        started = project.start(*TRACK)
-        assert arrived.wait(60)
-        started.kill()
-        started.communicate(timeout=60)
-    assert [run["status"] for run in server.runs(experiment)] == ["RUNNING"]
-    project.variables = original
-    project.run(*TRACK)
-    assert [run["status"] for run in server.runs(experiment)] == ["FINISHED", "FAILED"]
-
-
 def test_experiment_that_was_deleted_on_the_server_costs_a_line(
     project: Tracked, server: Server, experiment: str
 ) -> None:
@@ -196,11 +123,10 @@ def test_experiment_that_was_deleted_on_the_server_costs_a_line(
     assert "MLFLOW_EXPERIMENT_NAME" in done.stdout
 
 
-def test_experiment_is_shown_by_its_name(
+def test_make_exp_shows_its_experiment(
     project: Tracked, server: Server, experiment: str
 ) -> None:
-    project.run("git", "add", "--all")
-    project.run("git", "commit", "--quiet", "--message", "Tracked")
+    project.commit()
     setting = "evaluate.replicates=101"
     command = ("python", "-m", "reproducible_ml.experiments.run")
     printed = project.run(*command, "--settings", setting, "--name", "more").stdout

@@ -3,7 +3,6 @@
 import csv
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import tempfile
@@ -25,6 +24,8 @@ from reproducible_ml.datasets.sources.query import (
 )
 from reproducible_ml.errors import UserError
 from reproducible_ml.params import read_yaml
+
+from ....loopback import free_port
 
 PASSWORD = "p@ss/word%1"
 
@@ -260,9 +261,7 @@ def server() -> Iterator[sa.URL]:
         secret = Path(folder, "secret")
         secret.write_text(PASSWORD)
         secret.chmod(0o644)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
         data = f"{folder}/data"
         login = ["--auth=scram-sha-256", f"--pwfile={secret}", "--username=anna"]
