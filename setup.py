@@ -1,4 +1,4 @@
-"""Install the import package that lives in code/; its metadata is in pyproject.toml."""
+"""Install the import packages that live in code/; metadata is in pyproject.toml."""
 
 from setuptools import find_packages, setup
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from generate import LEVELS, generate
+from reproducible_ml.modeling.model.transformers import CategoryCodes
 from sklearn.preprocessing import OrdinalEncoder
-
-from reproducible_ml.features.categories import CategoryCodes
 
 ROWS = 1_000_000
 REPEATS = 5

@@ -16,17 +16,18 @@ from pathlib import Path
 import pyarrow.csv
 import yaml
 from generate import main as write_table
+from reproducible_ml.adopt.propose import Context, propose
+from reproducible_ml.adopt.request import Request
+from reproducible_ml.contract.checks import broken_rules, cast
+from reproducible_ml.contract.schema import Contract, Dialect
+from reproducible_ml.core.files import replacing_folder
+from reproducible_ml.core.params import Params
+from reproducible_ml.core.parts import parallel
+from reproducible_ml.quality.report import check_quality
+from reproducible_ml.reading.raw import Portion, read_portions
+from reproducible_ml.reading.scan import scan
 
-from reproducible_ml.datasets.adoption.propose import Context, Wanted, propose
-from reproducible_ml.datasets.check import broken_rules, cast
-from reproducible_ml.datasets.reading.raw import Portion, read_portions
-from reproducible_ml.datasets.reading.scan import scan
-from reproducible_ml.datasets.schema import Contract, Dialect
-from reproducible_ml.datasets.suspicion.suspicions import judge
-from reproducible_ml.datasets.tables import parallel
-from reproducible_ml.datasets.validate import validate_table
-from reproducible_ml.files import replacing_folder
-from reproducible_ml.params import Params
+from tumour_diagnosis.datasets.validate import validate_table
 
 REPEATS = 5
 
@@ -66,7 +67,7 @@ def main(rows: int) -> None:
         write_table(rows, file)
         values = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
         context = Context(values, None, folder / "work", folder / "problems.csv")
-        adopt = partial(propose, file, Wanted(target="target"), context)
+        adopt = partial(propose, file, Request(target="target"), context)
         proposal = adopt()
         contract, params = proposal.contract, Params.model_validate(proposal.params)
 
@@ -79,7 +80,9 @@ def main(rows: int) -> None:
             "pyarrow.csv.open_csv": partial(read, file),
             "bytes and values judged": partial(judge_form, file, contract, params),
             "the same, with keys and Parquet written": validate,
-            "suspicions": partial(judge, folder / "table", contract, params, file),
+            "suspicions": partial(
+                check_quality, folder / "table", contract, params, file
+            ),
             "make data: inferred, then all of the above": adopt,
         }
         times = {kind: list[float]() for kind in kinds}

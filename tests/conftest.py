@@ -12,11 +12,10 @@ import pandas as pd
 import pytest
 import yaml
 from hypothesis import settings
+from reproducible_ml.core import keys
+from reproducible_ml.core.params import Params, load_params, parse_params
+from reproducible_ml.core.parts import write_part
 from ruamel.yaml import YAML
-
-from reproducible_ml.datasets import keys
-from reproducible_ml.datasets.tables import write_part
-from reproducible_ml.params import Params, load_params, parse_params
 
 # The same examples in every run: a test suite has to be reproducible as well.
 settings.register_profile("project", deadline=None, max_examples=30, derandomize=True)

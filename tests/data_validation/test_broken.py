@@ -10,15 +10,10 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-
-from reproducible_ml.datasets.adoption.propose import (
-    Context,
-    Proposal,
-    Wanted,
-    propose,
-)
-from reproducible_ml.errors import UserError
-from reproducible_ml.params import parse_params
+from reproducible_ml.adopt.propose import Context, Proposal, propose
+from reproducible_ml.adopt.request import Request
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import parse_params
 
 from . import broken_files, broken_rows, broken_values
 from .clean_tables import CLEAN
@@ -44,7 +39,7 @@ PARAMS = parse_params((HERE.parents[1] / "params.yaml").read_text("utf-8"))
 def adopted(table: Table, folder: Path) -> Proposal:
     """Return what is proposed for a table, for the target that all of them have."""
     context = Context(PARAMS, None, folder / "work", folder / "problems.csv")
-    return propose(table.write(folder), Wanted(target="bought"), context)
+    return propose(table.write(folder), Request(target="bought"), context)
 
 
 def declared(proposal: Proposal) -> dict[str, dict[str, Any]]:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from reproducible_ml.core.errors import UserError
 
-from reproducible_ml.datasets.validate import main
-from reproducible_ml.errors import UserError
+from tumour_diagnosis.datasets.validate import main
 
 from . import versions
 from .tables import Table, csv

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-
-from reproducible_ml.params import parse_params
+from reproducible_ml.core.params import parse_params
 from reproducible_ml.verify import lend_raw_data
 
 from ..copies import ROOT, copy_files

@@ -7,17 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-
-from reproducible_ml.datasets.schema import load_contract
-from reproducible_ml.models.tasks import make_task
-from reproducible_ml.params import load_params
+from reproducible_ml.contract.schema import load_contract
+from reproducible_ml.core.params import load_params
+from reproducible_ml.modeling.metrics.tasks import make_task
 
 from .conftest import Project, copy_of_working_tree, needs_sample
 from .tables import TABLES, orders, write
 
 pytestmark = needs_sample
 
-ADOPT = ("python", "-m", "reproducible_ml.datasets.adopt")
+ADOPT = ("python", "-m", "reproducible_ml.adopt.adopt")
 
 
 @pytest.fixture

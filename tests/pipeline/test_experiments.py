@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.experiments.names import find_experiments
-from reproducible_ml.review.stages import flat
+from reproducible_ml.versioning.git import find_experiments
+from reproducible_ml.versioning.lock import flat
 
 from .conftest import RATE, TREES, Project, needs_sample
 

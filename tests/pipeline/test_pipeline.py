@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-
-from reproducible_ml.datasets.tables import count_rows, read_table
-from reproducible_ml.params import load_params
+from reproducible_ml.core.params import load_params
+from reproducible_ml.core.parts import count_rows, read_table
 
 from .conftest import PIPELINE, STAGES, Project, needs_sample
 
@@ -124,7 +123,7 @@ def test_pointer_instead_of_data_is_refused(project: Project) -> None:
     raw = project.folder / "data/raw/pointer.csv"
     raw.write_text("outs:\n- md5: 0123\n")
     done = project.run(
-        *["python", "-m", "reproducible_ml.datasets.validate", str(raw)],
+        *["python", "-m", "tumour_diagnosis.datasets.validate", str(raw)],
         *["data/schema.yaml", str(outputs)],
         *["reports/validation.json", "reports/profile.json"],
         check=False,

@@ -6,14 +6,13 @@ import subprocess
 from typing import Any
 
 import yaml
-
-from reproducible_ml.params import load_params
+from reproducible_ml.core.params import load_params
 from reproducible_ml.verify import NUMERIC, older_processor
 
 from .conftest import Project, needs_sample
 
-REPORT = ("python", "-m", "reproducible_ml.review.report", "--base")
-CHECK_LOCK = ("python", "-m", "reproducible_ml.review.lock")
+REPORT = ("python", "-m", "reproducible_ml.report.report", "--base")
+CHECK_LOCK = ("python", "-m", "reproducible_ml.versioning.lock")
 
 # Git's hash of a folder without files.
 EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"

@@ -21,7 +21,7 @@ WORDS = {"reproducible_ml": "churn", "Reproducible ML": "Churn"}
 @pytest.mark.parametrize(
     ("text", "swapped"),
     [
-        ("from reproducible_ml.stage import run", "from churn.stage import run"),
+        ("from reproducible_ml.core.stage import run", "from churn.stage import run"),
         ("code/reproducible_ml/a.py", "code/churn/a.py"),
         ("Reproducible ML.", "Churn."),
         ("irreproducible_mls", "irreproducible_mls"),

@@ -8,7 +8,7 @@ from .conftest import run
 
 def test_readme_shows_what_a_run_prints() -> None:
     paths = ("reports/evaluation.json", "reports/overview.png", "reports/plots")
-    module = "reproducible_ml.models.summary"
+    module = "reproducible_ml.modeling.drawing.summary"
     printed = run(sys.executable, "-m", module, *paths, cwd=ROOT).stdout
     assert printed.strip("\n") in (ROOT / "README.md").read_text("utf-8")
 

@@ -17,7 +17,7 @@ from .server import Server, wait_for
 
 LOCK = Path(__file__).with_name("requirements.txt")
 
-TRACK = ("python", "-m", "reproducible_ml.tracking.track")
+TRACK = ("python", "-m", "reproducible_ml.tracking.server")
 
 # The environment of the tests stands in for the one that `make` would create.
 REPRO = ("make", "--silent", "repro", "ENVIRONMENT=.ready")

@@ -1,13 +1,12 @@
-"""Tests of reproducible_ml.clusters.
+"""Tests of reproducible_ml.core.clusters.
 
 Those of real clusters are in tests/pipeline/test_scaling.py.
 """
 
 import pytest
-
-from reproducible_ml.compute import workers
-from reproducible_ml.errors import UserError
-from reproducible_ml.params import Compute
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.parallel import workers
+from reproducible_ml.core.params import Compute
 
 
 @pytest.mark.parametrize("backend", ["dask", "ray"])

@@ -1,14 +1,13 @@
-"""Tests of reproducible_ml.compute."""
+"""Tests of reproducible_ml.core.parallel."""
 
 import signal
 from pathlib import Path
 
 import joblib
 import pytest
-
-from reproducible_ml.compute import There, workers
-from reproducible_ml.errors import UserError
-from reproducible_ml.params import Compute
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.parallel import InWorkingDirectory, workers
+from reproducible_ml.core.params import Compute
 
 
 @pytest.mark.parametrize("backend", ["threading", "loky", "sequential"])
@@ -43,6 +42,6 @@ def test_function_is_called_in_the_folder_it_was_sent_from(
 ) -> None:
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")
-    there = There(Path.cwd)
+    there = InWorkingDirectory(Path.cwd)
     monkeypatch.chdir(tmp_path)
     assert there() == tmp_path / "project"

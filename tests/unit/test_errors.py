@@ -1,10 +1,9 @@
-"""Tests of reproducible_ml.errors."""
+"""Tests of reproducible_ml.core.errors."""
 
 import pickle
 
 import pytest
-
-from reproducible_ml.errors import UserError, told_errors
+from reproducible_ml.core.errors import UserError, report_errors
 
 
 def test_user_error_keeps_its_text_on_the_way_out_of_a_worker() -> None:
@@ -31,11 +30,11 @@ def test_user_error_is_not_mistaken_for_a_bug_of_python() -> None:
 def test_expected_errors_are_told_in_a_line_each(
     error: BaseException, code: str | int
 ) -> None:
-    with pytest.raises(SystemExit) as caught, told_errors():
+    with pytest.raises(SystemExit) as caught, report_errors():
         raise error
     assert caught.value.code == code
 
 
 def test_bugs_keep_their_traceback() -> None:
-    with pytest.raises(ZeroDivisionError), told_errors():
+    with pytest.raises(ZeroDivisionError), report_errors():
         raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.files."""
+"""Tests of reproducible_ml.core.files."""
 
 import json
 import subprocess
@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from reproducible_ml.files import replacing, replacing_folder, write_json, write_text
+from reproducible_ml.core.files import (
+    replacing,
+    replacing_folder,
+    write_json,
+    write_text,
+)
 
 stops = pytest.mark.parametrize("stop", [ValueError, OSError, KeyboardInterrupt])
 
@@ -122,8 +126,8 @@ def test_full_disk_leaves_the_old_file_and_is_told_in_a_line(
         "import resource\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
         "from pathlib import Path\n"
-        "from reproducible_ml.files import write_text\n"
-        "from reproducible_ml.stage import run\n"
+        "from reproducible_ml.core.files import write_text\n"
+        "from reproducible_ml.core.stage import run\n"
         "def main(raw: Path) -> None: write_text('x' * 20_000, raw)\n"
         "main.__module__ = 'a stage'\n"
         "run(main)\n"

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.params."""
+"""Tests of reproducible_ml.core.params."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-
-from reproducible_ml.errors import UserError
-from reproducible_ml.params import Data, Params, load_params
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Data, Params, load_params
 
 SetParams = Callable[..., Params]
 

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.stage."""
+"""Tests of reproducible_ml.core.stage."""
 
 import signal
 import subprocess
@@ -16,8 +16,8 @@ import os
 import signal
 from pathlib import Path
 
-from reproducible_ml.errors import UserError
-from reproducible_ml.stage import run
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.stage import run
 
 
 def main(raw: Path, clean: Path) -> None:

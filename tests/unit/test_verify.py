@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 
 import yaml
-
-from reproducible_ml.params import load_params
+from reproducible_ml.core.params import load_params
 from reproducible_ml.verify import (
     clone,
     compare,

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-
-from reproducible_ml.params import parse_params
+from reproducible_ml.core.params import parse_params
 
 from ..copies import clean_environment
 from .conftest import run_step, steps_of

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets import keys
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.params import Params
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core import keys
+from reproducible_ml.core.params import Params
 
 WriteTable = Callable[[pd.DataFrame, Path, int], Path]
 

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.adopt."""
+"""Tests of reproducible_ml.adopt.adopt."""
 
 import hashlib
 import os
@@ -17,19 +17,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-
-from reproducible_ml.datasets.adopt import adopt
-from reproducible_ml.datasets.adoption.configure import SAMPLE, SAMPLE_TABLE
-from reproducible_ml.datasets.adoption.options import parse
-from reproducible_ml.datasets.schema import load_contract
-from reproducible_ml.errors import UserError
-from reproducible_ml.models.plots import PLOTS
-from reproducible_ml.params import load_params
+from reproducible_ml.adopt.adopt import adopt
+from reproducible_ml.adopt.configure import SAMPLE, SAMPLE_TABLE
+from reproducible_ml.adopt.request import parse
+from reproducible_ml.contract.schema import load_contract
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import load_params
+from reproducible_ml.modeling.drawing.plots import PLOTS
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = Path("data/schema.yaml")
 COPIED = (".gitignore", ".dvcignore", ".dvc/config")
-COMMAND = [sys.executable, "-m", "reproducible_ml.datasets.adopt"]
+COMMAND = [sys.executable, "-m", "reproducible_ml.adopt.adopt"]
 TABLE = "data/raw/visits.csv"
 
 # A project about its sample, whatever this project is about by now.

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.check."""
+"""Tests of reproducible_ml.contract.checks."""
 
 from collections.abc import Callable
 from datetime import date
@@ -13,9 +13,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-
-from reproducible_ml.datasets import keys
-from reproducible_ml.datasets.check import (
+from reproducible_ml.contract.checks import (
     FINITE,
     NOT_NULL,
     broken_rules,
@@ -23,8 +21,9 @@ from reproducible_ml.datasets.check import (
     finish,
     may_be_rounded,
 )
-from reproducible_ml.datasets.schema import Contract, load_contract
-from reproducible_ml.params import Data
+from reproducible_ml.contract.schema import Contract, load_contract
+from reproducible_ml.core import keys
+from reproducible_ml.core.params import Data
 
 Broken = tuple[str, str, list[int]]
 

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.clean."""
+"""Tests of tumour_diagnosis.datasets.clean."""
 
 import contextlib
 import json
@@ -12,14 +12,14 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reproducible_ml.contract.schema import load_contract
+from reproducible_ml.core import keys
+from reproducible_ml.core.params import Clean, Outliers, Params, load_params
+from reproducible_ml.core.parts import fingerprint, read_table
 
-from reproducible_ml.datasets import clean as module
-from reproducible_ml.datasets import keys
-from reproducible_ml.datasets.clean import clean_rows, main, outlier_columns
-from reproducible_ml.datasets.schema import load_contract
-from reproducible_ml.datasets.split import is_test
-from reproducible_ml.datasets.tables import fingerprint, read_table
-from reproducible_ml.params import Clean, Outliers, Params, load_params
+from tumour_diagnosis.datasets import clean as module
+from tumour_diagnosis.datasets.clean import clean_rows, main, outlier_columns
+from tumour_diagnosis.datasets.split import is_test
 
 SetParams = Callable[..., Params]
 WriteTable = Callable[[pd.DataFrame, Path, int], Path]

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.duplicates."""
+"""Tests of reproducible_ml.core.duplicates."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +8,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from reproducible_ml.datasets import duplicates, keys
-from reproducible_ml.datasets.duplicates import find_duplicates
-from reproducible_ml.params import Compute
+from reproducible_ml.core import duplicates, keys
+from reproducible_ml.core.duplicates import find_duplicates
+from reproducible_ml.core.params import Compute
 
 WriteTable = Callable[[pd.DataFrame, Path, int], Path]
 

@@ -1,12 +1,11 @@
-"""Tests of reproducible_ml.datasets.findings."""
+"""Tests of reproducible_ml.contract.findings."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.findings import Finding, harmless, quoted, reject
-from reproducible_ml.errors import UserError
+from reproducible_ml.contract.findings import Finding, harmless, quoted, reject
+from reproducible_ml.core.errors import UserError
 
 FILE = Path("data/raw/people.csv")
 

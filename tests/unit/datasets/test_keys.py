@@ -1,12 +1,11 @@
-"""Tests of reproducible_ml.datasets.keys."""
+"""Tests of reproducible_ml.core.keys."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from reproducible_ml.datasets import keys
+from reproducible_ml.core import keys
 
 words = st.lists(st.text(max_size=5), min_size=1, max_size=30)
 floats = st.lists(st.floats(), min_size=1, max_size=30)

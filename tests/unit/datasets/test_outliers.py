@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.outliers."""
+"""Tests of reproducible_ml.core.outliers."""
 
 from typing import Literal
 
@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from reproducible_ml.datasets.outliers import Bounds, clip, has_outlier, learn_bounds
-from reproducible_ml.params import Outliers
+from reproducible_ml.core.outliers import Bounds, clip, has_outlier, learn_bounds
+from reproducible_ml.core.params import Outliers
 
 numbers = st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=30)
 

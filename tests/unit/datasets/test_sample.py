@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.sample."""
+"""Tests of tumour_diagnosis.datasets.sample."""
 
 import csv
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reproducible_ml.datasets.sample import breast_cancer, main
+from tumour_diagnosis.datasets.sample import breast_cancer, main
 
 
 @pytest.fixture(scope="module")

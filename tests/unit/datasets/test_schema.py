@@ -1,14 +1,13 @@
-"""Tests of reproducible_ml.datasets.schema."""
+"""Tests of reproducible_ml.contract.schema."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-
-from reproducible_ml.datasets.schema import Column, Contract, Notes, load_contract
-from reproducible_ml.errors import UserError
-from reproducible_ml.params import Data
+from reproducible_ml.contract.schema import Column, Contract, Notes, load_contract
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Data
 
 DATA = Data(target="bought", positive="yes")
 RANGE = {"min_value": 0, "max_value": 9, "min": 0}

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.split."""
+"""Tests of tumour_diagnosis.datasets.split."""
 
 import json
 from collections.abc import Callable
@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reproducible_ml.core import keys
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Data, Params, Split
+from reproducible_ml.core.parts import fingerprint, read_table
 
-from reproducible_ml.datasets import keys
-from reproducible_ml.datasets.split import is_test, main, split_rows
-from reproducible_ml.datasets.tables import fingerprint, read_table
-from reproducible_ml.errors import UserError
-from reproducible_ml.params import Data, Params, Split
+from tumour_diagnosis.datasets.split import is_test, main, split_rows
 
 SetParams = Callable[..., Params]
 WriteTable = Callable[[pd.DataFrame, Path, int], Path]

@@ -1,12 +1,10 @@
-"""Tests of reproducible_ml.datasets.suitable."""
+"""Tests of reproducible_ml.contract.schema."""
 
 from datetime import date
 from typing import Any
 
 import pytest
-
-from reproducible_ml.datasets.schema import Column
-from reproducible_ml.datasets.suitable import unsuitable_checks
+from reproducible_ml.contract.schema import Column, incompatible_checks
 
 
 # What would end in a traceback, once rows are compared.
@@ -46,7 +44,7 @@ def test_check_that_does_not_suit_the_type_is_told(
     dtype: Any, check: dict[str, Any], problem: str
 ) -> None:
     column = Column.model_validate({"dtype": dtype, **check})
-    assert problem in unsuitable_checks(column)[0]
+    assert problem in incompatible_checks(column)[0]
 
 
 @pytest.mark.parametrize(
@@ -61,4 +59,4 @@ def test_check_that_does_not_suit_the_type_is_told(
     ],
 )
 def test_check_that_suits_the_type_is_taken(dtype: Any, check: dict[str, Any]) -> None:
-    assert unsuitable_checks(Column.model_validate({"dtype": dtype, **check})) == []
+    assert incompatible_checks(Column.model_validate({"dtype": dtype, **check})) == []

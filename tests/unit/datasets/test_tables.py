@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.tables."""
+"""Tests of reproducible_ml.core.parts."""
 
 import subprocess
 import sys
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.duplicates import _hashes
-from reproducible_ml.datasets.reading.raw import raw_files
-from reproducible_ml.datasets.tables import (
+from reproducible_ml.core.duplicates import _hashes
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Compute
+from reproducible_ml.core.parts import (
     count_rows,
     fingerprint,
     map_parts,
@@ -23,8 +23,7 @@ from reproducible_ml.datasets.tables import (
     read_table,
     write_part,
 )
-from reproducible_ml.errors import UserError
-from reproducible_ml.params import Compute
+from reproducible_ml.reading.raw import raw_files
 
 WriteTable = Callable[[pd.DataFrame, Path, int], Path]
 
@@ -163,9 +162,9 @@ def test_parallel_raises_the_error_of_the_generator_of_jobs(
     backend: str, before: int
 ) -> None:
     code = f"""\
-from reproducible_ml.datasets.tables import parallel
-from reproducible_ml.errors import UserError
-from reproducible_ml.params import Compute
+from reproducible_ml.core.parts import parallel
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Compute
 
 def jobs():
     yield from [(2, 3)] * {before}

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.target."""
+"""Tests of reproducible_ml.contract.target."""
 
 import json
 from fractions import Fraction
@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from reproducible_ml.datasets.target import (
+from reproducible_ml.contract.target import (
     Classes,
     Numbers,
     exact_sum,
@@ -18,7 +17,7 @@ from reproducible_ml.datasets.target import (
     read_target,
     summarise,
 )
-from reproducible_ml.params import Data
+from reproducible_ml.core.params import Data
 
 BINARY = Data(target="y", positive="yes")
 SEVERAL = Data(target="y", task="multiclass")

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.validate."""
+"""Tests of tumour_diagnosis.datasets.validate."""
 
 import gzip
 import json
@@ -13,19 +13,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Params
+from reproducible_ml.core.parts import fingerprint, parts, read_part, read_table
 
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.datasets.tables import fingerprint, parts, read_part, read_table
-from reproducible_ml.datasets.validate import main, validate_table
-from reproducible_ml.errors import UserError
-from reproducible_ml.params import Params
+from tumour_diagnosis.datasets.validate import main, validate_table
 
 SetParams = Callable[..., Params]
 RunModule = Callable[..., subprocess.CompletedProcess[str]]
 
 SCHEMA = "schema.yaml"
 HEADER = "name,age,income,city,member,joined,bought"
-MODULE = "reproducible_ml.datasets.validate"
+MODULE = "tumour_diagnosis.datasets.validate"
 PATHS = (
     *("people.csv", SCHEMA, "interim/validated", "interim/validation.json"),
     "interim/profile.json",
@@ -447,8 +447,8 @@ def test_disk_that_is_full_leaves_the_old_table(project: Path) -> None:
     code = (
         "import resource\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "from reproducible_ml.datasets.validate import main\n"
-        "from reproducible_ml.stage import run\n"
+        "from tumour_diagnosis.datasets.validate import main\n"
+        "from reproducible_ml.core.stage import run\n"
         "run(main)\n"
     )
     done = subprocess.run(

@@ -4,8 +4,7 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
-
-from reproducible_ml.errors import UserError
+from reproducible_ml.core.errors import UserError
 from reproducible_ml.experiments.branch import make_branch, what_next
 
 from .conftest import Project, add_experiment

@@ -1,6 +1,6 @@
-"""Tests of reproducible_ml.experiments.comparison."""
+"""Tests of reproducible_ml.experiments.run."""
 
-from reproducible_ml.experiments.comparison import compared
+from reproducible_ml.experiments.run import compared
 
 from .conftest import PARAMS, Project
 

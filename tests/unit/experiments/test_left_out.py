@@ -1,9 +1,8 @@
-"""Tests of reproducible_ml.experiments.left_out."""
+"""Tests of reproducible_ml.experiments.settings."""
 
 import pytest
-
-from reproducible_ml.errors import UserError
-from reproducible_ml.experiments.left_out import SHOWN, refuse_left_out
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.experiments.settings import SHOWN, refuse_untracked
 
 from ..review.conftest import Repository, lock
 
@@ -20,7 +19,7 @@ def tracked(repository: Repository) -> Repository:
 
 def problems(repository: Repository) -> list[str]:
     try:
-        refuse_left_out(repository.root)
+        refuse_untracked(repository.root)
     except UserError as error:
         return str(error).splitlines()
     return []

@@ -4,10 +4,8 @@ import subprocess
 from collections.abc import Callable, Sequence
 
 import pytest
-
-from reproducible_ml.experiments.listing import draw, short_names
-from reproducible_ml.experiments.rows import Row
-from reproducible_ml.review.terminal import show_in_terminal
+from reproducible_ml.experiments.listing import Row, draw, short_names
+from reproducible_ml.report.markdown import show_in_terminal
 
 from .conftest import Project, add_experiment
 

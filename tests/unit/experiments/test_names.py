@@ -1,9 +1,8 @@
-"""Tests of reproducible_ml.experiments.names."""
+"""Tests of reproducible_ml.versioning.git."""
 
 import pytest
-
-from reproducible_ml.errors import UserError
-from reproducible_ml.experiments.names import (
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.versioning.git import (
     find_experiments,
     holds_nothing_new,
     refuse_name,

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.experiments.processes."""
+"""Tests of reproducible_ml.experiments.queue."""
 
 import subprocess
 import sys
@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.experiments.processes import FOLDER, inside, kill, of_queue
+from reproducible_ml.experiments.queue import FOLDER, inside, kill, of_queue
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 

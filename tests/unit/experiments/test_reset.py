@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.experiments.reset."""
+"""Tests of reproducible_ml.experiments.queue."""
 
 import json
 import os
@@ -11,11 +11,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-from reproducible_ml.experiments.names import find_experiments
-from reproducible_ml.experiments.processes import FOLDER, inside, kill, of_queue
-from reproducible_ml.experiments.reset import reset, unfinished
-from reproducible_ml.experiments.rows import read_rows
+from reproducible_ml.experiments.listing import read_rows
+from reproducible_ml.experiments.queue import (
+    FOLDER,
+    inside,
+    kill,
+    of_queue,
+    reset,
+    unfinished,
+)
+from reproducible_ml.versioning.git import find_experiments
 
 from .conftest import Project
 

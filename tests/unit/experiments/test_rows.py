@@ -1,8 +1,8 @@
-"""Tests of reproducible_ml.experiments.rows."""
+"""Tests of reproducible_ml.experiments.listing."""
 
 from typing import Any
 
-from reproducible_ml.experiments.rows import (
+from reproducible_ml.experiments.listing import (
     COMMIT,
     FOLDER,
     Row,

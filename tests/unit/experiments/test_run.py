@@ -6,11 +6,10 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
-
-from reproducible_ml.errors import UserError
-from reproducible_ml.experiments.names import find_experiments
+from reproducible_ml.core.errors import UserError
 from reproducible_ml.experiments.run import run, what_next
 from reproducible_ml.experiments.settings import read_settings
+from reproducible_ml.versioning.git import find_experiments
 
 from .conftest import Project, add_experiment
 

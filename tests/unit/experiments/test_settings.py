@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.errors import UserError
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import load_params
 from reproducible_ml.experiments.settings import plan, read_settings
-from reproducible_ml.params import load_params
 
 from .conftest import PARAMS
 

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.params import Data
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core.params import Data
 
 WORDS = {"metadata": {"treatment": "bag_of_words"}}
 MEANS = {"metadata": {"treatment": "target_encoding"}}

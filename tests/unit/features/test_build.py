@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.features.build."""
+"""Tests of tumour_diagnosis.features.build."""
 
 import os
 import pickle
@@ -9,6 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from reproducible_ml.contract.schema import Column, Contract
+from reproducible_ml.contract.target import read_target
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Data
+from reproducible_ml.modeling.model.store import load_model, save_model
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -19,17 +24,12 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier
 
-from reproducible_ml.datasets.schema import Column, Contract
-from reproducible_ml.datasets.target import read_target
-from reproducible_ml.errors import UserError
-from reproducible_ml.features.build import (
+from tumour_diagnosis.features.build import (
     build_features,
     build_pipeline,
     takes_categories,
     takes_missing,
 )
-from reproducible_ml.models.store import load_model, save_model
-from reproducible_ml.params import Data
 
 BOOSTING = HistGradientBoostingClassifier(
     max_iter=5, categorical_features=[0, 1], random_state=0
@@ -69,8 +69,8 @@ FIT_AND_STORE = """
 import pickle, sys
 from pathlib import Path
 
-from reproducible_ml.features.build import build_pipeline
-from reproducible_ml.models.store import save_model
+from tumour_diagnosis.features.build import build_pipeline
+from reproducible_ml.modeling.model.store import save_model
 
 given, folder = map(Path, sys.argv[1:])
 contract, rows, tasks = pickle.loads(given.read_bytes())

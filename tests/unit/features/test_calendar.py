@@ -1,11 +1,10 @@
-"""Tests of reproducible_ml.features.calendar."""
+"""Tests of reproducible_ml.modeling.model.transformers."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from reproducible_ml.modeling.model.transformers import Calendar
 from sklearn.base import clone
-
-from reproducible_ml.features.calendar import Calendar
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.features.categories."""
+"""Tests of reproducible_ml.modeling.model.transformers."""
 
 from typing import Any
 
@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reproducible_ml.modeling.model.transformers import CategoryCodes, CategoryColumns
 from sklearn.base import clone
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
-
-from reproducible_ml.features.categories import CategoryCodes, CategoryColumns
 
 CHANNELS = ["web", "shop", "phone"]
 CATEGORIES: dict[str, list[Any]] = {"channel": CHANNELS, "size": [3, 1, 2]}

@@ -1,10 +1,9 @@
-"""Tests of reproducible_ml.features.clip."""
+"""Tests of reproducible_ml.modeling.model.transformers."""
 
 import pandas as pd
 import pytest
+from reproducible_ml.modeling.model.transformers import Clip
 from sklearn.base import clone
-
-from reproducible_ml.features.clip import Clip
 
 BOUNDS = {"amount": (0.5, 9.5), "items": (1.5, 3.5)}
 

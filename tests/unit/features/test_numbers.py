@@ -1,13 +1,12 @@
-"""Tests of reproducible_ml.features.numbers."""
+"""Tests of reproducible_ml.modeling.model.transformers."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from reproducible_ml.modeling.model.transformers import Numbers
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
-
-from reproducible_ml.features.numbers import Numbers
 
 
 def make_rows(values: int, rows: int = 100) -> pd.DataFrame:

@@ -1,12 +1,11 @@
-"""Tests of reproducible_ml.features.words."""
+"""Tests of reproducible_ml.modeling.model.transformers."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from reproducible_ml.modeling.model.transformers import Words
 from scipy.stats import chi2_contingency, pearsonr
 from sklearn.base import clone
-
-from reproducible_ml.features.words import Words
 
 BINARY = np.arange(40) < 20
 

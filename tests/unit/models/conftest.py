@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core import keys
+from reproducible_ml.core.files import write_json
+from reproducible_ml.core.params import Params
+from reproducible_ml.core.parts import write_part
+from reproducible_ml.modeling.metrics.metric import Predicted
 
-from reproducible_ml.datasets import keys
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.datasets.tables import write_part
-from reproducible_ml.files import write_json
-from reproducible_ml.models import evaluate, train
-from reproducible_ml.models.metrics import Predicted
-from reproducible_ml.params import Params
+from tumour_diagnosis.models import evaluate, train
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "amount": {"dtype": "float64", "nullable": True},

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.models.binary."""
+"""Tests of reproducible_ml.modeling.metrics.binary."""
 
 import warnings
 from typing import Any
@@ -9,13 +9,13 @@ import pytest
 import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core.keys import Keys
+from reproducible_ml.core.params import Params
+from reproducible_ml.modeling.metrics.binary import METRICS, Binary
+from reproducible_ml.modeling.metrics.metric import Predicted, Weights
 
-from reproducible_ml.datasets.keys import Keys
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.models.binary import METRICS, Binary
-from reproducible_ml.models.metrics import Predicted, Weights
-from reproducible_ml.models.train import fit
-from reproducible_ml.params import Params
+from tumour_diagnosis.models.train import fit
 
 OF_SCORES = {"roc_auc", "average_precision", "brier_score_loss", "log_loss"}
 

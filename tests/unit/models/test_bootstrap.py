@@ -1,14 +1,13 @@
-"""Tests of reproducible_ml.models.bootstrap."""
+"""Tests of reproducible_ml.modeling.scoring.bootstrap."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
-
-from reproducible_ml.datasets.keys import Keys
-from reproducible_ml.models.binary import METRICS
-from reproducible_ml.models.bootstrap import (
+from reproducible_ml.core.keys import Keys
+from reproducible_ml.modeling.metrics.binary import METRICS
+from reproducible_ml.modeling.metrics.metric import Floats, Metrics, Predicted
+from reproducible_ml.modeling.scoring.bootstrap import (
     CHUNK,
     interval,
     point,
@@ -16,7 +15,7 @@ from reproducible_ml.models.bootstrap import (
     replicate,
     spread,
 )
-from reproducible_ml.models.metrics import Floats, Metrics, Predicted
+from scipy import stats
 
 
 def some(*names: str) -> Metrics:

@@ -1,14 +1,11 @@
-"""Tests of reproducible_ml.models.curves."""
+"""Tests of reproducible_ml.modeling.scoring.curves."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.metrics import average_precision_score, roc_auc_score
-from sklearn.pipeline import Pipeline
-
-from reproducible_ml.datasets.keys import Keys
-from reproducible_ml.models.curves import (
+from reproducible_ml.core.keys import Keys
+from reproducible_ml.modeling.metrics.metric import Floats, Predicted
+from reproducible_ml.modeling.scoring.curves import (
     BINS,
     DOTS,
     POINTS,
@@ -21,7 +18,9 @@ from reproducible_ml.models.curves import (
     roc,
     thin,
 )
-from reproducible_ml.models.metrics import Floats, Predicted
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.pipeline import Pipeline
 
 
 @pytest.fixture

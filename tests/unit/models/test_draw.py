@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.models.draw."""
+"""Tests of reproducible_ml.modeling.drawing.draw."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,14 +9,13 @@ import pandas as pd
 import pytest
 from matplotlib import image
 from matplotlib.figure import Figure
-
-from reproducible_ml.models.draw import (
+from reproducible_ml.modeling.drawing.draw import (
     CLASSES,
     DRAW,
     GRIDS,
     draw_classes,
     draw_confusion_matrix,
-    main,
+    draw_plots,
     read_plot,
     short,
 )
@@ -39,7 +38,7 @@ def test_main_draws_something_in_every_place(
     workspace = make_workspace(task=task)
     workspace.train()
     workspace.evaluate()
-    main(Path("plots"), Path("picture.png"))
+    draw_plots(Path("plots"), Path("picture.png"))
     found = cells(Path("picture.png"), task)
     drawn = len(DRAW[task])
     assert min(found[:drawn]) > 0.05
@@ -49,7 +48,7 @@ def test_main_draws_something_in_every_place(
 def test_missing_table_leaves_no_picture(workspace: Any) -> None:
     Path("plots").mkdir()
     with pytest.raises(FileNotFoundError, match=r"roc\.csv"):
-        main(Path("plots"), Path("picture.png"))
+        draw_plots(Path("plots"), Path("picture.png"))
     assert not Path("picture.png").exists()
 
 

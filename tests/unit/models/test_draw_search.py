@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.models.draw_search."""
+"""Tests of reproducible_ml.modeling.drawing.draw."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import image, pyplot
-
-from reproducible_ml.models.draw_search import draw_argument, main
+from reproducible_ml.modeling.drawing.draw import draw_argument, draw_search
 
 TRIALS = pd.DataFrame(
     {
@@ -27,7 +26,7 @@ def test_each_argument_has_its_place(workspace: Any, arguments: int) -> None:
     for number in range(1, arguments):
         table.insert(2, f"argument_{number}", [1, 2, 3])
     table.to_csv("search.csv", index=False)
-    main(Path("search.csv"), Path("search.png"))
+    draw_search(Path("search.csv"), Path("search.png"))
     height, width, _ = image.imread("search.png").shape
     assert width == pytest.approx(430 * min(arguments, 3), abs=5)
     assert height == pytest.approx(360 * -(-arguments // 3), abs=5)
@@ -36,9 +35,9 @@ def test_each_argument_has_its_place(workspace: Any, arguments: int) -> None:
 def test_only_the_last_round_of_halving_is_drawn(workspace: Any) -> None:
     table = TRIALS.assign(rows=[30, 90, 90])
     table.to_csv("search.csv", index=False)
-    main(Path("search.csv"), Path("search.png"))
+    draw_search(Path("search.csv"), Path("search.png"))
     table[1:].to_csv("search.csv", index=False)
-    main(Path("search.csv"), Path("same.png"))
+    draw_search(Path("search.csv"), Path("same.png"))
     assert Path("search.png").read_bytes() == Path("same.png").read_bytes()
 
 

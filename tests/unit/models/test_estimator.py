@@ -1,14 +1,13 @@
-"""Tests of reproducible_ml.models.estimator."""
+"""Tests of reproducible_ml.modeling.fitting.estimator."""
 
 from typing import Any
 
 import pandas as pd
 import pytest
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Train
+from reproducible_ml.modeling.fitting.estimator import make_estimator, row_weights
 from sklearn.ensemble import HistGradientBoostingClassifier
-
-from reproducible_ml.errors import UserError
-from reproducible_ml.models.estimator import make_estimator, row_weights
-from reproducible_ml.params import Train
 
 BOOSTING = "sklearn.ensemble.HistGradientBoostingClassifier"
 REGRESSOR = "sklearn.ensemble.HistGradientBoostingRegressor"

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.models.evaluate."""
+"""Tests of tumour_diagnosis.models.evaluate."""
 
 import json
 import shutil
@@ -9,6 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Params
+from reproducible_ml.core.parts import parts, read_table, write_part
+from reproducible_ml.modeling.metrics import binary, multiclass, regression
+from reproducible_ml.modeling.metrics.binary import Binary
+from reproducible_ml.modeling.metrics.metric import Predicted
+from reproducible_ml.modeling.model.store import load_model
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
@@ -20,16 +28,8 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.datasets.tables import parts, read_table, write_part
-from reproducible_ml.errors import UserError
-from reproducible_ml.models import binary, multiclass, regression
-from reproducible_ml.models.binary import Binary
-from reproducible_ml.models.evaluate import baseline, predict_table
-from reproducible_ml.models.metrics import Predicted
-from reproducible_ml.models.store import load_model
-from reproducible_ml.models.train import fit
-from reproducible_ml.params import Params
+from tumour_diagnosis.models.evaluate import baseline, predict_table
+from tumour_diagnosis.models.train import fit
 
 REPORTS = ["metrics.json", "evaluation.json", "bootstrap.json"]
 

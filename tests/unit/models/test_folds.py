@@ -1,15 +1,14 @@
-"""Tests of reproducible_ml.models.folds."""
+"""Tests of reproducible_ml.modeling.fitting.search."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.target import read_target
-from reproducible_ml.errors import UserError
-from reproducible_ml.models.folds import Fold, make_folds
-from reproducible_ml.params import Params
+from reproducible_ml.contract.target import read_target
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Params
+from reproducible_ml.modeling.fitting.search import Fold, make_folds
 
 from .conftest import make_orders, make_params
 

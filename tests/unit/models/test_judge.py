@@ -1,25 +1,24 @@
-"""Tests of reproducible_ml.models.judge."""
+"""Tests of reproducible_ml.modeling.scoring.scores."""
 
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.keys import Keys
-from reproducible_ml.models import multiclass, regression
-from reproducible_ml.models.binary import METRICS
-from reproducible_ml.models.bootstrap import interval
-from reproducible_ml.models.judge import (
-    Judged,
+from reproducible_ml.core.keys import Keys
+from reproducible_ml.core.params import Evaluate
+from reproducible_ml.modeling.metrics import multiclass, regression
+from reproducible_ml.modeling.metrics.binary import METRICS
+from reproducible_ml.modeling.metrics.metric import Predicted
+from reproducible_ml.modeling.scoring.bootstrap import interval
+from reproducible_ml.modeling.scoring.scores import (
+    Scores,
     describe,
     finite,
-    judge,
-    judge_slices,
+    score_rows,
+    score_slices,
     take,
 )
-from reproducible_ml.models.metrics import Predicted
-from reproducible_ml.params import Evaluate
 
 PARAMS = Evaluate(metrics=("accuracy", "roc_auc"), replicates=200)
 SOME = {name: METRICS[name] for name in PARAMS.metrics}
@@ -34,7 +33,7 @@ def columns(row_keys: Keys) -> pd.DataFrame:
 
 
 def test_all_rows_are_judged(predicted: Predicted, row_keys: Keys) -> None:
-    judged = judge(predicted, row_keys, SOME, PARAMS, limit=10_000)
+    judged = score_rows(predicted, row_keys, SOME, PARAMS, limit=10_000)
     right = (predicted.output >= 0.5) == predicted.actual
     assert judged.metrics["accuracy"] == right.mean()
     assert judged.sampled_rows == 400
@@ -43,7 +42,7 @@ def test_all_rows_are_judged(predicted: Predicted, row_keys: Keys) -> None:
 def test_a_metric_lies_within_its_interval(
     predicted: Predicted, row_keys: Keys
 ) -> None:
-    judged = judge(predicted, row_keys, SOME, PARAMS, limit=10_000)
+    judged = score_rows(predicted, row_keys, SOME, PARAMS, limit=10_000)
     for name, value in judged.metrics.items():
         low, high = interval(judged.replicates[name])
         assert low < value < high
@@ -52,16 +51,18 @@ def test_a_metric_lies_within_its_interval(
 def test_metrics_come_from_all_rows_even_if_intervals_do_not(
     predicted: Predicted, row_keys: Keys
 ) -> None:
-    capped = judge(predicted, row_keys, SOME, PARAMS, limit=100)
+    capped = score_rows(predicted, row_keys, SOME, PARAMS, limit=100)
     assert capped.sampled_rows == 100
-    assert capped.metrics == judge(predicted, row_keys, SOME, PARAMS, 10_000).metrics
+    assert (
+        capped.metrics == score_rows(predicted, row_keys, SOME, PARAMS, 10_000).metrics
+    )
 
 
 def test_intervals_of_fewer_rows_are_about_as_wide(
     predicted: Predicted, row_keys: Keys
 ) -> None:
-    capped = judge(predicted, row_keys, SOME, PARAMS, limit=200)
-    full = judge(predicted, row_keys, SOME, PARAMS, limit=400)
+    capped = score_rows(predicted, row_keys, SOME, PARAMS, limit=200)
+    full = score_rows(predicted, row_keys, SOME, PARAMS, limit=400)
     for name in PARAMS.metrics:
         ratio = capped.replicates[name].std() / full.replicates[name].std()
         assert ratio == pytest.approx(1, abs=0.25)
@@ -70,7 +71,7 @@ def test_intervals_of_fewer_rows_are_about_as_wide(
 def test_intervals_of_fewer_rows_lie_around_the_metric_of_all(
     predicted: Predicted, row_keys: Keys
 ) -> None:
-    capped = judge(predicted, row_keys, SOME, PARAMS, limit=100)
+    capped = score_rows(predicted, row_keys, SOME, PARAMS, limit=100)
     for name, value in capped.metrics.items():
         assert capped.replicates[name].mean() == pytest.approx(value, abs=0.01)
 
@@ -78,9 +79,9 @@ def test_intervals_of_fewer_rows_lie_around_the_metric_of_all(
 def test_the_rows_behind_intervals_are_chosen_by_their_keys(
     predicted: Predicted, row_keys: Keys
 ) -> None:
-    there = judge(predicted, row_keys, SOME, PARAMS, limit=100)
+    there = score_rows(predicted, row_keys, SOME, PARAMS, limit=100)
     turned = take(predicted, np.arange(400)[::-1])
-    back = judge(turned, row_keys[::-1], SOME, PARAMS, limit=100)
+    back = score_rows(turned, row_keys[::-1], SOME, PARAMS, limit=100)
     for name in PARAMS.metrics:
         np.testing.assert_allclose(there.replicates[name], back.replicates[name])
 
@@ -97,15 +98,15 @@ def test_a_slice_is_judged_as_its_rows_alone(
     predicted: Predicted, columns: pd.DataFrame, row_keys: Keys
 ) -> None:
     params = PARAMS.model_copy(update={"slices": {"channel": ()}})
-    found = judge_slices(predicted, columns, SOME, params)["channel"]
+    found = score_slices(predicted, columns, SOME, params)["channel"]
     web = np.arange(400) % 2 == 1
-    alone = judge(take(predicted, web), row_keys[web], SOME, PARAMS, 10_000)
+    alone = score_rows(take(predicted, web), row_keys[web], SOME, PARAMS, 10_000)
     assert found[1] == {"group": "web", "rows": 200, "metrics": describe(alone)}
 
 
 def test_empty_groups_are_left_out(predicted: Predicted, columns: pd.DataFrame) -> None:
     params = PARAMS.model_copy(update={"slices": {"channel": (), "amount": (0.5, 2)}})
-    found = judge_slices(predicted, columns, SOME, params)
+    found = score_slices(predicted, columns, SOME, params)
     groups = {name: [group["group"] for group in found[name]] for name in found}
     assert groups == {"channel": ["shop", "web"], "amount": ["below 0.5", "0.5 to 2"]}
 
@@ -116,20 +117,20 @@ def test_groups_share_the_rows_that_intervals_may_use(
     """So that many slices take no longer than the whole."""
     slices = {"slices": {"amount": (0.5,)}, "interval_rows": 100}
     params = PARAMS.model_copy(update=slices)
-    found = judge_slices(predicted, columns, SOME, params)["amount"]
+    found = score_slices(predicted, columns, SOME, params)["amount"]
     low = np.arange(400) < 200
-    capped = judge(take(predicted, low), row_keys[low], SOME, PARAMS, limit=50)
+    capped = score_rows(take(predicted, low), row_keys[low], SOME, PARAMS, limit=50)
     assert found[0]["metrics"] == describe(capped)
 
 
 def test_without_slices_there_is_nothing_to_judge(
     predicted: Predicted, columns: pd.DataFrame
 ) -> None:
-    assert judge_slices(predicted, columns, SOME, PARAMS) == {}
+    assert score_slices(predicted, columns, SOME, PARAMS) == {}
 
 
 def test_a_metric_is_described_by_value_and_interval() -> None:
-    judged = Judged(
+    judged = Scores(
         {"accuracy": 0.5}, {"accuracy": np.arange(1001) / 1000}, 10, {"accuracy": 6}
     )
     expected = {"accuracy": {"value": 0.5, "low": 0.025, "high": 0.975}}
@@ -138,7 +139,7 @@ def test_a_metric_is_described_by_value_and_interval() -> None:
 
 def test_an_undefined_metric_is_described_as_none(row_keys: Keys) -> None:
     one_class = Predicted(np.ones(400, dtype=bool), np.linspace(0, 1, 400), 0.5)
-    described = describe(judge(one_class, row_keys, SOME, PARAMS, limit=10_000))
+    described = describe(score_rows(one_class, row_keys, SOME, PARAMS, limit=10_000))
     assert described["roc_auc"] == {"value": None, "low": None, "high": None}
     assert described["accuracy"]["value"] == 0.5
 
@@ -159,7 +160,7 @@ def test_a_metric_with_a_unit_keeps_digits_and_one_without_keeps_decimals(
         actual=estimated.actual * 1e6, output=estimated.output * 1e6
     )
     few = {name: regression.METRICS[name] for name in ("mae", "r2")}
-    judged = judge(in_millions, row_keys, few, PARAMS)
+    judged = score_rows(in_millions, row_keys, few, PARAMS)
     assert judged.decimals == {"mae": 2, "r2": 6}
     described = describe(judged)
     assert described["mae"]["value"] == round(judged.metrics["mae"], 2)
@@ -173,7 +174,7 @@ def test_rows_of_every_task_are_judged_by_slices(
     rows = request.getfixturevalue(kind)
     metrics = (multiclass if kind == "classified" else regression).METRICS
     params = PARAMS.model_copy(update={"slices": {"channel": ()}})
-    found = judge_slices(rows, columns, metrics, params)["channel"]
+    found = score_slices(rows, columns, metrics, params)["channel"]
     assert [group["rows"] for group in found] == [200, 200]
     web = take(rows, np.arange(400) % 2 == 1)
     for name, metric in metrics.items():

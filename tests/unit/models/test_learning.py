@@ -1,15 +1,15 @@
-"""Tests of reproducible_ml.models.learning."""
+"""Tests of reproducible_ml.modeling.scoring.curves."""
 
 import pandas as pd
 import pytest
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.contract.target import read_target
+from reproducible_ml.core.params import Estimator, Params
+from reproducible_ml.modeling.metrics.tasks import make_scorer
+from reproducible_ml.modeling.scoring.curves import learning_curve
 from sklearn.pipeline import Pipeline
 
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.datasets.target import read_target
-from reproducible_ml.models.learning import learning_curve
-from reproducible_ml.models.scorer import make_scorer
-from reproducible_ml.models.train import fit
-from reproducible_ml.params import Estimator, Params
+from tumour_diagnosis.models.train import fit
 
 from .conftest import make_contract, make_orders, make_params
 

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.models.live."""
+"""Tests of reproducible_ml.modeling.fitting.live."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core.params import Params, Train
+from reproducible_ml.modeling.fitting.live import TABLE, iterations, steps
+from reproducible_ml.modeling.model.store import canonical
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
@@ -13,11 +17,7 @@ from sklearn.ensemble import (
 )
 from skops.io import dumps
 
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.models.live import TABLE, iterations, steps
-from reproducible_ml.models.store import canonical
-from reproducible_ml.models.train import fit
-from reproducible_ml.params import Params, Train
+from tumour_diagnosis.models.train import fit
 
 HISTOGRAM = "sklearn.ensemble.HistGradientBoostingClassifier"
 

@@ -1,11 +1,10 @@
-"""Tests of reproducible_ml.models.metrics."""
+"""Tests of reproducible_ml.modeling.metrics.metric."""
 
 import warnings
 
 import numpy as np
 import pytest
-
-from reproducible_ml.models.metrics import (
+from reproducible_ml.modeling.metrics.metric import (
     ratio,
     unit_decimals,
     weighted_mean,

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.models.multiclass."""
+"""Tests of reproducible_ml.modeling.metrics.multiclass."""
 
 import warnings
 from typing import Any
@@ -9,13 +9,12 @@ import pytest
 import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core.keys import Keys
+from reproducible_ml.core.params import Data, Evaluate
+from reproducible_ml.modeling.metrics.metric import Predicted, Weights
+from reproducible_ml.modeling.metrics.multiclass import METRICS, Multiclass, chosen
 from sklearn.neighbors import KNeighborsClassifier
-
-from reproducible_ml.datasets.keys import Keys
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.models.metrics import Predicted, Weights
-from reproducible_ml.models.multiclass import METRICS, Multiclass, chosen
-from reproducible_ml.params import Data, Evaluate
 
 # How scikit-learn calls them.
 FUNCTIONS: dict[str, tuple[str, dict[str, Any]]] = {

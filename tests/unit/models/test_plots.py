@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.models.plots."""
+"""Tests of reproducible_ml.modeling.drawing.plots."""
 
 import json
 import shutil
@@ -11,10 +11,9 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-
-from reproducible_ml.models.plots import PLOTS
-from reproducible_ml.models.tasks import TASKS
-from reproducible_ml.params import load_params
+from reproducible_ml.core.params import load_params
+from reproducible_ml.modeling.drawing.plots import PLOTS
+from reproducible_ml.modeling.metrics.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.models.regression."""
+"""Tests of reproducible_ml.modeling.metrics.regression."""
 
 import warnings
 from typing import Any
@@ -9,12 +9,11 @@ import pytest
 import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from reproducible_ml.datasets.keys import Keys
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.models.metrics import Predicted, Weights
-from reproducible_ml.models.regression import METRICS, Regression
-from reproducible_ml.params import Data
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core.keys import Keys
+from reproducible_ml.core.params import Data
+from reproducible_ml.modeling.metrics.metric import Predicted, Weights
+from reproducible_ml.modeling.metrics.regression import METRICS, Regression
 
 NAMES = {"rmse": "root_mean_squared_error", "mae": "mean_absolute_error"}
 

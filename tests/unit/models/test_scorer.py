@@ -1,16 +1,16 @@
-"""Tests of reproducible_ml.models.scorer."""
+"""Tests of reproducible_ml.modeling.metrics.tasks."""
 
 import pandas as pd
 import pytest
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.contract.target import read_target
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Params
+from reproducible_ml.modeling.metrics.tasks import make_scorer
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import log_loss, roc_auc_score
 
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.datasets.target import read_target
-from reproducible_ml.errors import UserError
-from reproducible_ml.models.scorer import make_scorer
-from reproducible_ml.models.train import fit
-from reproducible_ml.params import Params
+from tumour_diagnosis.models.train import fit
 
 from .conftest import make_contract, make_orders, make_params
 

@@ -1,16 +1,16 @@
-"""Tests of reproducible_ml.models.search."""
+"""Tests of reproducible_ml.modeling.fitting.search."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Params
+from reproducible_ml.modeling.fitting.search import best_trial, empty_table
 
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.errors import UserError
-from reproducible_ml.models.search import best_trial, empty_table
-from reproducible_ml.models.train import find_arguments
-from reproducible_ml.params import Params
+from tumour_diagnosis.models.train import find_arguments
 
 from .conftest import make_contract, make_orders, make_params
 

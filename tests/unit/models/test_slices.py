@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.models.slices."""
+"""Tests of reproducible_ml.modeling.scoring.scores."""
 
 from itertools import chain
 from typing import Any
@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
-from reproducible_ml.models.slices import slices
+from reproducible_ml.modeling.scoring.scores import slices
 
 
 def members(values: Any, cuts: tuple[float, ...] = ()) -> dict[str, list[int]]:

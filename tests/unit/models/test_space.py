@@ -1,16 +1,15 @@
-"""Tests of reproducible_ml.models.space."""
+"""Tests of reproducible_ml.modeling.fitting.search."""
 
 import math
 from typing import Any
 
 import pytest
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Range, Search
+from reproducible_ml.modeling.fitting.search import make_space, size, values_of
 from sklearn.model_selection import ParameterSampler
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
-
-from reproducible_ml.errors import UserError
-from reproducible_ml.models.space import make_space, size, values_of
-from reproducible_ml.params import Range, Search
 
 
 def drawn(**values: Any) -> list[Any]:

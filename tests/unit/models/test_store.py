@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.models.store."""
+"""Tests of reproducible_ml.modeling.model.store."""
 
 import hashlib
 import io
@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Params
+from reproducible_ml.modeling.model.store import canonical, load_model, save_model
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
 from skops.io import dumps
 
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.errors import UserError
-from reproducible_ml.models.store import canonical, load_model, save_model
-from reproducible_ml.models.train import fit
-from reproducible_ml.params import Params
+from tumour_diagnosis.models.train import fit
 
 # Fits and stores the model that its arguments name; run in a process of its own.
 FIT_AND_STORE = """
@@ -35,7 +35,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reproducible_ml.models.store import save_model
+from reproducible_ml.modeling.model.store import save_model
 
 module, name, folder = sys.argv[1:]
 random = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.models.summary."""
+"""Tests of reproducible_ml.modeling.drawing.summary."""
 
 import json
 from collections.abc import Callable
@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from reproducible_ml.models.summary import main, show, table
+from reproducible_ml.modeling.drawing.summary import main, show, table
 
 
 def test_table_aligns_columns() -> None:

@@ -1,15 +1,14 @@
-"""Tests of reproducible_ml.models.tasks."""
+"""Tests of reproducible_ml.modeling.metrics.tasks."""
 
 from typing import get_args
 
 import pytest
-
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.models.binary import Binary
-from reproducible_ml.models.multiclass import Multiclass
-from reproducible_ml.models.regression import Regression
-from reproducible_ml.models.tasks import TASKS, make_task
-from reproducible_ml.params import Data
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core.params import Data
+from reproducible_ml.modeling.metrics.binary import Binary
+from reproducible_ml.modeling.metrics.multiclass import Multiclass
+from reproducible_ml.modeling.metrics.regression import Regression
+from reproducible_ml.modeling.metrics.tasks import TASKS, make_task
 
 
 @pytest.mark.parametrize(

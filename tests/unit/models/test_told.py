@@ -1,9 +1,10 @@
-"""Tests of reproducible_ml.models.told."""
+"""Tests of reproducible_ml.modeling.fitting.search."""
 
 from typing import Any
 
 import numpy as np
 import pytest
+from reproducible_ml.modeling.fitting import search
 from sklearn.datasets import make_classification
 from sklearn.model_selection import (
     GridSearchCV,
@@ -11,8 +12,6 @@ from sklearn.model_selection import (
     RandomizedSearchCV,
 )
 from sklearn.tree import DecisionTreeClassifier
-
-from reproducible_ml.models import told
 
 SPACE = {"max_depth": [1, 2, 3, 4], "min_samples_leaf": [1, 5, 20]}
 ROWS, TARGET = make_classification(300, random_state=0)
@@ -28,10 +27,10 @@ class Accuracy:
 @pytest.mark.parametrize(
     ("ours", "theirs", "arguments"),
     [
-        (told.Grid, GridSearchCV, {}),
-        (told.Random, RandomizedSearchCV, {"n_iter": 7, "random_state": 0}),
+        (search.Grid, GridSearchCV, {}),
+        (search.Random, RandomizedSearchCV, {"n_iter": 7, "random_state": 0}),
         (
-            told.Halving,
+            search.Halving,
             HalvingRandomSearchCV,
             {"n_candidates": 9, "min_resources": "exhaust", "random_state": 0},
         ),
@@ -54,7 +53,7 @@ def test_results_are_those_of_scikit_learn(
 
 
 def test_best_score_is_told_in_its_own_direction() -> None:
-    searcher = told.Grid(DecisionTreeClassifier(), SPACE, scoring=Accuracy())
+    searcher = search.Grid(DecisionTreeClassifier(), SPACE, scoring=Accuracy())
     scores = {"mean_test_score": np.array([np.nan, 0.25, 0.5])}
     assert searcher._best(scores) == "0.5"
     assert searcher._best({"mean_test_score": np.array([np.nan])}) == "-"

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.models.train."""
+"""Tests of tumour_diagnosis.models.train."""
 
 import json
 import os
@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Estimator, Params
+from reproducible_ml.core.parts import fingerprint, read_table
+from reproducible_ml.modeling.model.store import load_model
 
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.datasets.tables import fingerprint, read_table
-from reproducible_ml.errors import UserError
-from reproducible_ml.models.store import load_model
-from reproducible_ml.models.train import fit
-from reproducible_ml.params import Estimator, Params
+from tumour_diagnosis.models.train import fit
 
 
 def with_estimator(params: Params, path: str, **arguments: Any) -> Params:
@@ -260,7 +260,7 @@ def test_interrupted_search_leaves_nothing_half_written(workspace: Any) -> None:
     before = {path for path in Path().rglob("*") if path.is_file()}
     read = ["train", "schema.yaml", "cleaning.json"]
     write = ["model.skops", "model.json", "search.csv", "training"]
-    module = "reproducible_ml.models.train"
+    module = "tumour_diagnosis.models.train"
     process = subprocess.Popen(
         [sys.executable, "-m", module, *read, *write],
         stderr=subprocess.PIPE,

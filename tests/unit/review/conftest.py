@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-
-from reproducible_ml.review.results import Bootstrap, Evaluation, Results
+from reproducible_ml.report.results import Bootstrap, Evaluation, Results
 
 
 class Repository:

@@ -1,7 +1,7 @@
-"""Tests of reproducible_ml.review.changes."""
+"""Tests of reproducible_ml.report.changes."""
 
-from reproducible_ml.review.changes import packages, params, stages, versions
-from reproducible_ml.review.revisions import Revision
+from reproducible_ml.report.changes import packages, params, stages, versions
+from reproducible_ml.versioning.git import Revision
 
 from .conftest import Repository, lock, results, stage
 

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.review.charts."""
+"""Tests of reproducible_ml.report.charts."""
 
 import re
 
@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from reproducible_ml.review.charts import (
+from reproducible_ml.report.charts import (
     POINTS,
     Axis,
     around,

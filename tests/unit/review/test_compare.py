@@ -1,13 +1,18 @@
-"""Tests of reproducible_ml.review.compare."""
+"""Tests of reproducible_ml.report.compare."""
 
 from typing import Any
 
 import numpy as np
 import pytest
-
-from reproducible_ml.models.binary import METRICS
-from reproducible_ml.review.compare import Change, compare, difference, judge, number
-from reproducible_ml.review.results import NOTHING, Results
+from reproducible_ml.modeling.metrics.binary import METRICS
+from reproducible_ml.report.compare import (
+    Change,
+    change_verdict,
+    compare,
+    difference,
+    number,
+)
+from reproducible_ml.report.results import NOTHING, Results
 
 from .conftest import results
 
@@ -76,7 +81,7 @@ def test_replicates_without_a_partner_do_not_count() -> None:
 def test_verdict_knows_noise_and_direction(
     moved: float, interval: Any, better: bool | None, expected: str
 ) -> None:
-    assert judge(moved, interval, better) == expected
+    assert change_verdict(moved, interval, better) == expected
 
 
 def test_metric_that_both_have_is_compared_in_pairs() -> None:

@@ -1,10 +1,9 @@
-"""Tests of reproducible_ml.review.curves."""
+"""Tests of reproducible_ml.report.plots."""
 
 import numpy as np
 import pytest
-
-from reproducible_ml.review.charts import Axis, grid
-from reproducible_ml.review.curves import (
+from reproducible_ml.report.charts import Axis, grid
+from reproducible_ml.report.plots import (
     BINS,
     STEPS,
     Curve,

@@ -1,7 +1,7 @@
-"""Tests of reproducible_ml.review.data."""
+"""Tests of reproducible_ml.report.changes."""
 
-from reproducible_ml.review.data import contract, tables
-from reproducible_ml.review.revisions import Revision
+from reproducible_ml.report.changes import contract, tables
+from reproducible_ml.versioning.git import Revision
 
 from .conftest import Repository, lock, results, stage
 from .test_changes import rows

@@ -1,14 +1,13 @@
-"""Tests of reproducible_ml.review.gates: each gate is closed once."""
+"""Tests of reproducible_ml.report.gates: each gate is closed once."""
 
 from typing import Any
 
 import pytest
-
-from reproducible_ml.models.binary import METRICS
-from reproducible_ml.params import Params
-from reproducible_ml.review.compare import compare
-from reproducible_ml.review.gates import Gate, judge_metrics, numbers
-from reproducible_ml.review.results import NOTHING, Evaluation, Results
+from reproducible_ml.core.params import Params
+from reproducible_ml.modeling.metrics.binary import METRICS
+from reproducible_ml.report.compare import compare
+from reproducible_ml.report.gates import Gate, check_gates, numbers
+from reproducible_ml.report.results import NOTHING, Evaluation, Results
 
 from .conftest import results
 
@@ -29,7 +28,7 @@ def judged(
         }
     )
     found = compare(base, head, metrics, params.evaluate.metrics)
-    return judge_metrics(params, head, found, metrics)
+    return check_gates(params, head, found, metrics)
 
 
 def against_base(base: Results, head: Results, **gate: Any) -> Gate:
@@ -111,7 +110,7 @@ def test_lower_loss_is_better() -> None:
                 "gate": {"metric": "log_loss", "floors": {"log_loss": 0.15}},
             }
         )
-        found = judge_metrics(wanted, head, changes, METRICS)
+        found = check_gates(wanted, head, changes, METRICS)
         assert [gate.passed for gate in found] == [True, passed, passed]
 
 

@@ -1,6 +1,6 @@
-"""Tests of reproducible_ml.review.graph."""
+"""Tests of reproducible_ml.report.charts."""
 
-from reproducible_ml.review.graph import SHOWN, graph, redraw
+from reproducible_ml.report.charts import SHOWN, graph, redraw
 
 from .conftest import PIPELINE, Repository
 

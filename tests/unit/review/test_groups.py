@@ -1,12 +1,11 @@
-"""Tests of reproducible_ml.review.groups."""
+"""Tests of reproducible_ml.report.sections."""
 
 from typing import Any
 
 import pytest
-
-from reproducible_ml.models import binary
-from reproducible_ml.review.groups import ends, groups, independent, signed
-from reproducible_ml.review.results import Evaluation, Results, Value
+from reproducible_ml.modeling.metrics import binary
+from reproducible_ml.report.results import Evaluation, Results, Value
+from reproducible_ml.report.sections import ends, groups, independent, signed
 
 from .conftest import results
 from .test_changes import rows

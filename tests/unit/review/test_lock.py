@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.review.lock."""
+"""Tests of reproducible_ml.versioning.lock."""
 
 import shutil
 import subprocess
@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from reproducible_ml.errors import UserError
-from reproducible_ml.review.lock import FIX, find_root, ignored_by_git, problems
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.versioning.lock import FIX, find_root, ignored_by_git, problems
 
 from .conftest import PARAMS, PIPELINE, Repository
 

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.review.markdown."""
+"""Tests of reproducible_ml.report.markdown."""
 
 import re
 
@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-
-from reproducible_ml.review.markdown import (
+from reproducible_ml.report.markdown import (
     BYTES,
     WIDTH,
     bullets,

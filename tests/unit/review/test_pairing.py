@@ -1,9 +1,7 @@
-"""Tests of reproducible_ml.review.pairing."""
+"""Tests of reproducible_ml.report.results."""
 
 import pytest
-
-from reproducible_ml.review.pairing import pair, same_table
-from reproducible_ml.review.results import NOTHING
+from reproducible_ml.report.results import NOTHING, pair, same_table
 
 from .conftest import lock, results, stage
 

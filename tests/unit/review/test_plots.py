@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.review.plots."""
+"""Tests of reproducible_ml.report.plots."""
 
 import csv
 import io
@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
-from reproducible_ml.models import binary, multiclass, regression
-from reproducible_ml.models.metrics import Predicted
-from reproducible_ml.review.plots import CHARTS, draw
-from reproducible_ml.review.revisions import Revision
+from reproducible_ml.modeling.metrics import binary, multiclass, regression
+from reproducible_ml.modeling.metrics.metric import Predicted
+from reproducible_ml.report.plots import CHARTS, draw
+from reproducible_ml.versioning.git import Revision
 
 from .conftest import Repository
 

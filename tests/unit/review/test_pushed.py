@@ -1,18 +1,16 @@
-"""Tests of reproducible_ml.review.pushed."""
+"""Tests of reproducible_ml.report.gates."""
 
 import shutil
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.review.gates import Gate
-from reproducible_ml.review.pushed import default_remote, judge_remote
+from reproducible_ml.report.gates import Gate, default_remote, remote_status
 
 from .conftest import Repository, dvc
 
 
 def judged(repository: Repository) -> Gate:
-    found = judge_remote(repository.root, offline=False)
+    found = remote_status(repository.root, offline=False)
     assert found
     return found
 
@@ -26,7 +24,7 @@ def remote(pipeline: Repository, tmp_path: Path) -> Path:
 
 
 def test_without_a_remote_there_is_nothing_to_judge(pipeline: Repository) -> None:
-    assert judge_remote(pipeline.root, offline=False) is None
+    assert remote_status(pipeline.root, offline=False) is None
     dvc(pipeline.root, "remote", "add", "other", "/nonexistent")
     assert default_remote(pipeline.root) is None
 
@@ -61,7 +59,7 @@ def test_remote_that_cannot_be_asked_fails_unless_nobody_asks(
     found = judged(pipeline)
     assert not found.passed
     assert "check address and login" in found.words
-    found = judge_remote(pipeline.root, offline=True) or found
+    found = remote_status(pipeline.root, offline=True) or found
     assert found.passed is None
     assert "not looked at" in found.words
 

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.review.report."""
+"""Tests of reproducible_ml.report.report."""
 
 import os
 import re
@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
-
-from reproducible_ml.review.report import BYTES, LEFT_OUT, REPORT, described, fitted
-from reproducible_ml.review.review import make_review
-from reproducible_ml.review.sections import pictures, sections
+from reproducible_ml.report.report import BYTES, LEFT_OUT, REPORT, described, fitted
+from reproducible_ml.report.review import make_review
+from reproducible_ml.report.sections import pictures, sections
 
 from .conftest import PARAMS, Repository, dvc, lock, stage
 
@@ -57,7 +56,7 @@ def test_failed_gate_fails_after_the_report_is_written(
 def test_terminal_that_shows_little_is_no_failure(
     pipeline: Repository, ending: str
 ) -> None:
-    module = f'"{sys.executable}" -m reproducible_ml.review.report'
+    module = f'"{sys.executable}" -m reproducible_ml.report.report'
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {module}{ending}"],
         cwd=pipeline.root,

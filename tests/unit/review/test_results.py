@@ -1,9 +1,8 @@
-"""Tests of reproducible_ml.review.results."""
+"""Tests of reproducible_ml.report.results."""
 
 import pytest
-
-from reproducible_ml.review.results import Value, read_results, section
-from reproducible_ml.review.revisions import Revision
+from reproducible_ml.report.results import Value, read_results, section
+from reproducible_ml.versioning.git import Revision
 
 from .conftest import Repository
 

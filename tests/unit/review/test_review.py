@@ -1,12 +1,11 @@
-"""Tests of reproducible_ml.review.review."""
+"""Tests of reproducible_ml.report.review."""
 
 from typing import Any
 
 import pytest
-
-from reproducible_ml.models import binary, multiclass, regression
-from reproducible_ml.review.results import NOTHING
-from reproducible_ml.review.review import Review, known_metrics, make_review
+from reproducible_ml.modeling.metrics import binary, multiclass, regression
+from reproducible_ml.report.results import NOTHING
+from reproducible_ml.report.review import Review, known_metrics, make_review
 
 from .conftest import PARAMS, Repository, dvc
 

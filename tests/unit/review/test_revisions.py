@@ -1,12 +1,11 @@
-"""Tests of reproducible_ml.review.revisions."""
+"""Tests of reproducible_ml.versioning.git."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.errors import UserError
-from reproducible_ml.review.revisions import (
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.versioning.git import (
     Revision,
     changed_files,
     find_base,

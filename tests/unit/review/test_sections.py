@@ -1,15 +1,14 @@
-"""Tests of reproducible_ml.review.sections."""
+"""Tests of reproducible_ml.report.sections."""
 
 from pathlib import Path
 from typing import Any
 
-from reproducible_ml.models.binary import METRICS
-from reproducible_ml.review.compare import compare
-from reproducible_ml.review.gates import Gate
-from reproducible_ml.review.results import NOTHING, Results
-from reproducible_ml.review.review import Review
-from reproducible_ml.review.revisions import Revision
-from reproducible_ml.review.sections import (
+from reproducible_ml.modeling.metrics.binary import METRICS
+from reproducible_ml.report.compare import compare
+from reproducible_ml.report.gates import Gate
+from reproducible_ml.report.results import NOTHING, Results
+from reproducible_ml.report.review import Review
+from reproducible_ml.report.sections import (
     comparable,
     gates,
     metrics,
@@ -18,13 +17,14 @@ from reproducible_ml.review.sections import (
     sections,
     verdict,
 )
-from reproducible_ml.review.truth import Truth
+from reproducible_ml.report.truth import Reproduction
+from reproducible_ml.versioning.git import Revision
 
 from .conftest import Repository, results
 from .test_changes import rows
 
-EQUAL = Truth("equal", "Reproduced, bit for bit.")
-STALE = Truth("stale", "Not reproduced.", ("`a`: x", "`b`: y"), "`make repro`")
+EQUAL = Reproduction("equal", "Reproduced, bit for bit.")
+STALE = Reproduction("stale", "Not reproduced.", ("`a`: x", "`b`: y"), "`make repro`")
 
 
 def review(

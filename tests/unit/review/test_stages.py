@@ -1,6 +1,6 @@
-"""Tests of reproducible_ml.review.stages."""
+"""Tests of reproducible_ml.versioning.lock."""
 
-from reproducible_ml.review.stages import (
+from reproducible_ml.versioning.lock import (
     Difference,
     changed,
     differences,

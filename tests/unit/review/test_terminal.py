@@ -1,9 +1,8 @@
-"""Tests of reproducible_ml.review.terminal."""
+"""Tests of reproducible_ml.report.markdown."""
 
 import pytest
+from reproducible_ml.report.markdown import show_in_terminal
 from rich.text import Text
-
-from reproducible_ml.review.terminal import show_in_terminal
 
 
 def test_markdown_is_drawn_and_the_ending_is_not(

@@ -1,13 +1,17 @@
-"""Tests of reproducible_ml.review.truth."""
+"""Tests of reproducible_ml.report.truth."""
 
 from typing import Any
 
 import pytest
-
-from reproducible_ml.models.binary import METRICS
-from reproducible_ml.models.regression import METRICS as OF_NUMBERS
-from reproducible_ml.review.results import Results
-from reproducible_ml.review.truth import Truth, agree, edited_inputs, judge
+from reproducible_ml.modeling.metrics.binary import METRICS
+from reproducible_ml.modeling.metrics.regression import METRICS as OF_NUMBERS
+from reproducible_ml.report.results import Results
+from reproducible_ml.report.truth import (
+    Reproduction,
+    agree,
+    check_reproduction,
+    edited_inputs,
+)
 
 from .conftest import lock, results, stage
 
@@ -18,8 +22,8 @@ MODEL = {
 REPORTS = ["dvc.lock", "reports/metrics.json"]
 
 
-def judged(rebuilt: Results, *files: str, stale: Any = ()) -> Truth:
-    return judge(results(), rebuilt, stale, files, 0.0001, METRICS)
+def judged(rebuilt: Results, *files: str, stale: Any = ()) -> Reproduction:
+    return check_reproduction(results(), rebuilt, stale, files, 0.0001, METRICS)
 
 
 def test_what_is_committed_came_back() -> None:

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.tracking.facts."""
+"""Tests of reproducible_ml.tracking.record."""
 
 import datetime
 import json
@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from reproducible_ml.review.results import NOTHING, Evaluation, Results
-from reproducible_ml.review.revisions import Revision
-from reproducible_ml.tracking.facts import (
+from reproducible_ml.report.results import NOTHING, Evaluation, Results
+from reproducible_ml.tracking.record import (
     LENGTH,
     metrics,
     model_hashes,
@@ -17,6 +15,7 @@ from reproducible_ml.tracking.facts import (
     params,
     undefined,
 )
+from reproducible_ml.versioning.git import Revision
 
 from .conftest import LOCK
 

@@ -5,8 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.errors import UserError
+from reproducible_ml.core.errors import UserError
 from reproducible_ml.tracking.record import (
     BRANCH,
     COMMIT,

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.tracking.server import _deadline, link
-from reproducible_ml.tracking.troubles import LateError
+from reproducible_ml.tracking.server import LateError, _deadline, link
 
 from ...environments import packages
 from .conftest import run
@@ -18,7 +16,7 @@ from .conftest import run
 TRY = """\
 import os, sys
 from pathlib import Path
-from reproducible_ml.tracking.track import track
+from reproducible_ml.tracking.server import track
 
 for os.environ["MLFLOW_TRACKING_URI"] in sys.argv[1:]:
     track(Path())
@@ -59,7 +57,7 @@ def test_server_that_does_not_answer_is_not_waited_for(result: Path) -> None:
         uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
         begun = time.monotonic()
         done = run(
-            *("-m", "reproducible_ml.tracking.track"),
+            *("-m", "reproducible_ml.tracking.server"),
             PYTHONPATH=packages("mlflow"),
             MLFLOW_TRACKING_URI=uri,
         )

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.tracking.track, without a server."""
+"""Tests of reproducible_ml.tracking.server, without a server."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from .conftest import run
 
-TRACK = ("-m", "reproducible_ml.tracking.track")
+TRACK = ("-m", "reproducible_ml.tracking.server")
 
 
 def test_nothing_is_logged_where_nobody_asked_for_it(result: Path) -> None:

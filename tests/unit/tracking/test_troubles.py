@@ -1,11 +1,10 @@
-"""Tests of reproducible_ml.tracking.troubles: a line for each."""
+"""Tests of reproducible_ml.tracking.server: a line for each."""
 
 import socket
 import ssl
 
 import pytest
-
-from reproducible_ml.tracking.troubles import (
+from reproducible_ml.tracking.server import (
     AddressError,
     AnswerError,
     LateError,

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.adoption.blanked."""
+"""Tests of reproducible_ml.adopt.table_form."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,10 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.adoption.blanked import Blanked
-from reproducible_ml.datasets.inference.infer import Inferred
-from reproducible_ml.datasets.schema import Column, Notes
+from reproducible_ml.adopt.table_form import Blanked
+from reproducible_ml.contract.schema import Column, Notes
+from reproducible_ml.profiling.evidence import Inferred
 
 BATCH = pa.record_batch(
     {

@@ -1,16 +1,11 @@
-"""Tests of reproducible_ml.datasets.adoption.choices."""
+"""Tests of reproducible_ml.adopt.table_form."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.adoption.choices import (
-    column_names,
-    target_wanted,
-    unknown_column,
-)
-from reproducible_ml.errors import UserError
+from reproducible_ml.adopt.table_form import column_names, target_wanted, unknown_column
+from reproducible_ml.core.errors import UserError
 
 NAMES = ["visit", "day, arrived", "age"]
 TABLE = pd.DataFrame([[1, "2026-01-31", 70], [2, "2026-02-01", 71]], columns=NAMES)

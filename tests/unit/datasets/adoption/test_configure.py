@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.adoption.configure."""
+"""Tests of reproducible_ml.adopt.configure."""
 
 import shutil
 import subprocess
@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from reproducible_ml.datasets.adoption.configure import (
+from reproducible_ml.adopt.configure import (
     SAMPLE,
     SAMPLE_TABLE,
     drop_sample,
@@ -16,7 +15,7 @@ from reproducible_ml.datasets.adoption.configure import (
     set_params,
     set_pipeline,
 )
-from reproducible_ml.models.plots import PLOTS
+from reproducible_ml.modeling.drawing.plots import PLOTS
 
 PARAMS = """\
 # Everything.

@@ -1,17 +1,12 @@
-"""Tests of reproducible_ml.datasets.adoption.contract_text."""
+"""Tests of reproducible_ml.adopt.yaml_files."""
 
 import datetime
 from typing import Any
 
 import pytest
 import yaml
-
-from reproducible_ml.datasets.adoption.contract_text import (
-    difference,
-    rewrite,
-    to_yaml,
-)
-from reproducible_ml.datasets.schema import Column, Contract, Dialect, Notes, Range
+from reproducible_ml.adopt.yaml_files import difference, rewrite, to_yaml
+from reproducible_ml.contract.schema import Column, Contract, Dialect, Notes, Range
 
 AGE = Column(
     dtype="int64", description="In years", in_range=Range(min_value=0, max_value=99)

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.adoption.delimiter."""
+"""Tests of reproducible_ml.adopt.dialect."""
 
 import csv
 import io
@@ -6,8 +6,7 @@ import io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from reproducible_ml.datasets.adoption.delimiter import DELIMITERS, read
+from reproducible_ml.adopt.dialect import DELIMITERS, read
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,12 @@
-"""Tests of reproducible_ml.datasets.adoption.dialect."""
+"""Tests of reproducible_ml.adopt.dialect."""
 
 import gzip
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.datasets.adoption.dialect import SAMPLE, detect_dialect
-from reproducible_ml.datasets.findings import Finding
-from reproducible_ml.datasets.schema import Dialect
+from reproducible_ml.adopt.dialect import SAMPLE, detect_dialect
+from reproducible_ml.contract.findings import Finding
+from reproducible_ml.contract.schema import Dialect
 
 TEXT = "id,name\n1,Zoë\n2,Bob\n"
 

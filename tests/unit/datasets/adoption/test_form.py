@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.adoption.form."""
+"""Tests of reproducible_ml.adopt.table_form."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,13 +6,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.adoption.form import Read, read_table_form
-from reproducible_ml.datasets.findings import Rejected
-from reproducible_ml.datasets.inference.infer import Hints
-from reproducible_ml.datasets.reading.raw import raw_files
-from reproducible_ml.datasets.schema import Column, Contract, Dialect, Notes
-from reproducible_ml.errors import UserError
+from reproducible_ml.adopt.table_form import Read, read_table_form
+from reproducible_ml.contract.findings import Rejected
+from reproducible_ml.contract.schema import Column, Contract, Dialect, Notes
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.profiling.evidence import Hints
+from reproducible_ml.reading.raw import raw_files
 
 
 def read(

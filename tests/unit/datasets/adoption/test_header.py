@@ -1,15 +1,14 @@
-"""Tests of reproducible_ml.datasets.adoption.header."""
+"""Tests of reproducible_ml.adopt.dialect."""
 
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.datasets.adoption.header import (
+from reproducible_ml.adopt.dialect import (
     WIDEST,
+    check_header,
     is_data,
     is_header,
     is_number,
-    judge_names,
 )
 
 FILE = Path("people.csv")
@@ -113,7 +112,7 @@ def test_text_over_numbers_is_surely_a_header() -> None:
 def test_columns_that_cannot_be_told_apart_are_refused(
     names: list[str], line: str
 ) -> None:
-    (rejection,), warnings = judge_names(FILE, 4, names)
+    (rejection,), warnings = check_header(FILE, 4, names)
     assert str(rejection).startswith(f"people.csv line 4: {line}")
     assert not warnings
 
@@ -132,7 +131,7 @@ def test_columns_that_cannot_be_told_apart_are_refused(
     ],
 )
 def test_strange_names_are_told_and_taken(names: list[str], words: str) -> None:
-    rejections, (warning,) = judge_names(FILE, 1, names)
+    rejections, (warning,) = check_header(FILE, 1, names)
     assert not rejections
     assert words in str(warning)
 
@@ -148,4 +147,4 @@ def test_strange_names_are_told_and_taken(names: list[str], words: str) -> None:
     ],
 )
 def test_names_of_any_language_are_fine(names: list[str]) -> None:
-    assert judge_names(FILE, 1, names) == ([], [])
+    assert check_header(FILE, 1, names) == ([], [])

@@ -1,12 +1,12 @@
-"""Tests of reproducible_ml.datasets.adoption.leaks."""
+"""Tests of reproducible_ml.adopt.propose."""
 
 from pathlib import Path
 
-from reproducible_ml.datasets.adoption.leaks import nothing_left, without_leaks
-from reproducible_ml.datasets.findings import Finding
-from reproducible_ml.datasets.schema import Column, Contract, Notes
-from reproducible_ml.datasets.suspicion.suspicions import Judgement
-from reproducible_ml.params import Data
+from reproducible_ml.adopt.propose import nothing_left, without_leaks
+from reproducible_ml.contract.findings import Finding
+from reproducible_ml.contract.schema import Column, Contract, Notes
+from reproducible_ml.core.params import Data
+from reproducible_ml.quality.report import QualityReport
 
 RAW = Path("visits.csv")
 CODE = Column(dtype="int64", metadata=Notes(missing=("-1",)))
@@ -20,7 +20,7 @@ def warning(kind: str) -> Finding:
     return Finding(kind, RAW, "is the target recoded", "Look.", column="code")
 
 
-CERTAIN = Judgement([], [warning("leak")], {"code": "is the target recoded"})
+CERTAIN = QualityReport([], [warning("leak")], {"code": "is the target recoded"})
 
 
 def test_column_that_is_the_target_is_excluded_and_it_is_told() -> None:
@@ -36,7 +36,7 @@ def test_column_that_people_decided_about_stays_and_it_is_told() -> None:
 
 
 def test_column_that_may_be_the_target_stays() -> None:
-    judgement = Judgement([], [warning("leak")], {})
+    judgement = QualityReport([], [warning("leak")], {})
     assert without_leaks(CONTRACT, judgement, ()) == (CONTRACT, [warning("leak")])
 
 

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.adoption.merge."""
+"""Tests of reproducible_ml.adopt.merge."""
 
 import datetime
 from pathlib import Path
@@ -6,16 +6,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.adoption.merge import (
-    as_inferred,
-    merge,
-    reads_alike,
-    widen,
-)
-from reproducible_ml.datasets.check import broken_rules, cast
-from reproducible_ml.datasets.findings import Finding, Rejected
-from reproducible_ml.datasets.schema import (
+from reproducible_ml.adopt.merge import as_inferred, merge, reads_alike, widen
+from reproducible_ml.contract.checks import broken_rules, cast
+from reproducible_ml.contract.findings import Finding, Rejected
+from reproducible_ml.contract.schema import (
     Column,
     Contract,
     Dialect,
@@ -23,8 +17,9 @@ from reproducible_ml.datasets.schema import (
     Notes,
     Range,
 )
-from reproducible_ml.datasets.validate import validate_table
-from reproducible_ml.params import Params
+from reproducible_ml.core.params import Params
+
+from tumour_diagnosis.datasets.validate import validate_table
 
 AGE = Column(
     dtype="int64", description="In years", in_range=Range(min_value=0, max_value=99)

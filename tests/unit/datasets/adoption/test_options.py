@@ -1,17 +1,15 @@
-"""Tests of reproducible_ml.datasets.adoption.options."""
+"""Tests of reproducible_ml.adopt.request."""
 
 import pytest
-
-from reproducible_ml.datasets.adoption.options import parse, read_wishes
-from reproducible_ml.datasets.adoption.wishes import Wanted
-from reproducible_ml.errors import UserError
+from reproducible_ml.adopt.request import Request, parse, read_request
+from reproducible_ml.core.errors import UserError
 
 
 def test_without_options_the_table_decides() -> None:
     options = parse(["visits.csv"])
     assert options.source == "visits.csv"
     assert (options.dry_run, options.yes) == (False, False)
-    assert read_wishes(options, "returned") == Wanted(target="returned")
+    assert read_request(options, "returned") == Request(target="returned")
 
 
 def test_source_may_be_left_out() -> None:
@@ -24,7 +22,7 @@ def test_every_wish_is_read() -> None:
         *("--id= visit ,day,", "--group=patient", "--time=arrived"),
         *("--dates=day-first", "--decimal=comma", "--text=zip,phone", "--missing=-,?"),
     ]
-    assert read_wishes(parse(arguments), None) == Wanted(
+    assert read_request(parse(arguments), None) == Request(
         target="returned",
         task="binary",
         positive="yes",
@@ -39,7 +37,7 @@ def test_every_wish_is_read() -> None:
 
 
 def test_other_spellings_are_read() -> None:
-    wanted = read_wishes(parse(["--dates=month-first", "--decimal=point"]), "y")
+    wanted = read_request(parse(["--dates=month-first", "--decimal=point"]), "y")
     assert (wanted.day_first, wanted.decimal) == (False, ".")
 
 
@@ -60,12 +58,12 @@ def test_source_may_begin_with_a_dash() -> None:
 
 
 def test_target_that_is_named_outweighs_the_known_one() -> None:
-    assert read_wishes(parse(["--target=price"]), "returned").target == "price"
+    assert read_request(parse(["--target=price"]), "returned").target == "price"
 
 
 def test_target_is_needed_at_first() -> None:
     with pytest.raises(UserError, match="TARGET="):
-        read_wishes(parse(["visits.csv"]), None)
+        read_request(parse(["visits.csv"]), None)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.adoption.propose."""
+"""Tests of reproducible_ml.adopt.propose."""
 
 import copy
 import datetime
@@ -8,22 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.adoption.propose import (
-    Context,
-    Proposal,
-    Wanted,
-    propose,
-)
-from reproducible_ml.datasets.findings import Rejected
-from reproducible_ml.datasets.schema import (
-    Column,
-    Contract,
-    Dialect,
-    Notes,
-    Range,
-)
-from reproducible_ml.errors import UserError
+from reproducible_ml.adopt.propose import Context, Proposal, propose
+from reproducible_ml.adopt.request import Request
+from reproducible_ml.contract.findings import Rejected
+from reproducible_ml.contract.schema import Column, Contract, Dialect, Notes, Range
+from reproducible_ml.core.errors import UserError
 
 PARAMS: dict[str, Any] = {
     "data": {"target": "diagnosis", "task": "binary", "positive": "malignant"},
@@ -71,7 +60,7 @@ class Adopter:
         context = Context(
             copy.deepcopy(self.params), self.contract, self.folder / "w", self.report
         )
-        wanted = Wanted(**{"target": "returned", **wishes})
+        wanted = Request(**{"target": "returned", **wishes})
         return propose(raw, wanted, context)
 
     def accept(self, proposal: Proposal) -> Contract:

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.adoption.roles."""
+"""Tests of reproducible_ml.adopt.roles."""
 
 import datetime
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.adoption.roles import (
+from reproducible_ml.adopt.request import Request
+from reproducible_ml.adopt.roles import (
     begin_params,
     check_roles,
     find_cutoff,
@@ -16,12 +16,11 @@ from reproducible_ml.datasets.adoption.roles import (
     lost,
     same_question,
 )
-from reproducible_ml.datasets.adoption.task import ESTIMATORS, METRICS, Choice
-from reproducible_ml.datasets.adoption.wishes import Wanted
-from reproducible_ml.datasets.inference.infer import Inferred
-from reproducible_ml.datasets.schema import Column, Contract
-from reproducible_ml.errors import UserError
-from reproducible_ml.params import Data, Params
+from reproducible_ml.adopt.task import ESTIMATORS, METRICS, Choice
+from reproducible_ml.contract.schema import Column, Contract
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Data, Params
+from reproducible_ml.profiling.evidence import Inferred
 
 BINARY = Choice("binary", "yes", "two classes")
 NUMBER = Choice("regression", None, "a number")
@@ -65,7 +64,7 @@ def kept(
     contract: Contract = CONTRACT,
     **wishes: Any,
 ) -> dict[str, Any]:
-    wanted = Wanted(**{"target": "returned", **wishes})
+    wanted = Request(**{"target": "returned", **wishes})
     new = keep_params(old, choice, wanted, contract)
     if new["split"].get("method") != "time" or new["split"]["cutoff"]:
         Params.model_validate(new)
@@ -77,7 +76,7 @@ def begun(*identifiers: str, choice: Choice = BINARY, **wishes: Any) -> dict[str
         name: Inferred(column, "identifier" if name in identifiers else "text", "")
         for name, column in CONTRACT.columns.items()
     }
-    wanted = Wanted(**{"target": "returned", **wishes})
+    wanted = Request(**{"target": "returned", **wishes})
     return begin_params(params(), choice, wanted, inferred)
 
 
@@ -123,7 +122,7 @@ def test_arguments_of_a_default_estimator_suit_the_others() -> None:
             "estimator": {"path": ESTIMATORS["binary"], "arguments": {"max_iter": 9}}
         }
     )
-    new = begin_params(old, NUMBER, Wanted(target="price"), {})
+    new = begin_params(old, NUMBER, Request(target="price"), {})
     assert new["train"]["estimator"] == {
         "path": ESTIMATORS["regression"],
         "arguments": {"max_iter": 9},
@@ -151,8 +150,8 @@ def test_time_splits_by_time_from_a_date_that_is_still_to_be_found() -> None:
 
 def test_what_was_read_is_not_changed() -> None:
     old = params()
-    begin_params(old, NUMBER, Wanted(target="price"), {})
-    keep_params(old, NUMBER, Wanted(target="price", time="day"), CONTRACT)
+    begin_params(old, NUMBER, Request(target="price"), {})
+    keep_params(old, NUMBER, Request(target="price", time="day"), CONTRACT)
     assert old == params()
 
 
@@ -244,7 +243,7 @@ def test_nothing_is_lost_if_all_columns_are_there() -> None:
 
 
 def question(contract: Contract = CONTRACT, **data: Any) -> tuple[Any, Any]:
-    wanted = data.pop("wanted", Wanted(target="returned"))
+    wanted = data.pop("wanted", Request(target="returned"))
     found = same_question(wanted, contract, params(data=data)["data"])
     return found.task, found.positive
 
@@ -255,9 +254,9 @@ def test_task_and_positive_class_of_the_same_target_stay() -> None:
 
 
 def test_wishes_outweigh_what_was_chosen_before() -> None:
-    wanted = Wanted(target="returned", positive="yes")
+    wanted = Request(target="returned", positive="yes")
     assert question(wanted=wanted) == ("binary", "yes")
-    assert question(wanted=Wanted(target="returned", task="multiclass")) == (
+    assert question(wanted=Request(target="returned", task="multiclass")) == (
         "multiclass",
         None,
     )
@@ -342,7 +341,7 @@ GATE = {
 
 def test_new_table_has_no_floors_of_another_one() -> None:
     old = params() | {"gate": GATE}
-    wanted = Wanted(target="returned")
+    wanted = Request(target="returned")
     gate = begin_params(old, BINARY, wanted, {})["gate"]
     assert gate == {**GATE, "metric": None, "floors": {}, "slice_floors": {}}
 

@@ -1,16 +1,15 @@
-"""Tests of reproducible_ml.datasets.adoption.show."""
+"""Tests of reproducible_ml.adopt.adopt."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from reproducible_ml.datasets.adoption.propose import Proposal
-from reproducible_ml.datasets.adoption.show import printable, show
-from reproducible_ml.datasets.adoption.task import Choice
-from reproducible_ml.datasets.findings import Finding
-from reproducible_ml.datasets.inference.infer import Inferred
-from reproducible_ml.datasets.schema import Column, Contract, Notes
+from reproducible_ml.adopt.adopt import printable, show
+from reproducible_ml.adopt.propose import Proposal
+from reproducible_ml.adopt.task import Choice
+from reproducible_ml.contract.findings import Finding
+from reproducible_ml.contract.schema import Column, Contract, Notes
+from reproducible_ml.profiling.evidence import Inferred
 
 AGE = Column(dtype="int64")
 Y = Column(dtype="category", isin=("no", "yes"))

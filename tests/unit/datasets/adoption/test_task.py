@@ -1,17 +1,11 @@
-"""Tests of reproducible_ml.datasets.adoption.task."""
+"""Tests of reproducible_ml.adopt.task."""
 
 from typing import Any
 
 import pytest
-
-from reproducible_ml.datasets.adoption.task import (
-    ESTIMATORS,
-    METRICS,
-    choose_task,
-    suits,
-)
-from reproducible_ml.datasets.schema import Column
-from reproducible_ml.errors import UserError
+from reproducible_ml.adopt.task import ESTIMATORS, METRICS, choose_task, suits_task
+from reproducible_ml.contract.schema import Column
+from reproducible_ml.core.errors import UserError
 
 
 def category(*values: str | int) -> Column:
@@ -117,7 +111,7 @@ def test_task_that_does_not_suit_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=words):
         choose_task("y", column, {}, task=task)
-    assert not suits(column, task)
+    assert not suits_task(column, task)
 
 
 @pytest.mark.parametrize(
@@ -132,13 +126,13 @@ def test_task_that_does_not_suit_is_refused(
     ],
 )
 def test_task_that_suits_is_taken(column: Column, task: Any) -> None:
-    assert suits(column, task)
+    assert suits_task(column, task)
     assert choose_task("y", column, {}, task=task).task == task
 
 
 def test_texts_suit_no_task() -> None:
-    assert not suits(Column(dtype="str"), "multiclass")
-    assert not suits(Column(dtype="str"), "regression")
+    assert not suits_task(Column(dtype="str"), "multiclass")
+    assert not suits_task(Column(dtype="str"), "regression")
 
 
 def test_every_task_has_defaults() -> None:

@@ -1,10 +1,10 @@
-"""Tests of reproducible_ml.datasets.adoption.wishes."""
+"""Tests of reproducible_ml.adopt.request."""
 
 from typing import Any
 
-from reproducible_ml.datasets.adoption.wishes import Wanted, with_wishes
-from reproducible_ml.datasets.inference.infer import Hints
-from reproducible_ml.datasets.schema import Column, Contract, Notes, Range
+from reproducible_ml.adopt.request import Request, apply_request
+from reproducible_ml.contract.schema import Column, Contract, Notes, Range
+from reproducible_ml.profiling.evidence import Hints
 
 TARGET = Column(dtype="category", isin=(1, 2, 3), description="Of the wine")
 NUMBER = Column(dtype="int64", description="Ours")
@@ -13,20 +13,22 @@ DATE = Column(dtype="datetime64[ns]", metadata=Notes(format="%d/%m/%Y"))
 
 def asked(existing: Column, inferred: Column, **wishes: Any) -> Column:
     """Return what wishes make of the column `x`."""
-    wanted = Wanted(target="y", **wishes)
+    wanted = Request(target="y", **wishes)
     old = Contract(columns={"x": existing, "y": TARGET})
     new = Contract(columns={"x": inferred, "y": TARGET})
-    return with_wishes(old, new, wanted).columns["x"]
+    return apply_request(old, new, wanted).columns["x"]
 
 
 def test_columns_that_are_named_must_be_there() -> None:
-    wanted = Wanted(target="y", id=("a", "b"), group="g", time="t", text=("x",))
+    wanted = Request(target="y", id=("a", "b"), group="g", time="t", text=("x",))
     assert wanted.named == ["y", "a", "b", "g", "t", "x"]
-    assert Wanted(target="y").named == ["y"]
+    assert Request(target="y").named == ["y"]
 
 
 def test_hints_are_what_decides_about_columns() -> None:
-    wanted = Wanted(target="y", task="binary", day_first=True, decimal=",", text=("x",))
+    wanted = Request(
+        target="y", task="binary", day_first=True, decimal=",", text=("x",)
+    )
     assert wanted.hints == Hints("y", "binary", True, ",", ("x",))
 
 
@@ -51,16 +53,16 @@ def test_classes_become_a_number_to_predict() -> None:
         Contract(columns={"y": TARGET}),
         Contract(columns={"y": NUMBER}),
     )
-    wanted = Wanted(target="y", task="regression")
-    column = with_wishes(existing, inferred, wanted).columns["y"]
+    wanted = Request(target="y", task="regression")
+    column = apply_request(existing, inferred, wanted).columns["y"]
     assert (column.dtype, column.description) == ("int64", "Of the wine")
 
 
 def test_target_that_suits_the_task_keeps_its_edits() -> None:
     inferred = Contract(columns={"y": Column(dtype="category", isin=(1, 2))})
     existing = Contract(columns={"y": TARGET})
-    wanted = Wanted(target="y", task="multiclass")
-    assert with_wishes(existing, inferred, wanted) == existing
+    wanted = Request(target="y", task="multiclass")
+    assert apply_request(existing, inferred, wanted) == existing
 
 
 def test_order_of_day_and_month_is_as_asked() -> None:
@@ -105,5 +107,6 @@ def test_columns_that_are_gone_or_new_are_left_to_others() -> None:
     existing = Contract(columns={"gone": DATE, "y": TARGET})
     inferred = Contract(columns={"new": DATE, "y": TARGET})
     assert (
-        with_wishes(existing, inferred, Wanted(target="y", text=("gone",))) == existing
+        apply_request(existing, inferred, Request(target="y", text=("gone",)))
+        == existing
     )

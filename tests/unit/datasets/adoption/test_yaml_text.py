@@ -1,12 +1,11 @@
-"""Tests of reproducible_ml.datasets.adoption.yaml_text."""
+"""Tests of reproducible_ml.adopt.yaml_files."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-
-from reproducible_ml.datasets.adoption.yaml_text import (
+from reproducible_ml.adopt.yaml_files import (
     editing,
     quoted,
     sync,

@@ -1,17 +1,11 @@
-"""Tests of reproducible_ml.datasets.diagnosis.advice."""
+"""Tests of reproducible_ml.quality.advice."""
 
 from typing import Any
 
 import pytest
-
-from reproducible_ml.datasets.check import FINITE, NOT_NULL
-from reproducible_ml.datasets.diagnosis.advice import (
-    REPEATED,
-    ROUNDED,
-    UNREADABLE,
-    explain,
-)
-from reproducible_ml.datasets.schema import Column
+from reproducible_ml.contract.checks import FINITE, NOT_NULL
+from reproducible_ml.contract.schema import Column
+from reproducible_ml.quality.advice import REPEATED, ROUNDED, UNREADABLE, explain
 
 CITIES = ("Bonn", "Rome", "Z\u00fcrich")
 

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.diagnosis.diagnose."""
+"""Tests of reproducible_ml.quality.diagnose."""
 
 import gzip
 from pathlib import Path
@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.diagnosis.diagnose import diagnose, diagnose_repeats
-from reproducible_ml.datasets.findings import LISTED, Finding
-from reproducible_ml.datasets.schema import Contract
+from reproducible_ml.contract.findings import LISTED, Finding
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.quality.diagnose import diagnose, diagnose_repeats
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "name": {"dtype": "str"},

@@ -1,12 +1,11 @@
-"""Tests of reproducible_ml.datasets.diagnosis.misspelled."""
+"""Tests of reproducible_ml.quality.advice."""
 
 from typing import Any
 
 import pytest
-
-from reproducible_ml.datasets.diagnosis.misspelled import explain_unreadable
-from reproducible_ml.datasets.reading.values import ISO_WITH_OFFSET
-from reproducible_ml.datasets.schema import Column, Notes
+from reproducible_ml.contract.schema import Column, Notes
+from reproducible_ml.quality.advice import explain_unreadable
+from reproducible_ml.reading.values import ISO_WITH_OFFSET
 
 
 def explained(text: str, dtype: Any, **notes: Any) -> tuple[str, str]:

@@ -1,11 +1,10 @@
-"""Tests of reproducible_ml.datasets.diagnosis.names."""
+"""Tests of reproducible_ml.quality.column_names."""
 
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.datasets.diagnosis.names import Header, alike, judge_names
-from reproducible_ml.datasets.schema import Contract
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.quality.column_names import Header, alike, check_names
 
 FILE = Path("people.csv")
 
@@ -20,7 +19,7 @@ CONTRACT = contract("name", "age", "income_2024")
 
 def lines(*names: str) -> list[str]:
     header = Header(list(names), line=3)
-    return [str(finding) for finding in judge_names(FILE, header, CONTRACT)]
+    return [str(finding) for finding in check_names(FILE, header, CONTRACT)]
 
 
 def test_names_of_the_contract_are_accepted_in_any_order() -> None:
@@ -121,13 +120,13 @@ def test_names_in_one_column_are_told_as_a_wrong_delimiter(
 
 
 def test_no_names_are_no_header() -> None:
-    (finding,) = judge_names(FILE, Header([], None), CONTRACT)
+    (finding,) = check_names(FILE, Header([], None), CONTRACT)
     assert str(finding) == "people.csv: has no header. Export it again."
 
 
 def test_names_with_lines_of_their_own_are_told_there() -> None:
     header = Header(["name", "age", "income_2024", "city"], None, {"city": 7})
-    (finding,) = judge_names(FILE, header, CONTRACT)
+    (finding,) = check_names(FILE, header, CONTRACT)
     assert finding.line == 7
 
 

@@ -1,14 +1,13 @@
-"""Tests of reproducible_ml.datasets.diagnosis.numbered."""
+"""Tests of reproducible_ml.quality.raw_rows."""
 
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.diagnosis.numbered import ROWS, read_chunks
-from reproducible_ml.datasets.findings import Finding
-from reproducible_ml.datasets.schema import Contract
+from reproducible_ml.contract.findings import Finding
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.quality.raw_rows import ROWS, read_chunks
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "name": {"dtype": "str"},

@@ -1,15 +1,14 @@
-"""Tests of reproducible_ml.datasets.diagnosis.places."""
+"""Tests of reproducible_ml.reading.places."""
 
 import gzip
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
-
-from reproducible_ml.datasets.diagnosis.places import with_lines
-from reproducible_ml.datasets.findings import Finding
-from reproducible_ml.datasets.inference.inferred import HEADER, Found
-from reproducible_ml.datasets.schema import Dialect
+from reproducible_ml.contract.findings import Finding
+from reproducible_ml.contract.schema import Dialect
+from reproducible_ml.profiling.evidence import HEADER, Found
+from reproducible_ml.reading.places import with_lines
 
 CSV = 'name,age\n"Ann\nMary",7\n\nBob,x\nEve,y\n'
 

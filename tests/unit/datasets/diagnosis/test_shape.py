@@ -1,12 +1,11 @@
-"""Tests of reproducible_ml.datasets.diagnosis.shape."""
+"""Tests of reproducible_ml.quality.raw_rows."""
 
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.datasets.diagnosis.shape import judge_shape, sound_rows
-from reproducible_ml.datasets.findings import LISTED
-from reproducible_ml.datasets.schema import Dialect
+from reproducible_ml.contract.findings import LISTED
+from reproducible_ml.contract.schema import Dialect
+from reproducible_ml.quality.raw_rows import check_shape, sound_rows
 
 HEADER = "name,age\n"
 
@@ -14,7 +13,7 @@ HEADER = "name,age\n"
 def judged(tmp_path: Path, text: str) -> list[str]:
     path = tmp_path / "people.csv"
     path.write_bytes(text.encode())
-    lines = map(str, judge_shape(path, Dialect()))
+    lines = map(str, check_shape(path, Dialect()))
     return [line.removeprefix(f"{tmp_path}/") for line in lines]
 
 

@@ -1,16 +1,11 @@
-"""Tests of reproducible_ml.datasets.diagnosis.totals."""
+"""Tests of reproducible_ml.quality.raw_rows."""
 
 from typing import Any
 
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.diagnosis.totals import (
-    repeats_header,
-    total_in,
-    units_in,
-)
-from reproducible_ml.datasets.schema import Contract
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.quality.raw_rows import repeats_header, total_in, units_in
 
 SALES = Contract.model_validate(
     {

@@ -1,17 +1,16 @@
-"""Tests of reproducible_ml.datasets.inference.bounds."""
+"""Tests of reproducible_ml.profiling.bounds."""
 
 import datetime
 
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.inference.bounds import (
+from reproducible_ml.contract.schema import Length, Range
+from reproducible_ml.profiling.bounds import (
     date_bounds,
     length_bounds,
     number_bounds,
     rounded_up,
 )
-from reproducible_ml.datasets.schema import Length, Range
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,8 @@
-"""Tests of reproducible_ml.datasets.inference.date_shapes."""
+"""Tests of reproducible_ml.profiling.dates."""
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.inference.date_shapes import (
-    COMPACT_SHAPE,
-    compact_shapes,
-    shapes,
-)
+from reproducible_ml.profiling.dates import COMPACT_SHAPE, compact_shapes, shapes
 
 
 @pytest.mark.parametrize(

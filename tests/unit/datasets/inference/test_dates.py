@@ -1,21 +1,12 @@
-"""Tests of reproducible_ml.datasets.inference.dates."""
+"""Tests of reproducible_ml.profiling.dates."""
 
 from collections.abc import Sequence
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.inference.date_shapes import shapes
-from reproducible_ml.datasets.inference.dates import (
-    Form,
-    choose,
-    fits,
-    formats,
-    is_form,
-)
-from reproducible_ml.datasets.inference.distinct import portion
-from reproducible_ml.datasets.inference.tally import Tally
-from reproducible_ml.datasets.reading.values import ISO_WITH_OFFSET
+from reproducible_ml.profiling.dates import Form, choose, fits, formats, is_form, shapes
+from reproducible_ml.profiling.distinct import Tally, portion
+from reproducible_ml.reading.values import ISO_WITH_OFFSET
 
 
 def chosen(texts: Sequence[str], day_first: bool | None = None) -> Form:

@@ -1,15 +1,9 @@
-"""Tests of reproducible_ml.datasets.inference.distinct."""
+"""Tests of reproducible_ml.profiling.distinct."""
 
 import numpy as np
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.inference.distinct import (
-    Distinct,
-    Seen,
-    hash_texts,
-    portion,
-)
+from reproducible_ml.profiling.distinct import Distinct, Seen, hash_texts, portion
 
 TEXTS = pa.array(["b", "a", "b", None, "c", "a", "d"])
 

@@ -1,14 +1,13 @@
-"""Tests of reproducible_ml.datasets.inference.doubts."""
+"""Tests of reproducible_ml.profiling.column_types."""
 
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.inference.dates import choose
-from reproducible_ml.datasets.inference.doubts import date_doubts, mixtures
-from reproducible_ml.datasets.inference.inferred import Found, Teller
-from reproducible_ml.datasets.inference.profile import profile
+from reproducible_ml.profiling.column_types import date_ambiguities, mixtures
+from reproducible_ml.profiling.dates import choose
+from reproducible_ml.profiling.evidence import FindingFactory, Found
+from reproducible_ml.profiling.profile import profile
 
 FILE = Path("a.csv")
 
@@ -16,7 +15,7 @@ FILE = Path("a.csv")
 def found(texts: list[str]) -> list[Found]:
     batch = pa.RecordBatch.from_pydict({"x": pa.array(texts)})
     known = profile([FILE], lambda _: [batch])["x"]
-    return list(mixtures(known, known.present, Teller([FILE], "x")))
+    return list(mixtures(known, known.present, FindingFactory([FILE], "x")))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +86,7 @@ def test_several_offsets_from_utc_are_told_with_the_first_other_one() -> None:
     tally = profile([FILE], lambda _: [batch])["x"].dates
     form = choose(tally, None)
     assert form is not None
-    (one,) = date_doubts(form, texts[0], tally, Teller([FILE], "x"))
+    (one,) = date_ambiguities(form, texts[0], tally, FindingFactory([FILE], "x"))
     assert (one.finding.value, one.record) == (texts[2], 2)
     assert "offsets from UTC (+00:00, +01:00, Z): all become UTC" in str(one.finding)
 

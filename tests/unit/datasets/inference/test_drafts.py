@@ -1,29 +1,29 @@
-"""Tests of reproducible_ml.datasets.inference.drafts."""
+"""Tests of reproducible_ml.profiling.column_types."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.inference.drafts import Draft, draft
-from reproducible_ml.datasets.inference.habits import Habits
-from reproducible_ml.datasets.inference.inferred import Teller
-from reproducible_ml.datasets.inference.profile import profile
+from reproducible_ml.profiling.column_types import TypeCandidate, detect_type
+from reproducible_ml.profiling.evidence import FindingFactory, TableConventions
+from reproducible_ml.profiling.profile import profile
 
 FILE = Path("a.csv")
 
 
-NOTHING = Habits()
+NOTHING = TableConventions()
 
 
 def found(
-    texts: Sequence[str | None] | pa.Array, name: str = "x", known: Habits = NOTHING
-) -> Draft:
+    texts: Sequence[str | None] | pa.Array,
+    name: str = "x",
+    known: TableConventions = NOTHING,
+) -> TypeCandidate:
     values = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
     batch = pa.RecordBatch.from_pydict({name: values})
     profiles = profile([FILE], lambda _: [batch])
-    return draft(profiles[name], known, Teller([FILE], name))
+    return detect_type(profiles[name], known, FindingFactory([FILE], name))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,9 @@ def test_order_of_day_and_month_is_asked_for() -> None:
 
 
 def test_order_comes_from_another_column() -> None:
-    read = found(["1/2/2024"], known=Habits(day_first=False, day_first_from="sent"))
+    read = found(
+        ["1/2/2024"], known=TableConventions(day_first=False, day_first_from="sent")
+    )
     assert read.column.metadata.format == "%m/%d/%Y"
     assert read.found == ()
     assert read.evidence.endswith("because of sent")
@@ -126,7 +128,9 @@ def test_decimal_sign_is_asked_for() -> None:
 
 
 def test_decimal_sign_comes_from_another_column() -> None:
-    read = found(["1,234", "999"], known=Habits(decimal=",", decimal_from="price"))
+    read = found(
+        ["1,234", "999"], known=TableConventions(decimal=",", decimal_from="price")
+    )
     assert read.column.metadata.decimal == ","
     assert read.found == ()
     assert read.evidence.endswith("as in price")

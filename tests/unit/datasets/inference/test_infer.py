@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.inference.infer."""
+"""Tests of reproducible_ml.profiling.infer."""
 
 import random
 from collections.abc import Sequence
@@ -9,10 +9,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
-
-from reproducible_ml.datasets.inference.infer import Hints, Inferred, infer
-from reproducible_ml.datasets.inference.inferred import HEADER
-from reproducible_ml.datasets.reading.values import misfits
+from reproducible_ml.profiling.evidence import HEADER, Hints, Inferred
+from reproducible_ml.profiling.infer import infer
+from reproducible_ml.reading.values import misfits
 
 NONE = Hints()
 CHANCE = random.Random(0)

@@ -1,16 +1,16 @@
-"""Tests of reproducible_ml.datasets.inference.inferred."""
+"""Tests of reproducible_ml.profiling.evidence."""
 
 from pathlib import Path
 
-from reproducible_ml.datasets.inference.distinct import FILE
-from reproducible_ml.datasets.inference.inferred import Inferred, Teller
-from reproducible_ml.datasets.schema import Column
+from reproducible_ml.contract.schema import Column
+from reproducible_ml.profiling.distinct import FILE
+from reproducible_ml.profiling.evidence import FindingFactory, Inferred
 
 FILES = [Path("a.csv"), Path("b.csv")]
 
 
 def test_finding_names_the_file_and_the_row_of_its_place() -> None:
-    tell = Teller(FILES, "age")
+    tell = FindingFactory(FILES, "age")
     found = tell("reject", "number", "is no number", "Fix it.", "x", 2, FILE + 7)
     assert (found.finding.file, found.record) == (FILES[1], 7)
     assert (
@@ -19,12 +19,14 @@ def test_finding_names_the_file_and_the_row_of_its_place() -> None:
 
 
 def test_finding_without_a_place_names_the_first_file() -> None:
-    found = Teller(FILES, "age")("warn", "units", "has several units", "Convert them.")
+    found = FindingFactory(FILES, "age")(
+        "warn", "units", "has several units", "Convert them."
+    )
     assert (found.finding.file, found.record) == (FILES[0], None)
 
 
 def test_findings_of_one_severity() -> None:
-    tell = Teller(FILES, "age")
+    tell = FindingFactory(FILES, "age")
     found = (tell("warn", "a", "is odd", ""), tell("reject", "b", "is wrong", ""))
     inferred = Inferred(Column(dtype="str"), "text", "", found)
     assert [finding.kind for finding in inferred.findings("reject")] == ["b"]

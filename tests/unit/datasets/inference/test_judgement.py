@@ -1,17 +1,15 @@
-"""Tests of reproducible_ml.datasets.inference.judgement."""
+"""Tests of reproducible_ml.profiling.values."""
 
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.findings import LISTED
-from reproducible_ml.datasets.inference.drafts import Draft
-from reproducible_ml.datasets.inference.inferred import Found, Teller
-from reproducible_ml.datasets.inference.judgement import judged, too_long
-from reproducible_ml.datasets.inference.measure import measure
-from reproducible_ml.datasets.inference.profile import profile
-from reproducible_ml.datasets.schema import Column, Notes
+from reproducible_ml.contract.findings import LISTED
+from reproducible_ml.contract.schema import Column, Notes
+from reproducible_ml.profiling.column_types import TypeCandidate
+from reproducible_ml.profiling.evidence import FindingFactory, Found
+from reproducible_ml.profiling.profile import profile
+from reproducible_ml.profiling.values import check_values, measure, too_long
 
 FILE = Path("a.csv")
 WHOLE = Column(dtype="Int64", nullable=True)
@@ -22,14 +20,14 @@ DATE = Column(dtype="datetime64[ns]", nullable=True)
 
 def found(
     texts: list[str], column: Column, *, is_target: bool = False
-) -> tuple[Draft, list[Found]]:
+) -> tuple[TypeCandidate, list[Found]]:
     batch = pa.RecordBatch.from_pydict({"x": pa.array(texts)})
     profiles = profile([FILE], lambda _: [batch])
     measured = measure([FILE], lambda _: [batch], profiles, {"x": column})["x"]
     kind = "date" if column.dtype == "datetime64[ns]" else "number"
-    draft = Draft(kind, column, "")  # type: ignore[arg-type]
-    tell = Teller([FILE], "x")
-    return judged(draft, measured, profiles["x"], is_target=is_target, tell=tell)
+    draft = TypeCandidate(kind, column, "")  # type: ignore[arg-type]
+    tell = FindingFactory([FILE], "x")
+    return check_values(draft, measured, profiles["x"], is_target=is_target, tell=tell)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,13 @@
-"""Tests of reproducible_ml.datasets.inference.measure."""
+"""Tests of reproducible_ml.profiling.values."""
 
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.inference.measure import Measure, is_code, measure
-from reproducible_ml.datasets.inference.profile import Profile, profile
-from reproducible_ml.datasets.schema import Column
+from reproducible_ml.contract.schema import Column
+from reproducible_ml.profiling.profile import Profile, profile
+from reproducible_ml.profiling.values import Measure, is_code, measure
 
 FILE = Path("a.csv")
 

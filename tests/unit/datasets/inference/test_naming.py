@@ -1,8 +1,7 @@
-"""Tests of reproducible_ml.datasets.inference.naming."""
+"""Tests of reproducible_ml.profiling.evidence."""
 
 import pytest
-
-from reproducible_ml.datasets.inference.naming import (
+from reproducible_ml.profiling.evidence import (
     is_code,
     is_date,
     is_identifier,

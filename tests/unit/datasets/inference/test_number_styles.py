@@ -1,9 +1,8 @@
-"""Tests of reproducible_ml.datasets.inference.number_styles."""
+"""Tests of reproducible_ml.profiling.numbers."""
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.inference.number_styles import spellings
+from reproducible_ml.profiling.numbers import spellings
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,21 @@
-"""Tests of reproducible_ml.datasets.inference.numbers."""
+"""Tests of reproducible_ml.profiling.numbers."""
 
 from collections.abc import Sequence
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.inference.distinct import portion
-from reproducible_ml.datasets.inference.number_styles import spellings
-from reproducible_ml.datasets.inference.numbers import (
+from reproducible_ml.profiling.distinct import Tally, portion
+from reproducible_ml.profiling.numbers import (
     Decimal,
     Reading,
     are_codes,
     choose,
     column,
     decimal_sign,
+    spellings,
     units,
 )
-from reproducible_ml.datasets.inference.tally import Tally
-from reproducible_ml.datasets.reading.values import convert
+from reproducible_ml.reading.values import convert
 
 
 def tally(texts: Sequence[str]) -> Tally:

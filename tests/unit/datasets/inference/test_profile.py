@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.inference.profile."""
+"""Tests of reproducible_ml.profiling.profile."""
 
 import datetime
 from decimal import Decimal
@@ -7,15 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.inference.distinct import FILE
-from reproducible_ml.datasets.inference.profile import (
-    Profile,
-    as_texts,
-    family,
-    pooled,
-    profile,
-)
+from reproducible_ml.profiling.distinct import FILE
+from reproducible_ml.profiling.profile import Profile, as_texts, family, pooled, profile
 
 FILES = [Path("a.csv"), Path("b.csv")]
 ROWS: dict[str, list[str | None]] = {

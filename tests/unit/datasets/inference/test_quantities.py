@@ -1,22 +1,21 @@
-"""Tests of reproducible_ml.datasets.inference.quantities."""
+"""Tests of reproducible_ml.profiling.treatments."""
 
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.inference.drafts import Draft
-from reproducible_ml.datasets.inference.inferred import Hints
-from reproducible_ml.datasets.inference.measure import measure
-from reproducible_ml.datasets.inference.profile import profile
-from reproducible_ml.datasets.inference.quantities import (
+from reproducible_ml.contract.schema import Column
+from reproducible_ml.profiling.column_types import TypeCandidate
+from reproducible_ml.profiling.evidence import Hints
+from reproducible_ml.profiling.profile import profile
+from reproducible_ml.profiling.texts import Use, facts
+from reproducible_ml.profiling.treatments import (
     use_of_boolean,
     use_of_date,
     use_of_number,
 )
-from reproducible_ml.datasets.inference.texts import Use, facts
-from reproducible_ml.datasets.schema import Column
+from reproducible_ml.profiling.values import measure
 
 FILE = Path("a.csv")
 NONE = Hints()
@@ -37,7 +36,7 @@ def use(
     column = Column(dtype=dtype, nullable=True)
     found = measure([FILE], lambda _: [batch], profiles, {name: column})[name]
     known = facts(profiles[name], column, 0)
-    draft = Draft("number", column, "")
+    draft = TypeCandidate("number", column, "")
     if dtype == "datetime64[ns]":
         return use_of_date(draft, known, found, full=full)
     return use_of_number(name, draft, known, found, hints, full=full, typed=typed)
@@ -140,6 +139,6 @@ def test_booleans_are_nullable_only_if_one_is_missing() -> None:
     batch = pa.RecordBatch.from_pydict({"x": pa.array(["yes", "no"])})
     column = Column(dtype="boolean", nullable=True)
     known = facts(profile([FILE], lambda _: [batch])["x"], column, 0)
-    draft = Draft("boolean", column, "")
+    draft = TypeCandidate("boolean", column, "")
     assert use_of_boolean(draft, known, full=True).column.dtype == "bool"
     assert use_of_boolean(draft, known, full=False).column.dtype == "boolean"

@@ -1,8 +1,7 @@
-"""Tests of reproducible_ml.datasets.inference.spellings."""
+"""Tests of reproducible_ml.profiling.profile."""
 
 import pytest
-
-from reproducible_ml.datasets.inference.spellings import (
+from reproducible_ml.profiling.profile import (
     are_plain,
     blank_texts,
     boolean_spellings,

@@ -1,10 +1,8 @@
-"""Tests of reproducible_ml.datasets.inference.tally."""
+"""Tests of reproducible_ml.profiling.distinct."""
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.inference.distinct import portion
-from reproducible_ml.datasets.inference.tally import Tally
+from reproducible_ml.profiling.distinct import Tally, portion
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])

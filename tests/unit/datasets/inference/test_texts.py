@@ -1,20 +1,13 @@
-"""Tests of reproducible_ml.datasets.inference.texts."""
+"""Tests of reproducible_ml.profiling.texts."""
 
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.inference.inferred import Teller
-from reproducible_ml.datasets.inference.profile import profile
-from reproducible_ml.datasets.inference.texts import (
-    Use,
-    dirty,
-    facts,
-    repaired,
-    use_of_text,
-)
-from reproducible_ml.datasets.schema import Column, Length
+from reproducible_ml.contract.schema import Column, Length
+from reproducible_ml.profiling.evidence import FindingFactory
+from reproducible_ml.profiling.profile import profile
+from reproducible_ml.profiling.texts import Use, dirty, facts, repaired, use_of_text
 
 FILE = Path("a.csv")
 COLUMN = Column(dtype="str", nullable=True)
@@ -111,7 +104,7 @@ def test_target_has_more_categories() -> None:
 def test_spellings_that_look_alike_are_told(texts: list[str], problem: str) -> None:
     batch = pa.RecordBatch.from_pydict({"x": pa.array(texts)})
     found = profile([FILE], lambda _: [batch])["x"]
-    told = list(dirty(found, COLUMN, Teller([FILE], "x")))
+    told = list(dirty(found, COLUMN, FindingFactory([FILE], "x")))
     assert len(told) == 1
     assert problem in str(told[0].finding)
     assert told[0].finding.value == texts[-1]

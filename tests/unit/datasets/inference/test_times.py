@@ -1,9 +1,8 @@
-"""Tests of reproducible_ml.datasets.inference.times."""
+"""Tests of reproducible_ml.profiling.dates."""
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.inference.times import about_times
+from reproducible_ml.profiling.dates import about_times
 
 
 @pytest.mark.parametrize(

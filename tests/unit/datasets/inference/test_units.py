@@ -1,8 +1,7 @@
-"""Tests of reproducible_ml.datasets.inference.units."""
+"""Tests of reproducible_ml.profiling.numbers."""
 
 import pytest
-
-from reproducible_ml.datasets.inference.units import is_known, may_be_unit
+from reproducible_ml.profiling.numbers import is_known, may_be_unit
 
 
 @pytest.mark.parametrize("unit", ["kg", "%", "€", "EUR", "mmHg"])

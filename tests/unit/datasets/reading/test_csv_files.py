@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.reading.csv_files."""
+"""Tests of reproducible_ml.reading.csv_files."""
 
 import gzip
 from pathlib import Path
@@ -6,16 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.reading.csv_files import (
-    BLOCK,
-    NumberedRows,
-    csv_texts,
-    read_csv,
-)
-from reproducible_ml.datasets.reading.decode import LONGEST
-from reproducible_ml.datasets.schema import Column, Contract, Dialect, Notes
-from reproducible_ml.errors import UserError
+from reproducible_ml.contract.schema import Column, Contract, Dialect, Notes
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.reading.csv_files import BLOCK, NumberedRows, csv_texts, read_csv
+from reproducible_ml.reading.encoding import LONGEST
 
 
 def contract(**columns: Any) -> Contract:

@@ -1,12 +1,11 @@
-"""Tests of reproducible_ml.datasets.reading.decode."""
+"""Tests of reproducible_ml.reading.encoding."""
 
 import gzip
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.reading.decode import (
+from reproducible_ml.reading.encoding import (
     BLOCK,
     first_bytes,
     marked_encoding,

@@ -1,14 +1,9 @@
-"""Tests of reproducible_ml.datasets.reading.encoding."""
+"""Tests of reproducible_ml.reading.encoding."""
 
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.datasets.reading.encoding import (
-    judge_encoding,
-    misencoded,
-    undecodable,
-)
+from reproducible_ml.reading.encoding import check_encoding, misencoded, undecodable
 
 TEXT = "id,name\n1,Ada\n2,Müller\n3,Ada\n4,Köln\n"
 
@@ -35,12 +30,12 @@ def test_unicode_is_found_without_a_word(
     tmp_path: Path, written: str, found: str
 ) -> None:
     path = write(tmp_path, TEXT.encode(written, errors="ignore"))
-    assert judge_encoding(path) == (found, None)
+    assert check_encoding(path) == (found, None)
 
 
 def test_windows_1252_is_found_and_shown(tmp_path: Path) -> None:
     path = write(tmp_path, TEXT.encode("cp1252"))
-    found, finding = judge_encoding(path)
+    found, finding = check_encoding(path)
     assert found == "cp1252"
     assert str(finding) == (
         f'{path} line 3: "Müller" is not UTF-8, but looks like this in windows-1252'
@@ -51,13 +46,13 @@ def test_windows_1252_is_found_and_shown(tmp_path: Path) -> None:
 
 def test_windows_1252_may_hold_what_looks_like_utf8_by_chance(tmp_path: Path) -> None:
     path = write(tmp_path, "id\nGroß\u2013klein\nMüller\n".encode("cp1252"))
-    assert judge_encoding(path)[0] == "cp1252"
+    assert check_encoding(path)[0] == "cp1252"
 
 
 def test_mixed_encodings_are_told_with_a_line_of_each(tmp_path: Path) -> None:
     good = "id,name\n1,Müller\n".encode()
     path = write(tmp_path, good + '2,"Köln, alt"\n'.encode("cp1252"))
-    found, finding = judge_encoding(path)
+    found, finding = check_encoding(path)
     assert found == ""
     assert str(finding) == (
         f'{path} line 3: "K\\xf6ln" is not UTF-8, but line 2 is ("Müller"):'
@@ -74,7 +69,7 @@ def test_mixed_encodings_are_told_with_a_line_of_each(tmp_path: Path) -> None:
 )
 def test_other_encodings_are_not_guessed(tmp_path: Path, content: bytes) -> None:
     path = write(tmp_path, content)
-    found, finding = judge_encoding(path)
+    found, finding = check_encoding(path)
     assert found == ""
     assert f"{path} line 2: " in str(finding)
     assert "is not UTF-8 (1 row)" in str(finding)
@@ -83,7 +78,7 @@ def test_other_encodings_are_not_guessed(tmp_path: Path, content: bytes) -> None
 
 def test_file_that_ends_within_a_character_is_cut_off(tmp_path: Path) -> None:
     path = write(tmp_path, "id,name\n1,Zoë".encode()[:-1])
-    found, finding = judge_encoding(path)
+    found, finding = check_encoding(path)
     assert found == ""
     assert f"{path} line 2: " in str(finding)
     assert "is cut off in the middle of a character. Copy" in str(finding)
@@ -91,7 +86,7 @@ def test_file_that_ends_within_a_character_is_cut_off(tmp_path: Path) -> None:
 
 def test_line_counts_also_where_lines_end_as_on_old_macs(tmp_path: Path) -> None:
     path = write(tmp_path, "id\rAda\rMüller\r".encode("cp1252"))
-    finding = judge_encoding(path)[1]
+    finding = check_encoding(path)[1]
     assert finding is not None
     assert finding.line == 3
 

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.reading.file_type."""
+"""Tests of reproducible_ml.reading.file_type."""
 
 import bz2
 import gzip
@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.reading.file_type import file_type, reject_wrong_type
-from reproducible_ml.errors import UserError
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.reading.file_type import file_type, reject_wrong_type
 
 TABLE = b"id,name\n1,Ada\n2,Bob\n"
 

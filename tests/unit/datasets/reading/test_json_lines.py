@@ -1,19 +1,18 @@
-"""Tests of reproducible_ml.datasets.reading.json_lines."""
+"""Tests of reproducible_ml.reading.json_lines."""
 
 import gzip
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.findings import Finding
-from reproducible_ml.datasets.reading.json_lines import (
+from reproducible_ml.contract.findings import Finding
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.reading.json_lines import (
     LINES,
     json_texts,
     read_json_lines,
     sound_objects,
 )
-from reproducible_ml.datasets.schema import Contract
 
 CONTRACT = Contract.model_validate(
     {

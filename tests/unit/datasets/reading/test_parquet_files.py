@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.reading.parquet_files."""
+"""Tests of reproducible_ml.reading.parquet_files."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-
-from reproducible_ml.datasets.reading.parquet_files import (
+from reproducible_ml.contract.schema import Column, Contract, Notes
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.reading.parquet_files import (
     convert,
     misfits,
     parquet_batches,
@@ -18,8 +19,6 @@ from reproducible_ml.datasets.reading.parquet_files import (
     read_parquet,
     suits,
 )
-from reproducible_ml.datasets.schema import Column, Contract, Notes
-from reproducible_ml.errors import UserError
 
 DAY = pd.Timestamp("2024-01-31")
 

@@ -1,13 +1,12 @@
-"""Tests of reproducible_ml.datasets.reading.quotes."""
+"""Tests of reproducible_ml.reading.scan."""
 
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.datasets.findings import Finding
-from reproducible_ml.datasets.reading.quotes import judge_quotes, row_width
-from reproducible_ml.datasets.reading.rows import read_rows
-from reproducible_ml.datasets.schema import Dialect
+from reproducible_ml.contract.findings import Finding
+from reproducible_ml.contract.schema import Dialect
+from reproducible_ml.reading.rows import read_rows
+from reproducible_ml.reading.scan import check_quotes, row_width
 
 FIX = 'Close the quote, or write a quote that belongs to the text twice ("").'
 
@@ -19,7 +18,7 @@ def judge(folder: Path, text: str) -> list[Finding]:
     return [
         finding
         for rows in read_rows(path, Dialect())
-        for finding in judge_quotes(path, rows, width)
+        for finding in check_quotes(path, rows, width)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.reading.raw."""
+"""Tests of reproducible_ml.reading.raw."""
 
 import gzip
 from pathlib import Path
@@ -6,17 +6,16 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
-
-from reproducible_ml.datasets.reading.raw import (
+from reproducible_ml.contract.schema import Contract, Dialect, load_contract
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Data
+from reproducible_ml.reading.raw import (
     form,
     raw_files,
     read_portions,
     text_batches,
     with_last,
 )
-from reproducible_ml.datasets.schema import Contract, Dialect, load_contract
-from reproducible_ml.errors import UserError
-from reproducible_ml.params import Data
 
 
 @pytest.fixture

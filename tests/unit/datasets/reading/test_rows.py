@@ -1,12 +1,11 @@
-"""Tests of reproducible_ml.datasets.reading.rows."""
+"""Tests of reproducible_ml.reading.rows."""
 
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.datasets.reading.decode import BLOCK, LONGEST
-from reproducible_ml.datasets.reading.rows import Rows, read_rows
-from reproducible_ml.datasets.schema import Dialect
+from reproducible_ml.contract.schema import Dialect
+from reproducible_ml.reading.encoding import BLOCK, LONGEST
+from reproducible_ml.reading.rows import Rows, read_rows
 
 
 def read(folder: Path, text: str, preamble: int = 0) -> list[Rows]:

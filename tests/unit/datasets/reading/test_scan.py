@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.reading.scan."""
+"""Tests of reproducible_ml.reading.scan."""
 
 import csv
 import gzip
@@ -9,10 +9,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from reproducible_ml.datasets.reading.decode import BLOCK, LONGEST
-from reproducible_ml.datasets.reading.scan import scan
-from reproducible_ml.datasets.schema import Dialect
+from reproducible_ml.contract.schema import Dialect
+from reproducible_ml.reading.encoding import BLOCK, LONGEST
+from reproducible_ml.reading.scan import scan
 
 HEADER = "id,name,x\n"
 ROWS = "".join(f"{i},name {i},{2 * i}\n" for i in range(1, 201))

@@ -1,11 +1,10 @@
-"""Tests of reproducible_ml.datasets.reading.structure."""
+"""Tests of reproducible_ml.reading.rows."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from reproducible_ml.datasets.reading.structure import (
+from reproducible_ml.reading.rows import (
     last_bit,
     places,
     quoted_line_ends,

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.reading.values."""
+"""Tests of reproducible_ml.reading.values."""
 
 import io
 from datetime import datetime
@@ -7,14 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 import pytest
-
-from reproducible_ml.datasets.reading.values import (
-    ISO_WITH_OFFSET,
-    convert,
-    is_plain,
-    misfits,
-)
-from reproducible_ml.datasets.schema import Column, Notes
+from reproducible_ml.contract.schema import Column, Notes
+from reproducible_ml.reading.values import ISO_WITH_OFFSET, convert, is_plain, misfits
 
 
 def column(dtype: Any, isin: tuple[Any, ...] | None = None, **notes: Any) -> Column:

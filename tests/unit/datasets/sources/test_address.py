@@ -1,11 +1,10 @@
-"""Tests of reproducible_ml.datasets.sources.address."""
+"""Tests of reproducible_ml.sources.source."""
 
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.datasets.sources.address import read_source
-from reproducible_ml.errors import UserError
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.sources.source import read_source
 
 
 def test_path_becomes_absolute_and_keeps_its_name(

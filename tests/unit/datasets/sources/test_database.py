@@ -1,13 +1,12 @@
-"""Tests of reproducible_ml.datasets.sources.database."""
+"""Tests of reproducible_ml.sources.database."""
 
 import sqlite3
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-
-from reproducible_ml.datasets.sources.database import parse_url, reading
-from reproducible_ml.errors import UserError
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.sources.database import parse_url, reading
 
 
 @pytest.fixture

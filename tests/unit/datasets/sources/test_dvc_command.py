@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.sources.dvc_command."""
+"""Tests of reproducible_ml.versioning.dvc."""
 
 import http.server
 import subprocess
@@ -8,15 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.datasets.sources.dvc_command import (
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.versioning.dvc import (
     DvcError,
     is_unchanged,
     look_up,
     read_pointer,
     run_dvc,
 )
-from reproducible_ml.errors import UserError
 
 
 class _Refusing(http.server.BaseHTTPRequestHandler):

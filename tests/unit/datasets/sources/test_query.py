@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.sources.query."""
+"""Tests of reproducible_ml.sources.database."""
 
 import csv
 import os
@@ -13,17 +13,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
-
-from reproducible_ml.datasets.sources import query as module
-from reproducible_ml.datasets.sources.database import parse_url
-from reproducible_ml.datasets.sources.query import (
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import read_yaml
+from reproducible_ml.sources import database as module
+from reproducible_ml.sources.database import (
     Query,
     make_query,
+    parse_url,
     snapshot,
     write_query,
 )
-from reproducible_ml.errors import UserError
-from reproducible_ml.params import read_yaml
 
 from ....loopback import free_port
 

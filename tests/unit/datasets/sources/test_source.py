@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.sources.source."""
+"""Tests of reproducible_ml.sources.source."""
 
 import functools
 import hashlib
@@ -18,11 +18,9 @@ from typing import Any
 
 import pytest
 import yaml
-
-from reproducible_ml.datasets.sources.address import Source, read_source
-from reproducible_ml.datasets.sources.dvc_command import run_dvc
-from reproducible_ml.datasets.sources.source import fetch, recorded, track
-from reproducible_ml.errors import UserError
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.sources.source import Source, fetch, read_source, recorded, track
+from reproducible_ml.versioning.dvc import run_dvc
 
 ROOT = Path(__file__).resolve().parents[4]
 RAW = Path("data/raw")

@@ -1,10 +1,9 @@
-"""Tests of reproducible_ml.datasets.sources.undo."""
+"""Tests of reproducible_ml.core.files."""
 
 from pathlib import Path
 
 import pytest
-
-from reproducible_ml.datasets.sources.undo import all_or_nothing
+from reproducible_ml.core.files import all_or_nothing
 
 
 @pytest.fixture

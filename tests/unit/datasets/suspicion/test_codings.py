@@ -1,8 +1,7 @@
-"""Tests of reproducible_ml.datasets.suspicion.codings."""
+"""Tests of reproducible_ml.quality.target."""
 
 import pytest
-
-from reproducible_ml.datasets.suspicion.codings import usual_coding
+from reproducible_ml.quality.target import usual_coding
 
 
 @pytest.mark.parametrize(

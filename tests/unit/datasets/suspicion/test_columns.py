@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.suspicion.columns."""
+"""Tests of reproducible_ml.quality.columns."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.findings import Finding
-from reproducible_ml.datasets.suspicion.columns import find_codes, judge_columns
+from reproducible_ml.contract.findings import Finding
+from reproducible_ml.quality.columns import check_columns, find_codes
 
 RAW = Path("data/raw/people.csv")
 
@@ -18,7 +17,7 @@ CleanTable = Callable[..., pd.DataFrame]
 
 def judged(frame: pd.DataFrame) -> list[Finding]:
     names = list(frame.columns)
-    return list(judge_columns(frame, names, names, RAW))
+    return list(check_columns(frame, names, names, RAW))
 
 
 @pytest.mark.parametrize("rows", [100, 1000, 5000])

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.suspicion.distributions."""
+"""Tests of reproducible_ml.quality.distributions."""
 
 import json
 from collections.abc import Callable
@@ -9,14 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
-
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.datasets.suspicion.distributions import (
-    Distribution,
-    profile,
-    recount,
-)
-from reproducible_ml.params import Params
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core.params import Params
+from reproducible_ml.quality.distributions import Distribution, profile, recount
 
 CleanTable = Callable[..., pd.DataFrame]
 Stored = Callable[..., Path]

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.suspicion.drift."""
+"""Tests of reproducible_ml.quality.drift."""
 
 import json
 import subprocess
@@ -9,22 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.findings import Finding
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.datasets.suspicion.distributions import (
+from reproducible_ml.contract.findings import Finding
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core.params import Params
+from reproducible_ml.quality.distributions import (
     Distribution,
     Profile,
     profile,
     recount,
 )
-from reproducible_ml.datasets.suspicion.drift import (
-    change,
-    compare,
-    is_same_table,
-    last_profile,
-)
-from reproducible_ml.params import Params
+from reproducible_ml.quality.drift import change, compare, is_same_table, last_profile
 
 RAW = Path("data/raw/people.csv")
 

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.suspicion.labels."""
+"""Tests of reproducible_ml.quality.target."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,15 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.suspicion.labels import (
+from reproducible_ml.core.params import Params
+from reproducible_ml.quality.target import (
+    check_classes,
+    check_numbers,
+    check_split,
     count_labels,
-    judge_classes,
-    judge_numbers,
-    judge_split,
-    meaning,
+    normalized_label,
 )
-from reproducible_ml.params import Params
 
 RAW = Path("data/raw/people.csv")
 
@@ -23,7 +22,7 @@ ParamsOf = Callable[..., Params]
 
 def judged(counts: dict[str, int], params: Params) -> list[tuple[str, str | None]]:
     """Return kind and value of what is strange about classes."""
-    return [(f.kind, f.value) for f in judge_classes(counts, params, RAW)]
+    return [(f.kind, f.value) for f in check_classes(counts, params, RAW)]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +52,7 @@ def test_many_classes_are_not_strange(labels: list[str], params_of: ParamsOf) ->
 
 
 def test_constant_target_is_told_with_its_value(params_of: ParamsOf) -> None:
-    (finding,) = judge_classes({"no": 80, "yes": 0}, params_of(), RAW)
+    (finding,) = check_classes({"no": 80, "yes": 0}, params_of(), RAW)
     assert str(finding) == (
         'data/raw/people.csv, column "y": "no" is what every row says, so there is'
         " nothing to learn. Check the export, or name another target: make data"
@@ -68,7 +67,7 @@ def test_positive_class_that_never_occurs_is_told(params_of: ParamsOf) -> None:
 
 def test_class_of_one_row_is_told_with_its_fix(params_of: ParamsOf) -> None:
     counts = {"a": 8, "b": 8, "x": 1}
-    lines = [str(f) for f in judge_classes(counts, params_of("multiclass"), RAW)]
+    lines = [str(f) for f in check_classes(counts, params_of("multiclass"), RAW)]
     assert lines[2] == (
         'data/raw/people.csv, column "y": "x" is a class that cannot be both trained on'
         " and tested (1 row). Merge it with another class, or remove the row."
@@ -107,7 +106,7 @@ def test_mixed_answers_are_to_become_two_that_belong_together(
     params_of: ParamsOf,
 ) -> None:
     counts = {"yes": 30, "1": 40, "no": 50, "0": 20}
-    problems = [f.problem for f in judge_classes(counts, params_of(), RAW)]
+    problems = [f.problem for f in check_classes(counts, params_of(), RAW)]
     assert problems == [
         'looks like another spelling of "no"',
         'looks like another spelling of "yes"',
@@ -123,7 +122,7 @@ def test_letters_that_differ_in_case_may_be_classes(params_of: ParamsOf) -> None
 def test_imbalance_names_parameter_and_metrics(
     counts: dict[str, int], params_of: ParamsOf
 ) -> None:
-    (finding,) = judge_classes(counts, params_of(), RAW)
+    (finding,) = check_classes(counts, params_of(), RAW)
     rarer = min(counts, key=counts.__getitem__)
     assert (finding.value, finding.rows) == (rarer, counts[rarer])
     assert "Set train.class_weight: balanced in params.yaml" in finding.fix
@@ -141,7 +140,7 @@ def test_rare_or_misspelled_class_is_no_imbalance(
     label: str, params_of: ParamsOf
 ) -> None:
     counts = {"no": 500, "yes": 500, label: 9}
-    (finding,) = judge_classes(counts, params_of("multiclass"), RAW)
+    (finding,) = check_classes(counts, params_of("multiclass"), RAW)
     assert finding.value == label
     assert finding.kind != "imbalance"
 
@@ -163,7 +162,7 @@ def test_imbalance_that_is_handled_is_not_told(params_of: ParamsOf) -> None:
     ],
 )
 def test_meaning_is_the_same_for_other_spellings(label: str, text: str) -> None:
-    assert meaning(label) == text
+    assert normalized_label(label) == text
 
 
 @pytest.mark.parametrize(
@@ -179,7 +178,7 @@ def test_meaning_is_the_same_for_other_spellings(label: str, text: str) -> None:
 def test_numbers_are_strange_where_one_prevails(
     values: list[float], kinds: list[str], params_of: ParamsOf
 ) -> None:
-    found = judge_numbers(pd.Series(values), params_of("regression"), RAW)
+    found = check_numbers(pd.Series(values), params_of("regression"), RAW)
     assert [finding.kind for finding in found] == kinds
 
 
@@ -191,7 +190,7 @@ def test_table_sorted_by_its_target_and_split_by_time_lacks_a_class(
     split = {"method": "time", "cutoff": "2024-02-10"}
     params = params_of(split=split, data={"time": "when"})
     counts, trained = count_labels(0, frame, params)
-    (finding,) = judge_split(counts, trained, params, RAW)
+    (finding,) = check_split(counts, trained, params, RAW)
     assert str(finding) == (
         'data/raw/people.csv, column "y": "yes" is a class without any row in the'
         " training set (50 rows). Set another split.cutoff in params.yaml, or another"

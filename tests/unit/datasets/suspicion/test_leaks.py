@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.suspicion.leaks."""
+"""Tests of reproducible_ml.quality.leaks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,14 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.suspicion.leaks import (
-    Leak,
-    as_numbers,
-    find_leaks,
-    separates,
-)
-from reproducible_ml.params import Data
+from reproducible_ml.core.params import Data
+from reproducible_ml.quality.leaks import Leak, as_numbers, find_leaks, separates
 
 BINARY = Data(target="y", positive="yes")
 MULTICLASS = Data(target="y", task="multiclass")

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.suspicion.located."""
+"""Tests of reproducible_ml.quality.repeated_rows."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.findings import Finding
-from reproducible_ml.datasets.schema import Dialect
-from reproducible_ml.datasets.suspicion.located import first_records, with_first_lines
-from reproducible_ml.params import Compute
+from reproducible_ml.contract.findings import Finding
+from reproducible_ml.contract.schema import Dialect
+from reproducible_ml.core.params import Compute
+from reproducible_ml.quality.repeated_rows import first_records, with_first_lines
 
 COMPUTE = Compute(backend="sequential", n_jobs=1)
 FRAME = pd.DataFrame(

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.suspicion.repeats."""
+"""Tests of reproducible_ml.quality.repeated_rows."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.findings import Finding
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.datasets.suspicion.repeats import by_chance, judge_repeats
-from reproducible_ml.params import Params
+from reproducible_ml.contract.findings import Finding
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core.params import Params
+from reproducible_ml.quality.repeated_rows import by_chance, check_repeated_rows
 
 RAW = Path("data/raw/people.csv")
 
@@ -37,7 +36,7 @@ def judged(
         params = params_of(task, **sections)
         table = stored(frame, *params.data.id, rows=130)
         contract = contract_of(frame, *excluded, **(notes or {}))
-        return list(judge_repeats(table, contract, params, frame, RAW))
+        return list(check_repeated_rows(table, contract, params, frame, RAW))
 
     return judge
 

@@ -1,13 +1,12 @@
-"""Tests of reproducible_ml.datasets.suspicion.subset."""
+"""Tests of reproducible_ml.quality.distributions."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.suspicion.subset import read_subset
-from reproducible_ml.params import Compute
+from reproducible_ml.core.params import Compute
+from reproducible_ml.quality.distributions import read_subset
 
 COMPUTE = Compute(backend="sequential", n_jobs=1)
 THREADS = Compute(backend="threading", n_jobs=2)

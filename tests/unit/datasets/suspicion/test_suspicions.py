@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.datasets.suspicion.suspicions."""
+"""Tests of reproducible_ml.quality.report."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
-from reproducible_ml.datasets.schema import Contract
-from reproducible_ml.datasets.suspicion import subset
-from reproducible_ml.datasets.suspicion.suspicions import Judgement, judge
-from reproducible_ml.params import Params
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.core.params import Params
+from reproducible_ml.quality import distributions
+from reproducible_ml.quality.report import QualityReport, check_quality
 
 RAW = Path("data/raw/people.csv")
-NOTHING = Judgement([], [], {})
+NOTHING = QualityReport([], [], {})
 
 CleanTable = Callable[..., pd.DataFrame]
-Judged = Callable[..., Judgement]
+Judged = Callable[..., QualityReport]
 
 
 @pytest.fixture
@@ -34,10 +33,10 @@ def judged(
         task: str = "binary",
         rows: int = 1700,
         **sections: dict[str, Any],
-    ) -> Judgement:
+    ) -> QualityReport:
         table = stored(frame, name=f"parts of {rows}", rows=rows)
         contract = contract_of(frame, *excluded)
-        return judge(table, contract, params_of(task, **sections), RAW)
+        return check_quality(table, contract, params_of(task, **sections), RAW)
 
     return judge_frame
 
@@ -174,7 +173,7 @@ def test_code_for_no_value_in_the_target_is_told(
 def test_judgement_does_not_depend_on_parts_or_threads(
     clean_table: CleanTable, judged: Judged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subset, "ROWS", 200)
+    monkeypatch.setattr(distributions, "ROWS", 200)
     frame = clean_table(rows=400)
     frame = pd.concat([frame, frame.iloc[:40]], ignore_index=True)
     frame = frame.assign(copy=frame["y"], const=1, age2=frame["age"])

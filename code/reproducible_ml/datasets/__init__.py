@@ -1,1 +1,0 @@
-"""Tables: get them, check them, clean them, split them."""

@@ -1,1 +1,0 @@
-"""From a table of your own to a project about it."""

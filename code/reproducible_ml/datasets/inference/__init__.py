@@ -1,1 +1,0 @@
-"""From the values of a table to its contract."""

@@ -1,1 +1,0 @@
-"""From raw files, whatever their form, to rows of values."""

@@ -1,1 +1,0 @@
-"""Where a table comes from: a path, a URL or a database."""

@@ -1,1 +1,0 @@
-"""What is strange about a table that honours its contract."""

@@ -1,1 +1,0 @@
-"""Try a change, compare it with others, and make a branch of the best."""

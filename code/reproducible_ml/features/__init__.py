@@ -1,1 +1,0 @@
-"""What a model sees of a row."""

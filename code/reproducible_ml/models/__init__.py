@@ -1,1 +1,0 @@
-"""Train a model, store it safely, judge it."""

@@ -1,1 +1,0 @@
-"""What a change does: compared with its base, gated, and told to its reviewers."""

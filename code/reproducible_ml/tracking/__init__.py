@@ -1,1 +1,0 @@
-"""Results, shown on a tracking server as well."""

@@ -1,0 +1,176 @@
+"""Drop duplicate rows, and treat missing values and outliers.
+
+What would make the test set easier than the world is done to training rows alone: a
+test row goes only when it repeats an earlier row.
+"""
+
+import logging
+from collections import Counter
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from reproducible_ml.contract.schema import Contract, Data, load_contract
+from reproducible_ml.core import keys
+from reproducible_ml.core.duplicates import Positions, find_duplicates
+from reproducible_ml.core.files import replacing_folder, write_json
+from reproducible_ml.core.outliers import (
+    Bounds,
+    Mask,
+    Outliers,
+    clip,
+    has_outlier,
+    learn_bounds,
+)
+from reproducible_ml.core.params import Compute, Section, load_section
+from reproducible_ml.core.parts import (
+    count_rows,
+    parallel,
+    parts,
+    read_part,
+    write_part,
+)
+from reproducible_ml.core.stage import run
+from tumour_diagnosis.datasets.split import Split, is_test, load_split
+
+logger = logging.getLogger(__name__)
+
+# Bounds are learned on about this many training rows, so that memory stays flat.
+BOUND_ROWS = 200_000
+
+
+class Clean(Section):
+    """Section `clean` of params.yaml."""
+
+    duplicates: Literal["drop", "keep"] = "drop"
+    missing: Literal["keep", "drop"] = "keep"
+    outliers: Outliers = Outliers()
+
+
+def clean_rows(
+    rows: pd.DataFrame, test: Mask, params: Clean, features: list[str], bounds: Bounds
+) -> tuple[pd.DataFrame, Counter[str]]:
+    """Return the rows that stay, and how many were dropped or clipped.
+
+    Add your own rules here.
+
+    Args:
+        rows: Rows without duplicates.
+        test: Which of them belong to the test set, and so stay.
+        params: What to do with missing values and outliers.
+        features: Columns where a missing value makes a row incomplete.
+        bounds: Range of values that are no outliers, by column.
+    """
+    keep = np.ones(len(rows), dtype=bool)
+    counts: Counter[str] = Counter()
+    if params.missing == "drop":
+        incomplete = rows[features].isna().any(axis=1).to_numpy(dtype=bool) & ~test
+        counts["missing"] = int(incomplete.sum())
+        keep &= ~incomplete
+    if params.outliers.action == "drop":
+        outlying = has_outlier(rows, bounds) & ~test & keep
+        counts["outliers"] = int(outlying.sum())
+        keep &= ~outlying
+    if params.outliers.action == "clip":
+        counts["clipped"] = int(has_outlier(rows, bounds).sum())
+        rows = clip(rows, bounds)
+    return rows[keep], counts
+
+
+def outlier_columns(contract: Contract, data: Data) -> list[str]:
+    """Return the columns where outliers are looked for: numbers that are features."""
+    numeric = contract.treated("numeric", data)
+    return [name for name in numeric if "bool" not in contract.columns[name].dtype]
+
+
+def find_repeated(
+    table: Path, params: Clean, data: Data, compute: Compute
+) -> list[Positions]:
+    """Return the positions of the rows to drop as duplicates, for each part."""
+    if params.duplicates == "keep":
+        return [np.array([], dtype=np.intp) for _ in parts(table)]
+    # Without an id the key is made of all columns but the target: two are enough.
+    return find_duplicates(table, compute, None if data.id else [data.target])
+
+
+def _without(rows: pd.DataFrame, repeated: Positions) -> pd.DataFrame:
+    keep = np.ones(len(rows), dtype=bool)
+    keep[repeated] = False
+    return rows[keep]
+
+
+def _training_values(
+    part: Path,
+    repeated: Positions,
+    data: Data,
+    split: Split,
+    names: list[str],
+    share: float,
+) -> pd.DataFrame:
+    """Return numbers of training rows of a part, a share of them chosen by key."""
+    rows = _without(read_part(part, [*names, *split.columns(data)]), repeated)
+    chosen = keys.uniform(rows.index.to_numpy(np.uint64), keys.number("bounds")) < share
+    rows = rows[chosen]
+    return rows.loc[~is_test(rows, data, split), names].astype(float)
+
+
+def _clean_part(
+    number: int,
+    part: Path,
+    repeated: Positions,
+    data: Data,
+    split: Split,
+    params: Clean,
+    features: list[str],
+    bounds: Bounds,
+    table: Path,
+) -> Counter[str]:
+    rows = _without(read_part(part), repeated)
+    test = is_test(rows, data, split)
+    cleaned, counts = clean_rows(rows, test, params, features, bounds)
+    write_part(cleaned, table, number)
+    return counts + Counter(rows=len(cleaned), duplicates=len(repeated))
+
+
+def main(validated: Path, contract: Path, clean: Path, report: Path) -> None:
+    """Clean the rows of VALIDATED, write them to CLEAN and what was done to REPORT."""
+    data, params = load_section(Data), load_section(Clean)
+    compute = load_section(Compute)
+    split, columns = load_split(data), load_contract(contract, data)
+    repeated = find_repeated(validated, params, data, compute)
+    treated = params.outliers.action != "keep"
+    bounds: Bounds = {}
+    if names := outlier_columns(columns, data) if treated else []:
+        share = min(1.0, BOUND_ROWS / count_rows(validated))
+        learn = partial(
+            _training_values, data=data, split=split, names=names, share=share
+        )
+        read = zip(parts(validated), repeated, strict=True)
+        values = parallel(learn, read, compute, "learn bounds")
+        bounds = learn_bounds(pd.concat(values), params.outliers)
+    with replacing_folder(clean) as table:
+        work = partial(
+            _clean_part,
+            data=data,
+            split=split,
+            params=params,
+            features=list(columns.features(data)),
+            bounds=bounds,
+            table=table,
+        )
+        jobs = zip(count(), parts(validated), repeated)
+        counts = sum(parallel(work, jobs, compute, "clean"), Counter[str]())
+    summary = {"rows": 0, "duplicates": 0, "missing": 0, "outliers": 0, "clipped": 0}
+    clip_to = bounds if params.outliers.action == "clip" else {}
+    learned = {"bounds": bounds, "clip_to": clip_to}
+    write_json(summary | dict(counts) | learned, report)
+    dropped = counts["duplicates"]
+    logger.info("%s: %d rows, %d duplicates dropped", clean, counts["rows"], dropped)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,57 @@
+"""Check the raw table against its contract, and against checks of your own."""
+
+import logging
+from pathlib import Path
+
+from reproducible_ml.contract.findings import SHOWN, listed, reject
+from reproducible_ml.contract.schema import Data, load_contract
+from reproducible_ml.contract.target import summarise_table
+from reproducible_ml.core.files import replacing_folder, write_json
+from reproducible_ml.core.params import Compute, load_section
+from reproducible_ml.core.stage import run
+from reproducible_ml.quality.distributions import profile_table
+from reproducible_ml.quality.drift import compare_with_last
+from reproducible_ml.quality.report import check_quality
+from reproducible_ml.quality.validation import RowCheck, count_missing, validate_table
+from reproducible_ml.reading.raw import raw_files
+
+logger = logging.getLogger(__name__)
+
+# What data/schema.yaml cannot say, as a rule between two columns. Each check takes some
+# rows, cast to the contract, and returns true or false for each. The first line of its
+# docstring is what people read when a row fails:
+#
+#     def area_fits_radius(rows: pd.DataFrame) -> pd.Series:
+#         """The area is about that of a circle with the same radius."""
+#         return (rows["mean_area"] / (3.14 * rows["mean_radius"] ** 2)).between(0.5, 2)
+CHECKS: list[RowCheck] = []
+
+
+def main(
+    raw: Path, contract: Path, validated: Path, report: Path, profile: Path
+) -> None:
+    """Cast the files in RAW to CONTRACT, check them, write VALIDATED and REPORT.
+
+    PROFILE gets the distribution of each column, to compare the next version with.
+    """
+    data, compute = load_section(Data), load_section(Compute)
+    columns = load_contract(contract, data)
+    problems = validated.parent / "problems.csv"
+    with replacing_folder(validated) as table:
+        files = raw_files(raw)
+        checked = validate_table(files, columns, data, compute, table, problems, CHECKS)
+        quality = check_quality(table, columns, data, compute, raw)
+        reject(quality.rejections, problems)
+        target = summarise_table(table, data, compute).facts()
+        now = profile_table(table, columns, data, compute)
+        # Printed, but not written: what was committed before must not change an output.
+        drift = compare_with_last(profile, table, now, columns, data, compute, raw)
+    for finding in listed([*quality.warnings, *drift], SHOWN):
+        logger.warning("warning: %s", finding)
+    write_json({**target, "missing": count_missing(checked)}, report)
+    write_json(now, profile, indent=None)
+    logger.info("%s: %d rows meet %s", raw, target["rows"], contract)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Your own estimators: a module each, named by its path in `train.estimator.path`."""

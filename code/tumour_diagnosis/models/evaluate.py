@@ -1,0 +1,195 @@
+"""Score the model on the test rows: metrics with intervals, slices, plots."""
+
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from sklearn.pipeline import Pipeline
+
+from reproducible_ml.contract.schema import Contract, Data, load_contract
+from reproducible_ml.contract.target import read_target
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.files import replacing_folder, write_json
+from reproducible_ml.core.params import Count, Section, Share, load_section
+from reproducible_ml.core.parts import parts, read_part, read_table, sample_table
+from reproducible_ml.core.stage import run
+from reproducible_ml.modeling.metrics.metric import Predicted
+from reproducible_ml.modeling.metrics.tasks import (
+    Scorer,
+    Task,
+    choose_metrics,
+    make_task,
+)
+from reproducible_ml.modeling.model.store import load_model
+from reproducible_ml.modeling.scoring.curves import (
+    has_iterations,
+    importance,
+    learning_curve,
+)
+from reproducible_ml.modeling.scoring.scores import (
+    bootstrap_facts,
+    evaluation_facts,
+    score_classes,
+    score_rows,
+    score_slices,
+)
+from tumour_diagnosis.models.metrics import LOSS, METRICS
+from tumour_diagnosis.models.plots import PLOTS
+
+logger = logging.getLogger(__name__)
+
+NUMBERS = ("float64", "int64", "Int64", "bool", "boolean")
+
+
+class Evaluate(Section):
+    """Section `evaluate` of params.yaml."""
+
+    metrics: Annotated[tuple[str, ...], Field(min_length=1)]
+    threshold: Share = 0.5
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 0
+    replicates: Annotated[int, Field(strict=True, ge=100)] = 500
+    interval_rows: Count = 10_000
+    importance_rows: Count = 2_000
+    importance_repeats: Count = 5
+    slices: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+
+
+def predict_table(
+    model: Pipeline,
+    table: Path,
+    contract: Contract,
+    data: Data,
+    task: Task,
+    params: Evaluate,
+) -> tuple[Predicted, pd.DataFrame]:
+    """Return truth and output of all rows, and the columns to slice by, by parts."""
+    features, slices = list(contract.features(data)), list(params.slices)
+    columns = list(dict.fromkeys([*features, data.target, *slices]))
+    kept, actual, output = [], [], []
+    for rows in (read_part(part, columns) for part in parts(table)):
+        if len(rows):
+            kept.append(rows[slices])
+            actual.append(task.actual(read_target(rows, data)))
+            output.append(task.output(model, rows[features]))
+    predicted = Predicted(
+        np.concatenate(actual), np.concatenate(output), params.threshold
+    )
+    return predicted, pd.concat(kept)
+
+
+def predict_baseline(train: Path, rows: Predicted, task: Task, data: Data) -> Predicted:
+    """Return what a model predicts that knows only the target of the training rows."""
+    known = read_target(read_table(train, [data.target]), data)
+    dummy = task.baseline().fit(np.zeros((len(known), 1)), known)
+    nothing = pd.DataFrame({"nothing": np.zeros(len(rows.actual))})
+    return rows._replace(output=task.output(dummy, nothing))
+
+
+def some_rows(
+    table: Path, limit: int, salt: str, contract: Contract, data: Data
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Return features and target of at most so many rows, chosen by their keys."""
+    features = list(contract.features(data))
+    rows = sample_table(table, limit, salt, [*features, data.target])
+    return rows[features], read_target(rows, data)
+
+
+def plot_tables(
+    model: Pipeline,
+    train: Path,
+    test: Path,
+    contract: Contract,
+    data: Data,
+    task: Task,
+    params: Evaluate,
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of plots that need the model: importance, learning curve."""
+    rows, target = some_rows(test, params.importance_rows, "importance", contract, data)
+    actual, repeats = task.actual(target), params.importance_repeats
+    tables = {"train": train, "test": test} if has_iterations(model) else {}
+    sides = {
+        side: some_rows(table, params.interval_rows, "learning", contract, data)
+        for side, table in tables.items()
+    }
+    scorer = Scorer(task, METRICS[data.task][LOSS[data.task]])
+    return {
+        "importance": importance(
+            model, rows, actual, task.scoring, repeats, params.seed
+        ),
+        "learning_curve": learning_curve(model, sides, scorer),
+    }
+
+
+def check_slices(contract: Contract, params: Evaluate) -> None:
+    """Raise UserError with a line for each column that cannot make groups of rows."""
+    problems = [
+        f'params.yaml: evaluate.slices: "{name}" is not a column of the contract'
+        for name in params.slices
+        if name not in contract.columns
+    ]
+    problems += [
+        f"params.yaml: evaluate.slices: {name}: only numbers are cut, at rising places"
+        for name, cuts in params.slices.items()
+        if cuts and name in contract.columns
+        if list(cuts) != sorted(set(cuts))
+        or contract.columns[name].dtype not in NUMBERS
+    ]
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def write_plots(tables: dict[str, pd.DataFrame], plots: Path) -> None:
+    """Write a CSV file for each plot into the folder PLOTS."""
+    with replacing_folder(plots) as folder:
+        for name, table in tables.items():
+            table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+
+
+def main(
+    model: Path,
+    manifest: Path,
+    contract: Path,
+    train: Path,
+    test: Path,
+    metrics: Path,
+    evaluation: Path,
+    bootstrap: Path,
+    plots: Path,
+) -> None:
+    """Score MODEL, described by MANIFEST and CONTRACT, on the rows of TEST.
+
+    METRICS gets the value of each metric; EVALUATION also intervals, slices and the
+    baseline learned from TRAIN; BOOTSTRAP the replicates; the folder PLOTS a table for
+    each plot.
+    """
+    data, params = load_section(Data), load_section(Evaluate)
+    columns = load_contract(contract, data)
+    check_slices(columns, params)
+    task, known = make_task(columns, data), METRICS[data.task]
+    chosen = choose_metrics("evaluate.metrics", params.metrics, known, data.task)
+    fitted = load_model(model, manifest, package=__package__)
+    rows, kept = predict_table(fitted, test, columns, data, task, params)
+    row_keys = kept.index.to_numpy(dtype=np.uint64)
+    limits = params.replicates, params.interval_rows
+    scores = score_rows(rows, row_keys, chosen, *limits)
+    guessed = predict_baseline(train, rows, task, data)
+    baseline = score_rows(guessed, row_keys, chosen, *limits)
+    facts: dict[str, Any] = evaluation_facts(scores, baseline, len(row_keys))
+    facts["slices"] = score_slices(rows, kept, chosen, params.slices, *limits)
+    if data.task == "multiclass":
+        facts["classes"] = score_classes(rows, row_keys, task.names, *limits)
+    tables = PLOTS[data.task](rows, row_keys, task.names)
+    tables |= plot_tables(fitted, train, test, columns, data, task, params)
+    write_plots(tables, plots)
+    write_json(facts, evaluation)
+    write_json(bootstrap_facts(scores, row_keys), bootstrap, indent=None)
+    values = {name: metric["value"] for name, metric in facts["metrics"].items()}
+    write_json(values, metrics)
+    logger.info("%s: %d test rows scored", metrics, len(row_keys))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Make the project about a new table."""

@@ -1,0 +1,145 @@
+"""What is to be predicted: the task, its positive class, metrics and estimator."""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from reproducible_ml.contract.findings import quoted
+from reproducible_ml.contract.schema import Column
+from reproducible_ml.core.errors import UserError
+
+Task = Literal["binary", "multiclass", "regression"]
+
+# Of two classes, the one that a question is usually asked about.
+POSITIVE = {"yes", "y", "true", "t", "1", "positive", "pos", "ja", "oui", "si", "sí"}
+
+ESTIMATORS: dict[Task, str] = {
+    "binary": "sklearn.ensemble.HistGradientBoostingClassifier",
+    "multiclass": "sklearn.ensemble.HistGradientBoostingClassifier",
+    "regression": "sklearn.ensemble.HistGradientBoostingRegressor",
+}
+
+METRICS: dict[Task, tuple[str, ...]] = {
+    "binary": (
+        "roc_auc",
+        "average_precision",
+        "accuracy",
+        "f1",
+        "brier_score_loss",
+        "log_loss",
+    ),
+    "multiclass": (
+        "balanced_accuracy",
+        "accuracy",
+        "f1_macro",
+        "f1_micro",
+        "roc_auc_ovr",
+        "log_loss",
+    ),
+    "regression": ("rmse", "mae", "r2"),
+}
+
+
+class Choice(NamedTuple):
+    """What is to be predicted, and why."""
+
+    task: Task
+    positive: str | bool | int | None
+    evidence: str
+
+
+def choose_task(
+    name: str,
+    column: Column,
+    counts: Mapping[str, int],
+    task: Task | None = None,
+    positive: str | None = None,
+) -> Choice:
+    """Return the task that suits the target; it must be the one that is asked for.
+
+    Args:
+        name: Name of the target.
+        column: What the contract says of it.
+        counts: Rows of each class, by its text; empty for numbers.
+        task: Wanted by the user.
+        positive: Wanted by the user; belongs to a binary task.
+
+    Raises:
+        UserError: Nothing can be learned about such a column.
+    """
+    classes = _classes(column)
+    if not classes and column.dtype not in ("float64", "int64"):
+        raise UserError(
+            f"column {quoted(name)} is no target: it holds {_content(column)}."
+            " Name another one with TARGET=..."
+        )
+    found = _task(column, classes, task)
+    if task not in (None, found):
+        raise UserError(
+            f"TASK={task}: {quoted(name)} holds {_content(column)}: {found}"
+        )
+    if found == "binary":
+        chosen, why = _positive(name, classes, counts, positive)
+        return Choice(found, chosen, f"two classes; {why}")
+    if positive is not None:
+        raise UserError(
+            f"POSITIVE={positive}: {quoted(name)} holds {_content(column)}, and a"
+            " positive class belongs to two (TASK=binary)"
+        )
+    evidence = "a number" if found == "regression" else f"{len(classes)} classes"
+    return Choice(found, None, evidence)
+
+
+def suits_task(column: Column, task: Task) -> bool:
+    """Say whether a task can be about a column."""
+    classes = _classes(column)
+    if not classes:
+        return task == "regression" and column.dtype in ("float64", "int64")
+    return _task(column, classes, task) == task
+
+
+def _task(column: Column, classes: list[str | bool | int], task: Task | None) -> Task:
+    """Return the task for these classes; two may be taken for many, if asked."""
+    if not classes:
+        return "regression"
+    many = task == "multiclass" and column.dtype == "category"
+    return "binary" if len(classes) == 2 and not many else "multiclass"
+
+
+def _classes(column: Column) -> list[str | bool | int]:
+    if column.dtype == "bool":
+        return [False, True]
+    return list(column.isin or ()) if column.dtype == "category" else []
+
+
+def _content(column: Column) -> str:
+    """Return what a target holds, in some words."""
+    words = {
+        "str": "texts that are nearly all different",
+        "datetime64[ns]": "dates",
+        "float64": "numbers",
+        "int64": "whole numbers",
+        "bool": "true and false",
+    }
+    if column.dtype == "category":
+        return f"{len(column.isin or ())} classes"
+    return words.get(column.dtype, f"{column.dtype} values")
+
+
+def _positive(
+    name: str,
+    classes: list[str | bool | int],
+    counts: Mapping[str, int],
+    wanted: str | None,
+) -> tuple[str | bool | int, str]:
+    """Return the positive class: asked for, or one that means yes, or the rarer."""
+    for value in classes:
+        if wanted is not None and str(value).lower() == wanted.lower():
+            return value, f"positive {quoted(str(value))} as asked"
+    if wanted is not None:
+        values = ", ".join(quoted(str(value)) for value in classes)
+        raise UserError(f"POSITIVE={wanted}: {quoted(name)} is one of {values}")
+    affirmative = [value for value in classes if str(value).lower() in POSITIVE]
+    if len(affirmative) == 1:
+        return affirmative[0], f"positive {quoted(str(affirmative[0]))} by its meaning"
+    rarer = min(reversed(classes), key=lambda value: counts.get(str(value), 0))
+    return rarer, f"positive {quoted(str(rarer))} as it is rarer"

@@ -1,0 +1,251 @@
+"""The command line: `rml`. Each command imports what it needs only when it runs."""
+
+import logging
+import signal
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from reproducible_ml.core.errors import report_errors
+
+DATA_EXAMPLES = """\b
+Examples:
+  rml data visits.csv --target returned
+  rml data https://example.org/visits.csv.gz --target returned --time visited
+  rml data sqlite:///shop.db --query "SELECT * FROM visits" --key id --target returned
+  rml data                 (look again for the table that the project has)
+"""
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(package_name="reproducible-ml", prog_name="rml")
+def cli() -> None:
+    """Reproduce, compare and try models in a DVC repository.
+
+    \b
+    Completion of commands and options, for bash (zsh and fish alike):
+      eval "$(_RML_COMPLETE=bash_source rml)"
+    """
+
+
+def _project() -> Any:
+    """Return the project; its root becomes the current folder."""
+    import os
+
+    from reproducible_ml.core.project import find_project
+
+    project = find_project()
+    os.chdir(project.root)
+    return project
+
+
+@cli.command()
+def check() -> None:
+    """Check params.yaml as a whole, before anything runs.
+
+    Prints a line for each mistake: the key, its value and the rule.
+    """
+    _project().check()
+    click.echo("params.yaml is valid.")
+
+
+@cli.command(epilog=DATA_EXAMPLES)
+@click.argument("source", required=False)
+@click.option("--target", help="The column to predict.")
+@click.option("--task", type=click.Choice(["binary", "multiclass", "regression"]))
+@click.option("--positive", help="Of two classes, the one to give a probability of.")
+@click.option("--id", help="Columns that say which row it is, separated by commas.")
+@click.option("--group", help="Column of the entity that rows belong to: split by it.")
+@click.option("--time", help="Column with the date of a row: test on the latest fifth.")
+@click.option("--name", help="Name of the file or folder in data/raw/.")
+@click.option(
+    "--dates",
+    type=click.Choice(["day-first", "month-first"]),
+    help="What 03/04/2026 means.",
+)
+@click.option(
+    "--decimal", type=click.Choice(["comma", "point"]), help="What 1,234 means."
+)
+@click.option("--text", help="Columns that hold text, separated by commas.")
+@click.option("--missing", help="Texts that mean a missing value, by commas.")
+@click.option("--query", help="Of a database: one SELECT, or the path of a .sql file.")
+@click.option("--key", help="Of a database: columns that tell rows apart, by commas.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done.")
+@click.option("--yes", is_flag=True, help="Change an edited contract without asking.")
+def data(**options: Any) -> None:
+    """Make the project about your own table: SOURCE is a file, folder, URL or database.
+
+    The whole table is read and checked. If nothing is wrong with it, it is put into
+    data/raw/ under DVC, and data/schema.yaml, params.yaml and dvc.yaml are written for
+    it. Your own edits of these files stay, wherever the table allows.
+    """
+    from reproducible_ml.adopt.adopt import adopt
+    from reproducible_ml.adopt.request import Options
+
+    try:
+        adopt(_project(), Options(**options))
+    except KeyboardInterrupt:
+        click.echo("\nStopped. Nothing was changed.", err=True)
+        raise
+
+
+@cli.command()
+@click.argument("targets", nargs=-1)
+@click.option("--force", is_flag=True, help="Run every stage, even if nothing changed.")
+def repro(targets: tuple[str, ...], *, force: bool) -> None:
+    """Run the stages that changed, then draw and print the results.
+
+    It checks params.yaml, runs `dvc repro`, draws reports/overview.png and prints the
+    metrics. TARGETS are stages; without them, all run.
+    """
+    from reproducible_ml.reproduce import reproduce
+
+    reproduce(_project(), targets, force=force)
+
+
+@cli.command("check-lock")
+def check_lock() -> None:
+    """Check that dvc.lock is up to date; needs no data.
+
+    Exits with 1 and a line for each reason if it is not.
+    """
+    from reproducible_ml.versioning.lock import check_lock as run
+
+    run(_project().root)
+
+
+@cli.command()
+@click.option("--base", help="Branch, tag or commit; else where main was left.")
+@click.option("--offline", is_flag=True, help="Do not ask the remote storage.")
+def report(*, base: str | None, offline: bool) -> None:
+    """Report what a change does, for its reviewers.
+
+    Compares the results in the working tree with those of a base commit, checks that
+    they are what is committed, and checks the gates of params.yaml. Writes
+    reports/report.md and prints it without the pictures. Run it after `make repro`.
+    It exits with 1, after the report is written, if results could not be reproduced or
+    a gate failed.
+    """
+    from reproducible_ml.report.report import write_report
+
+    if not write_report(_project(), base, offline=offline):
+        sys.exit(1)
+
+
+@cli.command()
+@click.option(
+    "-S",
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter to change; repeat it for several.",
+)
+@click.option("--name", help="Name of the experiment; else DVC invents one.")
+def exp(*, settings: tuple[str, ...], name: str | None) -> None:
+    """Run the pipeline with other settings, and show what that changes.
+
+    Whatever is in the folder takes part: settings, edited parameters, code and data.
+    The results stay in the folder, and as an experiment that DVC keeps. Wrong settings,
+    and files that the experiment would lose, are refused before anything runs. If a
+    stage fails, everything is put back as it was.
+
+    \b
+    Examples:
+      rml exp -S train.seed=1
+      rml exp -S train.estimator.arguments.max_iter=200 -S split.salt=a --name more
+    """
+    from reproducible_ml.experiments.run import experiment
+
+    experiment(_project(), settings, name or None)
+
+
+@cli.command()
+def exps() -> None:
+    """List the experiments on the last commit, the best first.
+
+    Shown are the parameters and metrics that differ. Experiments that wait in the
+    queue, are running or failed come last.
+    """
+    from reproducible_ml.experiments.listing import list_experiments
+
+    list_experiments(_project())
+
+
+@cli.command()
+@click.argument("name", required=False, default="")
+def branch(name: str) -> None:
+    """Make a Git branch of the experiment NAME, ready to be pushed."""
+    from reproducible_ml.experiments.branch import branch as run
+
+    run(_project().root, name)
+
+
+@cli.command("queue-reset")
+def queue_reset() -> None:
+    """Repair the queue of experiments after something was killed."""
+    from reproducible_ml.experiments.queue import reset_queue
+
+    reset_queue(_project().root)
+
+
+@cli.command()
+@click.argument("names", nargs=-1)
+def track(names: tuple[str, ...]) -> None:
+    """Show results on the MLflow server that MLFLOW_TRACKING_URI names.
+
+    NAMES are commits or experiments; without them, the result in the working tree.
+    `make repro` does it where params.yaml says `tracking: mlflow`. A server that cannot
+    be used costs a warning, never a run.
+    """
+    from reproducible_ml.tracking.server import track as run
+
+    run(_project(), names)
+
+
+@cli.command()
+@click.option(
+    "--same-processor",
+    is_flag=True,
+    help="Do not imitate an older processor, to rule out rounding in BLAS.",
+)
+def verify(*, same_processor: bool) -> None:
+    """Rebuild the last commit elsewhere, and compare every output.
+
+    HEAD is cloned into a temporary folder and rebuilt from raw data with another hash
+    seed, time zone, locale, umask and number of threads, and with the features of an
+    older processor. Exits with 1 if an output differs.
+    """
+    from reproducible_ml.verify import verify as run
+
+    if not run(_project().root, same_processor=same_processor):
+        sys.exit(1)
+
+
+def main() -> None:
+    """Run `rml`; expected errors are a line each, with exit code 1."""
+    from reproducible_ml.core.text import use_replacement_characters
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    signal.signal(signal.SIGTERM, _interrupt)
+    use_replacement_characters()
+    with report_errors():
+        try:
+            cli.main(prog_name="rml", standalone_mode=False)
+        except click.exceptions.Abort:
+            # Ctrl-C.
+            sys.exit(130)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+
+
+def _interrupt(*_: Any) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

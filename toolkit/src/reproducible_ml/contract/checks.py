@@ -1,0 +1,148 @@
+"""From the values of a raw file to rows that honour the contract, some at a time."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from reproducible_ml.contract.schema import Column, Contract, Data, Length, Range
+from reproducible_ml.core import keys
+
+if TYPE_CHECKING:
+    import pyarrow
+
+Mask = npt.NDArray[np.bool_]
+
+TYPES = {"int64": pd.Int64Dtype(), "bool": pd.BooleanDtype()}
+
+# Beyond it, a float does not hold every whole number.
+EXACT = 2**53
+
+NOT_NULL = "nullable"
+FINITE = "finite"
+
+
+def cast(rows: "pyarrow.Table", contract: Contract) -> pd.DataFrame:
+    """Return the rows with the contract's columns, order and dtypes.
+
+    A value outside its categories stays, for the checks to find; so does a missing
+    value where an integer or boolean column may have none.
+    """
+    frame = rows.to_pandas(types_mapper=lambda kind: TYPES.get(str(kind)))
+    frame = frame[list(contract.columns)]
+    dtypes = {
+        name: column.dtype
+        for name, column in contract.columns.items()
+        if not (column.dtype in ("int64", "bool") and frame[name].hasnans)
+    }
+    cast_frame: pd.DataFrame = frame.astype(dtypes)
+    return cast_frame
+
+
+def broken_rules(
+    frame: pd.DataFrame, contract: Contract
+) -> Iterator[tuple[str, str, Mask]]:
+    """Yield column, rule and a mask of the rows that break it, if there are any.
+
+    Rules are those of pandera by the same names, whose results they have: `unique`
+    alone needs all parts, and is not looked at. Missing values break `nullable` alone.
+    """
+    for name, column in contract.columns.items():
+        for rule, broken in _broken(frame[name], column):
+            if broken.any():
+                yield name, rule, broken
+
+
+def _broken(values: pd.Series, column: Column) -> Iterator[tuple[str, Mask]]:
+    missing = values.isna().to_numpy()
+    if not column.nullable:
+        yield NOT_NULL, missing
+    if column.dtype == "float64":
+        yield FINITE, np.isinf(values.to_numpy())
+    for check, breaks in CHECKS.items():
+        bound = getattr(column, check)
+        if bound is not None:
+            found = breaks(values, bound).fillna(False).to_numpy(dtype=bool)
+            yield shown_rule(check, bound), found & ~missing
+
+
+def shown_rule(check: str, bound: Any) -> str:
+    """Return a check as text: `in_range(0, 120)`."""
+    if isinstance(bound, Range):
+        return f"{check}({_shown(bound.min_value)}, {_shown(bound.max_value)})"
+    if isinstance(bound, Length):
+        return f"{check}({bound.min_value}, {bound.max_value})"
+    return f"{check}({_shown(bound)})"
+
+
+def _shown(bound: Any) -> str:
+    if isinstance(bound, tuple):
+        return repr(list(bound))
+    return repr(bound) if isinstance(bound, str | int | float) else str(bound)
+
+
+def _below(values: pd.Series, bounds: Range) -> Any:
+    low = _like(values, bounds.min_value)
+    return values < low if bounds.include_min else values <= low
+
+
+def _above(values: pd.Series, bounds: Range) -> Any:
+    high = _like(values, bounds.max_value)
+    return values > high if bounds.include_max else values >= high
+
+
+def _wrong_length(values: pd.Series, length: Length) -> Any:
+    lengths = values.str.len()
+    least = 0 if length.min_value is None else length.min_value
+    most = np.inf if length.max_value is None else length.max_value
+    return (lengths < least) | (lengths > most)
+
+
+def _like(values: pd.Series, bound: Any) -> Any:
+    """Return a bound, or several, as what dates are compared with."""
+    if not pd.api.types.is_datetime64_dtype(values.dtype):
+        return bound
+    if isinstance(bound, tuple):
+        return [pd.Timestamp(one) for one in bound]
+    return pd.Timestamp(bound)
+
+
+CHECKS: dict[str, Callable[[pd.Series, Any], Any]] = {
+    "isin": lambda values, allowed: ~values.isin(_like(values, allowed)),
+    "notin": lambda values, refused: values.isin(_like(values, refused)),
+    "in_range": lambda values, bounds: _below(values, bounds) | _above(values, bounds),
+    "greater_than": lambda values, bound: values <= _like(values, bound),
+    "greater_than_or_equal_to": lambda values, bound: values < _like(values, bound),
+    "less_than": lambda values, bound: values >= _like(values, bound),
+    "less_than_or_equal_to": lambda values, bound: values > _like(values, bound),
+    "str_matches": lambda values, pattern: ~values.str.match(pattern),
+    "str_length": _wrong_length,
+}
+
+
+def may_be_rounded(frame: pd.DataFrame, contract: Contract) -> bool:
+    """Say whether a float column has numbers that may be whole ones, but not exact."""
+    floats = [n for n, c in contract.columns.items() if c.dtype == "float64"]
+    return any(np.any(np.abs(frame[name].to_numpy()) >= EXACT) for name in floats)
+
+
+def finish(frame: pd.DataFrame, contract: Contract, data: Data) -> pd.DataFrame:
+    """Return the checked rows with the contract's categories and their row keys."""
+    categories = {
+        name: _with_categories(frame[name], list(column.isin or ()))
+        for name, column in contract.columns.items()
+        if column.dtype == "category"
+    }
+    frame = frame.assign(**categories)
+    inputs = data.id or list(contract.inputs(data))
+    return frame.set_index(pd.Index(keys.hash_rows(frame, inputs), name=keys.NAME))
+
+
+def _with_categories(values: pd.Series, categories: list[object]) -> pd.Series:
+    # Not `astype`: it takes the same categories in another order for equal.
+    if isinstance(categories[0], str):
+        return values.cat.set_categories(categories)
+    # Parquet keeps text categories alone; numbers with gaps would come back as floats.
+    return values.astype(pd.Series(categories).convert_dtypes().dtype)

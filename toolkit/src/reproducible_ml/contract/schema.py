@@ -1,0 +1,370 @@
+"""The data contract, data/schema.yaml: which columns a table has and what they hold.
+
+It is pandera's YAML form, so that pandera reads it as well. The project checks what is
+modelled here by itself, several times as fast; the tests compare the two.
+"""
+
+import codecs
+import datetime
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import pandas as pd
+from pydantic import AfterValidator, Field, model_validator
+
+from reproducible_ml.core import keys
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Label, Section, read_yaml
+
+if TYPE_CHECKING:
+    pass
+
+# What the values of a column are compared with; categories have their own type.
+COMPARED = {
+    "float64": "a number",
+    "int64": "a number",
+    "Int64": "a number",
+    "bool": "true or false",
+    "boolean": "true or false",
+    "datetime64[ns]": "a date",
+    "str": "a text",
+}
+SIZES = ("a number", "a date")
+LIMITS = (
+    "greater_than",
+    "greater_than_or_equal_to",
+    "less_than",
+    "less_than_or_equal_to",
+)
+BOUNDS = ("in_range", *LIMITS)
+TEXT_CHECKS = ("str_matches", "str_length")
+
+
+def incompatible_checks(column: "Column") -> list[str]:
+    """Return what is wrong with the checks of a column: "less_than does not suit str".
+
+    Only numbers and dates have bounds, only texts have patterns and lengths, and values
+    are compared with values of their own kind.
+    """
+    kind = COMPARED.get(column.dtype)
+    texts = column.dtype == "str" or {type(v) for v in column.isin or ()} == {str}
+    unsuited = (*(() if kind in SIZES else BOUNDS), *(() if texts else TEXT_CHECKS))
+    problems = [
+        f"{check} does not suit {column.dtype}"
+        for check in unsuited
+        if getattr(column, check) is not None
+    ]
+    problems += [
+        f"{check} holds {value!r}, which is not {kind}"
+        for check, value in _compared(column)
+        if kind and check not in unsuited and not _is(kind, value)
+    ]
+    bounds = column.in_range
+    if bounds and not problems and _above(bounds.min_value, bounds.max_value):
+        problems.append("in_range has a min_value above its max_value")
+    return problems
+
+
+def _compared(column: "Column") -> list[tuple[str, Any]]:
+    """Return the values that each check compares with."""
+    values = [("isin", value) for value in column.isin or ()]
+    values += [("notin", value) for value in column.notin or ()]
+    bounds = column.in_range
+    if bounds:
+        values += [("in_range", bounds.min_value), ("in_range", bounds.max_value)]
+    limits = [(name, getattr(column, name)) for name in LIMITS]
+    return values + [(name, value) for name, value in limits if value is not None]
+
+
+def _is(kind: str, value: Any) -> bool:
+    if kind == "a date":
+        return _is_date(value)
+    if kind == "a number":
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and not math.isnan(value)
+    return isinstance(value, str if kind == "a text" else bool)
+
+
+def _is_date(value: Any) -> bool:
+    """Say whether this is a date without time zone, or the text of one."""
+    if not isinstance(value, str | datetime.date):
+        return False
+    try:
+        moment = pd.Timestamp(value)
+    except ValueError:
+        return False
+    return not pd.isna(moment) and moment.tz is None
+
+
+def _above(low: Any, high: Any) -> bool:
+    if isinstance(low, int | float):
+        return bool(low > high)
+    return bool(pd.Timestamp(low) > pd.Timestamp(high))
+
+
+Dtype = Literal[
+    "float64",
+    "int64",
+    "Int64",
+    "bool",
+    "boolean",
+    "category",
+    "str",
+    "datetime64[ns]",
+]
+Treatment = Literal[
+    "numeric",
+    "categorical",
+    "calendar",
+    "target_encoding",
+    "bag_of_words",
+    "exclude",
+]
+
+# What a model makes of a column: the first is meant where the contract says nothing.
+TREATMENTS: dict[Dtype, tuple[Treatment, ...]] = {
+    "float64": ("numeric", "exclude"),
+    "int64": ("numeric", "target_encoding", "exclude"),
+    "Int64": ("numeric", "target_encoding", "exclude"),
+    "bool": ("numeric", "exclude"),
+    "boolean": ("numeric", "exclude"),
+    "category": ("categorical", "target_encoding", "exclude"),
+    "datetime64[ns]": ("calendar", "exclude"),
+    "str": ("exclude", "bag_of_words", "target_encoding"),
+}
+
+
+class Data(Section):
+    """What the table is about: the roles of its columns."""
+
+    target: str
+    task: Literal["binary", "multiclass", "regression"] = "binary"
+    positive: Label | None = None
+    id: tuple[str, ...] = ()
+    group: str | None = None
+    time: str | None = None
+
+    @model_validator(mode="after")
+    def _positive_belongs_to_binary(self) -> Self:
+        if (self.task == "binary") != (self.positive is not None):
+            raise ValueError("task `binary` needs a positive class, the others none")
+        return self
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is not a pattern: {error}") from error
+    return text
+
+
+def _encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError as error:
+        raise ValueError("is no encoding that Python knows") from error
+
+
+def _date_format(text: str) -> str:
+    # pandas has two formats of its own, which mix forms of dates.
+    if "%" not in text:
+        raise ValueError("has no %, as %d.%m.%Y has")
+    try:
+        pd.to_datetime(pd.Series(["?"]), format=text, errors="coerce")
+    except ValueError as error:
+        raise ValueError(f"is no format of dates: {error}") from error
+    return text
+
+
+class Range(Section):
+    """Bounds of a number or a date."""
+
+    min_value: Any
+    max_value: Any
+    include_min: bool = True
+    include_max: bool = True
+
+
+class Length(Section):
+    """Bounds of the number of characters."""
+
+    min_value: int | None = None
+    max_value: int | None = None
+
+
+class Notes(Section):
+    """What pandera leaves to its users (`metadata`): how to read and use a column.
+
+    The spellings concern raw files whose values are text, as CSV.
+    """
+
+    treatment: Treatment | None = None
+    reason: str | None = None
+    missing: tuple[str, ...] = ()
+    decimal: Literal[".", ","] = "."
+    thousands: Literal["", ".", ",", " ", "'"] = ""
+    prefix: str = ""
+    suffix: str = ""
+    true: tuple[str, ...] = ()
+    false: tuple[str, ...] = ()
+    format: Annotated[str, AfterValidator(_date_format)] | None = None
+
+    @model_validator(mode="after")
+    def _separators_differ(self) -> Self:
+        if self.decimal == self.thousands:
+            raise ValueError("decimal and thousands must differ")
+        return self
+
+
+class Column(Section):
+    """One column: what it means, what it holds, and pandera's checks by their names."""
+
+    title: str | None = None
+    description: str | None = None
+    dtype: Dtype
+    nullable: bool = False
+    unique: bool = False
+    isin: tuple[Any, ...] | None = None
+    notin: tuple[Any, ...] | None = None
+    in_range: Range | None = None
+    greater_than: Any = None
+    greater_than_or_equal_to: Any = None
+    less_than: Any = None
+    less_than_or_equal_to: Any = None
+    str_matches: Annotated[str, AfterValidator(_pattern)] | None = None
+    str_length: Length | None = None
+    metadata: Notes = Notes()
+
+    @property
+    def treatment(self) -> Treatment:
+        """What a model makes of it."""
+        return self.metadata.treatment or TREATMENTS[self.dtype][0]
+
+
+class Dialect(Section):
+    """How raw CSV files are written: `preamble` lines stand before the header."""
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
+    preamble: Annotated[int, Field(strict=True, ge=0)] = 0
+
+
+class Contract(Section):
+    """All columns, in the order every table has them."""
+
+    schema_type: Literal["dataframe"] = "dataframe"
+    version: str | None = None
+    name: str | None = None
+    title: str | None = None
+    description: str | None = None
+    strict: Literal[True] = True
+    metadata: Dialect = Dialect()
+    columns: dict[str, Column]
+
+    def inputs(self, data: Data) -> dict[str, Column]:
+        """Return the columns that make two rows the same: all but target and excluded.
+
+        If all are excluded, all but the target.
+        """
+        others = {n: c for n, c in self.columns.items() if n != data.target}
+        used = {n: c for n, c in others.items() if c.metadata.treatment != "exclude"}
+        return used or others
+
+    def features(self, data: Data) -> dict[str, Column]:
+        """Return the columns a model uses: no role, and not excluded."""
+        roles = {data.target, *data.id, data.group, data.time}
+        return {
+            name: column
+            for name, column in self.columns.items()
+            if name not in roles and column.treatment != "exclude"
+        }
+
+    def treated(self, treatment: Treatment, data: Data) -> list[str]:
+        """Return the names of the features with this treatment."""
+        features = self.features(data)
+        return [n for n, c in features.items() if c.treatment == treatment]
+
+
+def load_contract(path: Path, data: Data) -> Contract:
+    """Read the contract and hold it against the roles in params.yaml.
+
+    Raises:
+        UserError: A line for each mistake in the contract or in the roles.
+    """
+    contract = read_yaml(path, Contract)
+    problems = [f"{path}: {problem}" for problem in _problems(contract)]
+    problems += [f"params.yaml: {p} ({path})" for p in _role_problems(contract, data)]
+    if problems:
+        raise UserError("\n".join(problems))
+    return contract
+
+
+def _problems(contract: Contract) -> list[str]:
+    problems = [
+        f'column "{name}": a category needs its values: isin: [...]'
+        for name, column in contract.columns.items()
+        if column.dtype == "category" and not column.isin
+    ]
+    problems += [
+        f'column "{name}": isin holds {value!r}; a category is text, a whole number or'
+        " true or false (quote it to make it text)"
+        for name, column in contract.columns.items()
+        for value in column.isin or ()
+        if column.dtype == "category" and not isinstance(value, str | int)
+    ]
+    problems += [
+        f'column "{name}": isin mixes types; quote the texts that look like numbers'
+        for name, column in contract.columns.items()
+        if len({type(value) for value in column.isin or ()}) > 1
+    ]
+    problems += [
+        f'column "{name}": treatment {column.treatment} does not suit {column.dtype},'
+        f" only {', '.join(TREATMENTS[column.dtype])}"
+        for name, column in contract.columns.items()
+        if column.treatment not in TREATMENTS[column.dtype]
+    ]
+    problems += [
+        f'column "{name}": {problem}'
+        for name, column in contract.columns.items()
+        for problem in incompatible_checks(column)
+    ]
+    if keys.NAME in contract.columns:
+        problems.append(f'column "{keys.NAME}": this name is taken, rename the column')
+    return problems
+
+
+def _role_problems(contract: Contract, data: Data) -> list[str]:
+    roles: list[tuple[str, str | None]] = [("id", name) for name in data.id]
+    roles += [("target", data.target), ("group", data.group), ("time", data.time)]
+    problems = [
+        f'data.{role} = "{name}" is not a column of the contract'
+        for role, name in roles
+        if name is not None and name not in contract.columns
+    ]
+    target = contract.columns.get(data.target)
+    if target:
+        problems += _target_problems(target, data)
+    time = contract.columns.get(str(data.time))
+    if time and time.dtype != "datetime64[ns]":
+        problems.append(f'data.time = "{data.time}" must have the dtype datetime64[ns]')
+    return problems
+
+
+def _target_problems(target: Column, data: Data) -> list[str]:
+    problems = []
+    if data.task == "binary" and target.isin and data.positive not in target.isin:
+        values = ", ".join(map(repr, target.isin))
+        problems.append(f"data.positive = {data.positive!r} is not one of {values}")
+    suited = {"multiclass": ("category",), "regression": ("float64", "int64")}
+    dtypes = suited.get(data.task)
+    if dtypes and target.dtype not in dtypes:
+        problems.append(
+            f"data.task = {data.task} needs a target of the dtype"
+            f' {" or ".join(dtypes)}, but "{data.target}" is {target.dtype}'
+        )
+    if target.nullable:
+        problems.append(f'the target "{data.target}" must not be nullable')
+    return problems

@@ -1,0 +1,1 @@
+"""Files, parameters, stages, parallel work, and tables on disk."""

@@ -1,0 +1,32 @@
+"""Errors that a user can cause and fix: one line each, without a traceback."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from reproducible_ml.core.text import plain
+
+
+class UserError(Exception):
+    """Says what is wrong, where, and how to fix it; needs no traceback."""
+
+
+@contextmanager
+def report_errors() -> Iterator[None]:
+    """Print expected errors, a line each, and exit with 1; exit with 130 on Ctrl-C.
+
+    Bad input and a full disk are not bugs, so their message is enough. Anything else is
+    a bug and keeps its traceback.
+    """
+    try:
+        yield
+    except (UserError, OSError) as error:
+        lines = [f"error: {plain(line)}" for line in str(error).splitlines()]
+        sys.exit("\n".join(lines))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, at most 200 characters."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,1 @@
+"""Try other settings, and compare them."""

@@ -1,0 +1,184 @@
+"""Run the pipeline with other settings, and tell what that changes.
+
+Whatever is in the folder takes part: settings, edited parameters, code and data. The
+results stay in the folder, and as an experiment that DVC keeps. What would get lost
+with it, and wrong settings, are refused before anything runs. If a stage fails, all is
+put back as it was.
+"""
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.project import Project
+from reproducible_ml.experiments.settings import check_settings, plan, refuse_untracked
+from reproducible_ml.report import changes, sections
+from reproducible_ml.report.compare import compare
+from reproducible_ml.report.gates import check_gates
+from reproducible_ml.report.markdown import (
+    bullets,
+    show_in_terminal,
+)
+from reproducible_ml.report.report import described
+from reproducible_ml.report.results import PARAMS, Results, read_results
+from reproducible_ml.report.review import gate_metric, known_metrics
+from reproducible_ml.tracking.server import track
+from reproducible_ml.versioning.dvc import run_dvc
+from reproducible_ml.versioning.git import (
+    Revision,
+    ask_git,
+    find_commit,
+    find_experiments,
+    holds_nothing_new,
+    refuse_name,
+    same_results,
+)
+from reproducible_ml.versioning.lock import LOCK, differences, outputs
+
+
+def compared(project: Project, base: str) -> Iterator[str]:
+    """Yield parts in Markdown: what changed from a commit to the working tree."""
+    root = project.root
+    old, new = read_results(Revision(root, base)), read_results(Revision(root))
+    yield f"Compared with {described(root, base, 'HEAD')}."
+    if not differences(old.lock, new.lock):
+        yield _unchanged(old, new)
+        return
+    yield changes.params(old, new)
+    yield changes.stages(old, new)
+    yield from _metrics(old, new, project)
+
+
+def _unchanged(old: Results, new: Results) -> str:
+    if old.params == new.params:
+        return "**Nothing changed**: code, data, parameters and results are the same."
+    return f"{changes.params(old, new)}\n\n**No result changed**: no stage reads these."
+
+
+def _metrics(old: Results, new: Results, project: Project) -> Iterator[str]:
+    params = project.params()
+    known = known_metrics(project, params.data.task)
+    found = compare(old, new, known, params.evaluate.metrics)
+    yield sections.metrics(old, new, found, known)
+    for change in found:
+        if change.name == gate_metric(params):
+            yield f"{sections.moved(change)}."
+    gates = check_gates(params.gate, params.evaluate.metrics, new, found, known)
+    if failed := [f"{gate.name}: {gate.words}" for gate in gates if not gate.passed]:
+        yield f"**As a pull request it would be refused:**\n\n{bullets(failed)}"
+
+
+BY_HAND = f"To go back to the last commit: git restore {PARAMS} {LOCK} reports"
+
+
+def take(root: Path) -> str:
+    """Return a commit that holds all tracked files as they are now."""
+    if not ask_git(root, "diff", "--name-only", "HEAD"):
+        return "HEAD"
+    # It is on no branch, and changes nothing in the folder.
+    if made := ask_git(root, "stash", "create"):
+        return made.decode().strip()
+    raise UserError("Git cannot keep a copy of your files: see `git stash create`")
+
+
+def put_back(root: Path, snapshot: str, planned: str) -> str:
+    """Undo what a run changed, if that is safe, and say what was done.
+
+    Args:
+        root: Of the repository.
+        snapshot: Commit that holds the files as they were.
+        planned: Text that the run gave to params.yaml.
+    """
+    before = Revision(root, snapshot)
+    if Revision(root).text(PARAMS) not in (planned, before.text(PARAMS)):
+        return f"{PARAMS} was edited meanwhile: nothing was put back. {BY_HAND}"
+    # Files that were changed or deleted, not those that came into being.
+    compared = ["diff", "--name-only", "-z", "--diff-filter=MD", snapshot, "--"]
+    found = ask_git(root, *compared, PARAMS, LOCK, *sorted(outputs(before.yaml(LOCK))))
+    changed = [*filter(None, (found or b"").decode().split("\0"))]
+    if changed:
+        ask_git(root, "restore", f"--source={snapshot}", "--worktree", "--", *changed)
+    try:
+        run_dvc("checkout", "--allow-missing", "--quiet", cwd=root)
+    except UserError as error:
+        return f"{PARAMS} and reports are as before, data and model not: {error}"
+    return f"{PARAMS}, results and data are as before."
+
+
+def run(project: Project, settings: Sequence[str], name: str | None) -> str | None:
+    """Run an experiment in the folder, and return its name.
+
+    Raises:
+        UserError: It was refused, or a stage failed.
+        KeyboardInterrupt: It was stopped by Ctrl-C.
+    """
+    root = project.root
+    planned = plan(project, settings)
+    refuse_untracked(root)
+    if name is not None:
+        refuse_name(root, name)
+    before = find_experiments(root)
+    files = take(root)
+    failed, stopped = run_dvc_shown(root, _arguments(settings, name))
+    if stopped:
+        sys.stderr.write(f"Stopped. {put_back(root, files, planned)}\n")
+        raise KeyboardInterrupt
+    if failed:
+        undone = put_back(root, files, planned)
+        raise UserError(f"the run failed, as told above. {undone}")
+    return next(iter(dict(find_experiments(root).items() - before.items())), None)
+
+
+def _arguments(settings: Sequence[str], name: str | None) -> list[str]:
+    given = [f"--set-param={setting}" for setting in settings]
+    return [*given, *([f"--name={name}"] if name else [])]
+
+
+def run_dvc_shown(root: Path, arguments: Sequence[str]) -> tuple[bool, bool]:
+    """Run `dvc exp run` to its end, and say whether it failed, and was stopped."""
+    command = [sys.executable, "-m", "dvc", "exp", "run", *arguments]
+    stopped = False
+    with subprocess.Popen(command, cwd=root) as process:
+        while process.returncode is None:
+            try:
+                process.wait()
+            except KeyboardInterrupt:
+                # DVC got it as well, and needs a moment to leave the repository whole.
+                stopped = True
+    return process.returncode != 0, stopped
+
+
+def what_next(root: Path, name: str | None) -> str:
+    """Return what to type now."""
+    if name is None:
+        return "All experiments: rml exps\n"
+    if holds_nothing_new(root, name):
+        return (
+            f"Experiment: {name}, the same as HEAD. To drop it: dvc exp remove {name}\n"
+        )
+    same = same_results(root, name)
+    also = f" They are those of {', '.join(same)}." if same else ""
+    return (
+        f"Experiment: {name}. Its results are in this folder.{also}\n"
+        f"To propose it: rml branch {shlex.quote(name)}. All: rml exps."
+        " To go back to the last commit: git restore . && dvc checkout\n"
+    )
+
+
+def experiment(project: Project, settings: Sequence[str], name: str | None) -> None:
+    """Run an experiment, and print what it changes.
+
+    Args:
+        project: The repository.
+        settings: Parameters to change, as `key=value`.
+        name: Of the experiment; None: DVC invents one.
+    """
+    root = project.root
+    made = run(project, check_settings(settings), name)
+    parts = compared(project, find_commit(root, "HEAD") or "HEAD")
+    show_in_terminal("\n\n".join(parts), what_next(root, made))
+    if project.params().tracking != "none":
+        track(project, [made] if made else [])

@@ -1,0 +1,151 @@
+"""Settings as `rml exp -S train.seed=1 -S split.test_size=0.3` gives them.
+
+They are tried on a copy of params.yaml, so that a mistake is told before anything runs.
+"""
+
+import shlex
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
+
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.project import Project
+from reproducible_ml.core.text import plain
+from reproducible_ml.report.results import PARAMS
+from reproducible_ml.versioning.git import Revision, ask_git, find_commit
+from reproducible_ml.versioning.lock import LOCK, outputs
+
+FORM = "Write key=value with a key of params.yaml, as train.seed=1."
+
+
+def check_settings(settings: Sequence[str]) -> list[str]:
+    """Return settings as `dvc exp run --set-param` takes them.
+
+    Args:
+        settings: Each is one `key=value`, or several separated by blanks, in quotes
+            where a shell needs them.
+
+    Raises:
+        UserError: With a line for each that is not a setting.
+    """
+    words = []
+    for text in settings:
+        try:
+            words += shlex.split(text)
+        except ValueError as error:
+            raise UserError(f"-S {text}: {str(error).lower()}. {FORM}") from error
+    if problems := [*filter(None, map(_problem, words))]:
+        raise UserError("\n".join(problems))
+    return [_allowed_to_add(word) for word in words]
+
+
+def _problem(word: str) -> str | None:
+    """Say why this is no setting."""
+    from dvc.utils.hydra import to_hydra_overrides
+    from hydra.errors import HydraException
+
+    key = word.partition("=")[0]
+    try:
+        [setting] = to_hydra_overrides([word])
+    except HydraException:
+        quotes = "Other signs than letters, digits and . _ - need quotes:"
+        return f"-S {word}: is no setting. {FORM} {quotes} \"split.salt='a, b'\"."
+    if not setting.key_or_group or ":" in key or "${" in word:
+        return f"-S {word}: is no setting. {FORM}"
+    if setting.is_sweep_override():
+        return (
+            f"-S {word}: several values are several experiments. Queue them:"
+            f" dvc exp run --queue -S {shlex.quote(word)} && dvc queue start."
+            f" (A list stands in brackets: {key}=[a,b])"
+        )
+    return None
+
+
+def _allowed_to_add(word: str) -> str:
+    """Let a setting add its key: what may be added, params.yaml's rules decide."""
+    return word if word.startswith("~") else f"++{word.lstrip('+')}"
+
+
+def plan(project: Project, settings: Sequence[str]) -> str:
+    """Return the text that params.yaml will have with these settings.
+
+    Raises:
+        UserError: With a line for each that breaks a rule.
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / PARAMS
+        shutil.copy(project.root / PARAMS, path)
+        _change(path, settings)
+        try:
+            project.check(path)
+        except UserError as error:
+            raise UserError(str(error).replace(f"{folder}/", "")) from error
+        return path.read_text("utf-8")
+
+
+def _change(path: Path, settings: Sequence[str]) -> None:
+    from dvc.exceptions import DvcException
+    from dvc.utils.hydra import apply_overrides
+
+    for setting in settings:
+        try:
+            apply_overrides(path, [setting])
+        except DvcException as error:
+            said = str(error.__cause__ or error).partition("\n")[0]
+            raise UserError(f"-S {setting.lstrip('+')}: {said}") from error
+
+
+# Files that are told one by one.
+SHOWN = 10
+
+
+def refuse_untracked(root: Path) -> None:
+    """Raise UserError with a line for each reason why a run would lose something."""
+    problems = [*_problems(root)]
+    if len(problems) > SHOWN:
+        problems[SHOWN:] = [f"and {len(problems) - SHOWN} more: see `git status`"]
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _problems(root: Path) -> Iterator[str]:
+    if find_commit(root, "HEAD") is None:
+        yield "there is no commit to compare with: git add --all && git commit"
+        return
+    if find_commit(root, "MERGE_HEAD"):
+        yield "a merge is going on, and DVC would forget that. Finish it: git commit"
+    for name in untracked(root):
+        yield (
+            f"{plain(name)}: is not in Git, so the experiment would lack it. Commit it:"
+            f" git add {shlex.quote(plain(name))} && git commit, or list it in"
+            " .gitignore"
+        )
+    for name in hidden(root):
+        yield (
+            f"{plain(name)}: Git was told not to look at it, so DVC would undo its"
+            " changes. git update-index --no-assume-unchanged --no-skip-worktree"
+            f" {shlex.quote(plain(name))}"
+        )
+
+
+def untracked(root: Path) -> list[str]:
+    """Return files that Git neither tracks nor ignores, and no stage writes."""
+    listed = _names(root, "--others", "--exclude-standard")
+    written = outputs(Revision(root).yaml(LOCK)).keys()
+    return [
+        name
+        for name in listed
+        if not {name, *map(str, PurePath(name).parents)} & written
+    ]
+
+
+def hidden(root: Path) -> list[str]:
+    """Return tracked files that are marked as unchanged, whatever they hold."""
+    lines = _names(root, "-v")
+    return [line[2:] for line in lines if line[0].islower() or line[0] == "S"]
+
+
+def _names(root: Path, *options: str) -> list[str]:
+    listed = ask_git(root, "ls-files", "-z", *options) or b""
+    return [*filter(None, listed.decode("utf-8", "replace").split("\0"))]

@@ -1,0 +1,50 @@
+"""Print what the evaluation found, in a few lines."""
+
+import json
+import sys
+from pathlib import Path
+
+
+def table(rows: list[list[str]]) -> str:
+    """Return rows of cells as lines; all columns but the first align to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+
+
+# What the baseline of each task has seen of the training rows.
+KNOWN = {
+    "binary": "how frequent each class is",
+    "multiclass": "how frequent each class is",
+    "regression": "the mean of the target",
+}
+
+
+def show(number: float | None) -> str:
+    """Return four decimals where that tells something; a dash for no number."""
+    if number is None:
+        return "-"
+    if 0 < abs(number) < 0.0001:
+        return f"{number:.2e}"
+    return f"{number:.4f}" if abs(number) < 1000 else f"{number:,.1f}"
+
+
+def print_summary(evaluation: Path, task: str) -> None:
+    """Print the metrics in reports/evaluation.json, with intervals and baseline."""
+    facts = json.loads(evaluation.read_text("utf-8"))
+    rows = [["metric", "value", "95 % interval", "baseline"]]
+    for name, found in facts["metrics"].items():
+        interval = f"{show(found['low'])} to {show(found['high'])}"
+        rows.append(
+            [name, show(found["value"]), interval, show(found["baseline"]["value"])]
+        )
+    sys.stdout.write(
+        f"\n{table(rows)}\n\n"
+        f"{facts['rows']} test rows; intervals from {facts['interval_rows']} of them;"
+        f" the baseline knows only {KNOWN[task]}.\n"
+    )

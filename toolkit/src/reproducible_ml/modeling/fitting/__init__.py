@@ -1,0 +1,1 @@
+"""Make, search and fit estimators."""

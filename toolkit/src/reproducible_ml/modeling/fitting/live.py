@@ -1,0 +1,95 @@
+"""Train by iterations, and show the loss while that goes on.
+
+DVCLive writes a table that `dvc plots show` and DVC's extension of VS Code draw.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+
+from reproducible_ml.core.files import write_text
+from reproducible_ml.modeling.fitting.search import for_last_step
+from reproducible_ml.modeling.metrics.tasks import Scorer, steps
+
+# Where DVCLive writes a metric called `loss`.
+TABLE = "plots/metrics/loss.tsv"
+
+# Rows whose loss is computed, at most: enough to draw a line.
+ROWS = 10_000
+
+# From so many rows on scikit-learn's histogram gradient boosting stops early by itself.
+STOPS_EARLY = 10_000
+
+
+def iterations(estimator: BaseEstimator, rows: int) -> str | None:
+    """Return the argument that says how often to improve; None if it is not for this.
+
+    It is for boosting that can be continued where it ended, and gives the same model
+    as if it had never ended. One that may stop early looks at that from its beginning.
+    """
+    given = estimator.get_params()
+    if "warm_start" not in given or not hasattr(estimator, "staged_predict"):
+        return None
+    stops = given.get("early_stopping", given.get("n_iter_no_change") is not None)
+    if stops is True or (stops == "auto" and rows > STOPS_EARLY):
+        return None
+    return "max_iter" if "max_iter" in given else "n_estimators"
+
+
+def fit_in_steps(
+    pipeline: Pipeline,
+    rows: pd.DataFrame,
+    target: pd.Series,
+    scorer: Scorer,
+    count: int,
+    folder: Path | None,
+    **weights: Any,
+) -> Pipeline:
+    """Return the pipeline, fitted as by `fit`, and write its loss on training rows.
+
+    Args:
+        pipeline: Unfitted; it is changed.
+        rows: `n` training rows, their features alone.
+        target: What to predict for each.
+        scorer: Computes the loss.
+        count: How often to write it, at most; 0: never, and the table stays empty.
+        folder: Of DVCLive; TABLE in it is the table. None: nothing is written.
+        **weights: Of the rows, for the estimator's `fit`.
+    """
+    estimator = pipeline.named_steps["estimator"]
+    name = iterations(estimator, len(rows)) if count else None
+    if folder:
+        # What an earlier run left there is about another model.
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder and name is None:
+        write_text("step\tloss\n", folder / TABLE)
+    if folder is None or name is None:
+        return pipeline.fit(rows, target, **for_last_step(weights))
+    features = pipeline[:-1].fit_transform(rows, target)
+    last = estimator.get_params()[name]
+    for live, step in _logged(steps(last, count), folder):
+        estimator.set_params(warm_start=True, **{name: step})
+        estimator.fit(features, target, **weights)
+        loss = scorer.value(estimator, features[:ROWS], target.iloc[:ROWS])
+        live.log_metric("loss", round(loss, scorer.decimals(target)))
+    estimator.set_params(warm_start=False)
+    return pipeline
+
+
+def _logged(ends: list[int], folder: Path) -> Iterator[tuple[Any, int]]:
+    """Yield DVCLive and each step, and write what was logged for it."""
+    from dvclive.live import Live
+
+    with Live(str(folder), save_dvc_exp=False, dvcyaml=False) as live:
+        for step in ends:
+            live.step = step
+            yield live, step
+            live.make_summary()
+    # On Windows its lines end otherwise, and the file would have another hash.
+    for path in (folder / TABLE, folder / "metrics.json"):
+        write_text(path.read_text("utf-8"), path)

@@ -1,0 +1,83 @@
+"""A number: it is predicted, and judged by how far off that is."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from sklearn.dummy import DummyRegressor
+
+from reproducible_ml.contract.schema import Contract, Data
+from reproducible_ml.modeling.metrics.metric import (
+    Floats,
+    Predicted,
+    Weights,
+    ratio,
+    weighted_mean,
+)
+
+
+def rmse(rows: Predicted, weights: Weights) -> Floats:
+    """Root of the mean squared error."""
+    return np.sqrt(weighted_mean((rows.actual - rows.output) ** 2, weights))
+
+
+def mae(rows: Predicted, weights: Weights) -> Floats:
+    """Mean absolute error."""
+    return weighted_mean(np.abs(rows.actual - rows.output), weights)
+
+
+def median_absolute_error(rows: Predicted, weights: Weights) -> Floats:
+    """Absolute error that half of the rows stay below: the middle of all such."""
+    errors = np.abs(rows.actual - rows.output)
+    order = np.argsort(errors, kind="stable")
+    errors, below = errors[order], np.cumsum(weights[:, order], axis=1)
+    half = below[:, -1:] / 2
+    low, high = (below >= half).argmax(axis=1), (below > half).argmax(axis=1)
+    return np.where(below[:, -1] > 0, (errors[low] + errors[high]) / 2, np.nan)
+
+
+def mean_absolute_percentage_error(rows: Predicted, weights: Weights) -> Floats:
+    """Mean absolute error as a share of the truth; huge where the truth is 0."""
+    size = np.maximum(np.abs(rows.actual), np.finfo(np.float64).eps)
+    return weighted_mean(np.abs(rows.actual - rows.output) / size, weights)
+
+
+def r2(rows: Predicted, weights: Weights) -> Floats:
+    """Share of the variance of the truth that is predicted."""
+    error = weighted_mean((rows.actual - rows.output) ** 2, weights)
+    mean = weighted_mean(rows.actual, weights)
+    squares = (rows.actual - mean[:, np.newaxis]) ** 2
+    variance = ratio((weights * squares).sum(axis=1), weights.sum(axis=1))
+    return np.where(_varies(rows.actual, weights), 1 - ratio(error, variance), np.nan)
+
+
+def _varies(values: Floats, weights: Weights) -> np.ndarray[Any, Any]:
+    """Say of each weighting whether the rows that count have different values.
+
+    Rounding errors alone would give equal values a variance.
+    """
+    lowest = np.where(weights > 0, values, np.inf).min(axis=1)
+    highest = np.where(weights > 0, values, -np.inf).max(axis=1)
+    return np.asarray(lowest < highest)
+
+
+class Regression:
+    """The task of predicting a number."""
+
+    scoring = "r2"
+    names: ClassVar[dict[Any, str]] = {}
+
+    def __init__(self, _: Contract, __: Data) -> None:
+        """Need to know nothing of the target."""
+
+    def actual(self, target: pd.Series) -> Floats:
+        """Return the numbers."""
+        return target.to_numpy(dtype=np.float64)
+
+    def output(self, model: Any, rows: pd.DataFrame) -> Floats:
+        """Return a number for each row of features."""
+        return np.asarray(model.predict(rows), dtype=np.float64)
+
+    def baseline(self) -> DummyRegressor:
+        """Return a model that knows only the mean."""
+        return DummyRegressor(strategy="mean")

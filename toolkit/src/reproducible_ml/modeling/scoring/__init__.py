@@ -1,0 +1,1 @@
+"""Score predictions: intervals, groups of rows, tables of plots."""

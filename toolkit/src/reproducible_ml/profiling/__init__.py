@@ -1,0 +1,1 @@
+"""Infer what the columns of a table hold."""

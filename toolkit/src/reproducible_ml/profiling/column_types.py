@@ -1,0 +1,380 @@
+"""How to read a column: as dates, numbers, truths or texts, and what speaks for it."""
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import pyarrow.compute as pc
+
+from reproducible_ml.contract.findings import quoted
+from reproducible_ml.contract.schema import Column, Notes
+from reproducible_ml.profiling import dates, numbers
+from reproducible_ml.profiling.dates import COMPACT_SHAPE, about_times
+from reproducible_ml.profiling.distinct import Tally
+from reproducible_ml.profiling.evidence import (
+    FindingFactory,
+    Found,
+    TableConventions,
+    is_date,
+)
+from reproducible_ml.profiling.profile import (
+    Profile,
+    are_plain,
+    blank_texts,
+    boolean_spellings,
+    for_notes,
+)
+from reproducible_ml.reading.values import misfits
+
+# Share of rows from which two ways to write a column are told as one mixture.
+MIXTURE = 0.95
+
+# Share of numbers from which the other texts of a column are suspect, and how many
+# different ones there must be: a few are categories.
+MOSTLY, MANY_MIXED = 0.8, 8
+
+# Numbers below zero as accountants and some systems write them: ($446.08), 446.08-.
+NEGATIVE = r"^\s*(\([^()\d]{0,4}\d[\d.,' ]*[^()\d]{0,4}\)|\d[\d.,' ]*-)\s*$"
+
+
+def date_ambiguities(
+    form: dates.Form, example: str, tally: Tally, tell: FindingFactory
+) -> Iterator[Found]:
+    """Yield what may be wrong about dates that can be read."""
+    place = next(iter(tally.places.values()))
+    if form.ambiguous:
+        problem = "may be day/month or month/day: no row of the column decides"
+        fix = "Say DATES=day-first or DATES=month-first."
+        yield tell("ask", "day or month", problem, fix, example, form.rows, place)
+    elif form.format and "%y" in form.format:
+        problem = "has a year of two digits: 69 to 99 are read as 1969 to 1999"
+        fix = "Export years with four digits if this is wrong."
+        yield tell("warn", "year", problem, fix, example, form.rows, place)
+    offsets = {key.split("\t")[1].strip() for key in tally.rows} - {""}
+    if len({_zone(key) for key in tally.rows} - {""}) > 1:
+        shown = ", ".join(sorted(offsets)[:5])
+        problem = f"has one of several offsets from UTC ({shown}): all become UTC"
+        fix = "Export one time zone if local time matters."
+        first, *others = tally.rows
+        other = next(key for key in others if _zone(key) != _zone(first))
+        value, place = tally.examples[other], tally.places[other]
+        yield tell("warn", "time zones", problem, fix, value, None, place)
+
+
+def _zone(key: str) -> str:
+    """Return the offset from UTC of a date's shape, Z for all that are zero."""
+    offset = key.split("\t")[1].strip()
+    return "Z" if offset and offset.strip("+0:") in ("", "Z") else offset
+
+
+def number_ambiguities(
+    reading: numbers.Reading, profile: Profile, tell: FindingFactory
+) -> Iterator[Found]:
+    """Yield what may be wrong about numbers that can be read."""
+    tally = profile.numbers
+    if reading.ambiguous:
+        key = next(key for key in tally.rows if key.endswith("3"))
+        place, example = tally.places[key], tally.examples[key]
+        problem = "may have a decimal sign or a thousands separator"
+        fix = "Say DECIMAL=point or DECIMAL=comma."
+        yield tell("ask", "decimal", problem, fix, example, tally.rows[key], place)
+    if reading.bare and reading.suffix:
+        key = next(key for key in tally.rows if key.startswith("\t\t"))
+        problem = f"lacks the unit {quoted(reading.suffix)} that other rows have"
+        fix = "Check that it is meant, and export it as well."
+        place, example = tally.places[key], tally.examples[key]
+        yield tell("warn", "unit", problem, fix, example, reading.bare, place)
+
+
+def mixtures(profile: Profile, present: int, tell: FindingFactory) -> Iterator[Found]:
+    """Yield what keeps a column from being one of numbers or of dates."""
+    tally = without(profile.dates, dates.COMPACT_SHAPE)
+    form = dates.choose(tally, None)
+    if form and sum(tally.rows.values()) >= MIXTURE * present:
+        yield _mixed_dates(tally, form, tell)
+        return
+    found: list[Found] = []
+    if sum(profile.numbers.rows.values()) >= MIXTURE * present:
+        found = list(_mixed_numbers(profile, present, tell))
+    found = found or list(_negative(profile, tell))
+    yield from found or _texts_among_numbers(profile, present, tell)
+
+
+def _negative(profile: Profile, tell: FindingFactory) -> Iterator[Found]:
+    """Yield that numbers below zero are written as accountants do."""
+    reading = numbers.choose(profile.numbers, None)
+    if reading is None:
+        return
+    texts, rows, places = profile.seen.content
+    odd = pc.match_substring_regex(texts, NEGATIVE)
+    plain = pc.invert(misfits(texts, numbers.column(reading)))
+    both = pc.sum(pc.or_(odd, plain)).as_py()
+    if pc.any(odd).as_py() and both >= MIXTURE * len(texts):
+        first = pc.index(odd, True).as_py()
+        problem = "is a number below zero, written without a minus before it"
+        fix = "Export it with one, as -446.08; or say TEXT=... if these are texts."
+        count = int(rows[odd.to_numpy(zero_copy_only=False)].sum())
+        value, place = texts[first].as_py(), int(places[first])
+        yield tell("reject", "negative", problem, fix, value, count, place)
+
+
+def _mixed_dates(tally: Tally, form: dates.Form, tell: FindingFactory) -> Found:
+    fitting = [key for key in tally.rows if dates.fits(key, form.format)]
+    others = [key for key in tally.rows if key not in fitting] or fitting[:1]
+    open_forms = dates.formats(others[0]) - {form.format}
+    either = [key for key in fitting if dates.formats(key) & open_forms]
+    first = next((key for key in fitting if key not in either), fitting[0])
+    problem = f"is a date in another form than {quoted(tally.examples[first])}"
+    fix = "Export all dates in one form, best 2026-01-31"
+    if either:
+        # To correct the rows that are told would leave these as they are.
+        rows, example = (
+            sum(tally.rows[key] for key in either),
+            tally.examples[either[0]],
+        )
+        fix += f"; of the others, {rows} may be in either form, as {quoted(example)}"
+    rows = sum(tally.rows[key] for key in others)
+    value, place = tally.examples[others[0]], tally.places[others[0]]
+    return tell("reject", "mixed dates", problem, f"{fix}.", value, rows, place)
+
+
+def _mixed_numbers(
+    profile: Profile, present: int, tell: FindingFactory
+) -> Iterator[Found]:
+    tally = profile.numbers
+    found = list(numbers.units(tally))
+    if len(found) > 1 and sum(rows for _, rows, _ in found) >= MIXTURE * present:
+        shown = ", ".join(f"{quoted(unit)} {rows} times" for unit, rows, _ in found)
+        problem = f"has one of several units: {shown}"
+        fix = "Convert all numbers to one unit, and name it in the column's name."
+        _, rows, key = found[1]
+        value, place = tally.examples[key], tally.places[key]
+        yield tell("reject", "units", problem, fix, value, rows, place)
+        return
+    styles = {key.split("\t")[2]: key for key in tally.rows}
+    point, comma = styles.get("point"), styles.get("comma")
+    if point and comma:
+        other = quoted(tally.examples[comma])
+        problem = f"has a decimal point, and {other} a decimal comma"
+        fix = "Export all numbers with the same decimal sign."
+        rows, place = tally.rows[point], tally.places[point]
+        example = tally.examples[point]
+        yield tell("reject", "decimal", problem, fix, example, rows, place)
+
+
+def _texts_among_numbers(
+    profile: Profile, present: int, tell: FindingFactory
+) -> Iterator[Found]:
+    """Yield a warning if too much is no number for a column of numbers."""
+    reading = numbers.choose(profile.numbers, None)
+    if reading is None or not MOSTLY * present <= reading.rows < present:
+        return
+    texts, _, places = profile.seen.content
+    wrong = misfits(texts, numbers.column(reading))
+    if len(texts) - pc.sum(wrong).as_py() >= MANY_MIXED:
+        first = pc.index(wrong, True).as_py()
+        problem = f"is no number, as {reading.rows} of {present} rows are"
+        fix = "The column is read as text: fix the export if it holds numbers."
+        odd = present - reading.rows
+        value, place = texts[first].as_py(), int(places[first])
+        yield tell("warn", "number", problem, fix, value, odd, place)
+
+
+def without(tally: Tally, key: str) -> Tally:
+    """Return a tally without one spelling."""
+    rest = Tally()
+    for name in ("rows", "examples", "places"):
+        kept = {k: v for k, v in getattr(tally, name).items() if k != key}
+        setattr(rest, name, kept)
+    return rest
+
+
+Kind = Literal["empty", "boolean", "date", "number", "text", "unsupported"]
+
+# From this many values on, a few that do not fit are mistakes: up to this share of the
+# rows, and of the different values where these are many. One mistake may always be.
+ENOUGH = 10
+MISTAKES = 0.05
+MANY = 8
+
+# Where values are few, "5+" beside 1 to 5 is a value as well, unless it is this rare.
+RARE = 0.01
+
+
+class TypeCandidate(NamedTuple):
+    """How to read a column; its checks and its use are decided later."""
+
+    kind: Kind
+    column: Column
+    evidence: str
+    missing: int = 0
+    found: tuple[Found, ...] = ()
+
+
+def detect_type(
+    profile: Profile, known: TableConventions, tell: FindingFactory
+) -> TypeCandidate:
+    """Return how to read a column."""
+    families = profile.families - {"null"}
+    unknown = families - {"bool", "integer", "number", "date", "text"}
+    if unknown:
+        return _unsupported(sorted(unknown)[0], tell)
+    spelled, missing = _missing(profile, among_text=False)
+    if profile.present == missing:
+        column = Column(dtype="str", nullable=True, metadata=Notes(missing=spelled))
+        return TypeCandidate("empty", column, "no row has a value", missing)
+    if len(families) == 1 or families == {"integer", "number"}:
+        typed = _typed("number" if len(families) > 1 else families.pop())
+        if typed:
+            return typed._replace(missing=missing)
+    notes = Notes(missing=spelled)
+    for find in (_boolean, _date, _number):
+        found = find(profile, notes, profile.present - missing, known, tell)
+        if found:
+            return found._replace(missing=missing)
+    return as_text(profile, tell)
+
+
+def as_text(profile: Profile, tell: FindingFactory) -> TypeCandidate:
+    """Return how to read a column as text."""
+    spelled, missing = _missing(profile, among_text=True)
+    column = Column(dtype="str", nullable=True, metadata=Notes(missing=spelled))
+    present = profile.present - missing
+    reading = numbers.choose(profile.numbers, None)
+    if reading and numbers.are_codes(reading) and reading.rows >= MIXTURE * present:
+        example = next(v for k, v in profile.numbers.examples.items() if "code" in k)
+        evidence = f"codes with leading zeros or a plus, as {quoted(example)}"
+        return TypeCandidate("text", column, evidence, missing)
+    found = tuple(mixtures(profile, present, tell))
+    return TypeCandidate(
+        "text", column, about_times(profile.seen.content.texts), missing, found
+    )
+
+
+def _missing(profile: Profile, *, among_text: bool) -> tuple[tuple[str, ...], int]:
+    """Return the spellings of "no value" to be declared, and the rows that have one."""
+    blank = blank_texts(profile.blanks.rows, among_text=among_text)
+    rows = sum(profile.blanks.rows[text] for text in blank)
+    return for_notes(blank, among_text=among_text), rows
+
+
+def _unsupported(kind: str, tell: FindingFactory) -> TypeCandidate:
+    problem = f"holds {kind} values, which no column of the contract can hold"
+    fix = "Leave the column out of the export, or make it text or numbers."
+    column = Column(dtype="str", nullable=True)
+    return TypeCandidate(
+        "unsupported", column, kind, 0, (tell("reject", "type", problem, fix),)
+    )
+
+
+def _typed(family: str) -> TypeCandidate | None:
+    """Return how to read a column that has a type in the file."""
+    drafts = {
+        "bool": TypeCandidate(
+            "boolean", Column(dtype="boolean", nullable=True), "booleans"
+        ),
+        "integer": TypeCandidate("number", Column(dtype="Int64", nullable=True), ""),
+        "number": TypeCandidate("number", Column(dtype="float64", nullable=True), ""),
+        "date": TypeCandidate(
+            "date", Column(dtype="datetime64[ns]", nullable=True), ""
+        ),
+    }
+    return drafts.get(family)
+
+
+def _boolean(
+    profile: Profile,
+    notes: Notes,
+    present: int,
+    known: TableConventions,
+    tell: FindingFactory,
+) -> TypeCandidate | None:
+    if not profile.seen.complete:
+        return None
+    blank = blank_texts(profile.blanks.rows, among_text=False)
+    found = boolean_spellings(t for t in profile.seen.counts() if t not in blank)
+    if found is None:
+        return None
+    if not are_plain(*found):
+        notes = notes.model_copy(update={"true": found[0], "false": found[1]})
+    column = Column(dtype="boolean", nullable=True, metadata=notes)
+    spelled = " and ".join("/".join(map(quoted, side)) for side in found)
+    return TypeCandidate("boolean", column, spelled)
+
+
+def _date(
+    profile: Profile,
+    notes: Notes,
+    present: int,
+    known: TableConventions,
+    tell: FindingFactory,
+) -> TypeCandidate | None:
+    tally = profile.dates
+    if not is_date(profile.name):
+        tally = without(tally, COMPACT_SHAPE)
+    form = dates.choose(tally, known.day_first)
+    if form is None:
+        return None
+    notes = notes.model_copy(update={"format": form.format})
+    column = Column(dtype="datetime64[ns]", nullable=True, metadata=notes)
+    if not _mostly(profile, form.rows, present, column):
+        return None
+    example = next(iter(tally.examples.values()))
+    evidence = f"dates as {quoted(example)}"
+    if form.format:
+        evidence += f", read as {form.format}"
+    open_order = dates.choose(tally, None)
+    if open_order and open_order.ambiguous and not form.ambiguous:
+        evidence += f" because of {known.day_first_from}"
+    found = tuple(date_ambiguities(form, example, tally, tell))
+    return TypeCandidate("date", column, evidence, 0, found)
+
+
+def _number(
+    profile: Profile,
+    notes: Notes,
+    present: int,
+    known: TableConventions,
+    tell: FindingFactory,
+) -> TypeCandidate | None:
+    reading = numbers.choose(profile.numbers, known.decimal)
+    if reading is None or numbers.are_codes(reading):
+        return None
+    column = numbers.column(reading, notes)
+    if not _mostly(profile, reading.rows, present, column):
+        return None
+    evidence, found = _spelled(reading, profile, known, tell)
+    return TypeCandidate("number", column, evidence, 0, found)
+
+
+def _spelled(
+    reading: numbers.Reading,
+    profile: Profile,
+    known: TableConventions,
+    tell: FindingFactory,
+) -> tuple[str, tuple[Found, ...]]:
+    """Return what is special about the spelling of numbers, and doubts about it."""
+    said = []
+    if reading.decimal == ",":
+        said.append("decimal comma")
+    if reading.thousands:
+        said.append(f"thousands separated by {quoted(reading.thousands)}")
+    if reading.prefix or reading.suffix:
+        said.append(f"with {quoted(reading.prefix or reading.suffix)}")
+    by_itself = numbers.choose(profile.numbers, None)
+    if by_itself and by_itself[:2] != reading[:2]:
+        said.append(f"as in {known.decimal_from}")
+    return ", ".join(said), tuple(number_ambiguities(reading, profile, tell))
+
+
+def _mostly(profile: Profile, fitting: int, present: int, column: Column) -> bool:
+    """Say whether what does not fit is a mistake: rare, and not a value by itself."""
+    odd = present - fitting
+    if odd <= 0:
+        return True
+    if present < ENOUGH or odd > max(1, MISTAKES * present):
+        return False
+    texts = profile.seen.content.texts
+    wrong = pc.sum(misfits(texts, column)).as_py()
+    if len(texts) - wrong < MANY:
+        return bool(odd <= max(1, RARE * present))
+    return bool(wrong <= max(1, MISTAKES * len(texts)))

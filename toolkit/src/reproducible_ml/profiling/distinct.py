@@ -1,0 +1,181 @@
+"""The different values of a column, counted in bounded memory.
+
+All results are the same however a column is cut into portions.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Ints = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+
+# A place is the number of a file times this, plus the number of a row, both from 0.
+FILE = 2**40
+
+# Numbers of up to this many characters are exact as floats, and quick to hash.
+EXACT = 15
+
+
+class Portion(NamedTuple):
+    """Texts in the order of their first places; `rows` says how many have each."""
+
+    texts: pa.StringArray
+    rows: Ints
+    places: Ints
+
+    def where(self, mask: pa.BooleanArray) -> "Portion":
+        """Return the texts that a mask without nulls selects."""
+        chosen = np.asarray(mask.to_numpy(zero_copy_only=False), dtype=bool)
+        texts = self.texts.filter(mask)
+        return Portion(texts, self.rows[chosen], self.places[chosen])
+
+    def distinct(self) -> "Portion":
+        """Return each text once."""
+        codes = self.texts.dictionary_encode()
+        numbers = codes.indices.to_numpy(zero_copy_only=False)
+        firsts = np.flatnonzero(
+            np.diff(np.maximum.accumulate(numbers), prepend=-1) if len(numbers) else []
+        )
+        rows = np.zeros(len(codes.dictionary), dtype=np.int64)
+        np.add.at(rows, numbers, self.rows)
+        return Portion(codes.dictionary, rows, self.places[firsts])
+
+
+def portion(texts: pa.StringArray, first: int) -> Portion:
+    """Return the texts of rows that follow each other, the first at place `first`."""
+    places = np.arange(first, first + len(texts), dtype=np.int64)
+    every = Portion(texts, np.ones(len(texts), dtype=np.int64), places)
+    return every.where(texts.is_valid()) if texts.null_count else every
+
+
+class Seen:
+    """The first `limit` different texts, each with its rows and its first place."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.content = portion(pa.array([], pa.string()), 0)
+        self.complete = True
+
+    def __len__(self) -> int:
+        return len(self.content.texts)
+
+    def add(self, more: Portion) -> None:
+        """Count texts that stand behind all that were added before."""
+        found = pc.index_in(more.texts, self.content.texts)
+        numbers = found.fill_null(-1).to_numpy(zero_copy_only=False)
+        known = numbers >= 0
+        np.add.at(self.content.rows, numbers[known], more.rows[known])
+        if known.all():
+            return
+        room = self.limit - len(self)
+        new = more.where(found.is_null()).distinct() if room or self.complete else None
+        if new is not None:
+            self.complete = self.complete and len(new.texts) <= room
+            self._append(new, room)
+
+    def _append(self, new: Portion, room: int) -> None:
+        old = self.content
+        self.content = Portion(
+            pa.concat_arrays([old.texts, new.texts[:room]]),
+            np.concatenate([old.rows, new.rows[:room]]),
+            np.concatenate([old.places, new.places[:room]]),
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Return the rows of each text, in the order of first places."""
+        return dict(
+            zip(self.content.texts.to_pylist(), self.content.rows.tolist(), strict=True)
+        )
+
+
+class Distinct:
+    """How many different texts: exact up to `limit`, estimated beyond.
+
+    The smallest hashes are kept: K. Beyer et al., On synopses for distinct-value
+    estimation under multiset operations, 2007.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.exact = True
+        self._smallest: Hashes = np.array([], dtype=np.uint64)
+        self._pending: list[Hashes] = []
+        self._waiting = 0
+
+    def add(self, texts: pa.StringArray) -> None:
+        """Take note of texts."""
+        hashes = hash_texts(texts)
+        if not self.exact:
+            hashes = hashes[hashes <= self._smallest[-1]]
+        self._pending.append(hashes)
+        self._waiting += len(hashes)
+        if self._waiting > self.limit:
+            self._merge()
+
+    def count(self) -> int:
+        """Return the number of different texts."""
+        self._merge()
+        if self.exact:
+            return len(self._smallest)
+        return round((self.limit - 1) / (float(self._smallest[-1]) / 2.0**64))
+
+    def _merge(self) -> None:
+        merged = np.unique(np.concatenate([self._smallest, *self._pending]))
+        self.exact = self.exact and len(merged) <= self.limit
+        self._smallest = merged[: self.limit]
+        self._pending, self._waiting = [], 0
+
+
+def hash_texts(texts: pa.StringArray) -> Hashes:
+    """Return 64 bits for each text, the same in every run; 1 and 1.0 are the same."""
+    number = r"^-?[0-9]+(\.[0-9]*)?$"
+    plain = pc.and_(
+        pc.match_substring_regex(texts, number),
+        pc.less_equal(pc.binary_length(texts), EXACT),
+    )
+    mask = plain.to_numpy(zero_copy_only=False)
+    hashes = np.empty(len(texts), dtype=np.uint64)
+    numbers = texts.filter(plain).cast(pa.float64()).to_numpy()
+    hashes[mask] = pd.util.hash_array(numbers)
+    others = texts.filter(pc.invert(plain)).to_numpy(zero_copy_only=False)
+    hashes[~mask] = pd.util.hash_array(others, categorize=False)
+    return hashes
+
+
+# Spellings that are told apart; rows with later ones are not counted.
+LIMIT = 200
+
+
+class Tally:
+    """Rows, example and its place for each of the first spellings."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.limit = limit
+        self.rows: dict[str, int] = {}
+        self.examples: dict[str, str] = {}
+        self.places: dict[str, int] = {}
+
+    def add(self, keys: pa.StringArray, part: Portion) -> None:
+        """Count spellings, in the order of their places; null has none."""
+        codes = keys.dictionary_encode()
+        present = codes.indices.is_valid().to_numpy(zero_copy_only=False)
+        numbers = codes.indices.drop_null().to_numpy()
+        firsts = np.full(len(codes.dictionary), -1)
+        positions = np.flatnonzero(present)
+        firsts[numbers[::-1]] = positions[::-1]
+        rows = np.bincount(numbers, part.rows[present], len(codes.dictionary))
+        for key, count, first in zip(
+            codes.dictionary.to_pylist(), rows.tolist(), firsts.tolist(), strict=True
+        ):
+            if key not in self.rows:
+                if len(self.rows) == self.limit:
+                    continue
+                self.rows[key] = 0
+                self.examples[key] = part.texts[first].as_py()
+                self.places[key] = int(part.places[first])
+            self.rows[key] += int(count)

@@ -1,0 +1,195 @@
+"""Propose a column of the contract for each column of a table, with the evidence."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from reproducible_ml.contract.findings import Finding, quoted
+from reproducible_ml.contract.schema import Column
+from reproducible_ml.profiling.column_types import TypeCandidate, as_text, detect_type
+from reproducible_ml.profiling.evidence import (
+    HEADER,
+    FindingFactory,
+    Found,
+    Hints,
+    Inferred,
+    table_conventions,
+)
+from reproducible_ml.profiling.profile import Batches, Profile, are_plain, profile
+from reproducible_ml.profiling.texts import (
+    Facts,
+    Use,
+    dirty,
+    excluded,
+    facts,
+    use_of_text,
+)
+from reproducible_ml.profiling.treatments import (
+    use_of_boolean,
+    use_of_date,
+    use_of_number,
+)
+from reproducible_ml.profiling.values import Measure, check_values, measure, too_long
+from reproducible_ml.reading.raw import form
+from reproducible_ml.reading.values import convert
+
+__all__ = ["Hints", "Inferred", "infer"]
+
+NOTHING = Hints()
+
+SAME = "Export all parts with the same columns."
+LEAVE_OUT = "Leave it out here, or export it in all parts."
+
+
+def infer(
+    files: Sequence[Path], read: Batches, hints: Hints = NOTHING
+) -> dict[str, Inferred]:
+    """Return a proposal for each column, by name, in the order of the first file.
+
+    Results are the same whatever the size of the batches. Files are read once, and
+    again if a column of numbers or dates has thousands of different values.
+
+    Args:
+        files: Parts of the table, all with the same columns.
+        read: Yields the rows of a file: strings as they stand in it, or typed values.
+        hints: What the user knows.
+    """
+    profiles = profile(files, read)
+    known = table_conventions(profiles, hints)
+    tellers = {name: FindingFactory(files, name) for name in profiles}
+    drafts = {
+        # Asked for as text, it may hold whatever it does.
+        name: as_text(found, tellers[name])._replace(found=())
+        if name in hints.text
+        else detect_type(found, known, tellers[name])
+        for name, found in profiles.items()
+    }
+    drafts = {
+        name: _target_draft(found, profiles[name], tellers[name])
+        if name == hints.target
+        else found
+        for name, found in drafts.items()
+    }
+    measured = {
+        name: found.column
+        for name, found in drafts.items()
+        if found.kind in ("number", "date")
+    }
+    measures = measure(files, read, profiles, measured)
+    return {
+        name: _inferred(profiles[name], found, measures.get(name), hints, tellers[name])
+        for name, found in drafts.items()
+    }
+
+
+def _target_draft(
+    found: TypeCandidate, profile: Profile, tell: FindingFactory
+) -> TypeCandidate:
+    """Return a target of yes and no as text: its classes keep their names."""
+    notes = found.column.metadata
+    if found.kind == "boolean" and not are_plain(notes.true, notes.false):
+        return as_text(profile, tell)
+    return found
+
+
+def _inferred(
+    profile: Profile,
+    found: TypeCandidate,
+    measured: Measure | None,
+    hints: Hints,
+    tell: FindingFactory,
+) -> Inferred:
+    if measured is not None and (measured.rows == 0 or too_long(measured)):
+        found, measured = _as_long_text(profile, tell), None
+    told = list(found.found)
+    if measured is not None:
+        is_target = profile.name == hints.target
+        found, more = check_values(
+            found, measured, profile, is_target=is_target, tell=tell
+        )
+        told += more
+    missing = profile.absent + found.missing
+    use, counts = _use(profile, found, measured, hints, full=missing == 0)
+    if use.kind in ("category", "many categories", "boolean"):
+        told += dirty(profile, use.column, tell)
+    column = use.column.model_copy(update={"nullable": missing > 0})
+    evidence = use.evidence + _missing_shown(missing, column)
+    if profile.name == hints.target and found.kind == "empty":
+        fix = "Check the export, or name another target."
+        told.append(tell("reject", "empty target", "has no value in any row", fix))
+    told += _absent(profile, tell)
+    order = sorted(
+        told, key=lambda f: (tell.files.index(f.finding.file), f.record or 0)
+    )
+    rows = profile.rows
+    return Inferred(column, use.kind, evidence, tuple(order), rows, missing, counts)
+
+
+def _absent(profile: Profile, tell: FindingFactory) -> Iterator[Found]:
+    """Yield the files that lack the column, and may not; or have it, if fewer do."""
+    # Of JSON, a key may be left out where there is no value.
+    lacking = [n for n in sorted(profile.lacking) if form(tell.files[n]) != "json"]
+    odd, problem, fix = (
+        lacking,
+        "is no column of this file, but one of other parts",
+        SAME,
+    )
+    if len(profile.holding) < len(lacking):
+        others = f"{len(lacking)} other parts"
+        odd = sorted(profile.holding)
+        problem, fix = f"is a column of this file, but not of {others}", LEAVE_OUT
+    for number in odd:
+        file = tell.files[number]
+        finding = Finding("columns", file, problem, fix, column=profile.name)
+        yield Found("reject", finding, HEADER)
+
+
+def _as_long_text(profile: Profile, tell: FindingFactory) -> TypeCandidate:
+    text = as_text(profile, tell)
+    return text._replace(evidence="whole numbers beyond 64 bits")
+
+
+def _missing_shown(missing: int, column: Column) -> str:
+    if not missing:
+        return ""
+    spelled = ", ".join(map(quoted, column.metadata.missing[:5]))
+    return f"; {missing} missing" + (f" (also spelled {spelled})" if spelled else "")
+
+
+def _use(
+    profile: Profile,
+    found: TypeCandidate,
+    measured: Measure | None,
+    hints: Hints,
+    *,
+    full: bool,
+) -> tuple[Use, dict[str, int]]:
+    """Return what to make of a column, and the rows of each category."""
+    name, column = profile.name, found.column
+    if found.kind in ("empty", "unsupported"):
+        return excluded(Use(found.kind, column, found.evidence), "holds no values"), {}
+    known = facts(profile, column, found.missing)
+    if found.kind == "boolean":
+        use = use_of_boolean(found, known, full=full)
+    elif measured is None:
+        use = use_of_text(column, known, full=full, target=name == hints.target)
+        note = f"{found.evidence}; " if found.evidence else ""
+        use = use._replace(evidence=note + use.evidence)
+    elif found.kind == "date":
+        use = use_of_date(found, known, measured, full=full)
+    else:
+        typed = "text" not in profile.families
+        use = use_of_number(name, found, known, measured, hints, full=full, typed=typed)
+    return use, _class_rows(use.column, known)
+
+
+def _class_rows(column: Column, known: Facts) -> dict[str, int]:
+    """Return the rows of each category, by its text."""
+    if column.dtype != "category" or known.counts is None:
+        return {}
+    values = convert(pa.array(list(known.counts), pa.string()), column).to_pylist()
+    rows = dict.fromkeys(map(str, column.isin or ()), 0)
+    for value, count in zip(values, known.counts.values(), strict=True):
+        rows[str(value)] += count
+    return rows

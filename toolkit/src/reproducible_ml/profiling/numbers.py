@@ -1,0 +1,334 @@
+"""Which spelling of numbers a column has: decimal sign, thousands, currency, unit."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reproducible_ml.contract.schema import Column, Notes
+from reproducible_ml.profiling.distinct import Tally
+from reproducible_ml.reading.values import BLANK
+
+SIGNS = "$€£¥₹₩₽₺¢"
+CODES = """
+    US$ R$ C$ A$ EUR USD GBP CHF JPY CNY INR SEK NOK DKK PLN CZK HUF CAD AUD NZD BRL MXN
+    ZAR TRY RUB KRW Rs. Rs kr. kr Fr.
+"""
+CURRENCIES = frozenset([*CODES.split(), *SIGNS])
+
+# Units that one number may have and the next not; others count if all have them.
+MEASURES = """
+    % ‰ ° °C °F kg g mg µg t lb lbs oz km m cm mm µm in ft mi yd l L ml mL cl h hr hrs
+    min s sec ms d days y yr yrs years Pa kPa hPa bar mbar psi mV mA kW kWh MWh Wh Hz
+    kHz MHz GHz kB KB MB GB TB bpm mmHg mg/dL mg/dl mmol/L mmol/l km/h mph m/s m² m³
+    m2 m3 km² km2 ha px pt pcs
+"""
+UNITS = frozenset(MEASURES.split())
+
+# What multiplies the number is no unit: "12k" and "950" are not of the same size.
+MULTIPLES = frozenset("kMBGT")
+
+# A pattern: the longest first.
+CURRENCY = "|".join(
+    re.escape(text) for text in sorted(CURRENCIES, key=lambda text: (-len(text), text))
+)
+
+
+def is_known(unit: str) -> bool:
+    """Say whether this is a unit or a currency whatever the column."""
+    return unit in UNITS or unit in CURRENCIES
+
+
+def may_be_unit(suffix: str) -> bool:
+    """Refuse single letters that are no unit: "12A" is a code."""
+    known = is_known(suffix) or suffix in MULTIPLES
+    return known or not (len(suffix) == 1 and suffix.isalpha())
+
+
+# Styles in which a number may be written; the first that matches is meant. One group
+# of three digits behind a sign leaves open whether it is a decimal sign: "1.234".
+GROUP = r"^[-+]?[1-9][0-9]{0,2}"
+PLAIN_NUMBER = {
+    "whole": r"^-?(0|[1-9][0-9]{0,17})$",
+    "point3": GROUP + r"\.[0-9]{3}$",
+    "point": r"^[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$",
+}
+STYLES = PLAIN_NUMBER | {
+    "code": r"^([-+]?0[0-9]+|\+[0-9]{7,})$",
+    "long": r"^-?[1-9][0-9]{18,}$",
+    "signed": r"^[-+]?[0-9]+([eE][-+]?[0-9]+)?$",
+    "comma3": GROUP + r",[0-9]{3}$",
+    "comma": r"^[-+]?([0-9]+,[0-9]*|,[0-9]+)([eE][-+]?[0-9]+)?$",
+    "points": GROUP + r"(\.[0-9]{3}){2,}$",
+    "points,": GROUP + r"(\.[0-9]{3})+,[0-9]*$",
+    "commas": GROUP + r"(,[0-9]{3}){2,}$",
+    "commas.": GROUP + r"(,[0-9]{3})+\.[0-9]*$",
+    "blanks": GROUP + r"( [0-9]{3})+$",
+    "blanks,": GROUP + r"( [0-9]{3})+,[0-9]*$",
+    "blanks.": GROUP + r"( [0-9]{3})+\.[0-9]*$",
+    "quotes": GROUP + r"('[0-9]{3})+$",
+    "quotes,": GROUP + r"('[0-9]{3})+,[0-9]*$",
+    "quotes.": GROUP + r"('[0-9]{3})+\.[0-9]*$",
+    "infinite": r"(?i)^[-+]?(inf|infinity)$",
+}
+
+NUMBER = (
+    rf"^(?P<sign>[-+]?){BLANK}(?P<prefix>{CURRENCY})?{BLANK}"
+    r"(?P<body>[-+]?[0-9.,](?:[0-9.,'\s\x{00A0}\x{202F}]*[0-9.,])?(?:[eE][-+]?[0-9]+)?)"
+    rf"{BLANK}(?P<suffix>[^0-9\s.,'+\-][^0-9]{{0,14}}[23]?)?$"
+)
+
+
+class Spelling(NamedTuple):
+    """How numbers are written: what stands around them, and their style."""
+
+    prefix: str
+    suffix: str
+    style: str
+
+
+def spellings(texts: pa.StringArray) -> pa.StringArray:
+    """Return prefix, suffix and style of each number, by tabs; null for others.
+
+    Args:
+        texts: Without blanks around them.
+    """
+    styles = _styles(texts, PLAIN_NUMBER)
+    plain = pc.binary_join_element_wise("", "", styles, "\t")
+    others = plain.is_null()
+    if not plain.null_count:
+        return plain
+    return pc.replace_with_mask(plain, others, _with_units(texts.filter(others)))
+
+
+def _with_units(texts: pa.StringArray) -> pa.StringArray:
+    infinite = pc.match_substring_regex(texts, STYLES["infinite"])
+    sign, prefix, body, suffix = pc.extract_regex(texts, NUMBER).flatten()
+    body = pc.binary_join_element_wise(sign, body, "")
+    body = pc.replace_substring_regex(body, r"[\x{00A0}\x{202F}]", " ")
+    style = _styles(pc.if_else(infinite, texts, body), STYLES)
+    around = [pc.utf8_trim_whitespace(pc.fill_null(s, "")) for s in (prefix, suffix)]
+    return pc.binary_join_element_wise(*around, style, "\t")
+
+
+def _styles(texts: pa.StringArray, styles: dict[str, str]) -> pa.StringArray:
+    """Return the name of each number's style, null if it has none."""
+    found = np.full(len(texts), -1)
+    left = np.flatnonzero(texts.is_valid())
+    texts = texts.drop_null()
+    for number, form in enumerate(styles.values()):
+        if not len(left):
+            break
+        fits = pc.match_substring_regex(texts, form)
+        mask = fits.to_numpy(zero_copy_only=False)
+        found[left[mask]] = number
+        left, texts = left[~mask], texts.filter(pc.invert(fits))
+    return pa.array(list(styles)).take(pa.array(found, mask=found < 0))
+
+
+Decimal = Literal[".", ","]
+PLAIN = Notes()
+
+# Styles without a separator, with a decimal sign, and with one between thousands.
+WITHOUT = {"whole", "code", "long", "signed", "infinite"}
+DECIMALS = {".": {"point", "point3"}, ",": {"comma", "comma3"}}
+GROUPS = {
+    ".": {"points", "points,", "point3"},
+    ",": {"commas", "commas.", "comma3"},
+    " ": {"blanks", "blanks,", "blanks."},
+    "'": {"quotes", "quotes,", "quotes."},
+}
+
+# Decimal sign and thousands separator: of several that fit, the first is meant.
+READINGS = (
+    (".", ""),
+    (".", ","),
+    (",", ""),
+    (",", "."),
+    (".", " "),
+    (",", " "),
+    (".", "'"),
+    (",", "'"),
+)
+
+# Decimals of just three digits are rare beside whole numbers: 0.9 to the power of rows,
+# as every tenth would end in a zero that is not written. So many rows show thousands.
+GROUPED = 50
+
+# A unit that fewer of the rows have is no unit but a mistake.
+FEW = 0.05
+
+
+class Reading(NamedTuple):
+    """One way to read a column's numbers, and how many rows it fits."""
+
+    decimal: Decimal
+    thousands: Literal["", ".", ",", " ", "'"]
+    prefix: str
+    suffix: str
+    rows: int
+    styles: frozenset[str]
+    bare: int
+    ambiguous: bool
+
+    @property
+    def whole(self) -> bool:
+        """Whether no number has decimals."""
+        groups = {style for style in GROUPS.get(self.thousands, ()) if style[-1] == "s"}
+        if self.thousands in (".", ","):
+            groups |= {"point3" if self.thousands == "." else "comma3"}
+        return self.styles <= {"whole", "long", *groups}
+
+
+def choose(tally: Tally, decimal: Decimal | None) -> Reading | None:
+    """Return the reading that fits most rows, or None if there is no number.
+
+    Args:
+        tally: Rows of each spelling.
+        decimal: Sign that the table has elsewhere; decides where both fit.
+    """
+    found = {Spelling(*key.split("\t")): rows for key, rows in tally.rows.items()}
+    if not found:
+        return None
+    prefix, suffix = _around(found)
+    styles, bare = _counts(found, prefix, suffix)
+    fits = {
+        reading: sum(n for style, n in styles.items() if style in _accepted(*reading))
+        for reading in READINGS
+    }
+    best = [reading for reading in READINGS if fits[reading] == max(fits.values())]
+    money = not CURRENCIES.isdisjoint((prefix, suffix))
+    chosen, ambiguous = _settled(best, styles, decimal, money=money)
+    used = frozenset(style for style in styles if style in _accepted(*chosen))
+    sign, thousands = _needed(used, *chosen)
+    return Reading(
+        sign,  # type: ignore[arg-type]
+        thousands,  # type: ignore[arg-type]
+        prefix,
+        suffix,
+        fits[chosen],
+        used,
+        bare,
+        ambiguous,
+    )
+
+
+def _settled(
+    best: list[tuple[str, str]],
+    styles: Mapping[str, int],
+    decimal: Decimal | None,
+    *,
+    money: bool,
+) -> tuple[tuple[str, str], bool]:
+    """Return one of the readings that fit alike, and whether another may be right."""
+    for reading in best:
+        if reading[0] == decimal:
+            return reading, False
+    group = {"point3", "comma3"} & {*styles}
+    either = {(".", ""), (",", ".")} if "point3" in group else {(".", ","), (",", "")}
+    if not group or not either <= {*best}:
+        return best[0], False
+    grouped = next(reading for reading in best if reading in either and reading[1])
+    if money:
+        # No amount of money has three decimals.
+        return grouped, False
+    if "whole" not in styles:
+        # With three decimals everywhere, points are common, commas are not.
+        return best[0], "comma3" in group
+    enough = sum(styles[style] for style in group) >= GROUPED
+    return (grouped, False) if enough else (best[0], True)
+
+
+def _around(found: dict[Spelling, int]) -> tuple[str, str]:
+    """Return the prefix and suffix that most rows have, if not too few have any."""
+    rows: Counter[tuple[str, str]] = Counter()
+    for spelling, count in found.items():
+        if may_be_unit(spelling.suffix):
+            rows[spelling[:2]] += count
+    few = FEW * rows.total()
+    # Unless it is a unit, what stands around fewer numbers than stand alone is a note.
+    least = {True: few, False: max(few, rows["", ""])}
+    often = {
+        around: n
+        for around, n in rows.items()
+        if any(around) and n >= least[is_known("".join(around))]
+    }
+    return max(often, key=lambda around: often[around], default=("", ""))
+
+
+def _counts(
+    found: dict[Spelling, int], prefix: str, suffix: str
+) -> tuple[dict[str, int], int]:
+    """Return the rows of each style, and how many of them lack the unit."""
+    styles: Counter[str] = Counter()
+    bare = 0
+    for spelling, rows in found.items():
+        if spelling.prefix not in ("", prefix):
+            continue
+        lacks = (spelling.prefix, spelling.suffix) != (prefix, suffix)
+        if spelling.suffix == suffix or (spelling.suffix == "" and is_known(suffix)):
+            styles[spelling.style] += rows
+            bare += rows * lacks
+    return dict(styles), bare
+
+
+def _accepted(decimal: str, thousands: str) -> set[str]:
+    """Return the styles that a reading takes for numbers."""
+    other = "," if decimal == "." else "."
+    groups = {s for s in GROUPS.get(thousands, ()) if not s.endswith(other)}
+    return WITHOUT | DECIMALS[decimal] | groups
+
+
+def _needed(styles: frozenset[str], decimal: str, thousands: str) -> tuple[str, str]:
+    """Return the signs without those that no number has."""
+    if not styles & GROUPS.get(thousands, set()):
+        thousands = ""
+    decimals = {*DECIMALS[","], "points,", "blanks,", "quotes,"}
+    if not styles & decimals and thousands != ".":
+        decimal = "."
+    return decimal, thousands
+
+
+def decimal_sign(reading: Reading) -> Decimal | None:
+    """Return the decimal sign that a column proves, if it does."""
+    point = reading.styles & {"point", "commas.", "commas", "blanks.", "quotes."}
+    comma = reading.styles & {"comma", "points,", "points", "blanks,", "quotes,"}
+    if bool(point) == bool(comma):
+        return None
+    return "." if point else ","
+
+
+def units(tally: Tally) -> Iterator[tuple[str, int, str]]:
+    """Yield each unit or currency, its rows and first spelling, most frequent first."""
+    rows: Counter[str] = Counter()
+    keys: dict[str, str] = {}
+    for key, count in tally.rows.items():
+        spelling = Spelling(*key.split("\t"))
+        unit = spelling.prefix or spelling.suffix
+        rows[unit] += count
+        keys.setdefault(unit, key)
+    for unit, count in rows.most_common():
+        if is_known(unit):
+            yield unit, count, keys[unit]
+
+
+def are_codes(reading: Reading) -> bool:
+    """Say whether digits are no numbers: 00012 would become 12."""
+    return "code" in reading.styles and reading.styles <= WITHOUT
+
+
+def column(reading: Reading, notes: Notes = PLAIN) -> Column:
+    """Return the column that reads numbers like this."""
+    said = {
+        "decimal": reading.decimal,
+        "thousands": reading.thousands,
+        "prefix": reading.prefix,
+        "suffix": reading.suffix,
+    }
+    dtype: Literal["Int64", "float64"] = "Int64" if reading.whole else "float64"
+    notes = notes.model_copy(update=said)
+    return Column(dtype=dtype, nullable=True, metadata=notes)

@@ -1,0 +1,210 @@
+"""What a column of texts is: categories, codes of rows, free text."""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from reproducible_ml.contract.findings import quoted
+from reproducible_ml.contract.schema import Column
+from reproducible_ml.profiling.bounds import length_bounds
+from reproducible_ml.profiling.evidence import LOOK, FindingFactory, Found
+from reproducible_ml.profiling.profile import LONG, Profile, blank_texts
+from reproducible_ml.quality.column_names import LOOKALIKES
+from reproducible_ml.reading.values import MISSING
+
+# So many different texts are categories if no new one is to be expected: each stands in
+# this many rows on average, and few in one row only. The share of those is the chance
+# that the next row has a new one: I. J. Good, 1953.
+CATEGORIES = 254
+REPEATS = 5
+SINGLE = 0.01
+
+# So few are categories even if there are hardly more rows: a small table.
+FEW, FEW_REPEATS = 10, 2
+
+# A category is a name: longer texts are something else.
+NAME = 200
+
+# Texts of so many words, most of which are different, are sentences.
+WORDS = 3
+SENTENCES = 0.2
+
+# Shares of different texts: above the one each row has its own, below the other they
+# repeat often enough to say something about the target.
+OWN, REPEATED = 0.95, 0.5
+
+
+class Use(NamedTuple):
+    """What is made of a column, and why."""
+
+    kind: str
+    column: Column
+    evidence: str
+
+
+class Facts(NamedTuple):
+    """What is known of a column's texts.
+
+    `counts` are the rows of each text, None if there are too many; `exact` says whether
+    `different` is.
+    """
+
+    rows: int
+    different: int
+    exact: bool
+    counts: dict[str, int] | None
+    longest: int
+    words: float
+
+
+def facts(profile: Profile, column: Column, missing: int) -> Facts:
+    """Return the facts, apart from texts that mean "no value"."""
+    values = profile.seen.counts()
+    blank = {*blank_texts(profile.blanks.rows, among_text=column.dtype == "str")}
+    blank |= {text for text in values if text.strip() in column.metadata.missing}
+    counts = {text: rows for text, rows in values.items() if text not in blank}
+    whole = profile.seen.complete and profile.longest <= LONG
+    different, exact = len(counts), whole
+    if not whole and column.dtype in ("str", "Int64"):
+        different = profile.distinct.count() - len(blank)
+        exact = profile.distinct.exact
+    listed = counts if whole else None
+    rows = profile.present - missing
+    words = profile.words / max(rows, 1)
+    return Facts(rows, different, exact, listed, profile.longest, words)
+
+
+def use_of_text(column: Column, known: Facts, *, full: bool, target: bool) -> Use:
+    """Return what to make of a column of texts.
+
+    Args:
+        column: As it is read.
+        known: What its texts look like.
+        full: Whether every row has a value.
+        target: Whether it is the target.
+    """
+    rows, different = known.rows, known.different
+    share = different / rows
+    if known.counts and different == 1 and full:
+        use = _category(column, known.counts, "constant")
+        return excluded(use, "the same value in every row")
+    if known.counts and _are_categories(known, target=target):
+        return _category(column, known.counts, "category")
+    shown = f"{_about(known)} different texts in {rows} rows"
+    if known.words >= WORDS and share > SENTENCES:
+        text = _treated(column, "bag_of_words", length_bounds(known.longest))
+        return Use("text", text, f"{shown}, {known.words:.1f} words each")
+    if share >= OWN:
+        unique = known.exact and different == rows and full
+        column = column.model_copy(update={"unique": unique and known.words == 1})
+        return excluded(Use("identifier", column, shown), own_values(known))
+    if share <= REPEATED:
+        text = _treated(column, "target_encoding", length_bounds(known.longest))
+        return Use("many categories", text, shown)
+    return excluded(Use("text", column, shown), "hardly any value repeats")
+
+
+def own_values(known: Facts) -> str:
+    """Return that each row has a value of its own, or that most have."""
+    nearly = "" if known.different == known.rows else "nearly "
+    return f"{nearly}each row has its own value"
+
+
+def _are_categories(known: Facts, *, target: bool) -> bool:
+    """Say whether the different texts are all that there will be."""
+    if known.longest > NAME:
+        return False
+    counts = known.counts or {}
+    repeats = known.rows / known.different
+    if known.different <= FEW or target:
+        return known.different <= CATEGORIES and repeats >= FEW_REPEATS
+    singles = sum(rows == 1 for rows in counts.values())
+    closed = singles <= SINGLE * known.rows and repeats >= REPEATS
+    return known.different <= CATEGORIES and closed
+
+
+def _category(column: Column, counts: Mapping[str, int], kind: str) -> Use:
+    isin = tuple(sorted(counts))
+    column = column.model_copy(update={"dtype": "category", "isin": isin})
+    shown = ", ".join(map(quoted, isin[:5])) + (", …" if len(isin) > 5 else "")
+    values = "1 value" if len(isin) == 1 else f"{len(isin)} values"
+    return Use(kind, column, f"{values}: {shown}")
+
+
+def _treated(column: Column, treatment: str, checks: dict[str, object]) -> Column:
+    notes = column.metadata.model_copy(update={"treatment": treatment})
+    return column.model_copy(update={"metadata": notes, **checks})
+
+
+def excluded(use: Use, reason: str) -> Use:
+    """Return the use of a column that no model sees, with the reason."""
+    notes = {"treatment": "exclude", "reason": reason}
+    metadata = use.column.metadata.model_copy(update=notes)
+    return use._replace(column=use.column.model_copy(update={"metadata": metadata}))
+
+
+def _about(known: Facts) -> str:
+    return str(known.different) if known.exact else f"about {known.different}"
+
+
+def dirty(profile: Profile, column: Column, tell: FindingFactory) -> Iterator[Found]:
+    """Yield the texts that look like another spelling of a more frequent one."""
+    texts, rows, first = profile.seen.content
+    names = texts.to_pylist()
+    counts = dict(zip(names, rows.tolist(), strict=True))
+    places = dict(zip(names, first.tolist(), strict=True))
+    groups: dict[str, list[str]] = defaultdict(list)
+    for text in names:
+        if text not in column.metadata.missing and text.strip() not in MISSING:
+            groups[_folded(text)].append(text)
+    for group in groups.values():
+        # The most frequent is meant, of equals the first.
+        meant = max(group, key=lambda text: (repaired(text) == text, counts[text]))
+        for text in group:
+            rows, place = counts[text], places[text]
+            if text != meant:
+                alike = f"{quoted(meant)} ({_rows(counts[meant])})"
+                problem = f"differs from {alike} in {_difference(text, meant)} alone"
+                yield tell("warn", "spelling", problem, LOOK, text, rows, place)
+            elif repaired(text) != text:
+                problem = f"looks like {quoted(repaired(text))} in a wrong encoding"
+                fix = "Export the table as UTF-8."
+                yield tell("warn", "encoding", problem, fix, text, rows, place)
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
+
+
+def _folded(text: str) -> str:
+    whole = unicodedata.normalize("NFC", repaired(text)).translate(LOOKALIKES)
+    return " ".join(whole.casefold().split())
+
+
+def _difference(text: str, meant: str) -> str:
+    if repaired(text) != text:
+        return "its encoding"
+    if _lookalikes(text) != _lookalikes(meant):
+        return f"letters that look alike ({ascii(text)[1:-1]})"
+    if unicodedata.normalize("NFC", text) == unicodedata.normalize("NFC", meant):
+        return "how accents are stored"
+    if "".join(text.split()) == "".join(meant.split()):
+        return "blanks"
+    return "case" if " ".join(text.split()) == text else "case or blanks"
+
+
+def _lookalikes(text: str) -> set[str]:
+    return {c for c in text.casefold() if ord(c) in LOOKALIKES}
+
+
+def repaired(text: str) -> str:
+    """Return text that was UTF-8 but read as Windows-1252, as it was; others as is."""
+    if text.isascii():
+        return text
+    for encoding in ("cp1252", "latin-1"):
+        try:
+            return text.encode(encoding).decode("utf-8")
+        except UnicodeError:
+            continue
+    return text

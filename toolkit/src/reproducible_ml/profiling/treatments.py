@@ -1,0 +1,162 @@
+"""What a column of numbers, dates or truths is: an amount, a code, a row number."""
+
+from typing import Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+
+from reproducible_ml.contract.schema import Column, Notes
+from reproducible_ml.profiling.bounds import date_bounds, number_bounds
+from reproducible_ml.profiling.column_types import TypeCandidate
+from reproducible_ml.profiling.evidence import (
+    Hints,
+    is_code,
+    is_identifier,
+    is_row_number,
+)
+from reproducible_ml.profiling.texts import (
+    CATEGORIES,
+    FEW_REPEATS,
+    OWN,
+    REPEATED,
+    Facts,
+    Use,
+    excluded,
+    own_values,
+)
+from reproducible_ml.profiling.values import Measure
+from reproducible_ml.reading.values import convert
+
+# Whole numbers of a target are classes if there are so few, each in some rows.
+CLASSES, CLASS_ROWS = 20, 5
+
+# Beyond, not every whole number is a float: such columns are no amounts.
+EXACT = 2**53
+
+# Fewer rows do not show that no number repeats.
+ROWS = 3
+
+# Whole numbers that may be years.
+YEARS = (1500, 2100)
+
+
+def use_of_number(
+    name: str,
+    draft: TypeCandidate,
+    known: Facts,
+    found: Measure,
+    hints: Hints,
+    *,
+    full: bool,
+    typed: bool,
+) -> Use:
+    """Return what to make of a column of numbers.
+
+    Args:
+        name: Of the column.
+        draft: How it is read.
+        known: How many different values there are.
+        found: Its extremes.
+        hints: Target and task.
+        full: Whether every row has a value.
+        typed: Whether the file itself says that these are numbers.
+    """
+    whole = draft.column.dtype == "Int64"
+    dtype: Literal["float64", "int64", "Int64"] = "float64"
+    if whole:
+        dtype = "int64" if full else "Int64"
+    column = draft.column.model_copy(update={"dtype": dtype})
+    low, high = found.extremes()
+    evidence = _range(low, high, whole=whole) + (
+        draft.evidence and f", {draft.evidence}"
+    )
+    if name == hints.target and _are_classes(known, hints.task, whole=whole):
+        return _classes(column, known, as_text=not whole and not typed)
+    if known.different == 1 and full:
+        return excluded(
+            Use("constant", column, evidence), "the same value in every row"
+        )
+    if whole and name != hints.target:
+        special = _special(name, column, known, low, high, full=full)
+        if special:
+            shown = f"; {known.different} different in {known.rows} rows"
+            repeats = special.kind == "identifier" and known.different < known.rows
+            return special._replace(evidence=evidence + shown * repeats)
+    bounded = column.model_copy(update=number_bounds(low, high))
+    return Use("whole number" if whole else "number", bounded, evidence)
+
+
+def _are_classes(known: Facts, task: str | None, *, whole: bool) -> bool:
+    """Say whether the numbers of a target are classes and no amounts."""
+    if known.counts is None or task == "regression":
+        return False
+    if known.different <= (CLASSES if whole else 2):
+        return known.different == 2 or known.rows >= CLASS_ROWS * known.different
+    asked = task is not None and known.different <= CATEGORIES
+    return whole and asked and known.rows >= FEW_REPEATS * known.different
+
+
+def _classes(column: Column, known: Facts, *, as_text: bool) -> Use:
+    """Return the target with its numbers as classes, or their texts: 0.0 and 1.0."""
+    texts = pa.array(list(known.counts or ()), pa.string())
+    values = {*texts.to_pylist()} if as_text else {*convert(texts, column).to_pylist()}
+    classes = tuple(sorted(values if as_text else map(int, values)))
+    notes = column.metadata
+    if as_text:
+        notes = Notes(missing=notes.missing)
+    said = {"dtype": "category", "isin": classes, "metadata": notes}
+    shown = f"{len(classes)} different numbers in {known.rows} rows"
+    return Use("category", column.model_copy(update=said), shown)
+
+
+def _special(
+    name: str, column: Column, known: Facts, low: Any, high: Any, *, full: bool
+) -> Use | None:
+    """Return the use of whole numbers that are no amounts, None for amounts."""
+    share = known.different / known.rows
+    each_own = known.exact and known.different == known.rows >= ROWS and full
+    counted = each_own and high - low + 1 == known.rows
+    # Numbers of customers may begin anywhere; a row a year is no count of rows.
+    running = counted and not (YEARS[0] <= low and high <= YEARS[1])
+    if running and low in (0, 1) and is_row_number(name):
+        unique = column.model_copy(update={"unique": True})
+        return excluded(Use("row number", unique, ""), "numbers the rows")
+    huge = max(abs(low), abs(high)) > EXACT
+    named = is_identifier(name) or huge or running
+    if named and share >= OWN and known.rows >= ROWS:
+        unique = column.model_copy(update={"unique": each_own})
+        return excluded(Use("identifier", unique, ""), own_values(known))
+    if (is_code(name) or huge) and known.different > 2:
+        if share > REPEATED:
+            return excluded(Use("code", column, ""), "hardly any value repeats")
+        notes = column.metadata.model_copy(update={"treatment": "target_encoding"})
+        return Use("code", column.model_copy(update={"metadata": notes}), "")
+    return None
+
+
+def _range(low: Any, high: Any, *, whole: bool) -> str:
+    kind = "whole numbers" if whole else "numbers"
+    return f"{kind} from {low} to {high}"
+
+
+def use_of_date(
+    draft: TypeCandidate, known: Facts, found: Measure, *, full: bool
+) -> Use:
+    """Return what to make of a column of dates."""
+    low, high = map(int, found.extremes())
+    first, last = (pd.Timestamp(value).date() for value in (low, high))
+    evidence = f"{draft.evidence or 'dates'}, from {first} to {last}"
+    use = Use("date", draft.column, evidence)
+    if known.different == 1 and full:
+        return excluded(use._replace(kind="constant"), "the same value in every row")
+    return use._replace(column=draft.column.model_copy(update=date_bounds(low, high)))
+
+
+def use_of_boolean(draft: TypeCandidate, known: Facts, *, full: bool) -> Use:
+    """Return what to make of a column of true and false."""
+    dtype: Literal["bool", "boolean"] = "bool" if full else "boolean"
+    column = draft.column.model_copy(update={"dtype": dtype})
+    use = Use("boolean", column, draft.evidence)
+    if known.different == 1 and full:
+        return excluded(use._replace(kind="constant"), "the same value in every row")
+    return use

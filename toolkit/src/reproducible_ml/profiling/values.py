@@ -1,0 +1,294 @@
+"""The values of columns, once it is known how to read them: misfits and extremes."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reproducible_ml.contract.findings import LISTED
+from reproducible_ml.contract.schema import Column, Notes
+from reproducible_ml.profiling import dates
+from reproducible_ml.profiling.column_types import MISTAKES, TypeCandidate
+from reproducible_ml.profiling.distinct import Portion, Seen, portion
+from reproducible_ml.profiling.evidence import FIX, FindingFactory, Found
+from reproducible_ml.profiling.profile import Batches, Profile, as_texts, pooled
+from reproducible_ml.quality.diagnose import COMMON, MORE
+from reproducible_ml.reading.values import attempt
+
+# Numbers that often stand for "no value".
+CODES = [-1, *(sign * (10**n - 1) for n in range(2, 10) for sign in (-1, 1))]
+
+# A code stands in this many rows and this share of them, at least: a slip is rarer.
+CODE_ROWS = 3
+CODE_SHARE = 0.002
+
+# How far it lies from all other values, as a share of their range.
+FAR = 1.0
+
+# -1 is a number like others unless all others are this large.
+FAR_FROM_MINUS_ONE = 10
+
+
+class Measure:
+    """Extremes of the values of one column, and the texts that are none.
+
+    Attributes:
+        misfits: The first texts that cannot be read.
+        infinite: The first texts that are infinite.
+        wrong: Rows with a text that cannot be read, named or not.
+        unnamed: The first place of those that are not named.
+        rows: Rows with a finite value.
+        low: The lowest value that is no code, None without one; dates as nanoseconds.
+        high: The highest.
+        codes: Rows of each number that may stand for "no value".
+        spelled: The texts of those, each with its rows.
+        code_places: The first places of those.
+    """
+
+    def __init__(self, column: Column) -> None:
+        self.column = column
+        self.misfits = Seen(LISTED)
+        self.infinite = Seen(LISTED)
+        self.wrong = 0
+        self.unnamed: int | None = None
+        self.rows = 0
+        self.low: float | None = None
+        self.high: float | None = None
+        self.codes: dict[int, int] = {}
+        self.spelled: dict[int, dict[str, int]] = {}
+        self.code_places: dict[int, int] = {}
+
+    def add(self, part: Portion) -> None:
+        """Take note of texts."""
+        values, bad = attempt(part.texts, self.column)
+        misfits = part.where(bad)
+        self.misfits.add(misfits)
+        self.wrong += int(misfits.rows.sum())
+        if self.unnamed is None and not self.misfits.complete:
+            named = pc.is_in(misfits.texts, self.misfits.content.texts)
+            self.unnamed = int(misfits.where(pc.invert(named)).places[0])
+        if pa.types.is_timestamp(values.type):
+            values = values.cast(pa.int64())
+        if pa.types.is_floating(values.type):
+            endless = pc.fill_null(pc.is_inf(values), False)
+            self.infinite.add(part.where(endless))
+            values = pc.if_else(endless, pa.scalar(None, values.type), values)
+        self._add_values(values, part)
+
+    def _add_values(self, values: pa.Array, part: Portion) -> None:
+        known = values.is_valid()
+        values, part = values.drop_null(), part.where(known)
+        self.rows += int(part.rows.sum())
+        is_code = pc.is_in(values, pa.array(CODES).cast(values.type))
+        if pc.any(is_code, min_count=0).as_py():
+            self._add_codes(values.filter(is_code), part.where(is_code))
+            values = values.filter(pc.invert(is_code))
+        if len(values):
+            extremes = pc.min_max(values)
+            self._stretch(extremes["min"].as_py(), extremes["max"].as_py())
+
+    def _add_codes(self, values: pa.Array, part: Portion) -> None:
+        different = part.distinct()
+        numbers = values.take(pc.index_in(different.texts, part.texts))
+        for number, text, rows, place in zip(
+            numbers.to_pylist(),
+            different.texts.to_pylist(),
+            different.rows.tolist(),
+            different.places.tolist(),
+            strict=True,
+        ):
+            code = int(number)
+            self.codes[code] = self.codes.get(code, 0) + rows
+            spelled = self.spelled.setdefault(code, {})
+            spelled[text.strip()] = spelled.get(text.strip(), 0) + rows
+            self.code_places.setdefault(code, place)
+
+    def _stretch(self, low: float, high: float) -> None:
+        self.low = low if self.low is None else min(self.low, low)
+        self.high = high if self.high is None else max(self.high, high)
+
+    def extremes(self) -> tuple[float, float]:
+        """Return the lowest and the highest value, codes included."""
+        known = [v for v in (self.low, self.high, *self.codes) if v is not None]
+        return min(known), max(known)
+
+
+def measure(
+    files: Sequence[Path],
+    read: Batches,
+    profiles: Mapping[str, Profile],
+    columns: Mapping[str, Column],
+) -> dict[str, Measure]:
+    """Return the extremes and misfits of these columns.
+
+    The files are read again only if a column has more different texts than its profile
+    remembers.
+    """
+    measures = {name: Measure(column) for name, column in columns.items()}
+    open_names = []
+    for name, found in measures.items():
+        if profiles[name].seen.complete:
+            found.add(profiles[name].seen.content)
+        else:
+            open_names.append(name)
+    if open_names:
+        with ThreadPoolExecutor() as pool:
+            for place, batch in pooled(files, read):
+                names = [name for name in open_names if name in batch.schema.names]
+                work = [(measures[name], batch[name], place) for name in names]
+                list(pool.map(_add, work))
+    return measures
+
+
+def _add(work: tuple[Measure, pa.Array, int]) -> None:
+    measured, values, place = work
+    measured.add(portion(as_texts(values), place))
+
+
+def is_code(code: int, found: Measure, rows: int) -> bool:
+    """Say whether a number stands for "no value": it repeats, far from all others."""
+    count = found.codes[code]
+    low, high = found.low, found.high
+    if low is None or high is None or low == high:
+        return False
+    if count < CODE_ROWS or count < CODE_SHARE * rows:
+        return False
+    if code == -1:
+        return low >= FAR_FROM_MINUS_ONE
+    far = (low - code if code < 0 else code - high) >= FAR * (high - low)
+    return far or (code < 0 <= low)
+
+
+# Dates that databases write where they have none.
+NO_DATE = re.compile(
+    r"9999-12-31.*|31\D12\D9999.*|12\D31\D9999.*|0000-00-00.*|00\D00\D0000.*"
+    r"|0001-01-01.*|99991231|00000000"
+)
+
+# Whole numbers of so many digits do not fit into a float, which holds about 16.
+DIGITS = r"^[-+]?[1-9][0-9]{16,}(\.[0-9]*)?$"
+
+
+def too_long(found: Measure) -> bool:
+    """Say whether whole numbers do not fit into 64 bits, and not by a mistake."""
+    if found.column.dtype != "Int64":
+        return False
+    if found.wrong <= max(1, MISTAKES * (found.rows + found.wrong)):
+        return False
+    return any(map(_is_long, found.misfits.content.texts.to_pylist()))
+
+
+def _is_long(text: str) -> bool:
+    """Say whether this is a whole number that 64 bits do not hold."""
+    digits = re.sub("[^0-9]", "", text)
+    return len(digits) >= 19 and not re.search("[A-Za-z]", text)
+
+
+def check_values(
+    draft: TypeCandidate,
+    found: Measure,
+    profile: Profile,
+    *,
+    is_target: bool,
+    tell: FindingFactory,
+) -> tuple[TypeCandidate, list[Found]]:
+    """Return the draft that knows what means "no value", and what is wrong.
+
+    A target keeps its codes, of which `suspicion` tells: it is for people to say.
+    """
+    told: list[Found] = []
+    missing = dict[str, int]()
+    for code in [] if is_target else sorted(found.codes):
+        if is_code(code, found, profile.rows):
+            told.append(_code(code, found, tell))
+            missing |= found.spelled[code]
+            del found.codes[code]
+    texts, rows, places = _listed(found.misfits)
+    for text, count, place in zip(texts, rows, places, strict=True):
+        if draft.kind == "date" and NO_DATE.fullmatch(text.strip()):
+            missing[text.strip()] = missing.get(text.strip(), 0) + count
+            told.append(_no_date(text, count, place, tell))
+        else:
+            told.append(_misfit(draft, text, count, place, tell))
+    told += _more_misfits(found, tell)
+    told += _infinite(found, tell)
+    told += _rounded(draft, profile, tell)
+    spelled = tuple(sorted({*draft.column.metadata.missing, *missing}))
+    notes: Notes = draft.column.metadata.model_copy(update={"missing": spelled})
+    column = draft.column.model_copy(update={"metadata": notes})
+    total = draft.missing + sum(missing.values())
+    return draft._replace(column=column, missing=total), told
+
+
+def _listed(seen: Seen) -> tuple[list[str], list[int], list[int]]:
+    texts, rows, places = seen.content
+    return texts.to_pylist(), rows.tolist(), places.tolist()
+
+
+def _code(code: int, found: Measure, tell: FindingFactory) -> Found:
+    rows, places = found.codes[code], found.code_places[code]
+    low, high = found.low, found.high
+    problem = f"stands far from all other values ({low} to {high})"
+    problem += ", so it is read as no value"
+    fix = "If it is a value, remove it from `missing` in data/schema.yaml."
+    text = next(iter(found.spelled[code]))
+    return tell("warn", "code", problem, fix, text, rows, places)
+
+
+def _no_date(text: str, rows: int, place: int, tell: FindingFactory) -> Found:
+    problem = "is no date of the calendar that can be stored, and is read as no value"
+    fix = "Leave it empty in the export if there is no date."
+    return tell("warn", "code", problem, fix, text, rows, place)
+
+
+def _more_misfits(found: Measure, tell: FindingFactory) -> Iterator[Found]:
+    """Yield that there are more texts than are named."""
+    rows = found.wrong - int(found.misfits.content.rows.sum())
+    if rows:
+        yield tell("reject", "more", MORE, COMMON, None, rows, found.unnamed)
+
+
+def _misfit(
+    draft: TypeCandidate, text: str, rows: int, place: int, tell: FindingFactory
+) -> Found:
+    """Say what is wrong with a text among numbers or dates."""
+    if draft.kind == "number":
+        noun = "a whole number" if draft.column.dtype == "Int64" else "a number"
+        if draft.column.dtype == "Int64" and _is_long(text):
+            noun += " of 64 bits"
+        return tell("reject", "number", f"is not {noun}", FIX, text, rows, place)
+    form = draft.column.metadata.format
+    if dates.is_form(text.strip(), form):
+        problem = "is a date that does not exist, or lies before 1678 or after 2261"
+        problem += f", read as {form}" if form else ""
+        fix = "Fix the date in the export, or leave it empty."
+        return tell("reject", "date", problem, fix, text, rows, place)
+    shown = form or "2026-01-31 or 2026-01-31 23:59:59"
+    problem = f"is not a date like {shown}"
+    return tell("reject", "date", problem, FIX, text, rows, place)
+
+
+def _infinite(found: Measure, tell: FindingFactory) -> Iterator[Found]:
+    for text, rows, place in zip(*_listed(found.infinite), strict=True):
+        fix = "Fix the export, or leave the value empty."
+        yield tell("reject", "infinite", "is not finite", fix, text, rows, place)
+
+
+def _rounded(
+    draft: TypeCandidate, profile: Profile, tell: FindingFactory
+) -> Iterator[Found]:
+    """Yield a warning if a number has more digits than a float holds."""
+    if draft.column.dtype != "float64" or "text" not in profile.families:
+        return
+    texts, rows, places = profile.seen.content
+    long = pc.indices_nonzero(pc.match_substring_regex(texts, DIGITS)).to_pylist()
+    if long:
+        first = long[0]
+        problem = "has more digits than a float holds: it is rounded"
+        fix = "Export whole numbers without decimals, or the column as text."
+        text, place = texts[first].as_py(), int(places[first])
+        count = int(sum(rows[i] for i in long))
+        yield tell("warn", "rounding", problem, fix, text, count, place)

@@ -1,0 +1,144 @@
+"""What is strange about columns, whatever the target: nothing, codes, repeats."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from reproducible_ml.contract.findings import Finding, quoted
+from reproducible_ml.quality.leaks import ODDS, as_numbers, odds_against
+
+# A code for "no value" stands in this many rows and this share of them, at least.
+CODE_ROWS = 3
+CODE_SHARE = 0.002
+
+# How far it lies from all other values, as a share of their range; a number made of
+# nines is suspect earlier. Zero is a number like others, but no year.
+FAR, FAR_NINES = 1.0, 0.25
+YEARS = (1500, 2100)
+
+EXCLUDE = "Set its treatment to exclude in data/schema.yaml."
+
+
+def check_columns(
+    rows: pd.DataFrame, features: Sequence[str], numeric: Sequence[str], raw: Path
+) -> Iterator[Finding]:
+    """Yield what is strange about columns.
+
+    Args:
+        rows: A table or some of its rows.
+        features: Columns that a model uses.
+        numeric: Columns in which size has a meaning; the target may be one of them.
+        raw: What the table was read from, to be named in findings.
+    """
+    for name in features:
+        if (finding := _constant(rows[name], raw)) is not None:
+            yield finding
+    for name in numeric:
+        yield from _codes(rows[name], raw)
+    yield from _same(rows[list(features)], raw)
+
+
+def _constant(values: pd.Series, raw: Path) -> Finding | None:
+    known = values.dropna()
+    if known.empty:
+        problem = "has no value in any row"
+        return Finding("empty column", raw, problem, EXCLUDE, column=str(values.name))
+    if len(known) < len(values) or (known != known.iloc[0]).any():
+        return None
+    return Finding(
+        "constant column",
+        raw,
+        "is what every row says",
+        EXCLUDE,
+        column=str(values.name),
+        value=str(known.iloc[0]),
+    )
+
+
+def _codes(values: pd.Series, raw: Path) -> Iterator[Finding]:
+    """Yield numbers that look like codes for "no value", as -999."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return
+    numbers = as_numbers(values)
+    if numbers is None:
+        return
+    levels, counts = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
+    for code, rows in find_codes(levels, counts):
+        yield Finding(
+            "code for no value",
+            raw,
+            "lies far from all other numbers and repeats, so it may mean that there is"
+            " no value",
+            "If so, add it to the column's metadata.missing in data/schema.yaml and set"
+            " nullable: true; where it is the target, remove the rows.",
+            column=str(values.name),
+            value=f"{code:.12g}",
+            rows=rows,
+        )
+
+
+def find_codes(
+    levels: npt.NDArray[np.float64], counts: npt.NDArray[np.intp]
+) -> list[tuple[float, int]]:
+    """Return extreme numbers, and their rows, that the others do not lead up to.
+
+    Args:
+        levels: Different numbers, rising.
+        counts: Rows of each.
+    """
+    often = max(CODE_ROWS, CODE_SHARE * counts.sum())
+    found = []
+    while len(levels) > 3:
+        low = _gap(levels[0], levels[1], levels[1:])
+        high = _gap(levels[-1], levels[-2], levels[:-1])
+        end = 0 if low >= high else -1
+        if max(low, high) < 1 or counts[end] < often:
+            break
+        found.append((float(levels[end]), int(counts[end])))
+        levels, counts = np.delete(levels, end), np.delete(counts, end)
+    return found
+
+
+def _gap(end: float, nearest: float, others: npt.NDArray[np.float64]) -> float:
+    """Return how far an end is off, as a multiple of what makes it suspect."""
+    if end == 0 and not (YEARS[0] <= others.min() and others.max() <= YEARS[1]):
+        return 0.0
+    nines = re.fullmatch(r"99+|9+\.9+", f"{abs(end):.12g}")
+    limit = FAR_NINES if nines else FAR
+    gap = float(abs(end - nearest) / (limit * np.ptp(others)))
+    # Where all else is positive, or zero, the distance does not matter.
+    return max(gap, 1.0) if nines and end < 0 <= nearest else gap
+
+
+def _same(rows: pd.DataFrame, raw: Path) -> Iterator[Finding]:
+    """Yield columns that repeat an earlier column in all rows."""
+    first: dict[bytes, str] = {}
+    for name in rows:
+        codes, known = pd.factorize(rows[name], use_na_sentinel=False)
+        if len(known) < 2 or odds_against(codes, 1) < ODDS:
+            continue
+        digest = hashlib.sha256(_content(rows[name])).digest()
+        if digest in first:
+            yield Finding(
+                "same columns",
+                raw,
+                f"repeats column {quoted(first[digest])} in all rows",
+                EXCLUDE,
+                column=str(name),
+            )
+        first.setdefault(digest, str(name))
+
+
+def _content(values: pd.Series) -> bytes:
+    """Return bytes that are equal for equal values, as 1 and 1.0."""
+    numbers = as_numbers(values)
+    if numbers is not None:
+        return (numbers + 0.0).tobytes()
+    texts = values.astype("str").astype("category")
+    codes = texts.cat.codes.to_numpy(dtype=np.int64).tobytes()
+    return codes + "\0".join(texts.cat.categories).encode()

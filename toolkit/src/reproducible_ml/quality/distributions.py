@@ -1,0 +1,253 @@
+"""How the values of each column are distributed, in a form small enough for Git.
+
+No text of a row is kept, only the categories that stand in the contract anyway: texts
+are told by their lengths, and codes and other free values by a hash.
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import model_validator
+
+from reproducible_ml.contract.schema import Column, Contract, Data
+from reproducible_ml.core import keys
+from reproducible_ml.core.params import Compute, Section
+from reproducible_ml.core.parts import map_parts, parallel, parts, read_part
+
+ROWS = 200_000
+
+
+def read_subset(
+    table: Path,
+    compute: Compute,
+    columns: Sequence[str] | None = None,
+    rows: int = ROWS,
+) -> pd.DataFrame:
+    """Read about `rows` rows of a table, or all if there are no more.
+
+    A row's number in the table decides, so that the size of parts does not matter. Its
+    key would not do: rows that are alike would all be chosen, or none of them.
+    """
+    from pyarrow.parquet import read_metadata
+
+    files = parts(table)
+    ends = np.cumsum([read_metadata(file).num_rows for file in files])
+    share = min(1.0, rows / max(1, ends[-1]))
+    firsts = [0, *ends[:-1].tolist()]
+    # Parquet keeps no categories of a part without rows, so these are left out.
+    jobs = [
+        (file, first, share, columns)
+        for file, first, end in zip(files, firsts, ends, strict=True)
+        if end > first
+    ]
+    chosen = parallel(_choose, jobs or [(files[0], 0, share, columns)], compute, "read")
+    return pd.concat(chosen)
+
+
+def _choose(
+    file: Path, first: int, share: float, columns: Sequence[str] | None
+) -> pd.DataFrame:
+    rows = read_part(file, columns)
+    numbers = np.arange(first, first + len(rows), dtype=np.uint64)
+    return rows[keys.uniform(numbers, keys.number("subset")) < share]
+
+
+Counts = npt.NDArray[np.int64]
+Kind = Literal["numbers", "dates", "lengths", "values", "hashes"]
+
+BINS = 20
+VALUES = 50
+HASHES = 20
+
+# Characters of a category that are kept; what follows is told by a hash.
+WIDTH = 24
+
+
+class Distribution(Section):
+    """How many rows have which values.
+
+    `bins` are upper bounds, included, or values; `counts` has one number more, for what
+    lies beyond the last bound or is another value.
+    """
+
+    kind: Kind
+    bins: tuple[float | str, ...] = ()
+    counts: tuple[int, ...]
+    missing: int
+    mean: float | None = None
+    sd: float | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        texts = self.kind in ("dates", "values", "hashes")
+        if self.counts and len(self.counts) != len(self.bins) + 1:
+            raise ValueError("give a count for each bin and one for the others")
+        if any(isinstance(bound, str) != texts for bound in self.bins):
+            raise ValueError("give numbers as bounds of numbers, and texts of texts")
+        return self
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return sum(self.counts) + self.missing
+
+
+class Profile(Section):
+    """How the values of each column are distributed."""
+
+    columns: dict[str, Distribution]
+
+
+def profile_table(
+    table: Path, contract: Contract, data: Data, compute: Compute
+) -> dict[str, Any]:
+    """Return how the values of each column are distributed, ready for JSON.
+
+    Bins, means and standard deviations come from at most 200,000 rows, counts from all;
+    neither depends on the size of parts or on the number of threads.
+    """
+    kinds = _kinds(contract, data)
+    some = read_subset(table, compute, list(kinds))
+    columns = {name: _bins(some[name], kind) for name, kind in kinds.items()}
+    counted = Profile(columns=count(table, columns, compute))
+    return dict(counted.model_dump(mode="json", exclude_defaults=True))
+
+
+def recount(
+    table: Path, old: dict[str, Any], contract: Contract, data: Data, compute: Compute
+) -> dict[str, Any]:
+    """Return another table's profile, with the counts of this table in its bins.
+
+    Columns that this table lacks or that are of another kind are left out.
+    """
+    kinds = _kinds(contract, data)
+    columns = {
+        name: column
+        for name, column in Profile.model_validate(old).columns.items()
+        if kinds.get(name) == column.kind
+    }
+    counted = Profile(columns=count(table, columns, compute))
+    return dict(counted.model_dump(mode="json", exclude_defaults=True))
+
+
+def _kinds(contract: Contract, data: Data) -> dict[str, Kind]:
+    """Return how to tell the distribution of target, features and date."""
+    used = {*contract.features(data), data.target, data.time}
+    return {
+        name: "values"
+        if name == data.target and data.task != "regression"
+        else _kind(column)
+        for name, column in contract.columns.items()
+        if name in used
+    }
+
+
+def _kind(column: Column) -> Kind:
+    if column.dtype == "datetime64[ns]":
+        return "dates"
+    if column.dtype in ("category", "bool", "boolean"):
+        return "values"
+    if column.treatment == "target_encoding":
+        return "hashes"
+    return "lengths" if column.dtype == "str" else "numbers"
+
+
+def _bins(values: pd.Series, kind: Kind) -> Distribution:
+    """Return the distribution of a column, not yet counted."""
+    empty = {"kind": kind, "counts": (), "missing": 0}
+    if kind == "hashes":
+        return Distribution(**empty, bins=tuple(map(str, range(HASHES))))
+    if kind == "values":
+        found = values.value_counts()
+        common = sorted((-n, _short(str(v))) for v, n in found.items() if n)[:VALUES]
+        return Distribution(**empty, bins=tuple(sorted(v for _, v in common)))
+    numbers = _numbers(values, kind)
+    known = numbers[~np.isnan(numbers)]
+    if not len(known):
+        return Distribution(**empty)
+    # Bounds are values of the table: nothing is interpolated, so nothing is rounded.
+    shares = np.arange(1, BINS) / BINS
+    bounds = np.unique(np.quantile(known, shares, method="inverted_cdf")).tolist()
+    if kind == "dates":
+        dates = pd.to_datetime(bounds, unit="s").strftime("%Y-%m-%dT%H:%M:%S")
+        return Distribution(**empty, bins=tuple(dates))
+    return Distribution(**empty, bins=tuple(bounds), **_moments(known))
+
+
+def _moments(known: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Return mean and standard deviation, to six digits, whatever the order of rows."""
+    scale = float(np.abs(known).max()) or 1.0
+    scaled = known / scale
+    mean = math.fsum(scaled.tolist()) / len(scaled)
+    variance = math.fsum(((scaled - mean) ** 2).tolist()) / len(scaled)
+    moments = {"mean": mean * scale, "sd": math.sqrt(variance) * scale}
+    return {name: float(f"{value:.6g}") for name, value in moments.items()}
+
+
+def count(
+    table: Path, columns: dict[str, Distribution], compute: Compute
+) -> dict[str, Distribution]:
+    """Return the distributions with the counts of this table in the same bins."""
+    work = partial(_count_part, columns=columns)
+    found = map_parts(work, table, compute, list(columns))
+    counted = {}
+    for name, column in columns.items():
+        counts = np.sum([part[name] for part in found], axis=0).tolist()
+        new = {"counts": tuple(counts[:-1]), "missing": counts[-1]}
+        counted[name] = column.model_copy(update=new)
+    return counted
+
+
+def _count_part(
+    _: int, rows: pd.DataFrame, columns: dict[str, Distribution]
+) -> dict[str, Counts]:
+    """Return the rows in each bin, beyond the last, and without a value."""
+    return {name: _count(rows[name], column) for name, column in columns.items()}
+
+
+def _count(values: pd.Series, column: Distribution) -> Counts:
+    places = _places(values, column)
+    places[values.isna().to_numpy()] = len(column.bins) + 1
+    return np.bincount(places, minlength=len(column.bins) + 2)
+
+
+def _places(values: pd.Series, column: Distribution) -> npt.NDArray[np.intp]:
+    """Return the number of the bin for each value."""
+    if column.kind == "hashes":
+        hashes = pd.util.hash_pandas_object(values, index=False).to_numpy()
+        return (hashes % np.uint64(HASHES)).astype(np.intp)
+    if column.kind == "values":
+        codes, known = pd.factorize(values)
+        bins = {label: place for place, label in enumerate(column.bins)}
+        places = [bins.get(_short(str(value)), len(bins)) for value in known]
+        return np.asarray([*places, 0], dtype=np.intp)[codes]
+    if column.kind == "dates":
+        dates = np.asarray(column.bins, dtype="datetime64[s]")
+        bounds = dates.astype(np.int64).astype(np.float64)
+    else:
+        bounds = np.asarray(column.bins, dtype=np.float64)
+    return np.searchsorted(bounds, _numbers(values, column.kind), side="left")
+
+
+def _numbers(values: pd.Series, kind: Kind) -> npt.NDArray[np.float64]:
+    """Return what is counted: numbers, seconds since 1970, or characters."""
+    if kind == "dates":
+        dates: Any = values.to_numpy().astype("datetime64[s]").astype(np.int64)
+        return np.where(values.isna(), np.nan, dates.astype(np.float64))
+    plain = values.str.len() if kind == "lengths" else values
+    numbers: Any = plain.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.asarray(numbers)
+
+
+def _short(label: str) -> str:
+    if len(label) <= WIDTH:
+        return label
+    digest = hashlib.sha256(label.encode()).hexdigest()
+    return f"{label[: WIDTH - 9]}…{digest[:8]}"

@@ -1,0 +1,199 @@
+"""Columns that give the target away: copies of it, and what only its outcome tells."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from reproducible_ml.contract.schema import Data
+
+Codes = npt.NDArray[np.intp]
+Floats = npt.NDArray[np.float64]
+
+# Odds against a relation by chance, as a logarithm: a million to one.
+ODDS = float(np.log(1e6))
+
+# Rows that each side needs, so that a good feature is not taken for a leak.
+SIDE_ROWS = 30
+
+# Rows that a value of a column needs on average to say something about the target.
+VALUE_ROWS = 5
+
+# Share of the rows outside the largest class that may be exceptions.
+EXCEPTIONS = 0.005
+
+# 1 - r² of a number that is the target up to rounding, and of one that nearly is.
+ROUNDING, NEARLY = 1e-6, 1e-4
+
+
+class Leak(NamedTuple):
+    """A column that tells the target, in words that go on after its name.
+
+    It is certain if the column is the target itself, written in whatever way.
+    """
+
+    column: str
+    reason: str
+    certain: bool
+
+
+def find_leaks(rows: pd.DataFrame, columns: Sequence[str], data: Data) -> list[Leak]:
+    """Return those of the columns that give the target away.
+
+    Args:
+        rows: A table or some of its rows, the target without missing values.
+        columns: Where to look.
+        data: The target and the task.
+    """
+    find = _against_numbers if data.task == "regression" else _against_classes
+    found = ((name, find(rows[name], rows[data.target])) for name in columns)
+    return [Leak(name, *leak) for name, leak in found if leak]
+
+
+def _against_classes(values: pd.Series, target: pd.Series) -> tuple[str, bool] | None:
+    """Return how the values tell the class and whether they are the class itself."""
+    classes, _ = pd.factorize(target)
+    codes, known = pd.factorize(values, use_na_sentinel=False)
+    if classes.max() < 1 or len(known) < 2:
+        return None
+    likely = odds_against(classes, len(known)) < ODDS
+    if not likely and depends(classes, codes) and depends(codes, classes):
+        same = values.astype(str).to_numpy() == target.astype(str).to_numpy()
+        return ("repeats the target" if same.all() else "is the target recoded"), True
+    if not likely and len(values) >= VALUE_ROWS * len(known):
+        wrong = exceptions(codes, classes)
+        if wrong <= EXCEPTIONS * (len(classes) - np.bincount(classes).max()):
+            always = "always" if not wrong else f"in all but {wrong} rows"
+            return f"its {len(known)} values {always} tell the class", False
+    if (numbers := as_numbers(values)) is not None and separates(numbers, classes):
+        return "each class has its own range of values, none of which overlap", False
+    return _missing_tells(values.isna().to_numpy(), classes)
+
+
+def odds_against(classes: Codes, values: int) -> float:
+    """Return the logarithm of the odds against `values` values telling all classes.
+
+    There are n! / (n1! n2! ...) ways to give n rows classes of these sizes, and at most
+    (number of classes) ** values of them let each value belong to one class.
+    """
+    from scipy.special import gammaln
+
+    sizes = np.bincount(classes)
+    ways = gammaln(len(classes) + 1) - gammaln(sizes + 1).sum()
+    return float(ways - values * np.log(len(sizes)))
+
+
+def depends(codes: Codes, others: Codes) -> bool:
+    """Say whether rows with the same code among `others` have the same of `codes`."""
+    example = np.zeros(others.max() + 1, dtype=codes.dtype)
+    example[others] = codes
+    return bool((example[others] == codes).all())
+
+
+def exceptions(codes: Codes, classes: Codes) -> int:
+    """Return how many rows are not of the commonest class among those of their code."""
+    pairs, counts = np.unique(codes * (classes.max() + 1) + classes, return_counts=True)
+    most = np.zeros(codes.max() + 1, dtype=np.intp)
+    np.maximum.at(most, pairs // (classes.max() + 1), counts)
+    return int(len(codes) - most.sum())
+
+
+def as_numbers(values: pd.Series) -> Floats | None:
+    """Return numbers and dates as floats, missing ones as NaN; None for all others."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        whole = values.astype("int64").to_numpy(dtype=np.float64)
+        return np.where(values.isna(), np.nan, whole)
+    if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
+        return None
+    return values.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def separates(numbers: Floats, classes: Codes) -> bool:
+    """Say whether the ranges of classes do not overlap, if they have enough rows."""
+    known = ~np.isnan(numbers)
+    numbers, classes, number = numbers[known], classes[known], int(classes.max()) + 1
+    if np.bincount(classes, minlength=number).min() < SIDE_ROWS:
+        return False
+    lows, highs = np.full(number, np.inf), np.full(number, -np.inf)
+    np.minimum.at(lows, classes, numbers)
+    np.maximum.at(highs, classes, numbers)
+    order = np.argsort(lows)
+    return bool((highs[order[:-1]] < lows[order[1:]]).all())
+
+
+def _missing_tells(
+    missing: npt.NDArray[np.bool_], classes: Codes
+) -> tuple[str, bool] | None:
+    """Return how it tells the class that a value is missing, or that it is not."""
+    if missing.all() or not missing.any():
+        return None
+    sides = {"missing": missing, "given": ~missing}
+    pure = {word: len(np.unique(classes[side])) == 1 for word, side in sides.items()}
+    if all(pure.values()) and odds_against(classes, 2) > ODDS:
+        return "is missing for one class and given for the other", True
+    for word, side in sides.items():
+        if pure[word] and _unlikely(int(side.sum()), classes, classes[side][0]):
+            return f"is {word} for rows of one class only", False
+    return None
+
+
+def _unlikely(drawn: int, classes: Codes, kind: np.intp) -> bool:
+    """Say whether so many rows drawn by chance would hardly all be of this class."""
+    from scipy.stats import hypergeom
+
+    of_kind = int((classes == kind).sum())
+    all_alike = hypergeom.logsf(drawn - 1, len(classes), of_kind, drawn)
+    return drawn >= SIDE_ROWS and -float(all_alike) > ODDS
+
+
+def _against_numbers(values: pd.Series, target: pd.Series) -> tuple[str, bool] | None:
+    """Return how the values tell the number and whether they are the number itself."""
+    wanted = target.to_numpy(dtype=np.float64)
+    codes, known = pd.factorize(values, use_na_sentinel=False)
+    levels, distinct = pd.factorize(target)
+    if len(wanted) < SIDE_ROWS or len(known) < 2 or len(distinct) < 2:
+        return None
+    numbers = as_numbers(values)
+    if numbers is not None and (leak := _as_curve(numbers, wanted)):
+        # What grows with time is no copy of the date.
+        dates = pd.api.types.is_datetime64_any_dtype(values)
+        return leak[0], leak[1] and not dates
+    enough = len(values) >= max(VALUE_ROWS * len(known), len(known) + SIDE_ROWS)
+    if enough and odds_against(levels, len(known)) > ODDS and depends(levels, codes):
+        return f"each of its {len(known)} values has one value of the target", False
+    given = values.notna().to_numpy().astype(np.intp)
+    if given.min() < given.max() and separates(wanted, given):
+        return "is missing in one range of the target only", False
+    return None
+
+
+def _as_curve(numbers: Floats, wanted: Floats) -> tuple[str, bool] | None:
+    """Return how a number is the target, computed from it by a line or a curve."""
+    known = ~np.isnan(numbers)
+    x, y = numbers[known], wanted[known]
+    if len(x) < SIDE_ROWS or min(np.ptp(x), np.ptp(y)) == 0:
+        return None
+    if np.array_equal(x, y):
+        return "repeats the target", True
+    x, y = (v / np.abs(v).max() for v in (x, y))  # or squares may overflow
+    x, y = (v - v.mean() for v in (x, y))
+    square = float((x * y).sum() ** 2 / ((x * x).sum() * (y * y).sum()))
+    if 1 - square < ROUNDING:
+        return "is the target multiplied, shifted or rounded", True
+    if _rise_together(x, y) or _rise_together(-x, y):
+        return (
+            "is the target recoded: both always rise or fall",
+            True,
+        )
+    if 1 - square < NEARLY:
+        return f"is nearly the target: their correlation is {square**0.5:.6f}", False
+    return None
+
+
+def _rise_together(x: Floats, y: Floats) -> bool:
+    """Say whether no pair of rows is in another order, ties in one of them apart."""
+    if min(len(np.unique(x)), len(np.unique(y))) < SIDE_ROWS:
+        return False
+    return bool((np.diff(x[np.lexsort((x, y))]) >= 0).all())

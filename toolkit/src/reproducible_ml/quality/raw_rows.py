@@ -1,0 +1,267 @@
+"""Read a raw file slowly: each row with its place, and what is wrong with its shape."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from reproducible_ml.contract.findings import LISTED, Finding
+from reproducible_ml.contract.schema import Column, Contract, Dialect
+from reproducible_ml.quality.column_names import Header, alike, check_names
+from reproducible_ml.reading.csv_files import NumberedRows, Row
+from reproducible_ml.reading.json_lines import FLATTEN, sound_objects, texts_of
+from reproducible_ml.reading.parquet_files import parquet_batches, parquet_schema, suits
+from reproducible_ml.reading.raw import form
+from reproducible_ml.reading.values import MISSING, misfits
+
+TRAILING = "trailing delimiter"
+
+
+def check_shape(file: Path, dialect: Dialect) -> list[Finding]:
+    """Return what is wrong with the rows of a CSV file, whatever its columns."""
+    findings: list[Finding] = []
+    for _ in sound_rows(file, dialect, findings):
+        pass
+    return findings
+
+
+def sound_rows(file: Path, dialect: Dialect, findings: list[Finding]) -> Iterator[Row]:
+    """Yield the header and the rows that fit it; add what is wrong with the others."""
+    rows = iter(NumberedRows(file, dialect))
+    header = next(rows, None)
+    if header is None:
+        return
+    yield header
+    counts: Counter[str] = Counter()
+    others: dict[str, Finding] = {}
+    for row in rows:
+        finding = _unsound(file, row, header.cells)
+        if finding is None:
+            yield row
+            continue
+        counts[finding.kind] += 1
+        if counts[finding.kind] <= (1 if finding.kind == TRAILING else LISTED):
+            findings.append(finding)
+        else:
+            others.setdefault(finding.kind, finding)
+    if TRAILING in counts:
+        place = next(i for i, f in enumerate(findings) if f.kind == TRAILING)
+        findings[place] = findings[place]._replace(rows=counts[TRAILING])
+        others.pop(TRAILING, None)
+    findings += [_more(one, counts[kind] - LISTED) for kind, one in others.items()]
+
+
+def _more(finding: Finding, rows: int) -> Finding:
+    """Return the finding that there are more rows than are listed."""
+    problem = f"is the first of more rows like the {LISTED} that are listed"
+    kind = f"more {finding.kind}"
+    return finding._replace(kind=kind, problem=problem, rows=rows)
+
+
+def _unsound(file: Path, row: Row, header: list[str]) -> Finding | None:
+    values, width = row.cells, len(header)
+    if len(values) == width and _repeats(values, header):
+        problem, fix = "repeats the header", "Delete the line in the source."
+        return Finding("repeated header", file, problem, fix, row.line)
+    if len(values) == width:
+        return None
+    if len(values) == width + 1 and not values[-1].strip():
+        problem = "ends with a delimiter, which makes one value too many"
+        fix = "Take it away from the end of each line."
+        return Finding(TRAILING, file, problem, fix, row.line)
+    count = "1 value" if len(values) == 1 else f"{len(values)} values"
+    problem = f"has {count} where the header has {width}"
+    fix = "Look for a missing quote or a stray separator."
+    if len(values) == 1 and width > 2:
+        fix = "Delete the line if it is a note; else look for a lost line end or quote."
+    return Finding("number of values", file, problem, fix, row.line)
+
+
+def _repeats(values: list[str], header: list[str]) -> bool:
+    """Say whether a row is the header again, some of whose names may differ."""
+    if values == header:
+        return True
+    same = sum(v == name for v, name in zip(values, header, strict=True))
+    return same > 1 and 2 * same > len(header)
+
+
+# Rows that are held in memory as Python objects at a time.
+ROWS = 10_000
+
+# Lines in which a header is looked for that does not stand where it should.
+SEARCHED = 50
+
+Places = npt.NDArray[np.int64]
+
+
+class Chunk(NamedTuple):
+    """Some rows by columns, and the line of each, from 1; in Parquet, the row."""
+
+    lines: Places
+    columns: dict[str, pa.Array]
+
+
+def read_chunks(
+    file: Path, contract: Contract, findings: list[Finding]
+) -> Iterator[Chunk]:
+    """Yield the rows that have the contract's columns; add what is wrong with others.
+
+    Values are the file's own texts; those of Parquet are as they are.
+    """
+    read = {"csv": _csv_chunks, "json": _json_chunks, "parquet": _parquet_chunks}
+    yield from read[form(file) or "csv"](file, contract, findings)
+
+
+def _csv_chunks(
+    file: Path, contract: Contract, findings: list[Finding]
+) -> Iterator[Chunk]:
+    rows = sound_rows(file, contract.metadata, findings)
+    header = next(rows, None)
+    names = header.cells if header else []
+    line = header.line if header else None
+    if found := check_names(file, Header(names, line), contract):
+        findings += _header_elsewhere(file, contract) or found
+        return
+    while chunk := list(islice(rows, ROWS)):
+        columns = zip(*(row.cells for row in chunk), strict=True)
+        arrays = [pa.array(column, pa.string()) for column in columns]
+        lines = np.array([row.line for row in chunk])
+        yield Chunk(lines, dict(zip(names, arrays, strict=True)))
+
+
+def _header_elsewhere(file: Path, contract: Contract) -> list[Finding]:
+    """Return a finding if the header stands after more or fewer lines than declared."""
+    dialect = contract.metadata.model_copy(update={"preamble": 0})
+    for row in islice(NumberedRows(file, dialect), SEARCHED):
+        if sorted(row.cells) == sorted(contract.columns):
+            problem = "is the header, which is expected elsewhere"
+            fix = f"Set metadata: {{preamble: {row.line - 1}}} in data/schema.yaml."
+            return [Finding("preamble", file, problem, fix, row.line)]
+    return []
+
+
+def _json_chunks(
+    file: Path, contract: Contract, findings: list[Finding]
+) -> Iterator[Chunk]:
+    names: dict[str, int] = {}
+    for line, values in sound_objects(file, findings):
+        for name in values:
+            names.setdefault(name, line)
+    # A key may be left out where it may have no value.
+    unknown = [name for name in names if name not in contract.columns]
+    for name, column in contract.columns.items():
+        if column.nullable and not alike(name, unknown):
+            names.setdefault(name, 1)
+    if found := check_names(file, Header(list(names), None, names), contract):
+        findings += found
+        return
+    rows = sound_objects(file, [])
+    while chunk := list(islice(rows, ROWS)):
+        lines = np.array([line for line, _ in chunk])
+        batch = texts_of([values for _, values in chunk], list(contract.columns))
+        yield Chunk(lines, dict(zip(batch.schema.names, batch.columns, strict=True)))
+
+
+def _parquet_chunks(
+    file: Path, contract: Contract, findings: list[Finding]
+) -> Iterator[Chunk]:
+    schema = parquet_schema(file)
+    found = check_names(file, Header(schema.names, None), contract)
+    found = found or list(_unsuited(file, schema, contract))
+    findings += found
+    first = 1
+    for batch in () if found else parquet_batches(file):
+        lines = np.arange(first, first + batch.num_rows)
+        yield Chunk(lines, {name: batch[name] for name in contract.columns})
+        first += batch.num_rows
+
+
+def _unsuited(file: Path, schema: pa.Schema, contract: Contract) -> Iterator[Finding]:
+    for name, column in contract.columns.items():
+        kind = schema.field(name).type
+        if not suits(kind, column):
+            problem = f"holds {kind}, which cannot be {column.dtype}"
+            fix = "Convert it in the source, or change its dtype in data/schema.yaml."
+            if pa.types.is_nested(kind):
+                fix = FLATTEN
+            yield Finding("type", file, problem, fix, column=name)
+
+
+TOTALS = {
+    *("total", "totals", "grand total", "sum", "overall"),
+    *("gesamt", "gesamtsumme", "insgesamt", "summe"),
+    *("somme", "total général", "totale", "totaal", "som", "suma", "celkem", "итого"),
+}
+
+# Digits and what stands in and around numbers; no date has but such signs.
+NUMBER = re.compile(r"[-+]?[\d.,'\s]*\d\s*[^\w\s/:-]{0,3}")
+
+
+def total_in(row: Mapping[str, object], contract: Contract) -> str | None:
+    """Return the column that names a row of totals; all others hold numbers, or none.
+
+    Args:
+        row: The last row of a file; texts, or values of the contract's types.
+        contract: Its categories are values, whatever they say.
+    """
+    texts = {
+        name: str(value).strip() for name, value in row.items() if value is not None
+    }
+    texts = {name: text for name, text in texts.items() if text not in MISSING}
+    others = [text for text in texts.values() if text.casefold() not in TOTALS]
+    named = [name for name, text in texts.items() if text.casefold() in TOTALS]
+    is_total = len(named) == 1 and others and all(map(NUMBER.fullmatch, others))
+    if not is_total or texts[named[0]] in (contract.columns[named[0]].isin or ()):
+        return None
+    return named[0]
+
+
+def units_in(row: Mapping[str, str], contract: Contract) -> bool:
+    """Say whether a row holds units or names, where values of other types should be.
+
+    One text alone may be a mistake in a row, unless the rest of it is empty.
+
+    Args:
+        row: The first row of a text file.
+        contract: Says which columns hold other values than texts.
+    """
+    said = {name: text for name, text in row.items() if _says_something(text)}
+    typed = [n for n in said if contract.columns[n].dtype not in ("str", "category")]
+    wrong = [n for n in typed if _is_misfit(said[n], contract.columns[n])]
+    return bool(wrong) and wrong == typed and (len(wrong) > 1 or len(said) == 1)
+
+
+def _says_something(text: str) -> bool:
+    """Say whether a text is more than a dash or a blank."""
+    return (
+        text.strip() not in MISSING
+        and re.search(r"[^-\u2013\u2014.\s]", text) is not None
+    )
+
+
+def _is_misfit(text: str, column: Column) -> bool:
+    """Say whether a text is none of the column's values, nor one in another form."""
+    misfit = misfits(pa.array([text], pa.string()), column)[0].as_py()
+    return bool(misfit) and not re.match(r"\W*[0-9]", text)
+
+
+def repeats_header(frame: pd.DataFrame, contract: Contract) -> bool:
+    """Say whether a row holds the names of the columns, where that is not told else.
+
+    Columns of other types than text refuse a header by themselves.
+    """
+    if any(column.dtype != "str" for column in contract.columns.values()):
+        return False
+    same = pd.Series(True, index=frame.index)
+    for name in contract.columns:
+        same &= frame[name] == name
+        if not same.any():
+            return False
+    return True

@@ -1,0 +1,119 @@
+"""What is suspicious about a table that honours its contract."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from reproducible_ml.contract.findings import Finding
+from reproducible_ml.contract.schema import Contract, Data
+from reproducible_ml.contract.target import Classes, summarise_table
+from reproducible_ml.core.params import Compute
+from reproducible_ml.core.parts import count_rows
+from reproducible_ml.quality.columns import EXCLUDE, check_columns
+from reproducible_ml.quality.distributions import read_subset
+from reproducible_ml.quality.leaks import Leak, find_leaks
+from reproducible_ml.quality.repeated_rows import (
+    check_copies,
+    check_repeated_rows,
+    with_first_lines,
+)
+from reproducible_ml.quality.target import (
+    check_classes,
+    check_numbers,
+)
+
+# Rows without which nothing can be learned, and with which it is hardly more than luck.
+NEEDED, FEW = 10, 50
+
+# Kinds of findings that leave nothing to learn, or would be learned wrongly.
+REJECTED = {
+    "too few rows",
+    "no features",
+    "one distinct row",
+    "constant target",
+    "no positive class",
+    "single row of a class",
+    "class spelled in several ways",
+}
+
+
+class QualityReport(NamedTuple):
+    """What is suspicious about a table.
+
+    Attributes:
+        rejections: What makes the table useless as it is.
+        warnings: What a person should look at. Leaks are among them.
+        leaks: Columns that are the target itself, and why: "is the target recoded".
+    """
+
+    rejections: list[Finding]
+    warnings: list[Finding]
+    leaks: dict[str, str]
+
+
+def check_quality(
+    table: Path, contract: Contract, data: Data, compute: Compute, raw: Path
+) -> QualityReport:
+    """Return what is wrong or unusual about a table that meets its contract.
+
+    Target and repeated rows are checked in all rows; columns in at most 200,000.
+
+    Args:
+        table: Folder of parts, as `validate` writes them.
+        contract: What its columns hold.
+        data: Roles of the columns.
+        compute: Where parts are read.
+        raw: What the table was read from, to be named in findings.
+    """
+    rows = count_rows(table)
+    if rows < NEEDED:
+        return QualityReport([_few(rows, raw)], [], {})
+    features = list(contract.features(data))
+    if not features:
+        same = list(check_copies(table, contract, data, compute, raw))
+        return QualityReport(same or [_no_features(data, raw)], [], {})
+    some = read_subset(table, compute)
+    leaks = find_leaks(some, features, data)
+    findings = [_few(rows, raw)] if rows < FEW else []
+    numeric = contract.treated("numeric", data)
+    if data.task == "regression":
+        findings += check_numbers(some[data.target], data.target, raw)
+        numeric = [*numeric, data.target]
+    else:
+        summary = summarise_table(table, data, compute)
+        assert isinstance(summary, Classes)
+        findings += check_classes(summary.counts, data, raw)
+    findings += check_repeated_rows(table, contract, data, compute, some, raw)
+    findings += check_columns(some, features, numeric, raw)
+    findings += [_leak(leak, raw) for leak in leaks]
+    findings = with_first_lines(findings, table, raw, contract.metadata, compute)
+    return QualityReport(
+        [finding for finding in findings if finding.kind in REJECTED],
+        [finding for finding in findings if finding.kind not in REJECTED],
+        {leak.column: leak.reason for leak in leaks if leak.certain},
+    )
+
+
+def _few(rows: int, raw: Path) -> Finding:
+    needed = rows < NEEDED
+    count = "1 row" if rows == 1 else f"{rows} rows"
+    return Finding(
+        "too few rows" if needed else "few rows",
+        raw,
+        f"holds only {count}, "
+        + ("too few to learn from" if needed else "so its metrics will be rough"),
+        f"Bring {NEEDED if needed else FEW} rows or more.",
+    )
+
+
+def _no_features(data: Data, raw: Path) -> Finding:
+    return Finding(
+        "no features",
+        raw,
+        f"every column but the target {data.target} has a role or is excluded",
+        "Change the treatment of one in data/schema.yaml.",
+    )
+
+
+def _leak(leak: Leak, raw: Path) -> Finding:
+    fix = f"{EXCLUDE[:-1]}, unless it is known when a prediction is wanted."
+    return Finding("leak", raw, leak.reason, fix, column=leak.column)

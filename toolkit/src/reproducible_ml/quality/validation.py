@@ -1,0 +1,227 @@
+"""Check a raw table against its contract: it passes whole, or not at all."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from reproducible_ml.contract.checks import (
+    NOT_NULL,
+    broken_rules,
+    cast,
+    finish,
+    may_be_rounded,
+)
+from reproducible_ml.contract.findings import Finding, reject
+from reproducible_ml.contract.schema import Contract, Data
+from reproducible_ml.core.duplicates import find_duplicates
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Compute
+from reproducible_ml.core.parts import parallel, write_part
+from reproducible_ml.quality.diagnose import diagnose, diagnose_repeats
+from reproducible_ml.quality.raw_rows import repeats_header, total_in
+from reproducible_ml.reading.places import row_lines
+from reproducible_ml.reading.raw import Portion, form, read_portions
+from reproducible_ml.reading.scan import scan
+
+# Says of each row whether it is right. The first line of its docstring says what must
+# hold; it is a function of a module, so that it can be sent to other processes.
+RowCheck = Callable[[pd.DataFrame], Any]
+
+
+# Lines of rows that fail an own check and are listed.
+LINES = 5
+
+
+class Checked(NamedTuple):
+    """What is known of one part after it was checked.
+
+    Attributes:
+        file: The file that its rows come from.
+        first: Position of its first row in that file, from 0.
+        rows: Number of rows.
+        missing: Rows without a value, by column.
+        broken: Whether a row breaks the contract.
+        suspect: Whether the file needs the slow, thorough check, which it may pass.
+        failed: Positions of rows that fail an own check, by the check's name.
+    """
+
+    file: Path
+    first: int
+    rows: int
+    missing: Counter[str]
+    broken: bool
+    suspect: bool
+    failed: dict[str, np.ndarray[Any, Any]]
+
+
+def validate_table(
+    files: list[Path],
+    contract: Contract,
+    data: Data,
+    compute: Compute,
+    table: Path,
+    report: Path,
+    checks: Sequence[RowCheck] = (),
+) -> list[Checked]:
+    """Write the rows of raw files to a table of parts if they meet the contract.
+
+    Args:
+        files: What `raw_files` found.
+        contract: What the rows have to be.
+        data: Roles of the columns.
+        compute: Where the work is done, and how many rows a part has.
+        table: Empty folder that gets the parts.
+        report: CSV file that gets the problems; removed if there are none.
+        checks: Own checks of rows; each returns a boolean for every row.
+
+    Raises:
+        UserError: A line for each of the first problems.
+    """
+    texts = [(file, contract.metadata) for file in files if form(file) == "csv"]
+    reject(_joined(parallel(scan, texts, compute, "scan")), report)
+    checked, error = _check_all(files, contract, data, compute, table, checks)
+    if error or any(part.broken or part.suspect for part in checked):
+        jobs = [(file, contract) for file in files]
+        found = _joined(parallel(diagnose, jobs, compute, "diagnose"))
+        reject([_of_target(finding, data) for finding in found], report)
+    if error:
+        raise UserError(f"{files[0].parent}: cannot be read: {error}") from error
+    assert not any(part.broken for part in checked), "diagnose finds what check finds"
+    if not any(part.rows for part in checked):
+        empty = "has a header but no rows"
+        reject([Finding("no rows", files[0], empty, "Export it again.")], report)
+    reject(list(_repeats(table, contract, compute, checked)), report)
+    reject(list(_failed_checks(contract, checked, checks)), report)
+    return checked
+
+
+def _of_target(finding: Finding, data: Data) -> Finding:
+    """Return the finding with a fix that suits a target, which is never missing."""
+    if finding.column != data.target or finding.kind != NOT_NULL:
+        return finding
+    fix = "Fill it in the source, or leave these rows out there."
+    problem = "is no value, but every row needs one of the target"
+    return finding._replace(problem=problem, fix=fix)
+
+
+def _joined(findings: list[list[Finding]]) -> list[Finding]:
+    return [finding for of_file in findings for finding in of_file]
+
+
+def _check_all(
+    files: list[Path],
+    contract: Contract,
+    data: Data,
+    compute: Compute,
+    table: Path,
+    checks: Sequence[RowCheck],
+) -> tuple[list[Checked], Exception | None]:
+    """Write the parts of `table`; return what is known of them, or why it ended."""
+    import pyarrow
+
+    portions = read_portions(files, contract, compute.rows_per_part)
+    work = partial(
+        _check_part, contract=contract, data=data, table=table, checks=tuple(checks)
+    )
+    try:
+        return parallel(work, enumerate(portions), compute, "validate"), None
+    except pyarrow.ArrowInvalid as error:
+        return [], error
+
+
+def _check_part(
+    number: int,
+    portion: Portion,
+    contract: Contract,
+    data: Data,
+    table: Path,
+    checks: Sequence[RowCheck],
+) -> Checked:
+    frame = cast(portion.rows, contract)
+    broken = any(True for _ in broken_rules(frame, contract))
+    suspect = may_be_rounded(frame, contract) or repeats_header(frame, contract)
+    if portion.is_last:
+        (last,) = portion.rows.slice(portion.rows.num_rows - 1).to_pylist()
+        suspect = suspect or total_in(last, contract) is not None
+    failed = {}
+    if not broken:
+        rows = finish(frame, contract, data)
+        failed = {check.__name__: _failing(check, rows) for check in checks}
+        write_part(rows, table, number)
+    missing = Counter({str(n): int(rows) for n, rows in frame.isna().sum().items()})
+    return Checked(
+        portion.file, portion.first, len(frame), missing, broken, suspect, failed
+    )
+
+
+def _failing(check: RowCheck, rows: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """Return the positions of the rows that fail a check."""
+    try:
+        right: Any = pd.array(check(rows), dtype="boolean")
+    except KeyError as error:
+        raise UserError(
+            f"the check {check.__name__} names the column {error}, which"
+            " data/schema.yaml lacks. Correct the check, or remove it from CHECKS."
+        ) from error
+    if len(right) != len(rows):
+        raise UserError(
+            f"the check {check.__name__} returned {len(right)} values for {len(rows)}"
+            " rows. It must return true or false for each row."
+        )
+    # A check that cannot tell, as a value is missing, lets the row pass.
+    return np.flatnonzero(~right.fillna(True).to_numpy(dtype=bool))
+
+
+def _failed_checks(
+    contract: Contract, checked: list[Checked], checks: Sequence[RowCheck]
+) -> Iterator[Finding]:
+    """Yield a finding for each file and own check that some of its rows fail."""
+    files = list(dict.fromkeys(part.file for part in checked))
+    for check in checks:
+        name, words = check.__name__, (check.__doc__ or "").strip().partition("\n")[0]
+        for file in files:
+            parts = [part for part in checked if part.file == file]
+            found = [part.failed[name] + part.first for part in parts]
+            rows = np.concatenate(found)
+            if not len(rows):
+                continue
+            lines = {*rows[:LINES].tolist()}
+            shown = [
+                str(line)
+                for place, line in enumerate(row_lines(file, contract.metadata))
+                if place in lines
+            ]
+            more = "" if len(rows) <= LINES else ", ..."
+            yield Finding(
+                f"check {name}",
+                file,
+                f"fails the check {name}: {words.rstrip('.')}"
+                f" (lines {', '.join(shown)}{more})",
+                "Correct these rows in the source, or the check.",
+                line=int(shown[0]),
+                rows=len(rows),
+            )
+
+
+def _repeats(
+    table: Path, contract: Contract, compute: Compute, checked: list[Checked]
+) -> Iterator[Finding]:
+    """Yield where a column that is declared unique repeats a value, by file."""
+    for name in (n for n, column in contract.columns.items() if column.unique):
+        found = find_duplicates(table, compute, [name], with_key=False)
+        of_file: dict[Path, list[int]] = {}
+        for places, part in zip(found, checked, strict=True):
+            of_file.setdefault(part.file, []).extend(places + part.first)
+        for file, rows in of_file.items():
+            if rows:
+                yield from diagnose_repeats(file, contract, name, np.array(rows))
+
+
+def count_missing(checked: list[Checked]) -> dict[str, int]:
+    """Return the rows without a value, by column."""
+    return dict(sum((part.missing for part in checked), Counter[str]()))

@@ -1,0 +1,1 @@
+"""Read raw files, in whatever form they are written."""

@@ -1,0 +1,189 @@
+"""What a file is, told by its first bytes, whatever its name says."""
+
+import json
+import re
+from pathlib import Path
+
+import pyarrow as pa
+
+from reproducible_ml.core.errors import UserError
+
+# Bytes at the beginning that are looked at.
+HEAD = 1 << 16
+
+# How a compressed file that can be read is named.
+COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
+
+# What other names than those of text tables promise.
+PROMISES = {
+    ".parquet": "parquet",
+    ".json": "json_lines",
+    ".jsonl": "json_lines",
+    ".ndjson": "json_lines",
+}
+
+# Byte-order marks and their encodings. UTF-32's begins as UTF-16's does.
+MARKS = {
+    b"\xef\xbb\xbf": "utf-8-sig",
+    b"\xff\xfe\x00\x00": "utf-32",
+    b"\x00\x00\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+
+# A table's header may be "PK" or "PAR1": each pattern has bytes that no text has.
+BINARY = {
+    "gzip": rb"\x1f\x8b\x08",
+    "zstd": rb"\x28\xb5\x2f\xfd",
+    "bzip2": rb"BZh[1-9](1AY&SY|\x17rE8P\x90)",
+    "xz": rb"\xfd7zXZ\x00",
+    "7z": rb"7z\xbc\xaf\x27\x1c",
+    "spreadsheet": rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1|PK\x03\x04.{26}"
+    rb"(\[Content_Types\]|_rels/|docProps/|xl/|mimetypeapplication/vnd\.oasis)",
+    "zip": rb"PK(\x03\x04|\x05\x06)",
+    "tar": rb".{257}ustar[\x00 ]",
+    "parquet": rb"PAR1[\x00-\x08\x0e-\x1f]",
+    "arrow": rb"ARROW1\x00\x00",
+    "avro": rb"Obj\x01",
+    "hdf5": rb"\x89HDF\r\n\x1a\n",
+    "numpy": rb"\x93NUMPY",
+    "pickle": rb"\x80[\x02-\x05]",
+    "pdf": rb"%PDF-\d\.\d",
+    "sqlite": rb"SQLite format 3\x00",
+    "duckdb": rb".{8}DUCK.\x00\x00\x00",
+}
+TEXT = {
+    "lfs": r"version https://git-lfs\.github\.com/spec/",
+    # Other keys, nested or not, may stand before the list of files.
+    "dvc": r"(?:(?:[\w-]+:| |#|- )[^\n]*\n)*?(?:outs|deps):\s*\n\s*- [\w-]+: ",
+    "html": r"(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*"
+    r"(?:<!doctype\s+html|<(?:html|head|body)[^>]*>\s*<)",
+    "xml": r"<\?xml\s+version",
+}
+
+EXPORT = "save the table as CSV (UTF-8)"
+UNPACK = "take the table out of it"
+ASK = 'QUERY="SELECT ..." KEY=columns-that-tell-rows-apart'
+PROBLEMS = {
+    "empty": "is empty: export it again",
+    "csv": "is plain text: rename it to {stem}.csv if it is a table",
+    "json_lines": "holds JSON: rename it to {stem}.jsonl if each line is a row",
+    "json": "is one JSON value: write an object a line to {stem}.jsonl",
+    "parquet": "is Parquet: rename it to {stem}.parquet",
+    "unpacked": "is not compressed: rename it to {name}",
+    "twice": "is compressed twice: decompress it once",
+    "gzip": "is compressed by gzip: rename it to {name}.gz",
+    "zstd": "is compressed by zstd: rename it to {name}.zst",
+    "bzip2": "is compressed by bzip2: run `bunzip2`, or compress it by gzip",
+    "xz": "is compressed by xz: run `unxz`, or compress it by gzip",
+    "7z": f"is a 7z archive: {UNPACK}",
+    "zip": f"is a zip archive: {UNPACK}",
+    "tar": f"is a tar archive: {UNPACK}",
+    "spreadsheet": "is a spreadsheet: save it as CSV (UTF-8)",
+    "arrow": "is an Arrow or Feather file: save it as Parquet",
+    "avro": "is an Avro file: save it as Parquet",
+    "hdf5": f"is an HDF5 file: {EXPORT}",
+    "numpy": f"is a NumPy file: {EXPORT}",
+    "pickle": f"is a pickle, which may run code when loaded: {EXPORT}",
+    "pdf": f"is a PDF document: {EXPORT}",
+    "sqlite": f"is an SQLite database: say SOURCE=sqlite:///{{path}} {ASK}",
+    "duckdb": f"is a DuckDB database: say SOURCE=duckdb:///{{path}} {ASK}",
+    "lfs": "is a Git LFS pointer, not data: run `git lfs pull`",
+    "dvc": "is a DVC pointer, not data: run `dvc pull`",
+    "html": "is a web page, perhaps of a login or an error: download the file itself",
+    "xml": f"is XML, perhaps a server's error: download it again, or {EXPORT}",
+}
+
+
+def reject_wrong_type(file: Path) -> None:
+    """Do nothing if the file is what its name says.
+
+    Raises:
+        UserError: A line with what it is instead, and what to do.
+    """
+    name = file.with_suffix("") if file.suffix in COMPRESSED else file
+    promised = PROMISES.get(name.suffix, "csv")
+    found = file_type(file)
+    if found != promised:
+        raise UserError(_problem(file, name, found))
+
+
+def reject_unknown_name(file: Path) -> None:
+    """Tell what a file is whose name does not say that it is a table.
+
+    Raises:
+        UserError: A line with what it is, and what to do.
+    """
+    raise UserError(_problem(file, file, file_type(file)))
+
+
+def _problem(file: Path, name: Path, found: str) -> str:
+    names = {"name": name.name, "stem": name.stem, "path": file.absolute()}
+    return f"{file}: {PROBLEMS[found].format(**names)}"
+
+
+def file_type(file: Path) -> str:
+    """Return what the file holds, a key of `PROBLEMS`.
+
+    Text that is nothing else is "csv", whatever its separator and encoding. For
+    compressed files it is what is inside, if the compression is the one in the name.
+    """
+    with file.open("rb") as opened:
+        head = opened.read(HEAD)
+    packing = COMPRESSED.get(file.suffix)
+    outside = _binary(head)
+    if packing is None or not head:
+        return outside or _text_type(head)
+    if outside != packing:
+        return outside or "unpacked"
+    head = _inside(file)
+    inside = _binary(head) or _text_type(head)
+    return "twice" if inside in COMPRESSED.values() else inside
+
+
+def _inside(file: Path) -> bytes:
+    """Return the beginning of a compressed file, decompressed."""
+    with pa.input_stream(file) as opened:
+        try:
+            return bytes(opened.read(HEAD))
+        except OSError as error:
+            problem = "its compressed data is damaged or cut off: copy it again"
+            raise UserError(f"{file}: {problem}") from error
+
+
+def _binary(head: bytes) -> str | None:
+    types = (t for t, p in BINARY.items() if re.match(p, head, re.DOTALL))
+    return next(types, None)
+
+
+def _text_type(head: bytes) -> str:
+    encodings = (name for mark, name in MARKS.items() if head.startswith(mark))
+    text = head.decode(next(encodings, "utf-8"), errors="replace")
+    # Without a mark, UTF-16 is ASCII with zeros between for what is looked for.
+    text = text.replace("\0", "").lstrip()
+    if not text and len(head) < HEAD:
+        return "empty"
+    flags = re.DOTALL | re.IGNORECASE
+    types = (t for t, p in TEXT.items() if re.match(p, text, flags))
+    return next(types, None) or _json_type(text) or "csv"
+
+
+def _json_type(text: str) -> str | None:
+    """Return the kind of JSON; None for a header like `{a},[b]`."""
+    if not text.startswith(("{", "[")):
+        return None
+    try:
+        value, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        # Longer than the head, or broken: what it begins with has to do.
+        return _json_beginning(text)
+    after = text[end:].lstrip(" \t\r")
+    if isinstance(value, dict) and after[:1] in ("", "\n"):
+        return "json" if "\n" in text[:end] else "json_lines"
+    return "json" if not after.strip() or after.startswith("\n[") else None
+
+
+def _json_beginning(text: str) -> str | None:
+    if re.match(r'\{ *"[^"\n]*" *:', text):
+        return "json_lines"
+    return "json" if re.match(r'(\[\s*)+\{\s*"|\{\s*"[^"]*"\s*:', text) else None

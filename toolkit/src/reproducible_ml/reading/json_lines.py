@@ -1,0 +1,180 @@
+"""Read JSON lines: an object a line, whose values become the texts of columns."""
+
+import codecs
+import io
+import json
+from collections.abc import Collection, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from reproducible_ml.contract.findings import LISTED, Finding
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.reading.csv_files import convert_texts
+
+# Lines that are held in memory as Python objects at a time.
+LINES = 10_000
+
+TEXTS = {str, type(None)}
+FLATTEN = "Flatten it in the source: a column for each value inside."
+LIKE_PANDAS = f"{FLATTEN[:-1]}, as pandas.json_normalize makes them."
+JOIN = "Write one text, or a column for each value inside."
+
+
+class Line(NamedTuple):
+    """The number of a line that is not blank, from 1, and its bytes."""
+
+    number: int
+    content: bytes
+
+
+# It is an ArrowInvalid, so that whoever reads a raw file has one error to expect.
+class NoObject(pa.ArrowInvalid):  # type: ignore[misc]
+    """Says what is wrong with a line, in which column if in one, and how to mend it."""
+
+    def __init__(self, problem: str, fix: str, column: str | None = None) -> None:
+        super().__init__(problem)
+        self.problem, self.fix, self.column = problem, fix, column
+
+
+def read_json_lines(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in batches, the contract's columns with its types.
+
+    Raises:
+        pyarrow.ArrowInvalid: A line, or a value, does not fit.
+    """
+    for batch in _batches(file, contract.columns):
+        yield convert_texts(batch, contract)
+
+
+def json_texts(file: Path) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in batches, every value as text, null where there is none.
+
+    Raises:
+        NoObject: A line is no flat JSON object.
+    """
+    # Objects may have different keys: all are known only at the end.
+    names = dict.fromkeys(chain.from_iterable(map(parse, json_lines(file))))
+    yield from _batches(file, names)
+
+
+def json_lines(file: Path) -> Iterator[Line]:
+    """Yield the lines that are not blank."""
+    with io.BufferedReader(pa.input_stream(file, compression="detect")) as opened:
+        for number, content in enumerate(opened, start=1):
+            if number == 1:
+                content = content.removeprefix(codecs.BOM_UTF8)
+            if content.strip():
+                yield Line(number, content)
+
+
+def sound_objects(
+    file: Path, findings: list[Finding]
+) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Yield number and values of the lines; add what is wrong with the others."""
+    found: dict[tuple[str, str | None], Finding] = {}
+    for line in json_lines(file):
+        try:
+            values = parse(line)
+        except NoObject as error:
+            key = (error.problem, error.column)
+            if key in found:
+                found[key] = found[key]._replace(rows=(found[key].rows or 0) + 1)
+            elif len(found) < LISTED:
+                place = (line.number, error.column, None, 1)
+                found[key] = Finding("json", file, error.problem, error.fix, *place)
+        else:
+            yield line.number, values
+    findings += found.values()
+
+
+def parse(line: Line) -> dict[str, str | None]:
+    """Return the values as texts: numbers to the last digit, null as None.
+
+    Raises:
+        NoObject: The line is no flat JSON object.
+    """
+    values = _loads(line)
+    if not isinstance(values, dict):
+        raise NoObject("is no JSON object", "Write an object a line.")
+    if rb"\ud" in line.content:
+        _reject_half_characters(values)
+    if TEXTS.issuperset(map(type, values.values())):
+        return values
+    return {name: _text(name, value) for name, value in values.items()}
+
+
+def _loads(line: Line) -> Any:
+    try:
+        return DECODER.decode(line.content.decode().strip())
+    except UnicodeDecodeError as error:
+        raise NoObject("is not UTF-8", "Write the file as UTF-8.") from error
+    except RecursionError as error:
+        raise NoObject("is nested too deep", FLATTEN) from error
+    except json.JSONDecodeError as error:
+        # Some messages end in "starting at", as the place is to follow.
+        said = error.msg.removesuffix(" starting at")
+        problem = f"is no JSON: {said} at character {error.colno}"
+        cut_off = line.number > 1 and not line.content.endswith(b"\n")
+        fix = (
+            "Export it again: it looks cut off."
+            if cut_off
+            else "Write an object a line: complete, split or delete this one."
+        )
+        raise NoObject(problem, fix) from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise NoObject("stands twice in the object", "Keep one of them.", twice)
+    return values
+
+
+DECODER = json.JSONDecoder(
+    parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_unique
+)
+
+
+def _text(name: str, value: Any) -> str | None:
+    if isinstance(value, dict | list):
+        if isinstance(value, dict):
+            raise NoObject("is an object, not a value", LIKE_PANDAS, name)
+        raise NoObject("is a list, not a value", JOIN, name)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text: str | None = value
+    return text
+
+
+def _reject_half_characters(values: dict[str, Any]) -> None:
+    """Raise NoObject if a value ends in the middle of a pair of surrogates."""
+    for name, value in values.items():
+        try:
+            f"{name}{value}".encode()
+        except UnicodeEncodeError as error:
+            fix = "Correct it in the source."
+            raise NoObject("holds half a character", fix) from error
+
+
+def _batches(file: Path, names: Collection[str]) -> Iterator[pa.RecordBatch]:
+    """Yield the values of these columns as texts; a key that is absent is null."""
+    lines = json_lines(file)
+    while chunk := list(islice(lines, LINES)):
+        objects = [parse(line) for line in chunk]
+        if any(values.keys() - names for values in objects):
+            raise pa.ArrowInvalid(f"{file}: has an unknown column")
+        yield texts_of(objects, names)
+
+
+def texts_of(
+    objects: list[dict[str, str | None]], names: Collection[str]
+) -> pa.RecordBatch:
+    """Return the values of these columns; a key that is absent is null."""
+    columns = [[values.get(name) for values in objects] for name in names]
+    arrays = [pa.array(column, pa.string()) for column in columns]
+    return pa.RecordBatch.from_arrays(arrays, names=list(names))

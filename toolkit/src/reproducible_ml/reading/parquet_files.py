@@ -1,0 +1,132 @@
+"""Read Parquet files: their values have types, which may not be the contract's."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+from pyarrow import types
+
+from reproducible_ml.contract.schema import Column, Contract
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.reading import values
+
+
+def read_parquet(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in batches, the contract's columns with its types.
+
+    Raises:
+        pyarrow.ArrowInvalid: A value, or the type of a column, does not fit.
+    """
+    if sorted(parquet_schema(file).names) != sorted(contract.columns):
+        raise pa.ArrowInvalid(f"{file}: its columns are not those of the contract")
+    for batch in parquet_batches(file):
+        columns = {n: convert(batch[n], c) for n, c in contract.columns.items()}
+        yield pa.RecordBatch.from_pydict(columns)
+
+
+def parquet_batches(file: Path) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in batches, as they are; raise UserError if it is damaged."""
+    with _undamaged(file), pyarrow.parquet.ParquetFile(file) as source:
+        yield from source.iter_batches()
+
+
+def parquet_schema(file: Path) -> pa.Schema:
+    """Return the names and types of the columns; raise UserError if it is damaged."""
+    with _undamaged(file):
+        return pyarrow.parquet.read_schema(file)
+
+
+@contextmanager
+def _undamaged(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        # Arrow names neither the file nor the cause; Python's errors do both.
+        if getattr(error, "errno", None) is not None:
+            raise
+        problem = f"is damaged or cut off: copy or export it again ({error})"
+        raise UserError(f"{file}: {' '.join(problem.split())}") from error
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Say whether the values are text, perhaps as codes and dictionary."""
+    if types.is_dictionary(kind):
+        return is_text(kind.value_type)
+    texts = (types.is_string, types.is_large_string, types.is_string_view)
+    return any(is_kind(kind) for is_kind in texts)
+
+
+def suits(kind: pa.DataType, column: Column) -> bool:
+    """Say whether values of this type may be what the contract declares."""
+    wanted = values.arrow_type(column)
+    if is_text(kind) or types.is_null(kind) or kind == wanted:
+        return True
+    if types.is_dictionary(kind):
+        return suits(kind.value_type, column)
+    # Arrow would take any number for a time, and a time for a number.
+    if types.is_temporal(kind) or wanted == pa.timestamp("ns"):
+        is_date = types.is_timestamp(kind) or types.is_date(kind)
+        return bool(is_date) and wanted in (pa.timestamp("ns"), pa.string())
+    return bool(types.is_primitive(kind) or types.is_decimal(kind))
+
+
+def convert(array: pa.Array, column: Column) -> pa.Array:
+    """Return values of a Parquet file with the type of the contract; texts are read.
+
+    Times with a zone become UTC.
+
+    Raises:
+        pyarrow.ArrowInvalid: A value, or the type of all, does not fit.
+    """
+    if not suits(array.type, column):
+        raise pa.ArrowInvalid(f"{array.type} does not suit {column.dtype}")
+    array = _without_missing(array, column)
+    wanted = values.arrow_type(column)
+    if is_text(array.type) or wanted in (pa.bool_(), pa.string()):
+        return values.convert(array.cast(pa.string()), column)
+    return array.cast(wanted)
+
+
+def misfits(array: pa.Array, column: Column) -> pa.BooleanArray:
+    """Say for each value whether `convert` cannot take it; never null."""
+    if is_text(array.type):
+        return values.misfits(array.cast(pa.string()), column)
+    return pc.is_in(array, value_set=_unconvertible(array.unique(), column))
+
+
+def _without_missing(array: pa.Array, column: Column) -> pa.Array:
+    """Return null where there is no number, or a code of the contract for none."""
+    if types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if is_text(array.type):
+        return array
+    if types.is_floating(array.type):
+        array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+    codes = [_parsed(text, array.type) for text in column.metadata.missing]
+    known = pa.array([code for code in codes if code is not None], array.type)
+    return pc.if_else(
+        pc.is_in(array, value_set=known), pa.scalar(None, array.type), array
+    )
+
+
+def _parsed(text: str, kind: pa.DataType) -> object:
+    try:
+        return pa.scalar(text).cast(kind).as_py()
+    except pa.ArrowException:
+        return None
+
+
+def _unconvertible(different: pa.Array, column: Column) -> pa.Array:
+    """Return the values that do not fit, found by halving."""
+    try:
+        convert(different, column)
+    except pa.ArrowInvalid:
+        if len(different) == 1:
+            return different
+        half = len(different) // 2
+        found = (different[:half], different[half:])
+        return pa.concat_arrays([_unconvertible(part, column) for part in found])
+    return different[:0]

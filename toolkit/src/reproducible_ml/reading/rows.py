@@ -1,0 +1,251 @@
+"""The rows of a text table in blocks, each of whole rows."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from reproducible_ml.contract.findings import WIDTH, Finding
+from reproducible_ml.contract.schema import Dialect
+from reproducible_ml.reading.encoding import LONGEST, text_blocks
+
+Places = npt.NDArray[np.int64]
+Bits = npt.NDArray[np.uint64]
+
+ONE, LAST = np.uint64(1), np.uint64(63)
+
+
+class Structure(NamedTuple):
+    """What the characters of a text are, a bit for each, the lowest bit first.
+
+    `newlines` are line ends, in quotes or not. `quoted` is from an opening quote to
+    before the closing one. `misplaced` are opening quotes that do not begin a value,
+    and closing ones that do not end it; of two quotes that stand for one, the first
+    closes and the second opens.
+    """
+
+    newlines: Bits
+    quoted: Bits
+    misplaced: Bits
+
+
+def structure(text: bytes, delimiter: bytes) -> Structure:
+    """Return the structure of a text that begins with a row.
+
+    Bits make 64 times fewer numbers than characters, so this costs less than reading.
+    """
+    characters = np.frombuffer(text, np.uint8)
+    is_end = (characters == ord(delimiter)) | (characters == ord("\r"))
+    quotes = _bits(characters == ord('"'))
+    newlines = _bits(characters == ord("\n"))
+    edges = quotes | newlines | _bits(is_end)
+    # What comes after the text is not known yet, and does not count as misplaced.
+    edges[-1] |= ONE << np.uint64(len(text) % 64)
+    quoted = _odd_so_far(quotes)
+    opens, closes = quotes & quoted, quotes & ~quoted
+    misplaced = (opens & ~_after(edges)) | (closes & ~_before(edges))
+    return Structure(newlines, quoted, misplaced)
+
+
+def _bits(mask: npt.NDArray[np.bool_]) -> Bits:
+    packed = np.packbits(mask, bitorder="little")
+    # One bit more than there are characters.
+    words = np.zeros(len(mask) // 64 + 1, dtype="<u8")
+    words.view(np.uint8)[: len(packed)] = packed
+    return words
+
+
+def _odd_so_far(bits: Bits) -> Bits:
+    """Set each bit from which back to the beginning an odd number is set."""
+    odd = np.bitwise_count(bits) & 1
+    odd_before = np.bitwise_xor.accumulate(odd) ^ odd
+    for shift in np.array([1, 2, 4, 8, 16, 32], dtype=np.uint64):
+        bits = bits ^ (bits << shift)
+    return np.where(odd_before, ~bits, bits)
+
+
+def _after(bits: Bits) -> Bits:
+    """Set the bits after set ones, and the first: a row begins after a line end."""
+    carried = np.ones_like(bits)
+    carried[1:] = bits[:-1] >> LAST
+    return (bits << ONE) | carried
+
+
+def _before(bits: Bits) -> Bits:
+    """Set the bits before set ones."""
+    carried = np.zeros_like(bits)
+    carried[:-1] = bits[1:] << LAST
+    return (bits >> ONE) | carried
+
+
+def last_bit(bits: Bits) -> int:
+    """Return the place of the last bit that is set, -1 if none is."""
+    words = np.flatnonzero(bits)
+    if not len(words):
+        return -1
+    return int(words[-1]) * 64 + int(bits[words[-1]]).bit_length() - 1
+
+
+def places(bits: Bits) -> Places:
+    """Return the places of the bits that are set."""
+    words = np.flatnonzero(bits)
+    unpacked = np.unpackbits(bits[words].view(np.uint8), bitorder="little")
+    bit = np.flatnonzero(unpacked.view(np.bool_))
+    return words[bit // 64] * 64 + bit % 64
+
+
+def regular_values(text: bytes) -> tuple[Places, Places]:
+    """Return the places of the quotes around values, if none is misplaced."""
+    quotes = np.flatnonzero(np.frombuffer(text, np.uint8) == ord('"'))
+    opens, closes = quotes[::2], quotes[1::2]
+    # Two quotes next to each other stand for one within a value.
+    apart = opens[1:] != closes[:-1] + 1
+    first, last = np.ones((2, len(opens)), dtype=bool)
+    first[1:] = last[:-1] = apart
+    return opens[first], closes[last]
+
+
+def quoted_values(text: bytes, delimiter: bytes) -> tuple[Places, Places]:
+    """Return the places of the quotes around values; the last may lack its second.
+
+    This is slow, and right for every text: a quote that neither begins a value nor
+    ends one that began with a quote is a character like any other.
+    """
+    opening = re.compile(rb'(?:\A|[\n\r]|%s)"' % re.escape(delimiter))
+    closing = re.compile(rb'[^"]*+(?:""[^"]*+)*+"')
+    opens, closes = [], []
+    place = 0
+    while opened := opening.search(text, place):
+        opens.append(opened.end() - 1)
+        closed = closing.match(text, opened.end())
+        if not closed:
+            break
+        place = closed.end()
+        closes.append(place - 1)
+    return np.array(opens, np.int64), np.array(closes, np.int64)
+
+
+def quoted_line_ends(text: bytes, opens: Places, closes: Places) -> Places:
+    """Return the places of the line ends in quoted values."""
+    newlines = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
+    opened = np.searchsorted(opens, newlines)
+    return newlines[opened > np.searchsorted(closes, newlines)]
+
+
+def within(place: int, opens: Places, closes: Places) -> bool:
+    """Say whether a place lies in a quoted value."""
+    before = np.searchsorted(opens, place)
+    return bool(before and (before > len(closes) or closes[before - 1] > place))
+
+
+class Rows(NamedTuple):
+    """Whole rows, after `line` lines of the file.
+
+    `regular` says that each quote is around a value or, doubled, within one; `folds`
+    are the places of line ends that are quoted. If not `complete`, the text is a last
+    row that lacks its end, or one that is too long.
+    """
+
+    line: int
+    text: bytes
+    delimiter: bytes
+    regular: bool
+    folds: Places
+    complete: bool
+
+    def quoted(self) -> tuple[Places, Places]:
+        """Return the places of the quotes around values; the last may lack its second.
+
+        A quote elsewhere is a character like any other.
+        """
+        if self.regular:
+            return regular_values(self.text)
+        return quoted_values(self.text, self.delimiter)
+
+    def finding(
+        self, kind: str, file: Path, place: int, problem: str, fix: str
+    ) -> Finding:
+        """Return a finding about the text from a place to the end of its line."""
+        line = self.line + self.text.count(b"\n", 0, place) + 1
+        end = self.text.find(b"\n", place)
+        text = self.text[place : end if end >= 0 else None]
+        # Four bytes are the longest character.
+        value = text[: 4 * WIDTH + 4].decode(errors="ignore").strip()
+        return Finding(kind, file, problem, fix, line, value=value)
+
+
+def read_rows(file: Path, dialect: Dialect) -> Iterator[Rows]:
+    """Yield the header and all rows; stops at a row of more than `LONGEST` bytes.
+
+    Raises:
+        UnicodeDecodeError, pyarrow.ArrowInvalid: Bytes mean nothing in the encoding.
+        OSError: Compressed data is damaged or cut off.
+    """
+    delimiter = dialect.delimiter.encode()
+    line = dialect.preamble
+    pending = b""
+    blocks = _skip_lines(text_blocks(file, dialect.encoding), dialect.preamble)
+    # A long row is looked at again only when as much again has come.
+    while len(pending) <= LONGEST and (block := _join(blocks, len(pending))):
+        text = pending + block
+        rows = _whole_rows(line, text, delimiter)
+        if rows.text:
+            yield rows
+        # NumPy counts several times faster than bytes do.
+        is_end = np.frombuffer(rows.text, np.uint8) == ord("\n")
+        line += int(np.count_nonzero(is_end))
+        pending = text[len(rows.text) :]
+    if pending:
+        values = quoted_values(pending, delimiter)
+        folds = quoted_line_ends(pending, *values)
+        yield Rows(line, pending, delimiter, False, folds, False)
+
+
+def _skip_lines(blocks: Iterable[bytes], lines: int) -> Iterator[bytes]:
+    for block in blocks:
+        *skipped, rest = block.split(b"\n", lines)
+        lines -= len(skipped)
+        if not lines:
+            yield rest
+
+
+def _join(blocks: Iterator[bytes], size: int) -> bytes:
+    """Return blocks of together at least this size; nothing at the end only."""
+    taken = []
+    for block in blocks:
+        taken.append(block)
+        size -= len(block)
+        if block and size <= 0:
+            break
+    return b"".join(taken)
+
+
+def _whole_rows(line: int, text: bytes, delimiter: bytes) -> Rows:
+    """Return the rows that end in a text which begins with a row."""
+    if b'"' not in text:
+        text = text[: text.rfind(b"\n") + 1]
+        return Rows(line, text, delimiter, True, np.array([], np.int64), True)
+    newlines, quoted, misplaced = structure(text, delimiter)
+    if misplaced.any():
+        return _irregular_rows(line, text, delimiter)
+    text = text[: last_bit(newlines & ~quoted) + 1]
+    folds = places(newlines & quoted)
+    return Rows(line, text, delimiter, True, folds[folds < len(text)], True)
+
+
+def _irregular_rows(line: int, text: bytes, delimiter: bytes) -> Rows:
+    opens, closes = quoted_values(text, delimiter)
+    text = text[: _end_of_rows(text, opens, closes)]
+    folds = quoted_line_ends(text, opens, closes)
+    return Rows(line, text, delimiter, False, folds, True)
+
+
+def _end_of_rows(text: bytes, opens: Places, closes: Places) -> int:
+    """Return the place after the last line end that is not quoted."""
+    end = text.rfind(b"\n")
+    while end >= 0 and within(end, opens, closes):
+        end = text.rfind(b"\n", 0, opens[np.searchsorted(opens, end) - 1])
+    return end + 1

@@ -1,0 +1,203 @@
+"""From the texts of a raw file to values, as the notes of the contract's column say."""
+
+import re
+from collections.abc import Sequence
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reproducible_ml.contract.schema import Column
+
+# Spellings of "no value" in text files, unless the contract declares one as a category.
+MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
+
+ARROW = {
+    "float64": pa.float64(),
+    "int64": pa.int64(),
+    "Int64": pa.int64(),
+    "bool": pa.bool_(),
+    "boolean": pa.bool_(),
+    "str": pa.string(),
+    "datetime64[ns]": pa.timestamp("ns"),
+}
+
+# Arrow's own spellings.
+TRUE = ("true", "TRUE", "True", "1")
+FALSE = ("false", "FALSE", "False", "0")
+
+# A format that stands for all of ISO 8601 with an offset: fractions, a blank for T.
+ISO_WITH_OFFSET = "%Y-%m-%dT%H:%M:%S%z"
+
+# Blanks: also the no-break spaces that France and others put into numbers.
+BLANK = r"[\s\x{00A0}\x{202F}]*"
+
+# What may be castable: spares the slow search for misfits most of its work.
+SHAPES = {
+    pa.int64(): r"^(-?[0-9]+|0[xX][0-9a-fA-F]+)$",
+    pa.float64(): r"(?i)^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?$"
+    r"|^[-+]?(inf|infinity|nan)$",
+    pa.timestamp("ns"): r"^[0-9]{4}-[0-9]{2}-[0-9]{2}",
+    pa.timestamp("ns", "UTC"): r"^[0-9]{4}-[0-9]{2}-[0-9]{2}",
+}
+
+
+def convert(texts: pa.Array, column: Column) -> pa.Array:
+    """Return the values, null where missing.
+
+    Numbers are exact to the last digit, dates with an offset become UTC, and text is
+    kept as it is. A text category comes as codes and dictionary.
+
+    Raises:
+        pyarrow.ArrowInvalid: A text does not fit; `misfits` says which.
+    """
+    values, bad = attempt(texts, column)
+    if pc.any(bad, min_count=0).as_py():
+        first = texts.filter(bad)[0].as_py()
+        raise pa.ArrowInvalid(f"{first!r} does not fit {column.dtype}")
+    if column.dtype == "category" and values.type == pa.string():
+        return values.dictionary_encode()
+    return values
+
+
+def misfits(texts: pa.Array, column: Column) -> pa.BooleanArray:
+    """Say for each text whether it is neither missing nor convertible; never null."""
+    return attempt(texts, column)[1]
+
+
+def attempt(texts: pa.Array, column: Column) -> tuple[pa.Array, pa.BooleanArray]:
+    """Return the values, null also where a text does not fit, and where that is."""
+    present = _present(texts, column)
+    values = _read(present, column)
+    bad = pc.and_(pc.is_valid(present), pc.is_null(values))
+    if values.type == pa.float64():
+        values = pc.if_else(pc.is_nan(values), pa.scalar(None, pa.float64()), values)
+    return values, bad
+
+
+def is_plain(column: Column) -> bool:
+    """Say whether Arrow's CSV reader reads the same from the file by itself.
+
+    It is stricter in one point: blanks around a spelling of "no value" it refuses.
+    """
+    notes = column.metadata
+    spelled = (notes.missing, notes.thousands, notes.prefix, notes.suffix, notes.true)
+    named = set(MISSING) & set(column.isin or ())
+    return not (any(spelled) or notes.false or notes.format or named) and (
+        notes.decimal == "."
+    )
+
+
+def arrow_type(column: Column) -> pa.DataType:
+    """Return the type of the values; that of a category is the type of `isin`."""
+    if column.dtype == "category":
+        return pa.infer_type(list(column.isin or ("",)))
+    return ARROW[column.dtype]
+
+
+def _present(texts: pa.Array, column: Column) -> pa.StringArray:
+    """Return the texts without the missing ones, and all but text without blanks."""
+    texts = texts.cast(pa.string())
+    if arrow_type(column) != pa.string():
+        texts = pc.utf8_trim_whitespace(texts)
+    spellings = {*MISSING, *column.metadata.missing} - set(map(str, column.isin or ()))
+    missing = pc.is_in(texts, pa.array(sorted(spellings), pa.string()))
+    return pc.if_else(missing, pa.scalar(None, pa.string()), texts)
+
+
+def _read(texts: pa.StringArray, column: Column) -> pa.Array:
+    """Return the values, null also where a text does not fit."""
+    kind = arrow_type(column)
+    if kind == pa.string():
+        return texts
+    if kind == pa.bool_():
+        return _booleans(texts, column)
+    if kind == pa.timestamp("ns"):
+        return _dates(texts, column.metadata.format)
+    return _cast(_number_texts(texts, column), kind)
+
+
+def _booleans(texts: pa.StringArray, column: Column) -> pa.BooleanArray:
+    notes = column.metadata
+    true, false = (notes.true, notes.false) if notes.true else (TRUE, FALSE)
+    is_true = pc.is_in(texts, pa.array(true, pa.string()))
+    known = pc.or_(is_true, pc.is_in(texts, pa.array(false, pa.string())))
+    return pc.if_else(known, is_true, pa.scalar(None, pa.bool_()))
+
+
+def _dates(texts: pa.StringArray, form: str | None) -> pa.TimestampArray:
+    """Return naive times; those with an offset are converted to UTC."""
+    if form is None:
+        return _cast(texts, pa.timestamp("ns"))
+    if form == ISO_WITH_OFFSET:
+        return _cast(texts, pa.timestamp("ns", "UTC")).cast(pa.timestamp("ns"))
+    # Not Arrow's strptime: it takes 31 February for 2 March. Dates repeat: each once.
+    codes = texts.dictionary_encode()
+    different = codes.dictionary.to_pandas()
+    times = pd.to_datetime(different, format=form, errors="coerce", utc="%z" in form)
+    naive = pd.Series(times).dt.tz_localize(None)
+    inside = naive.between(pd.Timestamp.min, pd.Timestamp.max)
+    values = pa.array(naive.where(inside).astype("datetime64[ns]"), pa.timestamp("ns"))
+    return values.take(codes.indices)
+
+
+def _number_texts(texts: pa.StringArray, column: Column) -> pa.StringArray:
+    """Return the numbers in the spelling of Arrow, null where another one breaks."""
+    notes = column.metadata
+    if notes.prefix or notes.suffix:
+        texts = _without_affixes(texts, notes.prefix, notes.suffix)
+    if notes.thousands == " ":
+        texts = pc.replace_substring_regex(texts, r"[\x{00A0}\x{202F}]", " ")
+    if not notes.thousands and notes.decimal == ".":
+        return texts
+    right = pc.match_substring_regex(texts, _grouped(notes.thousands, notes.decimal))
+    if notes.thousands:
+        texts = pc.replace_substring(texts, notes.thousands, "")
+    if notes.decimal == ",":
+        texts = pc.replace_substring(texts, ",", ".")
+    return pc.if_else(right, texts, pa.scalar(None, pa.string()))
+
+
+def _without_affixes(texts: pa.StringArray, prefix: str, suffix: str) -> pa.StringArray:
+    """Return the texts without currency, percent sign or unit, and blanks beside it."""
+    if prefix:
+        start = rf"^([-+]?){BLANK}(?:{re.escape(prefix)})?{BLANK}"
+        texts = pc.replace_substring_regex(texts, start, r"\1")
+    if suffix:
+        end = rf"{BLANK}{re.escape(suffix)}$"
+        texts = pc.replace_substring_regex(texts, end, "")
+    return texts
+
+
+def _grouped(thousands: str, decimal: str) -> str:
+    """Return the pattern of a number whose groups, if any, have three digits."""
+    whole = "[0-9]+"
+    if thousands:
+        whole = rf"(?:[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}})+|[0-9]+)"
+    number = rf"(?:{whole}(?:{re.escape(decimal)}[0-9]*)?|{re.escape(decimal)}[0-9]+)"
+    return rf"(?i)^[-+]?(?:{number}(?:e[-+]?[0-9]+)?|inf|infinity|nan)$"
+
+
+def _cast(texts: pa.StringArray, kind: pa.DataType) -> pa.Array:
+    """Return the values, null where a text does not fit."""
+    try:
+        return texts.cast(kind)
+    except pa.ArrowInvalid:
+        different = texts.drop_null().unique()
+        likely = pc.match_substring_regex(different, SHAPES[kind])
+        good = _castable(different.filter(likely), kind)
+        fits = pc.is_in(texts, pa.array(good, pa.string()))
+        return pc.if_else(fits, texts, pa.scalar(None, pa.string())).cast(kind)
+
+
+def _castable(texts: pa.StringArray, kind: pa.DataType) -> Sequence[str]:
+    """Return the texts that can be cast, found by halving."""
+    try:
+        texts.cast(kind)
+    except pa.ArrowInvalid:
+        if len(texts) == 1:
+            return []
+        half = len(texts) // 2
+        return [*_castable(texts[:half], kind), *_castable(texts[half:], kind)]
+    found: list[str] = texts.to_pylist()
+    return found

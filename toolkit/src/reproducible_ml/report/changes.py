@@ -1,0 +1,189 @@
+"""What was changed: parameters, packages, stages."""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from reproducible_ml.report.markdown import code, details, fence, listed, table
+from reproducible_ml.report.results import PARAMS, Results, section
+from reproducible_ml.versioning.git import Revision
+from reproducible_ml.versioning.lock import (
+    Difference,
+    changed,
+    differences,
+    entries,
+    flat,
+    hashes,
+)
+
+LOCKS = ("environments/runtime.txt", "environments/dev.txt")
+
+
+def params(base: Results, head: Results) -> str:
+    """Return a table of the parameters that changed, by dotted key."""
+    old, new = dict(flat(base.params)), dict(flat(head.params))
+    rows = [
+        [code(key), _value(old, key), _value(new, key)] for key in changed(old, new)
+    ]
+    if not rows:
+        return f"Parameters: none changed in {PARAMS}."
+    return table(["parameter", "base", "now"], rows)
+
+
+def _value(values: Mapping[str, Any], key: str) -> str:
+    if key not in values:
+        return "-"
+    return code(json.dumps(values[key], default=str, skipkeys=True, ensure_ascii=False))
+
+
+def packages(base: Revision, head: Revision) -> str:
+    """Return a table of the locked packages whose versions changed."""
+    old, new = versions(base), versions(head)
+    rows = [
+        [
+            code(name),
+            *(code(side[name]) if name in side else "-" for side in (old, new)),
+        ]
+        for name in sorted(changed(old, new))
+    ]
+    if not rows:
+        return "Packages: none changed in environments/."
+    note = "DVC does not look at packages: after the commit, `make verify` does."
+    return f"{table(['package', 'base', 'now'], rows)}\n\n{note}"
+
+
+def versions(revision: Revision) -> dict[str, str]:
+    """Return what the locked environment asks for, by the name of the package."""
+    found = {}
+    for path in LOCKS:
+        for line in (revision.text(path) or "").splitlines():
+            # Hashes and comments are on lines of their own, indented.
+            if line[:1].isalnum():
+                try:
+                    wanted = Requirement(line.rstrip("\\ "))
+                except InvalidRequirement:
+                    continue
+                found[wanted.name] = str(wanted.specifier).removeprefix("==")
+    return found
+
+
+def stages(base: Results, head: Results) -> str:
+    """Return a table of the stages that were run again, why, and what came of it."""
+    rows = []
+    for found in differences(base.lock, head.lock):
+        made = listed(found.outputs, 3) if found.outputs else "the same as before"
+        if found.only_in:
+            made = "-"
+        rows.append([code(found.stage), _why(found), made])
+    if not rows:
+        return "Stages: none was run again."
+    return table(["stage", "run again because of", "changed results"], rows)
+
+
+def _why(found: Difference) -> str:
+    """Return what made a stage run again."""
+    if found.only_in:
+        return "new stage" if found.only_in == "new" else "stage removed"
+    if found.inputs:
+        return listed(found.inputs)
+    if found.upstream:
+        return f"{listed(found.upstream)} of other stages"
+    return "nothing that the lock names"
+
+
+CONTRACT = "data/schema.yaml"
+
+# Where the rows of a table are counted: the last part of its path, a report, its key.
+COUNTED = {
+    "validated": ("reports/validation.json", None),
+    "clean": ("reports/cleaning.json", None),
+    "train": ("reports/split.json", "train"),
+    "test": ("reports/split.json", "test"),
+}
+
+
+def tables(base: Revision, head: Revision, old: Results, new: Results) -> str:
+    """Return a table of the data that changed: rows and hash of each table.
+
+    Args:
+        base: Files at the base.
+        head: Files now.
+        old: Results at the base.
+        new: Results now.
+    """
+    was, now = (_hashes(*side) for side in ((base, old), (head, new)))
+    rows = [
+        [
+            code(path),
+            _rows(base, path),
+            _rows(head, path),
+            _hash(was, path),
+            _hash(now, path),
+        ]
+        for path in changed(was, now)
+    ]
+    if not rows:
+        return "Data: no table changed."
+    titles = ["table", "rows at the base", "rows now", "hash at the base", "hash now"]
+    return f"{table(titles, rows)}\n\n{_columns(base, head)}"
+
+
+def _hashes(revision: Revision, results: Results) -> dict[str, str]:
+    """Return the hash of each table by path: made by a stage, or brought by a user."""
+    found: dict[str, str] = {}
+    for stage in entries(results.lock).values():
+        for kind in ("deps", "outs"):
+            known = hashes(stage, kind).items()
+            found |= {path: md5 for path, md5 in known if path.startswith("data/")}
+    found.pop(CONTRACT, None)
+    return found
+
+
+def _hash(known: dict[str, str], path: str) -> str:
+    return code(known[path][:8]) if path in known else "-"
+
+
+def _rows(revision: Revision, path: str) -> str:
+    report, key = COUNTED.get(path.rpartition("/")[2], ("", None))
+    found = revision.json(report) if report else None
+    if key and isinstance(found, dict):
+        found = found.get(key)
+    rows = found.get("rows") if isinstance(found, dict) else None
+    return str(rows) if isinstance(rows, int) else "-"
+
+
+def _columns(base: Revision, head: Revision) -> str:
+    """Say which columns came, went, or are of another type."""
+    old, new = (section(r.yaml(CONTRACT), "columns") for r in (base, head))
+    other = [n for n in new if n in old and _type(old[n]) != _type(new[n])]
+    sides = {
+        "new": [name for name in new if name not in old],
+        "gone": [name for name in old if name not in new],
+        "of another type": other,
+    }
+    told = [f"{len(n)} {word}: {listed(n)}" for word, n in sides.items() if n]
+    count = f"Columns: {len(old)} at the base, {len(new)} now"
+    return f"{count}; {'; '.join(told) or 'the same ones'}."
+
+
+def _type(column: Any) -> Any:
+    return column.get("dtype") if isinstance(column, dict) else None
+
+
+def contract(base: Revision, head: Revision) -> str:
+    """Return what changed in the contract, as a difference that is folded away."""
+    lines = [*_difference(base.text(CONTRACT) or "", head.text(CONTRACT) or "")]
+    if not lines:
+        return f"Contract: {CONTRACT} did not change."
+    signs = [sum(line.startswith(sign) for line in lines) for sign in "+-"]
+    summary = f"Contract: {CONTRACT} has {signs[0]} new lines and {signs[1]} fewer"
+    return details(summary, fence("\n".join(lines), "diff"))
+
+
+def _difference(old: str, new: str) -> Iterator[str]:
+    """Yield the lines that differ, with two around them, without the names of files."""
+    found = difflib.unified_diff(old.splitlines(), new.splitlines(), n=2, lineterm="")
+    return (line for number, line in enumerate(found) if number > 1)

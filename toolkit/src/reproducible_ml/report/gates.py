@@ -1,0 +1,188 @@
+"""What the section `gate` of params.yaml asks of the metrics, and the answers."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Distance, Finite, Section
+from reproducible_ml.modeling.drawing.summary import show
+from reproducible_ml.modeling.metrics.metric import Metrics
+from reproducible_ml.report.compare import Change, number
+from reproducible_ml.report.markdown import code, listed
+from reproducible_ml.report.results import EVALUATION, METRICS, Group, Results
+from reproducible_ml.versioning.dvc import run_dvc
+from reproducible_ml.versioning.lock import flat
+
+# Misses of a floor that are told one by one.
+SHOWN = 10
+
+
+class Gate(Section):
+    """Section `gate` of params.yaml: when a change is refused."""
+
+    metric: str | None = None
+    tolerance: Distance = 0.0
+    only_beyond_noise: bool = True
+    floors: dict[str, Finite] = {}
+    slice_floors: dict[str, dict[str, Finite]] = {}
+    tolerance_numeric: Distance = 0.0001
+
+
+class GateResult(NamedTuple):
+    """A condition, whether it holds (None: it could not be looked at), and why."""
+
+    name: str
+    passed: bool | None
+    words: str
+
+
+def check_gates(
+    gate: Gate,
+    names: Sequence[str],
+    head: Results,
+    changes: Sequence[Change],
+    metrics: Metrics,
+) -> list[GateResult]:
+    """Return all gates that are about metrics.
+
+    Args:
+        gate: The conditions.
+        names: Metrics that params.yaml asks for; the first is that of the gate unless
+            it names another.
+        head: Results now.
+        changes: How they differ from the base.
+        metrics: What is known of each metric by name.
+    """
+    found = [numbers(names, head.metrics)]
+    found.append(_against_base(gate, gate.metric or names[0], changes, metrics))
+    if gate.floors:
+        missed = [*_missed(head.metrics, gate.floors, metrics)]
+        found.append(_floors("floors", missed))
+    if gate.slice_floors:
+        missed = [*_missed_by_groups(gate.slice_floors, head, metrics)]
+        found.append(_floors("floors of groups", missed))
+    return found
+
+
+def numbers(wanted: Sequence[str], found: Mapping[str, Any]) -> GateResult:
+    """Demand a finite number for every metric, wanted or merely written."""
+    written = dict(flat(found))
+    wrong = [
+        f"{code(name)} is {code(written[name]) if name in written else 'missing'}"
+        for name in dict.fromkeys([*wanted, *written])
+        if number(written.get(name)) is None
+        # Words and lists beside the metrics are no business of ours.
+        if name in wanted or isinstance(written[name], float | None)
+    ]
+    words = (
+        f"{METRICS}: {'; '.join(wrong[:SHOWN])}" if wrong else "all are finite numbers"
+    )
+    return GateResult("metrics are numbers", not wrong, words)
+
+
+def _against_base(
+    gate: Gate, name: str, changes: Sequence[Change], metrics: Metrics
+) -> GateResult:
+    """Demand that the metric of the gate is not worse than at the base."""
+    title = f"{code(name)} against the base"
+    change = next(change for change in changes if change.name == name)
+    if change.head is None:
+        return GateResult(title, False, f"it is {change.verdict}")
+    if change.base is None:
+        return GateResult(title, True, "the base has none to compare with")
+    if name not in metrics:
+        return GateResult(
+            title, False, "it is no metric of the task: which way is better?"
+        )
+    sign = 1 if metrics[name].greater_is_better else -1
+    loss = (change.base - change.head) * sign
+    allowed = f"by {show(loss)}, tolerance {show(gate.tolerance)}"
+    if loss <= gate.tolerance:
+        return GateResult(
+            title, True, f"{change.verdict}{f' {allowed}' if loss > 0 else ''}"
+        )
+    beyond = change.verdict != "within noise"
+    words = f"worse {allowed}; {change.verdict if not beyond else 'more than noise'}"
+    if beyond and change.interval is None:
+        words = f"worse {allowed}; no interval tells whether it is noise"
+    return GateResult(title, gate.only_beyond_noise and not beyond, words)
+
+
+def _missed(
+    found: Mapping[str, Any], floors: Mapping[str, float], metrics: Metrics
+) -> Iterator[str]:
+    """Yield words for each metric that is worse than its floor, or no number."""
+    for name, floor in floors.items():
+        value = number(found.get(name))
+        if value is None or name not in metrics:
+            yield f"{code(name)} is not defined"
+            continue
+        better = metrics[name].greater_is_better
+        if value < floor if better else value > floor:
+            word = "below" if better else "above"
+            yield f"{code(name)} is {show(value)}, {word} {show(floor)}"
+
+
+def _missed_by_groups(
+    slice_floors: Mapping[str, Mapping[str, float]], head: Results, metrics: Metrics
+) -> Iterator[str]:
+    """Yield words for each group of rows in which a metric is worse than its floor."""
+    slices: Mapping[str, list[Group]] = (
+        head.evaluation.slices if head.evaluation else {}
+    )
+    for column, floors in slice_floors.items():
+        groups = slices.get(column, [])
+        if floors and not groups:
+            yield f"{EVALUATION} has no groups of {code(column)}"
+        for group in groups:
+            values = {name: value.value for name, value in group.metrics.items()}
+            for words in _missed(values, floors, metrics):
+                where = f"{code(column)} {code(group.group)} ({group.rows} rows)"
+                yield f"{where}: {words}"
+
+
+def _floors(title: str, missed: Sequence[str]) -> GateResult:
+    more = len(missed) - SHOWN
+    shown = [*missed[:SHOWN], *([f"and {more} more"] if more > 0 else [])]
+    return GateResult(title, not missed, "; ".join(shown) or "all are kept")
+
+
+TITLE = "outputs are in the remote"
+
+# Characters of an error that are shown.
+MESSAGE = 300
+
+# Only here, and neither here nor there.
+LACKING = ("new", "missing")
+
+
+def remote_status(root: Path, *, offline: bool) -> GateResult | None:
+    """Return whether all that dvc.lock names was pushed; None if no remote is set.
+
+    Args:
+        root: Of the repository.
+        offline: Ask nobody, as where there is no login.
+    """
+    if default_remote(root) is None:
+        return None
+    if offline:
+        return GateResult(TITLE, None, "not looked at, as asked for")
+    try:
+        status = json.loads(run_dvc("status", "--cloud", "--json", cwd=root) or "{}")
+    except UserError as error:
+        words = f"{code(error, MESSAGE)}: check address and login (`.cloud/README.md`)"
+        return GateResult(TITLE, False, words)
+    lacking = [path for path, state in status.items() if state in LACKING]
+    words = f"not there: {listed(lacking)}. Fix: `dvc push`" if lacking else "all are"
+    return GateResult(TITLE, not lacking, words)
+
+
+def default_remote(root: Path) -> str | None:
+    """Return the name of the remote that `dvc push` would take, if there is one."""
+    from dvc.config import Config
+
+    config = Config(dvc_dir=str(root / ".dvc"), validate=False)
+    name: str | None = config.get("core", {}).get("remote")
+    return name

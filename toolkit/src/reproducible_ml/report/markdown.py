@@ -1,0 +1,110 @@
+"""Markdown for GitHub in which nothing that people wrote does anything but be read.
+
+Names of columns, values, parameters and branches may come from strangers. They stand
+in code spans and fenced blocks alone, where GitHub makes no links, mentions or HTML.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from reproducible_ml.core.text import plain
+
+# Characters of a text, and lines and bytes of a block or table, that are shown.
+WIDTH = 60
+LINES = 60
+BYTES = 6_000
+
+# What would end a code span, or a cell of a table even within one.
+INERT = str.maketrans({"`": "'", "|": "¦"})
+
+# A cell without words: a number, an interval or a dash.
+NUMBERS = re.compile(r"[-+\d.,e]+( to [-+\d.,e]+)?")
+
+
+def short(text: str, width: int = WIDTH) -> str:
+    """Return at most `width` characters."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def code(text: object, width: int = WIDTH) -> str:
+    """Return a text as a code span, short and on one line."""
+    shown = short(plain(str(text)).translate(INERT), width).strip()
+    return f"`{shown}`" if shown else "(empty)"
+
+
+def listed(names: Iterable[object], limit: int = 5) -> str:
+    """Return the first of some names, as code, and how many more there are."""
+    known = [*names]
+    more = f" and {len(known) - limit} more" if len(known) > limit else ""
+    return ", ".join(code(name) for name in known[:limit]) + more
+
+
+def fence(text: str, language: str = "") -> str:
+    """Return lines as a code block that no line of them can close."""
+    lines = cut([short(plain(line), 2 * WIDTH) for line in text.splitlines()])
+    runs = re.findall("`+", "\n".join(lines))
+    marks = "`" * max(3, 1 + max(map(len, runs), default=0))
+    return "\n".join([f"{marks}{language}", *lines, marks])
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table, cut where it gets long; columns of numbers align to the right.
+
+    Args:
+        header: A title a column.
+        rows: Cells, in which what people wrote is code.
+    """
+    cells = [*rows]
+    columns = [*zip(*cells, strict=True)] or [()] * len(header)
+    sides = ["--:" if all(map(NUMBERS.fullmatch, c)) else ":--" for c in columns]
+    shown = cut([_line(row) for row in cells], before_more="\n")
+    return "\n".join([_line(header), _line(sides), *shown])
+
+
+def bullets(lines: Sequence[str]) -> str:
+    """Return a list, cut where it gets long."""
+    return "\n".join(cut([f"- {line}" for line in lines], before_more="- "))
+
+
+def cut(lines: Sequence[str], before_more: str = "") -> list[str]:
+    """Return the first LINES lines or BYTES bytes, and how many more there are."""
+    sizes = accumulate(len(line.encode()) + 1 for line in lines)
+    count = min(LINES, sum(size <= BYTES for size in sizes))
+    more = [f"{before_more}… and {len(lines) - count} more"] * (count < len(lines))
+    return [*lines[:count], *more]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def details(summary: str, text: str) -> str:
+    """Return text that is folded away behind a line of our own words."""
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
+
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def show_in_terminal(shown: "RenderableType", ending: str = "") -> None:
+    """Print Markdown, or what rich can draw, and a plain ending.
+
+    It is as wide as the terminal, or as a log in CI allows.
+    """
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    with console.capture() as captured:
+        console.print(Markdown(shown) if isinstance(shown, str) else shown)
+    try:
+        sys.stdout.write(f"{captured.get()}\n{ending}")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # As in `make report | head`. Python would write again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,230 @@
+"""The parts of the report, from the verdict to the pictures."""
+
+from collections.abc import Iterator, Sequence
+from math import hypot
+from typing import NamedTuple
+
+from reproducible_ml.modeling.drawing.summary import show
+from reproducible_ml.modeling.metrics.metric import Metrics
+from reproducible_ml.report import changes, plots
+from reproducible_ml.report.charts import graph
+from reproducible_ml.report.compare import Change, Interval, change_verdict, number
+from reproducible_ml.report.markdown import bullets, code, table
+from reproducible_ml.report.results import (
+    NOTHING,
+    Evaluation,
+    Group,
+    Results,
+    Value,
+    pair,
+    section,
+)
+from reproducible_ml.report.review import Review
+
+# What is told of each class, and of other metrics if they moved so.
+OF_CLASSES = "f1"
+MOVED = ("better", "worse")
+
+NOTE = (
+    "Groups have no replicates in Git: these verdicts come from the intervals of both"
+    " sides, as if they were independent, and so see less than pairs would."
+)
+
+
+class Row(NamedTuple):
+    """A metric of a group of rows, at the base and now."""
+
+    column: str
+    group: str
+    rows: int
+    metric: str
+    is_main: bool
+    base: Value
+    head: Value
+
+    @property
+    def change(self) -> float | None:
+        """By how much the metric changed."""
+        old, new = number(self.base.value), number(self.head.value)
+        return None if old is None or new is None else new - old
+
+    def verdict(self, metrics: Metrics) -> str:
+        """Return what that means, in a word or two."""
+        if self.change is None:
+            return "not defined" if number(self.head.value) is None else "new"
+        known = metrics.get(self.metric)
+        better = known.greater_is_better if known else None
+        return change_verdict(self.change, independent(self.base, self.head), better)
+
+
+def groups(base: Results, head: Results, metric: str, metrics: Metrics) -> str:
+    """Return a table of groups of rows: a metric of all, others where they moved.
+
+    Args:
+        base: Results at the base.
+        head: Results now.
+        metric: The one to show of all groups; of classes it is OF_CLASSES.
+        metrics: What is known of each metric by name.
+    """
+    rows = [
+        row
+        for row in every_row(base.evaluation, head.evaluation, metric)
+        if row.is_main or row.verdict(metrics) in MOVED
+    ]
+    if not rows:
+        return "Groups of rows: none are judged."
+    titles = ["group", "rows", "metric", "base", "now", "change", "95 %", "verdict"]
+    return f"{table(titles, (_group_cells(row, metrics) for row in rows))}\n\n{NOTE}"
+
+
+def every_row(
+    base: Evaluation | None, head: Evaluation | None, metric: str
+) -> Iterator[Row]:
+    """Yield the metrics of all groups and classes that are judged now."""
+    if head is None:
+        return
+    old = base.slices if base else {}
+    for column, now in head.slices.items():
+        yield from _rows(column, old.get(column, ()), now, metric)
+    yield from _rows("class", base.classes if base else (), head.classes, OF_CLASSES)
+
+
+def _rows(
+    column: str, old: Sequence[Group], new: Sequence[Group], main: str
+) -> Iterator[Row]:
+    was = {group.group: group.metrics for group in old}
+    for group in new:
+        for name, value in group.metrics.items():
+            before = was.get(group.group, {}).get(name, Value())
+            is_main = name == main
+            yield Row(column, group.group, group.rows, name, is_main, before, value)
+
+
+def _group_cells(row: Row, metrics: Metrics) -> list[str]:
+    cells = [f"{code(row.column)} {code(row.group)}", str(row.rows), code(row.metric)]
+    cells += [show(number(value.value)) for value in (row.base, row.head)]
+    moved = "-" if row.change is None else signed(row.change)
+    found = ends(independent(row.base, row.head))
+    return [*cells, moved, found, row.verdict(metrics)]
+
+
+def independent(base: Value, head: Value) -> Interval | None:
+    """Return an interval of head - base from the interval of each.
+
+    The method of variance estimates recovery (Zou and Donner, "Construction of
+    confidence limits about effect measures", Statistics in Medicine 27, 2008).
+    """
+    if base == head and base.complete:
+        return 0.0, 0.0
+    if base.complete is None or head.complete is None:
+        return None
+    (b_low, b, b_high), (h_low, h, h_high) = base.complete, head.complete
+    return h - b - hypot(h - h_low, b_high - b), h - b + hypot(h_high - h, b - b_low)
+
+
+def signed(value: float) -> str:
+    """Return a change with its sign."""
+    return f"{'+' if value > 0 else '-' if value < 0 else ''}{show(abs(value))}"
+
+
+def ends(interval: Interval | None) -> str:
+    """Return an interval of changes; a dash where there is none to tell."""
+    return " to ".join(map(signed, interval)) if interval and any(interval) else "-"
+
+
+HOLDS = {True: "yes", False: "**no**", None: "not looked at"}
+
+
+def verdict(review: Review) -> str:
+    """Return in one line whether results came back and the gate lets them pass."""
+    names = ", ".join(gate.name for gate in review.failed)
+    gate = f"Gate failed: {names}." if names else "Gate passed."
+    told = [change for change in review.changes if change.name == review.metric]
+    metric = "".join(f" {moved(change)}." for change in told)
+    return f"**{review.truth.words} {gate}**{metric}"
+
+
+def moved(change: Change) -> str:
+    """Return what became of a metric, in words."""
+    if change.base is None or change.head is None:
+        return f"{code(change.name)} is {show(change.head)}, {change.verdict}"
+    values = f"from {show(change.base)} to {show(change.head)}"
+    return f"{code(change.name)} went {values}, {change.verdict}"
+
+
+def reasons(review: Review) -> Iterator[str]:
+    """Yield what differs from the commit, and what to do."""
+    yield bullets(review.truth.reasons)
+    if review.truth.fix:
+        yield f"Fix: {review.truth.fix}."
+
+
+def gates(review: Review) -> str:
+    """Return a table of all conditions."""
+    rows = [[gate.name, HOLDS[gate.passed], gate.words] for gate in review.gates]
+    text = table(["gate", "holds", "why"], rows)
+    asked = [section(results.params, "gate") for results in (review.old, review.new)]
+    if asked[0] and asked[0] != asked[1]:
+        text += "\n\n**The gate itself was changed**: see the parameters."
+    return text
+
+
+def metrics(old: Results, new: Results, found: Sequence[Change], known: Metrics) -> str:
+    """Return a table of all metrics at the base and now.
+
+    Args:
+        old: Results at the base.
+        new: Results now.
+        found: How each metric changed.
+        known: What is known of each metric by name.
+    """
+    titles = ["metric", "base", "now", "change", "95 % interval", "verdict"]
+    rows = [_cells(change, known) for change in found]
+    note = f"{pair(old, new).words} ↑ higher is better, ↓ lower is."
+    return f"{table(titles, rows)}\n\n{note}"
+
+
+def _cells(change: Change, known: Metrics) -> list[str]:
+    metric = known.get(change.name)
+    arrow = "" if metric is None else " ↑" if metric.greater_is_better else " ↓"
+    cells = [f"{code(change.name)}{arrow}", show(change.base), show(change.head)]
+    if change.base is None or change.head is None:
+        return [*cells, "-", "-", change.verdict]
+    difference = signed(change.head - change.base)
+    return [*cells, difference, ends(change.interval), change.verdict]
+
+
+def comparable(review: Review) -> Review:
+    """Return the review without results at the base that answer another question."""
+    other = pair(review.old, review.new).kind == "none"
+    return review._replace(old=NOTHING) if other else review
+
+
+def sections(review: Review, base: str) -> Iterator[str]:
+    """Yield the parts of the report that are words and tables."""
+    yield verdict(review)
+    yield f"Compared with {base}."
+    yield from reasons(review)
+    yield gates(review)
+    yield "### Metrics"
+    yield metrics(review.old, review.new, review.changes, review.metrics)
+    yield "### Parameters, data, code"
+    if review.base is None or not review.old.lock:
+        yield "The base has no pipeline: everything is new."
+    else:
+        yield changes.params(review.old, review.new)
+        yield changes.tables(review.base, review.head, review.old, review.new)
+        yield changes.contract(review.base, review.head)
+        yield changes.stages(review.old, review.new)
+        yield changes.packages(review.base, review.head)
+    yield "### Groups of rows"
+    same = comparable(review)
+    yield groups(same.old, same.new, same.metric, same.metrics)
+
+
+def pictures(review: Review) -> Iterator[str]:
+    """Yield the parts of the report that have to be drawn."""
+    yield "### Plots"
+    same = comparable(review).old is not NOTHING
+    yield from plots.draw(review.base if same else None, review.head)
+    yield graph(review.head.root)

@@ -1,0 +1,150 @@
+"""Does the pipeline make what is committed? Judged after it was run."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any, Literal, NamedTuple
+
+from reproducible_ml.modeling.metrics.metric import DECIMALS, Metric, Metrics
+from reproducible_ml.report.compare import number
+from reproducible_ml.report.markdown import code, listed
+from reproducible_ml.report.results import PARAMS, Results
+from reproducible_ml.verify import NUMERIC
+from reproducible_ml.versioning.lock import (
+    LOCK,
+    Difference,
+    differences,
+    entries,
+    hashes,
+)
+
+REPORTS = "reports/"
+
+# Characters of a problem that are shown.
+MESSAGE = 300
+
+COMMIT = "`make repro && git add dvc.lock reports && git commit`"
+
+
+class Reproduction(NamedTuple):
+    """Whether results came back, in words, with a line for each reason why not.
+
+    `stale`: the pipeline was not run, or failed. `uncommitted`: what it was run on is
+    not committed. `different`: what is committed is not what it makes.
+    """
+
+    state: Literal["equal", "rounding", "stale", "uncommitted", "different"]
+    words: str
+    reasons: tuple[str, ...] = ()
+    fix: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the committed results may be believed."""
+        return self.state in ("equal", "rounding")
+
+
+def check_reproduction(
+    committed: Results,
+    rebuilt: Results,
+    stale: Sequence[tuple[str, str]],
+    files: Sequence[str],
+    tolerance: float,
+    metrics: Metrics,
+) -> Reproduction:
+    """Say whether the working tree holds what is committed.
+
+    Args:
+        committed: Results as they are in Git.
+        rebuilt: Results as the pipeline left them.
+        stale: Stage and problem, where the pipeline is not up to date.
+        files: All files that differ from what is committed.
+        tolerance: Relative difference of metrics that rounding may make.
+        metrics: What is known of each metric by name.
+    """
+    if stale:
+        lines = [f"{code(stage)}: {code(words, MESSAGE)}" for stage, words in stale]
+        words = "Not reproduced: the pipeline is not up to date, or a stage failed."
+        return Reproduction(
+            "stale", words, tuple(lines), "`make repro`, and mend what it says"
+        )
+    found = differences(committed.lock, rebuilt.lock)
+    reports = [name for name in files if name.startswith(REPORTS)]
+    reasons = _reasons(found, reports)
+    if edited := edited_inputs(rebuilt, files):
+        words = f"Not committed: {listed(edited)} and results made with it."
+        return Reproduction(
+            "uncommitted", words, reasons, "`git add --all && git commit`"
+        )
+    if not reasons:
+        return Reproduction("equal", "Reproduced, bit for bit.")
+    close = agree(committed.metrics, rebuilt.metrics, tolerance, metrics)
+    if close and is_numeric(found, reports):
+        return Reproduction(
+            "rounding", "Reproduced: same up to rounding on another processor.", reasons
+        )
+    words = "Not reproduced: what is committed is not what the pipeline makes."
+    return Reproduction("different", words, reasons, COMMIT)
+
+
+def _reasons(found: Sequence[Difference], reports: Sequence[str]) -> tuple[str, ...]:
+    """Return a line for each stage that differs, or else for the reports that do."""
+    lines = []
+    for stage, inputs, upstream, outputs, only_in in found:
+        because = inputs or upstream
+        what = f"changed: {listed(because)}" if because else "the same inputs"
+        if only_in:
+            what = f"is {'not' if only_in == 'new' else 'only'} in the committed {LOCK}"
+        made = f"; made otherwise: {listed(outputs)}" if outputs else ""
+        lines.append(f"{code(stage)}: {what}{made}")
+    if reports and not found:
+        lines.append(f"differ from the commit: {listed(reports)}")
+    return tuple(lines)
+
+
+def edited_inputs(rebuilt: Results, files: Sequence[str]) -> list[str]:
+    """Return those files that the pipeline reads."""
+    read = {PARAMS, "dvc.yaml"}
+    for stage in entries(rebuilt.lock).values():
+        read |= hashes(stage, "deps").keys()
+    return [
+        name
+        for name in files
+        if {name, name.removesuffix(".dvc"), *map(str, PurePosixPath(name).parents)}
+        & read
+    ]
+
+
+def is_numeric(found: Sequence[Difference], reports: Sequence[str]) -> bool:
+    """Say whether only the model, and what was computed with it, came out otherwise."""
+    made = {path for difference in found for path in difference.outputs}
+    return all(
+        difference.stage in NUMERIC and not difference.inputs and not difference.only_in
+        for difference in found
+    ) and all(
+        any(name == path or name.startswith(f"{path}/") for path in made)
+        for name in reports
+    )
+
+
+def agree(
+    old: Mapping[str, Any], new: Mapping[str, Any], tolerance: float, metrics: Metrics
+) -> bool:
+    """Say whether both have the same metrics, equal within a relative tolerance."""
+    names = old.keys() | new.keys()
+    return bool(names) and all(
+        _close(
+            number(old.get(name)), number(new.get(name)), tolerance, metrics.get(name)
+        )
+        for name in names
+    )
+
+
+def _close(
+    old: float | None, new: float | None, tolerance: float, metric: Metric | None
+) -> bool:
+    if old is None or new is None:
+        return False
+    # The last decimal that is kept may be another as well.
+    last = 10**-DECIMALS if metric and not metric.in_unit_of_target else 0.0
+    return math.isclose(old, new, rel_tol=tolerance, abs_tol=1.5 * last)

@@ -1,0 +1,1 @@
+"""Files, URLs and databases that tables come from."""

@@ -1,0 +1,294 @@
+"""Connect to a database to read from it, and only that."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from itertools import accumulate, chain
+from pathlib import Path
+from typing import Any, TextIO
+from urllib.parse import quote
+from uuid import UUID
+
+import sqlalchemy as sa
+import yaml
+from pydantic import SecretStr
+from tqdm import tqdm
+
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.files import replacing, write_text
+from reproducible_ml.core.params import Section
+
+# Holds the password when a recorded query is asked again.
+PASSWORD = "DATABASE_PASSWORD"
+
+# What to install for `dialect://`; the package of others has another name each.
+DRIVERS = {
+    "duckdb": "duckdb-engine",
+    "mysql": "mysqlclient",
+    "oracle": "oracledb",
+    "postgresql": "psycopg[binary]",
+    "snowflake": "snowflake-sqlalchemy",
+}
+
+# Parameters of a URL that must not be recorded in Git.
+SECRET = re.compile(
+    r"(?i)(password|passwd|pwd|secret|token|signature|credential"
+    r"|(access|account|api)_?key)$|^sig$"
+)
+
+
+def parse_url(text: str) -> sa.URL:
+    """Read the URL of a database, or raise a UserError that repeats no password."""
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise UserError(
+            "SOURCE: is not the URL of a database. Write it as"
+            " postgresql://user@host:5432/database or sqlite:///folder/file.db, with"
+            " %40 for an @ and %2F for a / inside a password."
+        ) from error
+    for name, value in url.query.items():
+        if SECRET.search(name) or re.search(r"(?i)(pwd|password)=", str(value)):
+            raise UserError(
+                f'SOURCE: "{name}" in the URL may be a secret, which Git would record.'
+                f" Leave it out, and set the variable {PASSWORD} or what the driver"
+                " reads by itself."
+            )
+    return url
+
+
+@contextmanager
+def reading(url: sa.URL, password: SecretStr | None = None) -> Iterator[sa.Connection]:
+    """Connect for reading only; tell what the database says in one line.
+
+    Args:
+        url: Without a password.
+        password: Else the variable DATABASE_PASSWORD, else the driver's own means.
+
+    Raises:
+        UserError: The driver is missing, or the database refuses something.
+    """
+    secret = password.get_secret_value() if password else os.environ.get(PASSWORD)
+    complete = url.set(password=secret) if secret and url.username else url
+    shown = url.render_as_string(hide_password=True)
+    try:
+        with _engine(complete).connect() as connection:
+            # Else the text of a time with a zone would depend on the computer.
+            if url.get_backend_name() in ("postgresql", "duckdb"):
+                connection.exec_driver_sql("SET TimeZone = 'UTC'")
+            yield connection
+    except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        package = DRIVERS.get(url.get_backend_name(), "the driver of this database")
+        raise UserError(
+            f"{shown}: its driver is not installed. Add {package} to"
+            " environments/runtime.in, then run `make lock && make setup`."
+        ) from error
+    except sa.exc.SQLAlchemyError as error:
+        said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        said = said.replace(secret, "***") if secret else said
+        raise UserError(f"{shown}: the database says: {said}") from error
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    """Open for reading only where the database has a way to say so."""
+    match url.get_backend_name():
+        case "sqlite" if url.database:
+            # Without `mode` a misspelled name would make an empty database.
+            url = url.set(database=f"file:{quote(url.database)}")
+            url = url.update_query_dict({"mode": "ro", "uri": "true"})
+        case "duckdb" if url.database not in (None, "", ":memory:"):
+            options = {"read_only": True}
+            return sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
+        case "postgresql":
+            # All rows are of one moment, also when others write meanwhile.
+            return sa.create_engine(url, poolclass=sa.NullPool).execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+    return sa.create_engine(url, poolclass=sa.NullPool)
+
+
+# Rows that are in memory at a time.
+ROWS = 10_000
+
+# Texts, quoted names and comments of SQL: what is inside is no syntax.
+INERT = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$""", re.S
+)
+
+
+class Query(Section):
+    """A question to a database, as data/raw/NAME.query.yaml records it."""
+
+    url: str
+    query: str
+    key: tuple[str, ...]
+
+
+def make_query(url: sa.URL, query: str, key: str) -> Query:
+    """Check what the user typed, and leave out the password.
+
+    Args:
+        url: Where the database is.
+        query: One SELECT, or the path of a file.sql that holds it.
+        key: Columns, separated by commas, that tell the rows apart.
+    """
+    if query.endswith(".sql"):
+        query = Path(query).read_text("utf-8")
+    columns = tuple(column.strip() for column in key.split(",") if column.strip())
+    if not columns:
+        raise UserError(
+            "KEY: is missing. A database has no order of its own: name the columns that"
+            " tell the rows apart, as KEY=id or KEY=shop,day."
+        )
+    # `set(password=None)` would leave it as it is.
+    plain = url._replace(password=None).render_as_string()
+    return Query(url=plain, query=_one_statement(query), key=columns)
+
+
+def _one_statement(query: str) -> str:
+    query = query.strip().rstrip(";").rstrip()
+    code = INERT.sub(" ", query)
+    depths = [0, *accumulate({"(": 1, ")": -1}.get(character, 0) for character in code)]
+    if not code.strip() or ";" in code or min(depths) < 0 or depths[-1]:
+        raise UserError(
+            f"QUERY: {query!r:.80} is not one statement. Give one SELECT, with all its"
+            " brackets closed and no semicolon inside."
+        )
+    return query
+
+
+def snapshot(query: Query, file: Path, password: SecretStr | None = None) -> int:
+    """Write the rows as CSV, ordered by the key; return their number.
+
+    Args:
+        query: What to ask, and where.
+        file: Is written whole or not at all.
+        password: Else the variable DATABASE_PASSWORD, else the driver's own means.
+
+    Raises:
+        UserError: The database refuses; the key is missing or not unique; a column
+            cannot be written.
+    """
+    options = {"stream_results": True, "yield_per": ROWS, "no_parameters": True}
+    with (
+        reading(parse_url(query.url), password) as connection,
+        replacing(file) as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as opened,
+        connection.execution_options(**options).exec_driver_sql(
+            _ordered(query, connection.dialect)
+        ) as result,
+    ):
+        return _write(result, query, opened)
+
+
+def write_query(query: Query, file: Path) -> None:
+    """Record the query in a file to read, edit and commit."""
+    head = "# Where the table comes from. `make data` without SOURCE asks again.\n"
+    content = query.model_dump() | {"key": list(query.key)}
+    text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    write_text(head + text, file)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text of several lines as several lines."""
+
+
+def _lines(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _lines)
+
+
+def _ordered(query: Query, dialect: sa.Dialect) -> str:
+    """Return the query as a subquery, where it cannot but read, in order of the key."""
+    key = ", ".join(map(dialect.identifier_preparer.quote, query.key))
+    return f"SELECT * FROM (\n{query.query}\n) q ORDER BY {key}"
+
+
+def _write(result: sa.CursorResult[Any], query: Query, opened: TextIO) -> int:
+    names = list(result.keys())
+    places = _places(query, names)
+    rows = chain.from_iterable(result.partitions(ROWS))
+    with tqdm(rows, "Reading", unit=" rows", disable=None, leave=False) as bar:
+        opened.write(",".join(map(_quoted, names)) + "\n")
+        number = 0
+        for row in _distinct(bar, places, query):
+            opened.write(_line(row, names, query))
+            number += 1
+    return number
+
+
+def _places(query: Query, names: list[str]) -> list[int]:
+    """Return the positions of the key's columns, or raise UserError."""
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(
+                f'{query.url}: the query gives two columns "{name}".'
+                " Name one of them otherwise, with AS."
+            )
+    for name in query.key:
+        if name not in names:
+            raise UserError(
+                f'{query.url}: the query gives no column "{name}" for KEY, but'
+                f" {', '.join(names)}. Spell it like one of these."
+            )
+    return [names.index(name) for name in query.key]
+
+
+def _distinct(
+    rows: Iterable[Sequence[Any]], places: list[int], query: Query
+) -> Iterator[Sequence[Any]]:
+    """Pass the rows on; raise UserError where the key leaves their order open."""
+    last = None
+    for row in rows:
+        key = [row[place] for place in places]
+        if key == last or None in key:
+            shown = ", ".join(map(str, key))
+            problem = "has a NULL" if None in key else "is in two rows"
+            raise UserError(
+                f"{query.url}: KEY={','.join(query.key)}: ({shown:.80}) {problem}."
+                " Name columns that together tell all rows apart."
+            )
+        last = key
+        yield row
+
+
+def _line(row: Sequence[Any], names: list[str], query: Query) -> str:
+    try:
+        return ",".join([TEXTS[type(value)](value) for value in row]) + "\n"
+    except KeyError as error:
+        kinds = dict(zip(names, map(type, row), strict=True))
+        name = next(name for name, kind in kinds.items() if kind not in TEXTS)
+        raise UserError(
+            f'{query.url}: column "{name}" holds {kinds[name].__name__}, which a CSV'
+            " file cannot. Leave it out of the query, or cast it there to text or a"
+            " number."
+        ) from error
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _moment(value: datetime) -> str:
+    return str(value.astimezone(UTC) if value.tzinfo else value)
+
+
+# By exact type: others of the same kind, as enumerations, may mean something else.
+TEXTS: dict[type, Callable[[Any], str]] = {
+    type(None): lambda _: "",
+    bool: lambda value: "true" if value else "false",
+    int: str,
+    float: repr,
+    Decimal: lambda value: format(value, "f"),
+    str: _quoted,
+    UUID: str,
+    date: str,
+    datetime: _moment,
+    time: str,
+}

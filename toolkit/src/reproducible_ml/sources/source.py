@@ -1,0 +1,347 @@
+"""What the user typed as a source: a path, a URL, or a database with a query."""
+
+import filecmp
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import yaml
+from pydantic import SecretStr
+
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.files import all_or_nothing, write_text
+from reproducible_ml.core.params import Section, read_yaml
+from reproducible_ml.sources.database import (
+    SECRET,
+    Query,
+    make_query,
+    parse_url,
+    snapshot,
+    write_query,
+)
+from reproducible_ml.versioning.dvc import (
+    DvcError,
+    is_unchanged,
+    look_up,
+    read_pointer,
+    run_dvc,
+)
+
+# What DVC reads by itself, and with a package of its own for each.
+BUILT_IN = ("http", "https")
+WITH_PACKAGE = (
+    "s3",
+    "gs",
+    "azure",
+    "ssh",
+    "oss",
+    "hdfs",
+    "webhdfs",
+    "webdav",
+    "gdrive",
+)
+
+# What a file in data/raw/ would be mistaken for.
+RESERVED = (".dvc", ".tmp", ".query.yaml")
+
+
+class Source(Section):
+    """Where a table comes from.
+
+    `place` is an absolute path or a URL, `name` the file's or folder's in data/raw/. A
+    database has its query, and a password only if one was typed: it is never written.
+    """
+
+    place: str
+    name: str
+    query: Query | None = None
+    password: SecretStr | None = None
+
+    @property
+    def is_url(self) -> bool:
+        """Whether it must be downloaded."""
+        return self.query is None and "://" in self.place
+
+
+def read_source(
+    text: str, query: str | None = None, key: str | None = None, name: str | None = None
+) -> Source:
+    """Check what the user typed.
+
+    Args:
+        text: A path, a URL that DVC can read, or the URL of a database.
+        query: For a database: one SELECT, or the path of a file.sql that holds it.
+        key: For a database: columns, separated by commas, that tell the rows apart.
+        name: Of the file or folder in data/raw/; by default the source's own.
+
+    Raises:
+        UserError: It cannot be used as it is; says how to write it.
+    """
+    scheme = text.partition("://")[0].lower() if "://" in text else ""
+    if scheme and scheme not in BUILT_IN + WITH_PACKAGE:
+        return _database(text, query, key, name)
+    if query or key:
+        raise UserError(
+            f"SOURCE: {scheme or 'a path'} takes no QUERY and no KEY: they belong to a"
+            " database, as SOURCE=postgresql://user@host/database."
+        )
+    if scheme:
+        return _file_url(text, name)
+    path = Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100 (keeps links)
+    return Source(place=str(path), name=_name(name, path.name))
+
+
+def _database(
+    text: str, query: str | None, key: str | None, name: str | None
+) -> Source:
+    scheme = text.partition("://")[0]
+    if not query:
+        known = ", ".join(BUILT_IN + WITH_PACKAGE)
+        raise UserError(
+            f"SOURCE: {scheme}:// is a database, or unknown. For a database, add QUERY"
+            f" and KEY. What DVC can read begins with one of {known}."
+        )
+    url = parse_url(text)
+    own = f"{Path(url.database or 'query').stem}.csv"
+    made = make_query(url, query, key or "")
+    secret = SecretStr(url.password) if url.password else None
+    return Source(place=made.url, name=_name(name, own), query=made, password=secret)
+
+
+def _file_url(text: str, name: str | None) -> Source:
+    parts = urlsplit(text)
+    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    if parts.password or any(map(SECRET.search, names)):
+        raise UserError(
+            "SOURCE: the URL holds a password or a signature, which Git would record."
+            " Leave it out and log in otherwise (.cloud/README.md), or download the"
+            " data and give their path."
+        )
+    if parts.scheme in BUILT_IN and parts.path.endswith("/"):
+        raise UserError(
+            f"SOURCE: {text}: cannot list a folder over {parts.scheme}. Give the URL of"
+            " one file, or download the folder and give its path."
+        )
+    own = Path(unquote(parts.path)).name
+    if parts.scheme in BUILT_IN and not name and not Path(own).suffix:
+        raise UserError(
+            f"SOURCE: {text}: does not say what kind of file it is. Add a name with the"
+            " right suffix, as NAME=visits.csv."
+        )
+    return Source(place=text.rstrip("/"), name=_name(name, own))
+
+
+def _name(given: str | None, own: str) -> str:
+    """Return a name that needs no quotes in a shell, or raise UserError."""
+    plain = re.sub(r"[^\w.-]+", "_", given or own).lstrip("._-")
+    if not plain or plain.endswith(RESERVED) or (given and given != plain):
+        shown = given or own
+        raise UserError(
+            f'NAME: "{shown}" cannot be the name of a table in data/raw/. Give another'
+            " with letters, digits, dots and dashes, as NAME=visits.csv."
+        )
+    return plain
+
+
+def fetch(source: Source, raw: Path, temporary: Path) -> Path:
+    """Return where the data can be judged; nothing in the repository changes.
+
+    That is the path itself, the table in data/raw/ if it still is what the URL gives,
+    and else a download or a snapshot.
+
+    Args:
+        source: What the user named.
+        raw: The folder data/raw.
+        temporary: An empty folder, best on the repository's disk, kept until `track`.
+
+    Raises:
+        UserError: The source is not there, cannot be read or lies in a wrong place; or
+            its name in data/raw/ is taken by data that DVC could not bring back.
+    """
+    table = raw / source.name
+    if not source.query and not source.is_url:
+        path = _check_path(Path(source.place), table)
+        if not _is(path, table):
+            _check_free(table)
+        return path
+    _check_free(table)
+    if source.query:
+        snapshot(source.query, temporary / source.name, source.password)
+        return temporary / source.name
+    return _download(source, table, temporary)
+
+
+def track(source: Source, fetched: Path, raw: Path) -> Path:
+    """Put what `fetch` returned into data/raw/, track it, and return its path there.
+
+    What had this name before is replaced; on an error or Ctrl-C it comes back.
+
+    Raises:
+        UserError: DVC refuses, or the source changed since `fetch`.
+    """
+    table = raw / source.name
+    raw.mkdir(parents=True, exist_ok=True)
+    try:
+        if _is(fetched, table):
+            _track_in_place(table)
+        elif not _is_tracked(source, fetched, table):
+            with all_or_nothing(table, _pointer(table), _record(table)):
+                _snapshot_or_import(source, fetched, table)
+            _stage(table)
+    except DvcError as error:
+        raise UserError(f"{table}: DVC cannot track it: {error}") from error
+    return table
+
+
+def recorded(table: Path) -> Source:
+    """Return the source of a table in data/raw/, to fetch it again.
+
+    Raises:
+        UserError: Nothing says where the table comes from.
+    """
+    if _record(table).exists():
+        query = read_yaml(_record(table), Query)
+        query = make_query(parse_url(query.url), query.query, ",".join(query.key))
+        return Source(place=query.url, name=table.name, query=query)
+    origin = _origin(table)
+    if origin is None and not table.exists():
+        raise UserError(
+            f"{table}: is not there, and nothing says where it comes from. Run"
+            " `dvc pull`, or give a SOURCE."
+        )
+    return Source(place=origin or str(table.absolute()), name=table.name)
+
+
+def _check_path(path: Path, table: Path) -> Path:
+    raw = table.parent
+    if not path.exists():
+        raise UserError(f"{path}: is not there. Give the path of a file or a folder.")
+    if raw.resolve().is_relative_to(path.resolve()):
+        raise UserError(f"{path}: holds {raw} itself. Give one table, or its folder.")
+    if path.resolve().is_relative_to(raw.resolve()) and not _is(path, table):
+        raise UserError(f"{path}: move it to {table}, and give that path.")
+    return path
+
+
+def _check_free(table: Path) -> None:
+    if table.exists() and not is_unchanged(_pointer(table)):
+        raise UserError(
+            f"{table}: is there already, but not as DVC knows it, and would be lost."
+            " Move it away, or give the new table another name, as NAME=visits.csv."
+        )
+
+
+def _download(source: Source, table: Path, temporary: Path) -> Path:
+    """Return the table in data/raw/ if it is this version, else download it."""
+    version = read_pointer(look_up(source.place, source.name, temporary))
+    known = read_pointer(_pointer(table))
+    if table.exists() and known.get("deps") == version["deps"]:
+        return table
+    try:
+        run_dvc("get-url", source.place, source.name, cwd=temporary, shown=True)
+    except DvcError as error:
+        raise UserError(f"{source.place}: the download broke off: {error}") from error
+    return temporary / source.name
+
+
+def _track_in_place(table: Path) -> None:
+    """Track what lies in data/raw/ already, unless it is a changed copy."""
+    if is_unchanged(_pointer(table)):
+        return
+    if origin := _origin(table):
+        raise UserError(
+            f"{table}: is a copy of {origin}, and was changed by hand. Change the"
+            f" original, and run `dvc update {_pointer(table)}`; or give the table"
+            " another name."
+        )
+    with all_or_nothing(_pointer(table), _record(table)):
+        run_dvc("add", table.name, cwd=table.parent, shown=True)
+
+
+def _is_tracked(source: Source, fetched: Path, table: Path) -> bool:
+    """Say whether this source, with these data, is what DVC tracks already."""
+    # A URL's equal data may be another version to its server: that is to be recorded.
+    if source.is_url or not is_unchanged(_pointer(table)):
+        return False
+    known = recorded(table)
+    same_source = (known.place, known.query) == (source.place, source.query)
+    return same_source and _is_equal(fetched, table)
+
+
+def _snapshot_or_import(source: Source, fetched: Path, table: Path) -> None:
+    if source.query:
+        shutil.move(fetched, table)
+        write_query(source.query, _record(table))
+        run_dvc("add", table.name, cwd=table.parent, shown=True)
+        return
+    if source.is_url:
+        shutil.move(fetched, table)
+        shutil.copyfile(_pointer(fetched), _pointer(table))
+    else:
+        run_dvc("get-url", source.place, table.name, cwd=table.parent, shown=True)
+        links = {"deps": [{"path": source.place}], "outs": [{"path": table.name}]}
+        text = yaml.safe_dump(links | {"frozen": True}, allow_unicode=True)
+        write_text(text, _pointer(table))
+    before = read_pointer(_pointer(table))["deps"]
+    run_dvc("commit", "--force", _pointer(table).name, cwd=table.parent, shown=True)
+    after = read_pointer(_pointer(table))
+    # Else the .dvc file would promise a version that nobody read.
+    if (after["deps"] != before) if source.is_url else _differs(after):
+        raise UserError(
+            f"{source.place}: changed while it was read. Run the same command again."
+        )
+
+
+def _stage(table: Path) -> None:
+    """Stage what Git keeps, which `dvc add` does and `dvc commit` does not."""
+    kept = [path.name for path in (_pointer(table), _record(table)) if path.exists()]
+    command = ["git", "add", "--", *kept]
+    subprocess.run(command, cwd=table.parent, stderr=subprocess.DEVNULL, check=False)
+
+
+def _differs(pointer: dict[str, Any]) -> bool:
+    """Say whether a copy is not what the original is by now."""
+    original, copy = pointer["deps"][0], pointer["outs"][0]
+    # The number of files differs if .dvcignore keeps some of them out.
+    same_files = original.get("nfiles") == copy.get("nfiles")
+    return bool(same_files and original["md5"] != copy["md5"])
+
+
+def _origin(table: Path) -> str | None:
+    """Return the path or URL that DVC imported the table from, if it did."""
+    imported = read_pointer(_pointer(table)).get("deps")
+    if not imported:
+        return None
+    place = str(imported[0]["path"])
+    return place if "://" in place else os.path.abspath(table.parent / place)  # noqa: PTH100
+
+
+def _pointer(table: Path) -> Path:
+    return table.with_name(f"{table.name}.dvc")
+
+
+def _record(table: Path) -> Path:
+    return table.with_name(f"{table.name}.query.yaml")
+
+
+def _is(path: Path, table: Path) -> bool:
+    return path.resolve() == table.resolve()
+
+
+def _is_equal(left: Path, right: Path) -> bool:
+    """Compare two files or folders to the byte."""
+    if left.is_file() and right.is_file():
+        return filecmp.cmp(left, right, shallow=False)
+    names = [_names(left), _names(right)]
+    return names[0] == names[1] and all(
+        filecmp.cmp(left / name, right / name, shallow=False) for name in names[0]
+    )
+
+
+def _names(folder: Path) -> list[Path]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder) for path in files)

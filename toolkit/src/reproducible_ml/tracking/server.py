@@ -1,0 +1,140 @@
+"""Show results on an MLflow server.
+
+`make repro` does it where params.yaml says `tracking: mlflow`. The server is the one that
+MLFLOW_TRACKING_URI names. A server that cannot be used costs a warning, never a run.
+"""
+
+import logging
+import os
+import re
+import sys
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from reproducible_ml.core.errors import first_line
+from reproducible_ml.core.project import Project
+from reproducible_ml.core.text import plain
+from reproducible_ml.tracking.record import COMMIT, LOCK_HASH, Record, read_record
+
+SETTINGS = {
+    # MLflow would try for minutes.
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "4",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # It would print the password of an address.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+
+# Where MLflow shows the runs, unless MLFLOW_EXPERIMENT_NAME says otherwise.
+EXPERIMENT = "reproducible-ml"
+
+
+def track(project: Project, names: Sequence[str] = ()) -> None:
+    """Log results that the server does not have yet, and print a line for each.
+
+    Args:
+        project: The repository.
+        names: Commits or experiments of DVC; none: what is in the working tree.
+
+    Raises:
+        UserError: params.yaml is wrong, or there is no such result.
+    """
+    if project.params().tracking == "none":
+        sys.stdout.write("params.yaml says `tracking: none`: nothing to log.\n")
+        return
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
+    experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
+    # What MLflow prints about itself is no help here.
+    logging.disable()
+    warnings.simplefilter("ignore")
+    for record in [read_record(project.root, name) for name in names or ("",)]:
+        try:
+            shown, new = log(record, uri, experiment)
+        except Exception as error:
+            # Whatever a network, a server or a package may do: the results are there.
+            sys.stderr.write(f"warning: {explain(error, uri)}\n")
+            return
+        words = "" if new else "this commit and dvc.lock are there already, "
+        sys.stdout.write(f"MLflow: {words}{shown}\n")
+
+
+def log(record: Record, uri: str, experiment: str) -> tuple[str, bool]:
+    """Return where the result is shown, and whether it is new there.
+
+    Raises:
+        Exception: Whatever MLflow raises; a run that was begun is marked as failed.
+    """
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    if not uri:
+        raise ValueError("MLFLOW_TRACKING_URI is not set")
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+    found = client.get_experiment_by_name(experiment)
+    known = found.experiment_id if found else client.create_experiment(experiment)
+    run, new = _find_run(client, known, record), False
+    if run is None:
+        run, new = _write(client, known, record), True
+    if not (known and run):
+        raise ValueError("the answer is not that of an MLflow server")
+    return link(uri, known, run), new
+
+
+def _find_run(client: Any, experiment: str, record: Record) -> str | None:
+    """Return the run of the same commit and lock, if there is one that is complete."""
+    same = f"tags.`{LOCK_HASH}` = '{record.tags[LOCK_HASH]}'"
+    for run in client.search_runs([experiment], same):
+        if run.data.tags.get(COMMIT) != record.tags.get(COMMIT):
+            continue
+        if run.info.status == "FINISHED":
+            return str(run.info.run_id)
+        if run.info.status == "RUNNING":
+            # Whoever began it was killed.
+            client.set_terminated(run.info.run_id, "FAILED")
+    return None
+
+
+def _write(client: Any, experiment: str, record: Record) -> str:
+    from mlflow.entities import Metric, Param
+
+    run = client.create_run(experiment, tags=record.tags, run_name=record.title).info
+    try:
+        metrics = [Metric(n, v, run.start_time, 0) for n, v in record.metrics.items()]
+        params = [Param(name, value) for name, value in record.params.items()]
+        client.log_batch(run.run_id, metrics, params)
+        client.set_terminated(run.run_id, "FINISHED")
+    except BaseException:
+        with suppress(Exception):
+            client.set_terminated(run.run_id, "FAILED")
+        raise
+    return str(run.run_id)
+
+
+def explain(error: BaseException, uri: str) -> str:
+    """Return a line for an error, without the password that the address may hold."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"not logged to MLflow: {error}. Run `make setup`."
+    where = without_password(uri)
+    words = first_line(error).replace(uri, where) if uri else first_line(error)
+    return plain(
+        f"not logged to MLflow{f' at {where}' if uri else ''}: {words}. Check the server"
+        " and MLFLOW_TRACKING_URI; to wait longer, set MLFLOW_HTTP_REQUEST_TIMEOUT."
+    )
+
+
+def without_password(address: str) -> str:
+    """Return an address without user and password, also if it is written wrongly."""
+    return re.sub(r"^([\w+.-]+://)?.*@", r"\1", address)
+
+
+def link(uri: str, experiment: str, run: str) -> str:
+    """Return where people see the run."""
+    shown = without_password(uri).rstrip("/")
+    if not shown.startswith(("http://", "https://")):
+        return f"run {run} at {shown}"
+    # Else MLflow 3 shows the run among those of language models.
+    page = f"experiments/{experiment}/runs/{run}?workflowType=machine_learning"
+    return f"{shown}/#/{page}"

@@ -1,0 +1,176 @@
+"""Rebuild the last commit elsewhere, under other conditions, and compare every hash.
+
+What is committed counts, not what lies in the working tree: HEAD is cloned into a
+temporary folder and rebuilt there from raw data. Hash seed, time zone, locale, threads,
+processes, umask, folder and the processor's vector instructions are others.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reproducible_ml.adopt.yaml_files import editing
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Compute, load_section
+from reproducible_ml.modeling.drawing.summary import table
+
+# The stages where rounding on another processor may show; in data it must not.
+NUMERIC = {"train", "evaluate"}
+
+METRICS = "reports/metrics.json"
+
+# Hash of each output, by stage and path.
+Hashes = dict[tuple[str, str], str]
+
+
+def conditions(*, same_processor: bool) -> dict[str, str]:
+    """Return environment variables that must not change any result."""
+    changed = {
+        "PYTHONHASHSEED": "4711",
+        "TZ": "<+1245>-12:45",
+        "LC_ALL": "C" if os.environ.get("LC_ALL") != "C" else "C.UTF-8",
+        "OMP_NUM_THREADS": "1" if os.cpu_count() != 1 else "2",
+    }
+    return changed if same_processor else changed | older_processor()
+
+
+def older_processor() -> dict[str, str]:
+    """Return variables that hide what is new in this processor."""
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+    found = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
+    arm = platform.machine() in ("arm64", "aarch64")
+    core = "ARMV8" if arm else "Prescott"
+    return {"OPENBLAS_CORETYPE": core, "NPY_DISABLE_CPU_FEATURES": " ".join(found)}
+
+
+def clone(repository: Path, copy: Path) -> None:
+    """Clone HEAD; give the copy imported raw data, and other processes to work with."""
+    _git("clone", "--quiet", str(repository), str(copy))
+    lend_raw_data(repository, copy)
+    path = copy / "params.yaml"
+    threads = load_section(Compute, path).backend == "threading"
+    with editing(path) as params:
+        compute = params.setdefault("compute", {})
+        compute.update(backend="loky" if threads else "threading", n_jobs=2)
+
+
+def lend_raw_data(repository: Path, copy: Path) -> None:
+    """Give a copy of the repository the raw data that no stage makes."""
+    if imported := _git("ls-files", "*.dvc", cwd=copy).splitlines():
+        cache = _dvc("cache", "dir", cwd=repository).strip()
+        _dvc("remote", "add", "--local", "original", cache, cwd=copy)
+        _dvc("pull", "--quiet", "--remote", "original", *imported, cwd=copy)
+
+
+def _git(*arguments: str, cwd: Path | None = None) -> str:
+    return subprocess.check_output(["git", *arguments], cwd=cwd, encoding="utf-8")
+
+
+def _dvc(*arguments: str, cwd: Path) -> str:
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.check_output(command, cwd=cwd, encoding="utf-8")
+
+
+def rebuild(copy: Path, variables: dict[str, str]) -> None:
+    """Run every stage of the copy with its own code; raise UserError if one fails."""
+    environment = (
+        os.environ
+        | variables
+        | {
+            "PYTHONPATH": os.pathsep.join(
+                [str(copy / "code"), str(copy / "toolkit/src")]
+            )
+        }
+    )
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
+    done = subprocess.run(command, cwd=copy, env=environment, umask=0o077, check=False)
+    if done.returncode:
+        raise UserError("HEAD does not rebuild: see the stage's message above")
+
+
+def read_hashes(lock: Path) -> Hashes:
+    """Return the hash of each output, by stage and path."""
+    stages = yaml.safe_load(lock.read_text("utf-8"))["stages"]
+    return {
+        (name, out["path"]): out["md5"]
+        for name, stage in stages.items()
+        for out in stage.get("outs", ())
+    }
+
+
+def compare(committed: Hashes, rebuilt: Hashes) -> list[tuple[str, str, str]]:
+    """Return stage, path and verdict for each output that either lock file names."""
+    return [
+        (
+            stage,
+            path,
+            _verdict(committed.get((stage, path)), rebuilt.get((stage, path))),
+        )
+        for stage, path in dict.fromkeys([*committed, *rebuilt])
+    ]
+
+
+def _verdict(committed: str | None, rebuilt: str | None) -> str:
+    if committed is None or rebuilt is None:
+        return "not committed" if committed is None else "not rebuilt"
+    return "equal" if committed == rebuilt else "DIFFERENT"
+
+
+def largest_difference(committed: dict[str, Any], rebuilt: dict[str, Any]) -> float:
+    """Return by how much any metric differs that both have."""
+    both = [
+        n for n in committed if committed[n] is not None and rebuilt.get(n) is not None
+    ]
+    return max((abs(committed[n] - rebuilt[n]) for n in both), default=0.0)
+
+
+def conclude(verdicts: list[tuple[str, str, str]], difference: float) -> str:
+    """Return what the comparison means, in words."""
+    changed = {stage for stage, _, verdict in verdicts if verdict != "equal"}
+    if not changed:
+        return "Every output came back, bit for bit."
+    if changed <= NUMERIC:
+        return (
+            "All data came back bit for bit, but model or reports did not. An estimator"
+            " that goes through BLAS may differ in the last bits between processors."
+            f" The metrics differ by at most {difference:.1g}."
+            " It is that if `rml verify --same-processor`"
+            " finds all equal; else something in the stage depends on"
+            " chance or time."
+        )
+    return (
+        "Some data did not come back. Either dvc.lock is not what this code makes (run"
+        " `dvc repro` and commit dvc.lock and reports/), or a stage depends on chance,"
+        " time, order or place: begin with the first one that differs."
+    )
+
+
+def verify(repository: Path, *, same_processor: bool) -> bool:
+    """Rebuild HEAD of the repository, print a table, and say whether all is equal."""
+    if _git("status", "--porcelain", cwd=repository):
+        sys.stdout.write("There are uncommitted changes: what is verified is HEAD.\n")
+    variables = conditions(same_processor=same_processor)
+    with tempfile.TemporaryDirectory(prefix="verify ") as folder:
+        copy = Path(folder) / "another place"
+        clone(repository, copy)
+        committed = read_hashes(copy / "dvc.lock")
+        metrics = json.loads((copy / METRICS).read_text("utf-8"))
+        settings = " ".join(f"{name}='{value}'" for name, value in variables.items())
+        sys.stdout.write(f"Rebuilding HEAD in '{copy}' with {settings} umask=077\n")
+        sys.stdout.flush()
+        rebuild(copy, variables)
+        verdicts = compare(committed, read_hashes(copy / "dvc.lock"))
+        new_metrics = json.loads((copy / METRICS).read_text("utf-8"))
+    difference = largest_difference(metrics, new_metrics)
+    rows = [["stage", "output", "rebuilt"], *(list(verdict) for verdict in verdicts)]
+    sys.stdout.write(f"\n{table(rows)}\n\n{conclude(verdicts, difference)}\n")
+    return all(verdict == "equal" for _, _, verdict in verdicts)

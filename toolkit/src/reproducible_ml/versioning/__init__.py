@@ -1,0 +1,1 @@
+"""What Git and DVC know about the repository."""

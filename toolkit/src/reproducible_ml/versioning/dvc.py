@@ -1,0 +1,125 @@
+"""Run DVC's own commands, and say in one line what went wrong."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reproducible_ml.core.errors import UserError
+
+
+class DvcError(UserError):
+    """Says why a DVC command failed, in DVC's own words."""
+
+
+def run_dvc(*arguments: str, cwd: Path, shown: bool = False) -> str:
+    """Run a command and return its output.
+
+    Args:
+        arguments: What follows `dvc` on the command line.
+        cwd: Folder to run in.
+        shown: Let DVC draw its progress, and its errors, if there is a terminal.
+
+    Raises:
+        DvcError: The command failed.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=cwd,
+        env=os.environ | {"DVC_NO_ANALYTICS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=None if shown and sys.stderr.isatty() else subprocess.PIPE,
+        encoding="utf-8",
+        check=False,
+    )
+    if done.returncode:
+        lines = (done.stderr or "ERROR: see above").splitlines()
+        errors = [line for line in lines if line.startswith("ERROR: ")] or lines[-1:]
+        said = errors[-1].removeprefix("ERROR: ")
+        raise DvcError(f"`dvc {arguments[0]}` says: {said}")
+    return done.stdout
+
+
+def read_pointer(pointer: Path) -> dict[str, Any]:
+    """Return the content of a .dvc file, or nothing if it is not there."""
+    if not pointer.exists():
+        return {}
+    content: dict[str, Any] = yaml.safe_load(pointer.read_text("utf-8"))
+    return content
+
+
+def is_unchanged(pointer: Path) -> bool:
+    """Say whether the data beside a .dvc file are there and as it says."""
+    if not pointer.exists():
+        return False
+    status = run_dvc("status", "--json", pointer.name, cwd=pointer.parent)
+    return bool(json.loads(status) == {})
+
+
+def look_up(url: str, name: str, folder: Path) -> Path:
+    """Write a .dvc file with what tells this version of a URL apart, as its ETag.
+
+    Args:
+        url: Anything DVC can read.
+        name: The data's, without the suffix .dvc.
+        folder: An empty folder; becomes a DVC repository of its own.
+
+    Raises:
+        UserError: It is not there, cannot be reached, or needs a package or a login.
+    """
+    scheme = url.partition("://")[0]
+    if scheme not in ("http", "https") and find_spec(f"dvc_{scheme}") is None:
+        raise UserError(f"{url}: DVC needs a package for {scheme}. {_package(scheme)}")
+    try:
+        run_dvc("init", "--no-scm", cwd=folder)
+        run_dvc("import-url", "--no-download", url, name, cwd=folder)
+    except DvcError as error:
+        raise UserError(f"{url}: {_reason(url, str(error))}") from error
+    return folder / f"{name}.dvc"
+
+
+def _package(scheme: str) -> str:
+    """Return how to get DVC's package for a kind of storage."""
+    if Path(f"environments/{scheme}.txt").exists():
+        return f"Run `make setup STORAGE={scheme}`, then this again."
+    return (
+        f"In environments/runtime.in, replace `dvc` by `dvc[{scheme}]`, then run"
+        " `make lock && make setup`."
+    )
+
+
+def _reason(url: str, said: str) -> str:
+    """Return why a URL cannot be read, and what to do."""
+    if url.startswith("http") and "does not exist" in said:
+        return _answer(url)
+    if "does not exist" in said:
+        return (
+            "is not there, or your login may not see it. Check the address and the"
+            " credentials (.cloud/README.md)."
+        )
+    # Before the dash stands that an import failed, which is known.
+    return (
+        f"{said.rpartition(' - ')[2].rstrip('.')}. See .cloud/README.md on logging in."
+    )
+
+
+def _answer(url: str) -> str:
+    """Ask the server itself: DVC takes each of its refusals for "does not exist"."""
+    try:
+        request = urllib.request.Request(url, method="HEAD")
+        with urllib.request.urlopen(request, timeout=30):
+            return "the server gives no file. Download it and give its path."
+    except urllib.error.HTTPError as error:
+        login = " If it needs a login, download the file and give its path."
+        fix = login if error.code in (401, 403) else ""
+        return f"the server says {error.code} {error.reason}. Check the address.{fix}"
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        return f"cannot be reached: {reason}. Check the address and the network."

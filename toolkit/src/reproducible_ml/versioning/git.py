@@ -1,0 +1,156 @@
+"""Files of a commit or of the working tree, and which commit is the base."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.text import plain
+
+# Whose merge base with HEAD is the base of a change, unless another is asked for.
+TRUNKS = ("main", "origin/main")
+
+
+class Revision(NamedTuple):
+    """The files of a commit of the repository at `root`, or of the working tree."""
+
+    root: Path
+    commit: str | None = None
+
+    def text(self, path: str) -> str | None:
+        """Return a file's text, or None where there is no such file."""
+        if self.commit:
+            found = ask_git(self.root, "show", f"{self.commit}:{path}")
+        else:
+            file = self.root / path
+            found = file.read_bytes() if file.is_file() else None
+        return None if found is None else found.decode("utf-8", "replace")
+
+    def json(self, path: str) -> Any:
+        """Return a file's content; None if it is not there or not JSON."""
+        try:
+            return json.loads(self.text(path) or "null")
+        except (ValueError, RecursionError):
+            return None
+
+    def yaml(self, path: str) -> dict[str, Any]:
+        """Return a file's mapping; nothing if it is not there or not one."""
+        try:
+            found = yaml.safe_load(self.text(path) or "")
+        except (yaml.YAMLError, ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def ask_git(root: Path, *arguments: str) -> bytes | None:
+    """Return what a Git command prints, or None where it fails."""
+    command = ["git", "-C", str(root), *arguments]
+    done = subprocess.run(command, capture_output=True, check=False)
+    return None if done.returncode else done.stdout
+
+
+def find_commit(root: Path, name: str) -> str | None:
+    """Return the hash of a commit by any name of it, or None."""
+    wanted = [
+        "rev-parse",
+        "--verify",
+        "--quiet",
+        "--end-of-options",
+        f"{name}^{{commit}}",
+    ]
+    return _word(ask_git(root, *wanted))
+
+
+def _word(printed: bytes | None) -> str | None:
+    return printed.decode().strip() or None if printed else None
+
+
+def find_base(root: Path, wanted: str | None = None) -> str | None:
+    """Return the commit that a change is compared with; None if there is none before.
+
+    Unless one is asked for, it is where the branch left main; on main itself, HEAD if
+    there are uncommitted changes, else the commit before.
+
+    Raises:
+        UserError: There is no commit of that name.
+    """
+    if wanted:
+        return _asked(root, wanted)
+    head = find_commit(root, "HEAD")
+    for trunk in filter(None, (find_commit(root, name) for name in TRUNKS)):
+        base = _word(ask_git(root, "merge-base", trunk, "HEAD"))
+        if base and base != head:
+            return base
+    return head if changed_files(root) else find_commit(root, "HEAD^1")
+
+
+def _asked(root: Path, name: str) -> str | None:
+    found = find_commit(root, name)
+    shallow = _word(ask_git(root, "rev-parse", "--is-shallow-repository")) == "true"
+    if found or (name == "HEAD^1" and not shallow):
+        # The first commit of all has none before it.
+        return found
+    raise UserError(
+        f"BASE={name}: no such commit here. Name a branch, tag or commit that `git log`"
+        " knows; in a clone without history, get it: `git fetch --unshallow`."
+    )
+
+
+def changed_files(root: Path) -> list[str]:
+    """Return the files that differ from HEAD, new ones included, ignored ones not."""
+    known = ask_git(root, "diff", "--name-only", "-z", "HEAD") or b""
+    new = ask_git(root, "ls-files", "--others", "--exclude-standard", "-z") or b""
+    return sorted(filter(None, (known + new).decode("utf-8", "replace").split("\0")))
+
+
+EXPERIMENT = re.compile(r"refs/exps/([0-9a-f]{2}/[0-9a-f]{38})/([^/]+) (\w+)")
+
+
+def find_experiments(root: Path, base: str | None = None) -> dict[str, str]:
+    """Return the commit of each experiment by its name.
+
+    Args:
+        root: Of the repository.
+        base: Only those based on this commit; None: on any.
+    """
+    listed = ask_git(root, "for-each-ref", "--format=%(refname) %(objectname)")
+    found = EXPERIMENT.finditer((listed or b"").decode("utf-8", "replace"))
+    return {
+        name: commit
+        for based, name, commit in (match.groups() for match in found)
+        if base in (None, based.replace("/", ""))
+    }
+
+
+def refuse_name(root: Path, name: str) -> None:
+    """Raise UserError if a new experiment cannot have this name."""
+    if name in find_experiments(root):
+        raise UserError(
+            f"NAME={plain(name)}: is taken. Choose another, or:"
+            f" dvc exp remove {plain(name)}"
+        )
+    if "/" in name or ask_git(root, "check-ref-format", f"refs/exps/{name}") is None:
+        raise UserError(
+            f"NAME={plain(name)}: is no name. Use letters, digits, hyphens."
+        )
+
+
+def same_results(root: Path, name: str) -> list[str]:
+    """Return the other experiments that hold the same files, to the last byte."""
+    known = find_experiments(root)
+    trees = [f"{commit}^{{tree}}" for commit in known.values()]
+    found = (ask_git(root, "rev-parse", *trees) or b"").decode().split()
+    tree_of = dict(zip(known, found, strict=False))
+    return [
+        other for other in tree_of if other != name and tree_of[other] == tree_of[name]
+    ]
+
+
+def holds_nothing_new(root: Path, name: str) -> bool:
+    """Say whether an experiment holds the same files as the last commit."""
+    commit = find_experiments(root)[name]
+    return ask_git(root, "diff", "--quiet", "HEAD", commit) is not None

@@ -1,0 +1,186 @@
+"""Which stages two lock files tell apart, and by what."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Container, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.text import plain
+from reproducible_ml.versioning.dvc import run_dvc
+from reproducible_ml.versioning.git import Revision
+
+LOCK = "dvc.lock"
+
+Lock = Mapping[str, Any]
+
+
+class Difference(NamedTuple):
+    """How a stage of one lock file differs from the same stage in another.
+
+    Attributes:
+        stage: Its name.
+        inputs: What of `cmd`, parameters and files from outside the pipeline changed.
+        upstream: Changed files that other stages wrote.
+        outputs: Changed files that it wrote.
+        only_in: The side that alone has the stage, old or new.
+    """
+
+    stage: str
+    inputs: tuple[str, ...] = ()
+    upstream: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    only_in: str = ""
+
+
+def entries(lock: Lock) -> dict[str, dict[str, Any]]:
+    """Return the stages of a lock file by name."""
+    found = lock.get("stages")
+    if not isinstance(found, dict):
+        return {}
+    return {
+        str(name): stage for name, stage in found.items() if isinstance(stage, dict)
+    }
+
+
+def hashes(stage: Mapping[str, Any], kind: str) -> dict[str, str]:
+    """Return the hash of each of a stage's `deps` or `outs` by path."""
+    return {
+        str(item["path"]): str(item.get("md5") or item)
+        for item in stage.get(kind) or ()
+        if isinstance(item, dict) and "path" in item
+    }
+
+
+def outputs(lock: Lock) -> dict[str, str]:
+    """Return the hash of each output of all stages by path."""
+    found: dict[str, str] = {}
+    for stage in entries(lock).values():
+        found |= hashes(stage, "outs")
+    return found
+
+
+def differences(old: Lock, new: Lock) -> list[Difference]:
+    """Return the stages that differ, in the order of the new lock file."""
+    was, now = entries(old), entries(new)
+    written = outputs(new).keys()
+    found = []
+    for name in dict.fromkeys([*now, *was]):
+        if name not in now or name not in was:
+            side = "new" if name in now else "old"
+            found.append(Difference(name, only_in=side))
+        elif was[name] != now[name]:
+            found.append(_compare(name, was[name], now[name], written))
+    return found
+
+
+def _compare(
+    name: str, old: Mapping[str, Any], new: Mapping[str, Any], written: Container[str]
+) -> Difference:
+    deps = changed(hashes(old, "deps"), hashes(new, "deps"))
+    upstream = [path for path in deps if path in written]
+    inputs = ["cmd"] if old.get("cmd") != new.get("cmd") else []
+    inputs += changed(_params(old), _params(new))
+    inputs += [path for path in deps if path not in written]
+    outputs = changed(hashes(old, "outs"), hashes(new, "outs"))
+    return Difference(name, tuple(inputs), tuple(upstream), tuple(outputs))
+
+
+def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return the keys whose values differ, or that only one side has."""
+    keys = dict.fromkeys([*new, *old])
+    return [
+        key for key in keys if key not in old or key not in new or old[key] != new[key]
+    ]
+
+
+def _params(stage: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that a stage reads, by dotted key."""
+    files = stage.get("params")
+    if not isinstance(files, dict):
+        return {}
+    return {key: value for keys in files.values() for key, value in flat(keys)}
+
+
+def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted key and value of all that a mapping of mappings holds."""
+    if isinstance(value, dict) and (value or not prefix):
+        for key, item in value.items():
+            yield from flat(item, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, value
+
+
+FIX = "Run `make repro`, then commit dvc.lock and reports/."
+
+# What DVC says of files that are elsewhere, as in a new clone.
+ABSENT = ("deleted", "not in cache")
+
+
+def problems(root: Path, *, data: bool) -> list[tuple[str, str]]:
+    """Return stage and what is wrong, for each way in which the lock is not up to date.
+
+    Args:
+        root: Of the repository.
+        data: Whether the data must be there as well.
+
+    Raises:
+        UserError: DVC cannot read the pipeline.
+    """
+    locked = entries(Revision(root).yaml(LOCK))
+    names = run_dvc("stage", "list", "--name-only", cwd=root).split()
+    found = [(name, "is not in dvc.lock") for name in names if name not in locked]
+    status = json.loads(run_dvc("status", "--json", cwd=root) or "{}")
+    told = [
+        (stage, path, state)
+        for stage, items in status.items()
+        if stage not in dict(found)
+        for path, state in _reported(items)
+    ]
+    ignored = set() if data else ignored_by_git(root, [path for _, path, _ in told])
+    return found + [
+        (stage, f"{path} is {state}" if path else state)
+        for stage, path, state in told
+        if not (state in ABSENT and path in ignored)
+    ]
+
+
+def _reported(items: list[Any]) -> Iterator[tuple[str, str]]:
+    """Yield path or parameter, and its state, from what DVC says of a stage."""
+    for item in items:
+        if isinstance(item, str):
+            if item.startswith("changed"):
+                yield "", item
+            continue
+        for paths in item.values():
+            for path, state in paths.items():
+                if isinstance(state, str):
+                    yield path, state
+                else:
+                    yield from ((key, str(what)) for key, what in state.items())
+
+
+def ignored_by_git(root: Path, paths: list[str]) -> set[str]:
+    """Return those paths that Git ignores, as DVC has them."""
+    done = subprocess.run(
+        ["git", "-C", str(root), "check-ignore", "-z", "--stdin", "--no-index"],
+        input="\0".join(paths),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    return set(done.stdout.split("\0"))
+
+
+def check_lock(root: Path) -> None:
+    """Print that dvc.lock is up to date.
+
+    Raises:
+        UserError: A line for each reason why it is not.
+    """
+    if found := problems(root, data=False):
+        lines = [f"{plain(f'{stage}: {words}')}. {FIX}" for stage, words in found]
+        raise UserError("\n".join(lines))
+    sys.stdout.write("dvc.lock is up to date.\n")
