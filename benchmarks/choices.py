@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from generate import LEVELS, generate
-from reproducible_ml.modeling.model.transformers import CategoryCodes
 from sklearn.preprocessing import OrdinalEncoder
+
+from reproducible_ml.modeling.model.transformers import CategoryCodes
 
 ROWS = 1_000_000
 REPEATS = 5

@@ -16,18 +16,18 @@ from pathlib import Path
 import pyarrow.csv
 import yaml
 from generate import main as write_table
+
 from reproducible_ml.adopt.propose import Context, propose
 from reproducible_ml.adopt.request import Request
 from reproducible_ml.contract.checks import broken_rules, cast
 from reproducible_ml.contract.schema import Contract, Dialect
 from reproducible_ml.core.files import replacing_folder
-from reproducible_ml.core.params import Params
 from reproducible_ml.core.parts import parallel
 from reproducible_ml.quality.report import check_quality
 from reproducible_ml.reading.raw import Portion, read_portions
 from reproducible_ml.reading.scan import scan
-
 from tumour_diagnosis.datasets.validate import validate_table
+from tumour_diagnosis.params import Params
 
 REPEATS = 5
 

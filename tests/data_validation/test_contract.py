@@ -5,8 +5,10 @@ from pathlib import Path
 import pandera.pandas as pa
 import pytest
 from pandera.engines.pandas_engine import Engine
+
 from reproducible_ml.contract.schema import Contract, load_contract
-from reproducible_ml.core.params import Params, load_params
+from reproducible_ml.core.params import load_params
+from tumour_diagnosis.params import Params
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "data" / "schema.yaml"

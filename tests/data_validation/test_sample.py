@@ -8,12 +8,13 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 import yaml
-from reproducible_ml.contract.schema import Contract, load_contract
-from reproducible_ml.core.params import Params, load_params
-from reproducible_ml.core.parts import read_table
 
+from reproducible_ml.contract.schema import Contract, load_contract
+from reproducible_ml.core.params import load_params
+from reproducible_ml.core.parts import read_table
 from tumour_diagnosis.datasets.sample import breast_cancer
 from tumour_diagnosis.datasets.sample import main as write_sample
+from tumour_diagnosis.params import Params
 
 RunModule = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -28,7 +28,7 @@ def cli() -> None:
     \b
     Completion of commands and options, for bash (zsh and fish alike):
       eval "$(_RML_COMPLETE=bash_source rml)"
-    """
+    """  # noqa: D301 (click takes the backspace as: do not wrap)
 
 
 def _project() -> Any:
@@ -157,7 +157,7 @@ def exp(*, settings: tuple[str, ...], name: str | None) -> None:
     Examples:
       rml exp -S train.seed=1
       rml exp -S train.estimator.arguments.max_iter=200 -S split.salt=a --name more
-    """
+    """  # noqa: D301
     from reproducible_ml.experiments.run import experiment
 
     experiment(_project(), settings, name or None)
@@ -223,6 +223,21 @@ def verify(*, same_processor: bool) -> None:
 
     if not run(_project().root, same_processor=same_processor):
         sys.exit(1)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("command", nargs=-1, required=True)
+@click.option("--force", is_flag=True, help="Run it, even on the same files.")
+def once(name: str, command: tuple[str, ...], *, force: bool) -> None:
+    """Run COMMAND, unless it succeeded on the same files before.
+
+    The files are those that Git tracks or would track; their content counts, not their
+    dates. NAME tells commands apart.
+    """
+    from reproducible_ml.core.unchanged import run_once
+
+    sys.exit(run_once(_project().root, name, command, force=force))
 
 
 def main() -> None:

@@ -163,7 +163,7 @@ def check_repeated_rows(
 def check_copies(
     table: Path, contract: Contract, data: Data, compute: Compute, raw: Path
 ) -> Iterator[Finding]:
-    """Yield a finding if all rows are the same; arguments as in `check_repeated_rows`."""
+    """Yield a finding if all rows are the same; see `check_repeated_rows`."""
     rows = count_rows(table)
     if (
         len(_repeats(table, contract, data, compute, list(contract.columns)))

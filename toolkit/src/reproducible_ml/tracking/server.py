@@ -1,7 +1,8 @@
 """Show results on an MLflow server.
 
-`make repro` does it where params.yaml says `tracking: mlflow`. The server is the one that
-MLFLOW_TRACKING_URI names. A server that cannot be used costs a warning, never a run.
+`make repro` does it where params.yaml says `tracking: mlflow`. The server is the one
+that MLFLOW_TRACKING_URI names. A server that cannot be used costs a warning, never a
+run.
 """
 
 import logging
@@ -120,8 +121,8 @@ def explain(error: BaseException, uri: str) -> str:
     where = without_password(uri)
     words = first_line(error).replace(uri, where) if uri else first_line(error)
     return plain(
-        f"not logged to MLflow{f' at {where}' if uri else ''}: {words}. Check the server"
-        " and MLFLOW_TRACKING_URI; to wait longer, set MLFLOW_HTTP_REQUEST_TIMEOUT."
+        f"not logged to MLflow{f' at {where}' if uri else ''}: {words}. Check the"
+        " server and MLFLOW_TRACKING_URI, or set a longer MLFLOW_HTTP_REQUEST_TIMEOUT."
     )
 
 

@@ -67,13 +67,9 @@ def choose_metrics(
     """
     names = list(names)
     if unknown := [name for name in names if name not in known]:
-        listed = ", ".join(known)
-        raise UserError(
-            "\n".join(
-                f"params.yaml: {key}: {name} is not one of {listed} (data.task is {task})"
-                for name in unknown
-            )
-        )
+        rest = f"is not one of {', '.join(known)} (data.task is {task})"
+        lines = [f"params.yaml: {key}: {name} {rest}" for name in unknown]
+        raise UserError("\n".join(lines))
     return {name: known[name] for name in names}
 
 

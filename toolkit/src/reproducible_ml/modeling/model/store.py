@@ -69,7 +69,7 @@ def save_model(
     if strange := sorted({*found} - {*trusted(found, package)}):
         raise UserError(
             f"the model holds {', '.join(strange)}, which is not trusted on load. If"
-            " you trust it, add it to TRUSTED in reproducible_ml/modeling/model/store.py."
+            " you trust it, add it to TRUSTED in the toolkit's modeling/model/store.py."
         )
     with replacing(path) as temporary:
         temporary.write_bytes(content)

@@ -1,0 +1,159 @@
+"""Tests of reproducible_ml.adopt.yaml_files."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from reproducible_ml.adopt.yaml_files import (
+    editing,
+    quoted,
+    sync,
+    to_text,
+    yaml_with_comments,
+)
+
+TEXT = """\
+# head
+a: # about a
+  # before b
+  b: 1 # after b
+
+  # before c
+  c:
+    x: [1, 2] # after x
+    y: 'no'
+  # before d
+  d:
+  - one
+  - two # after two
+  # before e
+  e: {}
+f: []
+"""
+
+
+def synced(
+    text: str, new: dict[str, Any], defaults: dict[str, Any] | None = None
+) -> str:
+    content = yaml_with_comments().load(text)
+    sync(content, new, defaults or {})
+    return to_text(content)
+
+
+def changed(**section: Any) -> tuple[str, dict[str, Any]]:
+    """Return the text with other values of `a`, and what it should say."""
+    new = yaml.safe_load(TEXT)
+    for key, value in section.items():
+        if value is None:
+            del new["a"][key]
+        else:
+            new["a"][key] = value
+    return synced(TEXT, new), new
+
+
+def test_nothing_new_changes_nothing() -> None:
+    assert synced(TEXT, yaml.safe_load(TEXT)) == TEXT
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"b": 2},
+        {"b": "no"},
+        {"b": {"deep": [1]}},
+        {"c": None},
+        {"c": {"x": [1, 2]}},
+        {"c": {"y": "yes", "z": "1"}},
+        {"c": 3},
+        {"d": ["one", "two", "three"]},
+        {"d": []},
+        {"d": None},
+        {"e": {"new": 1}},
+        {"b": None, "d": None},
+        {"b": None, "c": None, "d": None, "e": None},
+    ],
+)
+def test_text_says_what_is_wanted(section: dict[str, Any]) -> None:
+    text, new = changed(**section)
+    assert yaml.safe_load(text) == new
+
+
+@pytest.mark.parametrize("key", ["b", "c", "d"])
+def test_comment_about_the_next_key_outlives_a_key(key: str) -> None:
+    text, _ = changed(**{key: None})
+    following = chr(ord(key) + 1)
+    lines = [line.strip() for line in text.splitlines()]
+    place = lines.index(f"# before {following}")
+    assert lines[place + 1].startswith(f"{following}:")
+
+
+def test_comment_about_the_next_key_stays_behind_a_longer_list() -> None:
+    text, _ = changed(d=["one", "two", "three"])
+    assert "  - two # after two\n  - three\n  # before e\n  e:" in text
+
+
+def test_lists_stay_on_one_line_or_on_several() -> None:
+    text, new = changed(c={"x": [1, 2, 3], "y": "no"}, d=["four"])
+    assert "x: [1, 2, 3] # after x" in text
+    assert "  - four" in text
+    new["f"] = [5]
+    assert synced(TEXT, new).endswith("f:\n- 5\n")
+
+
+def test_what_is_meant_anyway_may_be_said() -> None:
+    text = "x: {nullable: false, unique: false, notes: {missing: [], reason: odd}}\n"
+    default = {"nullable": False, "unique": True, "notes": {"missing": [], "reason": 1}}
+    assert synced(text, {"x": {}}, {"x": default}) == "x: {}\n"
+    new: dict[str, Any] = {"x": {"dtype": "str"}}
+    assert yaml.safe_load(synced(text, new, {"x": default})) == {
+        "x": {"dtype": "str", "nullable": False, "notes": {"missing": []}}
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["no", "yes", "1", "1e3", "1.5e+3", "null", "~", "2024-01-01", "a: b", "", "#"],
+)
+def test_texts_stay_texts_for_all_readers(text: str) -> None:
+    written = synced("a: 1\n", {"a": [text], text: {text: text}})
+    for read in (yaml.safe_load, yaml_with_comments().load):
+        assert read(written) == {"a": [text], text: {text: text}}
+
+
+def test_quotes_are_put_only_where_needed() -> None:
+    assert quoted("plain") == "plain"
+    assert type(quoted("plain")) is str
+    assert type(quoted("no")) is not str
+    assert quoted(1) == 1
+
+
+def test_editing_writes_what_changed(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(TEXT)
+    with editing(tmp_path / "x.yaml") as content:
+        content["a"]["b"] = 2
+    assert (tmp_path / "x.yaml").read_text() == TEXT.replace("b: 1", "b: 2")
+
+
+def test_editing_nothing_leaves_the_way_it_is_written(tmp_path: Path) -> None:
+    odd = '"a":   {b : 1,\n  c: "two"}   # odd\n'
+    (tmp_path / "x.yaml").write_text(odd)
+    before = (tmp_path / "x.yaml").stat().st_mtime_ns
+    with editing(tmp_path / "x.yaml") as content:
+        content["a"]["b"] = 1
+    assert (tmp_path / "x.yaml").read_text() == odd
+    assert (tmp_path / "x.yaml").stat().st_mtime_ns == before
+
+
+def test_editing_that_fails_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(TEXT)
+
+    def edit() -> None:
+        with editing(tmp_path / "x.yaml") as content:
+            content["a"]["b"] = 2
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        edit()
+    assert (tmp_path / "x.yaml").read_text() == TEXT

@@ -1,0 +1,117 @@
+"""What `make data` says of tables as people really send them.
+
+`broken.yaml` has the verdict on each: the lines that are told, with the place and the
+fix, and how columns are declared that the clean table lacks or has otherwise.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from reproducible_ml.adopt.propose import Context, Proposal, propose
+from reproducible_ml.adopt.request import Request
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import parse_params
+
+from . import broken_files, broken_rows, broken_values
+from .clean_tables import CLEAN
+from .tables import TEXT, Table, text
+
+TABLES = {
+    **broken_files.CONTENT,
+    **broken_files.ENCODINGS,
+    **broken_files.FORM,
+    **broken_values.NUMBERS,
+    **broken_values.DATES,
+    **broken_values.TEXTS,
+    **broken_rows.TARGETS,
+    **broken_rows.ROWS,
+    **broken_rows.PLACES,
+    **broken_rows.FORMS,
+}
+HERE = Path(__file__).parent
+SAID = yaml.safe_load((HERE / "broken.yaml").read_text("utf-8"))
+PARAMS = parse_params((HERE.parents[2] / "params.yaml").read_text("utf-8"))
+
+
+def adopted(table: Table, folder: Path) -> Proposal:
+    """Return what is proposed for a table, for the target that all of them have."""
+    context = Context(PARAMS, None, folder / "work", folder / "problems.csv")
+    return propose(table.write(folder), Request(target="bought"), context)
+
+
+def declared(proposal: Proposal) -> dict[str, dict[str, Any]]:
+    """Return type and notes of each column."""
+    return {
+        name: {
+            "dtype": column.dtype,
+            **column.metadata.model_dump(mode="json", exclude_defaults=True),
+        }
+        for name, column in proposal.contract.columns.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """How the columns of the clean table are declared."""
+    return declared(adopted(text(TEXT), tmp_path_factory.mktemp("clean")))
+
+
+def judged(
+    table: Table, folder: Path, usual: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the verdict on a table: what is said, and what is declared otherwise."""
+    try:
+        proposal = adopted(table, folder)
+    except UserError as error:
+        return {"reject": str(error).replace(f"{folder}/", "").splitlines()}
+    said = [str(warning).replace(f"{folder}/", "") for warning in proposal.warnings]
+    found = declared(proposal)
+    others = {name: found[name] for name in found if found[name] != usual.get(name)}
+    verdict: dict[str, Any] = {"warn" if said else "accept": said}
+    return verdict | ({"columns": others} if others else {})
+
+
+@pytest.mark.parametrize("flaw", TABLES)
+def test_broken_table_is_judged(
+    flaw: str, tmp_path: Path, usual: dict[str, dict[str, Any]]
+) -> None:
+    assert judged(TABLES[flaw], tmp_path, usual) == SAID[flaw]
+
+
+def test_every_verdict_is_on_a_table() -> None:
+    assert list(SAID) == list(TABLES)
+
+
+@pytest.mark.parametrize("habit", CLEAN)
+def test_clean_table_raises_no_alarm(habit: str, tmp_path: Path) -> None:
+    assert adopted(CLEAN[habit], tmp_path).warnings == []
+
+
+def report(table: Table, folder: Path) -> pd.DataFrame:
+    """Return the report on a table that is rejected."""
+    with pytest.raises(UserError):
+        adopted(table, folder)
+    return pd.read_csv(folder / "problems.csv", keep_default_na=False)
+
+
+def test_report_lists_a_hundred_problems_of_a_kind_and_counts_the_rest(
+    tmp_path: Path,
+) -> None:
+    found = report(TABLES["150 flaws of one kind"], tmp_path)
+    assert found["line"].tolist() == list(range(2, 103))
+    assert found["rows"].tolist() == [1] * 100 + [50]
+    assert set(found["column"]) == {"income"}
+    assert found["value"][0] == "waaa"
+    assert found["fix"].str.startswith("Correct it in the source").sum() == 100
+
+
+def test_report_holds_nothing_that_a_spreadsheet_or_terminal_would_run(
+    tmp_path: Path,
+) -> None:
+    found = report(TABLES["hostile cells"], tmp_path)
+    assert found["value"].tolist() == ["'=1+1|<b>\\x1b[31m\\u202e"]
+    assert (tmp_path / "problems.csv").read_text().isascii()

@@ -1,0 +1,306 @@
+"""Tests of reproducible_ml.profiling.infer."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from reproducible_ml.profiling.evidence import HEADER, Hints, Inferred
+from reproducible_ml.profiling.infer import infer
+from reproducible_ml.reading.values import misfits
+
+NONE = Hints()
+CHANCE = random.Random(0)
+ROWS = 400
+
+
+def read(file: Path) -> list[pa.RecordBatch]:
+    """Yield the texts of a CSV file in small blocks."""
+    names = file.read_text("utf-8").splitlines()[0].split(";")
+    batches: list[pa.RecordBatch] = pyarrow.csv.read_csv(
+        file,
+        parse_options=pyarrow.csv.ParseOptions(delimiter=";"),
+        read_options=pyarrow.csv.ReadOptions(block_size=2000),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string())
+        ),
+    ).to_batches()
+    return batches
+
+
+def write(file: Path, columns: dict[str, Sequence[Any]]) -> Path:
+    lines = [";".join(columns)]
+    for values in zip(*columns.values(), strict=True):
+        lines.append(";".join('""' if v is None else str(v) for v in values))
+    file.write_text("\n".join(lines) + "\n", "utf-8")
+    return file
+
+
+def table(folder: Path, hints: Hints = NONE, **columns: Any) -> dict[str, Inferred]:
+    return infer([write(folder / "a.csv", columns)], read, hints)
+
+
+def many(*values: Any) -> list[Any]:
+    return [CHANCE.choice(values) for _ in range(ROWS)]
+
+
+def visits() -> dict[str, Sequence[Any]]:
+    """Return a clean table of many kinds."""
+    CHANCE.seed(0)
+    number = CHANCE.randint
+    return {
+        "visit": [f"V{n:05d}" for n in range(ROWS)],
+        "arrived": [
+            f"2024-{number(1, 12):02d}-{number(1, 28):02d}" for _ in range(ROWS)
+        ],
+        "age": [number(0, 99) for _ in range(ROWS)],
+        "weight": [None if n % 9 == 0 else number(400, 900) / 10 for n in range(ROWS)],
+        "plz": [f"{number(1000, 99999):05d}" for _ in range(ROWS)],
+        "ward": many("eye", "heart", "skin"),
+        "urgent": many("ja", "nein"),
+        "fee": [f"{number(1, 900)},{number(10, 99)} €" for _ in range(ROWS)],
+        "note": [f"came with pain of grade {n} today" for n in range(ROWS)],
+        "returned": many("no", "yes"),
+    }
+
+
+def mails() -> dict[str, Sequence[Any]]:
+    """Return a clean table from America."""
+    CHANCE.seed(0)
+    number = CHANCE.randint
+    return {
+        "Unnamed: 0": range(ROWS),
+        "sent": [f"{number(1, 12)}/{number(1, 28)}/2024 {number(1, 12)}:05 PM"]
+        + [f"{number(1, 12)}/{n % 28 + 1}/2024 1:15 AM" for n in range(ROWS - 1)],
+        "revenue": [f"{number(0, 90000):,}.{number(10, 99)}" for _ in range(ROWS)],
+        "growth": [f"{number(-20, 20)}%" for _ in range(ROWS)],
+        "campaign": [f"summer {n % 90}" for n in range(ROWS)],
+        "opened": many("TRUE", "FALSE"),
+        "stars": many(1, 2, 3, 4, 5),
+    }
+
+
+def features(columns: int = 60) -> dict[str, Sequence[Any]]:
+    """Return a clean wide table of numbers."""
+    CHANCE.seed(0)
+    table: dict[str, Sequence[Any]] = {
+        f"x{n}": [f"{CHANCE.gauss(0, 1):.3f}" for _ in range(ROWS)]
+        for n in range(columns)
+    }
+    return table | {"y": many(0, 1)}
+
+
+def test_clean_visits_are_read_as_they_are_meant(tmp_path: Path) -> None:
+    found = table(tmp_path, Hints(target="returned"), **visits())
+    assert {name: one.kind for name, one in found.items()} == {
+        "visit": "identifier",
+        "arrived": "date",
+        "age": "whole number",
+        "weight": "number",
+        "plz": "identifier",
+        "ward": "category",
+        "urgent": "boolean",
+        "fee": "number",
+        "note": "text",
+        "returned": "category",
+    }
+    assert found["fee"].column.metadata.decimal == ","
+    assert found["fee"].column.metadata.suffix == "€"
+    assert found["weight"].missing == 45
+    assert sum(found["returned"].counts.values()) == ROWS
+
+
+def test_clean_mails_are_read_as_they_are_meant(tmp_path: Path) -> None:
+    found = table(tmp_path, Hints(target="stars"), **mails())
+    assert {name: one.kind for name, one in found.items()} == {
+        "Unnamed: 0": "row number",
+        "sent": "date",
+        "revenue": "number",
+        "growth": "whole number",
+        "campaign": "many categories",
+        "opened": "boolean",
+        "stars": "category",
+    }
+    assert found["sent"].column.metadata.format == "%m/%d/%Y %I:%M %p"
+
+
+@pytest.mark.parametrize("make", [visits, mails, features])
+def test_clean_table_raises_no_alarm_and_fits_its_own_contract(
+    tmp_path: Path, make: Any
+) -> None:
+    columns = make()
+    for name, one in table(tmp_path, **columns).items():
+        assert one.found == ()
+        texts = ["" if value is None else str(value) for value in columns[name]]
+        assert not any(misfits(pa.array(texts), one.column).to_pylist())
+        assert one.column.nullable == ("" in texts)
+
+
+def test_result_is_the_same_however_the_rows_are_cut(tmp_path: Path) -> None:
+    columns = visits()
+    columns["age"] = [*columns["age"][:-3], "forty", "-999", "n/a"]
+    file = write(tmp_path / "a.csv", columns)
+    whole = pa.concat_batches(read(file))
+    for size in (7, 399):
+        cut = {file: [whole.slice(first, size) for first in range(0, ROWS, size)]}
+        assert infer([file], cut.__getitem__) == infer([file], read)
+
+
+def test_findings_name_file_and_row(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.csv", {"age": range(50)})
+    second = write(tmp_path / "b.csv", {"age": [*range(10), "forty", *range(10)]})
+    found = infer([first, second], read)["age"].found
+    assert [(one.finding.file, one.record) for one in found] == [(second, 10)]
+    assert '"forty" is not a whole number (1 row)' in str(found[0].finding)
+
+
+def test_late_evidence_counts(tmp_path: Path) -> None:
+    rows = 12_000
+    columns: dict[str, Any] = {
+        "code": [*map(str, range(10_000, 10_000 + rows - 1)), "00012"],
+        "number": [*map(str, range(rows - 1)), "0.5"],
+        "day": ["1/2/2024"] * (rows - 1) + ["1/13/2024"],
+    }
+    found = table(tmp_path, **columns)
+    assert found["code"].column.dtype == "str"
+    assert found["number"].column.dtype == "float64"
+    assert found["day"].column.metadata.format == "%m/%d/%Y"
+
+
+def test_whole_numbers_are_exact_or_text(tmp_path: Path) -> None:
+    found = table(
+        tmp_path,
+        fits=[2**63 - 1 - n for n in range(30)],
+        too_long=[2**63 + n for n in range(30)],
+    )
+    assert found["fits"].column.dtype == "int64"
+    assert found["too_long"].column.dtype == "str"
+    assert "beyond 64 bits" in found["too_long"].evidence
+
+
+def test_target_of_yes_and_no_is_a_category(tmp_path: Path) -> None:
+    columns: dict[str, Any] = {"again": many("yes", "no"), "came": many("yes", "no")}
+    found = table(tmp_path, Hints(target="again"), **columns)
+    assert found["again"].column.isin == ("no", "yes")
+    assert found["came"].column.dtype == "bool"
+
+
+def test_target_of_true_and_false_is_boolean(tmp_path: Path) -> None:
+    found = table(tmp_path, Hints(target="again"), again=many("true", "false"))
+    assert found["again"].column.dtype == "bool"
+
+
+def test_missing_values_are_counted_in_every_spelling(tmp_path: Path) -> None:
+    values = [*range(50), None, "NA", "?", "-999", "-999", "-999"]
+    found = table(tmp_path, age=values)["age"]
+    assert found.column.dtype == "Int64"
+    assert found.missing == 6
+    assert found.column.metadata.missing == ("-999", "?")
+    assert '6 missing (also spelled "-999", "?")' in found.evidence
+
+
+def test_table_decides_what_a_column_leaves_open(tmp_path: Path) -> None:
+    columns: dict[str, Any] = {"a": ["1,234", "5"] * 5, "b": ["1,5", "2"] * 5}
+    found = table(tmp_path, **columns)
+    assert found["a"].column.dtype == "float64"
+    assert found["a"].found == ()
+
+
+def test_user_decides_what_the_table_leaves_open(tmp_path: Path) -> None:
+    dates = ["1/2/2024", "3/4/2024"] * 5
+    columns: dict[str, Any] = {"a": ["1,234", "5"] * 5, "b": dates}
+    asked = table(tmp_path, **columns)
+    assert [one.found[0].severity for one in asked.values()] == ["ask", "ask"]
+    found = table(tmp_path, Hints(decimal=",", day_first=False), **columns)
+    assert [one.found for one in found.values()] == [(), ()]
+    assert found["a"].column.dtype == "float64"
+    assert found["b"].column.metadata.format == "%m/%d/%Y"
+
+
+def test_dirty_categories_are_told(tmp_path: Path) -> None:
+    found = table(tmp_path, city=["Bonn"] * 20 + ["bonn"] * 10)["city"]
+    assert [one.severity for one in found.found] == ["warn"]
+
+
+def test_typed_files_keep_their_types(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    rows = {
+        "whole": pa.array([1, None, 3] * 10, pa.int32()),
+        "float": pa.array([1.0, 2.0, None] * 10),
+        "flag": pa.array([True, False, None] * 10),
+        "time": pa.array(range(30), pa.timestamp("us", "Europe/Berlin")),
+        "text": pa.array(["a", "b", "a"] * 10).dictionary_encode(),
+    }
+    pyarrow.parquet.write_table(pa.table(rows), file)
+    found = infer([file], lambda f: pyarrow.parquet.ParquetFile(f).iter_batches())
+    assert {name: one.column.dtype for name, one in found.items()} == {
+        "whole": "Int64",
+        "float": "float64",
+        "flag": "boolean",
+        "time": "datetime64[ns]",
+        "text": "category",
+    }
+
+
+def test_empty_column_is_excluded(tmp_path: Path) -> None:
+    found = table(tmp_path, x=[None] * 5, y=range(5))["x"]
+    assert (found.kind, found.column.treatment) == ("empty", "exclude")
+    assert found.column.nullable
+
+
+def test_times_of_day_are_told_as_evidence(tmp_path: Path) -> None:
+    times = [f"{n // 60:02d}:{n % 60:02d}" for n in range(0, 2 * ROWS, 2)]
+    hours = many(*[f"{hour}:00" for hour in range(24)])
+    found = table(tmp_path, came=times, left=hours)
+    advice = "read as texts; export hours as numbers (13.75) if they matter"
+    assert found["came"].column.treatment == "exclude"
+    assert found["came"].evidence.startswith(f'times as "00:00", {advice}; 400 diff')
+    assert found["left"].column.dtype == "category"
+    assert advice in found["left"].evidence
+
+
+def test_target_without_values_is_rejected(tmp_path: Path) -> None:
+    found = table(tmp_path, Hints(target="y"), x=many(1, 2), y=[""] * ROWS)["y"]
+    (finding,) = found.findings("reject")
+    assert (finding.column, finding.problem) == ("y", "has no value in any row")
+
+
+def test_column_that_a_part_lacks_is_rejected(tmp_path: Path) -> None:
+    files = [
+        write(tmp_path / "a.csv", {"x": [1, 2], "y": [3, 4]}),
+        write(tmp_path / "b.csv", {"x": [1, 2], "z": [3, 4]}),
+    ]
+    found = infer(files, read)
+    told = [f for column in found.values() for f in column.findings("reject")]
+    assert [(f.file, f.column) for f in told] == [(files[1], "y"), (files[0], "z")]
+    assert found["y"].found[0].record == HEADER
+
+
+def test_column_that_most_parts_lack_is_told_of_the_part_that_has_it(
+    tmp_path: Path,
+) -> None:
+    files = [
+        write(tmp_path / f"{part}.csv", {"a": range(20), **more})
+        for part, more in enumerate([{}, {"note": many("x", "y")[:20]}, {}])
+    ]
+    (found,) = infer(files, read)["note"].found
+    assert (found.severity, found.record) == ("reject", HEADER)
+    assert found.finding.file == files[1]
+    assert found.finding.problem == "is a column of this file, but not of 2 other parts"
+
+
+def test_key_that_a_part_of_json_lines_lacks_is_missing(tmp_path: Path) -> None:
+    batches = [{"x": ["1", "2"]}, {"x": ["3"], "y": ["4"]}, {"x": ["5"]}]
+    files = [tmp_path / f"{number}.jsonl" for number in range(3)]
+    read_batch = {
+        file: [pa.RecordBatch.from_pydict(batch)]
+        for file, batch in zip(files, batches, strict=True)
+    }
+    found = infer(files, read_batch.__getitem__)["y"]
+    assert (found.rows, found.missing, found.found) == (4, 3, ())
+    assert found.column.nullable

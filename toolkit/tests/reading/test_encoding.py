@@ -1,0 +1,117 @@
+"""Tests of reproducible_ml.reading.encoding."""
+
+from pathlib import Path
+
+import pytest
+
+from reproducible_ml.reading.encoding import check_encoding, misencoded, undecodable
+
+TEXT = "id,name\n1,Ada\n2,Müller\n3,Ada\n4,Köln\n"
+
+
+def write(folder: Path, content: bytes) -> Path:
+    path = folder / "people.csv"
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("ascii", "utf-8"),
+        ("utf-8", "utf-8"),
+        ("utf-8-sig", "utf-8"),
+        ("utf-16", "utf-16"),
+        ("utf-16-le", "utf-16-le"),
+        ("utf-16-be", "utf-16-be"),
+        ("utf-32", "utf-32"),
+    ],
+)
+def test_unicode_is_found_without_a_word(
+    tmp_path: Path, written: str, found: str
+) -> None:
+    path = write(tmp_path, TEXT.encode(written, errors="ignore"))
+    assert check_encoding(path) == (found, None)
+
+
+def test_windows_1252_is_found_and_shown(tmp_path: Path) -> None:
+    path = write(tmp_path, TEXT.encode("cp1252"))
+    found, finding = check_encoding(path)
+    assert found == "cp1252"
+    assert str(finding) == (
+        f'{path} line 3: "Müller" is not UTF-8, but looks like this in windows-1252'
+        " (2 rows). Set `encoding: cp1252` in metadata of data/schema.yaml"
+        " if that is right."
+    )
+
+
+def test_windows_1252_may_hold_what_looks_like_utf8_by_chance(tmp_path: Path) -> None:
+    path = write(tmp_path, "id\nGroß\u2013klein\nMüller\n".encode("cp1252"))
+    assert check_encoding(path)[0] == "cp1252"
+
+
+def test_mixed_encodings_are_told_with_a_line_of_each(tmp_path: Path) -> None:
+    good = "id,name\n1,Müller\n".encode()
+    path = write(tmp_path, good + '2,"Köln, alt"\n'.encode("cp1252"))
+    found, finding = check_encoding(path)
+    assert found == ""
+    assert str(finding) == (
+        f'{path} line 3: "K\\xf6ln" is not UTF-8, but line 2 is ("Müller"):'
+        " it mixes encodings (1 row). Export it again, all of it as UTF-8."
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "name\n\u0416\u0419\n".encode("cp1251"),
+        "name\nH\x81llo\n".encode("latin-1"),
+    ],
+)
+def test_other_encodings_are_not_guessed(tmp_path: Path, content: bytes) -> None:
+    path = write(tmp_path, content)
+    found, finding = check_encoding(path)
+    assert found == ""
+    assert f"{path} line 2: " in str(finding)
+    assert "is not UTF-8 (1 row)" in str(finding)
+    assert "set its encoding in metadata of data/schema.yaml" in str(finding)
+
+
+def test_file_that_ends_within_a_character_is_cut_off(tmp_path: Path) -> None:
+    path = write(tmp_path, "id,name\n1,Zoë".encode()[:-1])
+    found, finding = check_encoding(path)
+    assert found == ""
+    assert f"{path} line 2: " in str(finding)
+    assert "is cut off in the middle of a character. Copy" in str(finding)
+
+
+def test_line_counts_also_where_lines_end_as_on_old_macs(tmp_path: Path) -> None:
+    path = write(tmp_path, "id\rAda\rMüller\r".encode("cp1252"))
+    finding = check_encoding(path)[1]
+    assert finding is not None
+    assert finding.line == 3
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [("utf-8", "utf-16"), ("utf-16", "utf-8"), ("utf-16-le", "utf-8")],
+)
+def test_encoding_other_than_named_is_told(
+    tmp_path: Path, written: str, named: str
+) -> None:
+    path = write(tmp_path, TEXT.encode(written))
+    assert str(misencoded(path, named)) == (
+        f"{path}: is {written}, not {named}."
+        f" Set `encoding: {written}` in metadata of data/schema.yaml."
+    )
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16-le"])
+def test_undecodable_bytes_are_told_with_their_line(
+    tmp_path: Path, encoding: str
+) -> None:
+    bad = {"cp1252": b"\x81\n", "utf-16-le": b"\x00\xd8\x0a\x00"}[encoding]
+    path = write(tmp_path, "id\n1\n".encode(encoding) + bad)
+    finding = undecodable(path, encoding)
+    assert finding.line == 3
+    assert f"is not text in {encoding}. Export it as UTF-8" in str(finding)

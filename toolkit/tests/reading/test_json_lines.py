@@ -1,0 +1,155 @@
+"""Tests of reproducible_ml.reading.json_lines."""
+
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from reproducible_ml.contract.findings import Finding
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.reading.json_lines import (
+    LINES,
+    json_texts,
+    read_json_lines,
+    sound_objects,
+)
+
+CONTRACT = Contract.model_validate(
+    {
+        "columns": {
+            "name": {"dtype": "str", "nullable": True},
+            "age": {
+                "dtype": "Int64",
+                "nullable": True,
+                "metadata": {"missing": ["-9"]},
+            },
+            "member": {"dtype": "bool"},
+        }
+    }
+)
+
+
+def write(tmp_path: Path, *lines: str) -> Path:
+    path = tmp_path / "people.jsonl"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+def texts(path: Path) -> dict[str, list[str | None]]:
+    found: dict[str, list[str | None]] = pa.Table.from_batches(
+        json_texts(path)
+    ).to_pydict()
+    return found
+
+
+def test_values_are_read_with_the_types_of_the_contract(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        '{"name": "Ann", "age": 40, "member": true}',
+        "",
+        '{"member": "false", "age": "-9", "name": "NA"}',
+        '{"member": 1, "age": null}',
+    )
+    (batch,) = read_json_lines(path, CONTRACT)
+    assert batch.to_pydict() == {
+        "name": ["Ann", None, None],
+        "age": [40, None, None],
+        "member": [True, False, True],
+    }
+
+
+def test_texts_are_exact_to_the_last_digit(tmp_path: Path) -> None:
+    path = write(tmp_path, '{"a": 1.50, "b": 12345678901234567890, "c": 1E3}')
+    assert texts(path) == {"a": ["1.50"], "b": ["12345678901234567890"], "c": ["1E3"]}
+
+
+def test_texts_of_other_values(tmp_path: Path) -> None:
+    path = write(tmp_path, '{"a": true, "b": false, "c": null, "d": NaN, "e": ""}')
+    assert texts(path) == {
+        "a": ["true"],
+        "b": ["false"],
+        "c": [None],
+        "d": ["NaN"],
+        "e": [""],
+    }
+
+
+def test_columns_are_the_keys_of_all_objects_in_their_order(tmp_path: Path) -> None:
+    path = write(tmp_path, '{"b": 1}', '{"c": 2, "a": 3}')
+    assert list(texts(path).items()) == [
+        ("b", ["1", None]),
+        ("c", [None, "2"]),
+        ("a", [None, "3"]),
+    ]
+
+
+def test_batches_are_bounded(tmp_path: Path) -> None:
+    path = write(tmp_path, *['{"a": 1}'] * (LINES + 1))
+    assert [batch.num_rows for batch in json_texts(path)] == [LINES, 1]
+
+
+def test_compressed_lines_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "people.jsonl.gz"
+    path.write_bytes(gzip.compress('\ufeff{"a": "\u00fc"}\n{"a": 2}'.encode()))
+    assert texts(path) == {"a": ["\u00fc", "2"]}
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "problem", "fix"),
+    [
+        ("name,age", None, "is no JSON: Expecting value at character 1", "an object"),
+        ('{"a": 1} {"a": 2}', None, "is no JSON: Extra data", "an object a line"),
+        ("[1, 2]", None, "is no JSON object", "an object a line"),
+        ('{"a": [1]}', "a", "is a list, not a value", "Write one text, or a column"),
+        ('{"a": {"b": 1}}', "a", "is an object, not a value", "as pandas.json_norm"),
+        ('{"a": "b', None, "is no JSON: Unterminated string at character 7", "an obj"),
+        ('{"a": 1, "a": 2}', "a", "stands twice in the object", "Keep one of them"),
+        ("[" * 100_000, None, "is nested too deep", "Flatten it"),
+        (r'{"a": "\ud800"}', None, "holds half a character", "Correct it"),
+    ],
+)
+def test_line_that_is_no_flat_object_is_told(
+    tmp_path: Path, line: str, column: str | None, problem: str, fix: str
+) -> None:
+    path = write(tmp_path, '{"a": 1}', "", line, '{"a": 2}')
+    findings: list[Finding] = []
+    assert [number for number, _ in sound_objects(path, findings)] == [1, 4]
+    (finding,) = findings
+    assert (finding.line, finding.column, finding.rows) == (3, column, 1)
+    assert finding.problem.startswith(problem)
+    assert fix in finding.fix
+    with pytest.raises(pa.ArrowInvalid):
+        list(json_texts(path))
+
+
+def test_line_of_another_encoding_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "people.jsonl"
+    path.write_bytes(b'{"a": 1}\n{"a": "\xfc"}\n')
+    findings: list[Finding] = []
+    assert len(list(sound_objects(path, findings))) == 1
+    assert [(f.line, f.problem) for f in findings] == [(2, "is not UTF-8")]
+
+
+def test_last_line_that_is_cut_off_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "people.jsonl"
+    path.write_bytes(b'{"a": 1}\n{"a": "x')
+    findings: list[Finding] = []
+    list(sound_objects(path, findings))
+    assert [f.fix for f in findings] == ["Export it again: it looks cut off."]
+
+
+def test_same_problem_of_many_lines_is_told_once(tmp_path: Path) -> None:
+    findings: list[Finding] = []
+    list(sound_objects(write(tmp_path, *['{"a": [1]}'] * 300), findings))
+    assert [(f.line, f.rows) for f in findings] == [(1, 300)]
+
+
+@pytest.mark.parametrize(
+    "line", ['{"member": true, "x": 1}', '{"member": "maybe"}', '{"member": [1]}']
+)
+def test_lines_that_do_not_fit_the_contract_are_refused(
+    tmp_path: Path, line: str
+) -> None:
+    with pytest.raises(pa.ArrowInvalid):
+        list(read_json_lines(write(tmp_path, line), CONTRACT))

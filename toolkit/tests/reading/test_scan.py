@@ -1,0 +1,247 @@
+"""Tests of reproducible_ml.reading.scan."""
+
+import csv
+import gzip
+import io
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reproducible_ml.contract.schema import Dialect
+from reproducible_ml.reading.encoding import BLOCK, LONGEST
+from reproducible_ml.reading.scan import scan
+
+HEADER = "id,name,x\n"
+ROWS = "".join(f"{i},name {i},{2 * i}\n" for i in range(1, 201))
+
+
+def told(
+    folder: Path, content: str | bytes, name: str = "people.csv", **dialect: object
+) -> list[str]:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    findings = scan(path, Dialect.model_validate(dialect))
+    return [str(finding).removeprefix(str(path)) for finding in findings]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADER + ROWS,
+        (HEADER + ROWS).replace("\n", "\r\n"),
+        (HEADER + ROWS).replace("\n", "\r"),
+        HEADER + ROWS.replace("\n", "\r\n", 7).replace("\n", "\r", 3),
+        HEADER + ROWS.removesuffix("\n"),
+        HEADER,
+        HEADER.removesuffix("\n"),
+        "\n\n" + HEADER + "\n\n" + ROWS + "\n\n",
+        "text\n" + "word\n" * 9,
+        'id,name,x\n1,"Main Street 4\nSpringfield, IL\nUSA",2\n',
+        'id,name,x\n1,"<<<<<<< ours\n=======\n>>>>>>> theirs",2\n',
+        "id,name,x\n1,<<<<<<< ours,2\n2,>>>>>>>,3\n3,=======,4\n",
+        "title\n=======\nText\n",
+        'id,name,x\n1,5" pipe,2\n',
+        "id,name,x\n1,Zoë 😀 日本,2\n2,\u00e4\u2028\u0085b,3\n",
+        "id,name,x\n1,,\n,,\n",
+        '"id","name","x"\n"1","a ""b""","c\n\nd"\n',
+    ],
+)
+def test_sound_table_raises_no_alarm(tmp_path: Path, text: str) -> None:
+    assert told(tmp_path, text) == []
+
+
+LEGAL = st.text(alphabet="ab,;\t \"'\n\r.é", max_size=12)
+
+
+@given(
+    rows=st.lists(st.lists(LEGAL, min_size=4, max_size=4), min_size=1, max_size=20),
+    delimiter=st.sampled_from(",;\t|"),
+    everything=st.booleans(),
+    ends=st.sampled_from(["\n", "\r\n"]),
+)
+def test_whatever_is_written_by_the_book_raises_no_alarm(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[list[str]],
+    delimiter: str,
+    everything: bool,
+    ends: str,
+) -> None:
+    text = io.StringIO()
+    writer = csv.writer(
+        text,
+        delimiter=delimiter,
+        quoting=csv.QUOTE_ALL if everything else csv.QUOTE_MINIMAL,
+        lineterminator=ends,
+    )
+    writer.writerows([["i", "j", "k", "l"], *rows])
+    folder = tmp_path_factory.mktemp("legal")
+    assert told(folder, text.getvalue(), delimiter=delimiter) == []
+
+
+def test_single_inch_sign_in_a_large_file_raises_no_alarm(tmp_path: Path) -> None:
+    rows = ROWS * (4 * BLOCK // len(ROWS))
+    assert told(tmp_path, HEADER + '0,5" pipe,0\n' + rows) == []
+
+
+def test_nul_bytes_are_told_with_their_lines(tmp_path: Path) -> None:
+    lines = told(tmp_path, "id,x\n1,2\n2,a\0b\n3,4\n\0\0\0\n")
+    assert lines[0] == (
+        r" line 3: '2,a\x00b' holds a NUL byte."
+        " Export it again: such bytes come from a crash or another encoding."
+    )
+    assert lines[1].startswith(r" line 5: '\x00\x00\x00' holds a NUL byte.")
+
+
+def test_merge_conflict_is_told_with_its_lines(tmp_path: Path) -> None:
+    text = HEADER + "<<<<<<< HEAD\n1,a,2\n=======\n1,b,2\n>>>>>>> branch\n"
+    fix = "Take one side of the conflict, or export the table again."
+    assert told(tmp_path, text) == [
+        f' line 2: "<<<<<<< HEAD" is the marker of a merge conflict. {fix}',
+        f' line 4: "=======" is the marker of a merge conflict. {fix}',
+        f' line 6: ">>>>>>> branch" is the marker of a merge conflict. {fix}',
+    ]
+
+
+def test_conflict_is_found_in_a_later_block_of_lines_with_carriage_returns(
+    tmp_path: Path,
+) -> None:
+    row = '1,"some\r\ntext",2\r\n'
+    number = 2 * BLOCK // len(row)
+    text = "id,name,x\r\n" + number * row + "<<<<<<< HEAD\r\n" + row
+    (line,) = told(tmp_path, text)
+    assert line.startswith(f' line {2 * number + 2}: "<<<<<<< HEAD" is the marker')
+
+
+def test_open_quote_is_told_and_ends_the_search(tmp_path: Path) -> None:
+    rows = ROWS.replace("name 11,", '"name 11,')
+    (line,) = told(tmp_path, HEADER + rows)
+    assert line == (
+        ' line 12: "name 11,22" opens a quote that is not closed, and swallows the'
+        " next 189 lines. Close the quote, or write a quote that belongs to the text"
+        ' twice ("").'
+    )
+
+
+def test_open_quote_in_the_header_is_told(tmp_path: Path) -> None:
+    (line,) = told(tmp_path, 'id,"name,x\n' + ROWS)
+    assert line.startswith(' line 1: "name,x" opens a quote that is not closed')
+
+
+def test_open_quote_in_a_large_file_is_told_without_reading_on(tmp_path: Path) -> None:
+    rows = ROWS * (2 * LONGEST // len(ROWS))
+    (line,) = told(tmp_path, HEADER + '0,"name,0\n' + rows)
+    assert line.startswith(' line 2: "name,0" opens a quote that is not closed')
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        ("201,name 2", '"201,name 2" is the end and has 2 of 3 values'),
+        ("2", '"2" is the end and has 1 of 3 values'),
+        ('201,"a, b"', "has 2 of 3 values: the file is cut off"),
+        ('201,"na', '"na" is the last value and lacks its closing quote'),
+    ],
+)
+def test_file_that_stops_within_a_row_is_cut_off(
+    tmp_path: Path, end: str, words: str
+) -> None:
+    (line,) = told(tmp_path, HEADER + ROWS + end)
+    assert line.startswith(" line 202: ")
+    assert words in line
+    assert line.endswith("Copy or export it again.")
+
+
+@pytest.mark.parametrize("end", [" ", "\t", "201,name 201,402"])
+def test_end_without_line_end_is_no_cut(tmp_path: Path, end: str) -> None:
+    assert told(tmp_path, HEADER + ROWS + end) == []
+
+
+def test_longest_row_is_taken(tmp_path: Path) -> None:
+    assert told(tmp_path, f"{HEADER}1,{'x' * (LONGEST - 6)},2\n" + ROWS) == []
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("before", ["", ROWS])
+@pytest.mark.parametrize("after", ["", ROWS])
+def test_longer_row_is_told(
+    tmp_path: Path, quote: str, before: str, after: str
+) -> None:
+    long = quote + "x" * LONGEST + quote
+    (line,) = told(tmp_path, f"{HEADER}{before}1,{long},2\n" + after)
+    number = 2 + before.count("\n")
+    assert line.startswith(f' line {number}: "1,{quote}xxx')
+    assert "begins a row of more than 16 MiB. Look for lost line ends" in line
+
+
+# Whether it ever ends is not looked for.
+@pytest.mark.parametrize("end", ['",2\n', ""])
+def test_quote_that_is_open_too_long_is_told(tmp_path: Path, end: str) -> None:
+    (line,) = told(tmp_path, f'{HEADER}1,"{"x" * 3 * LONGEST}{end}')
+    assert line.startswith(' line 2: "xxx')
+    assert "opens a quote that is not closed within 16 MiB. Close the quote" in line
+
+
+@pytest.mark.parametrize("size", [10, 100, 1000])
+@pytest.mark.parametrize("name", ["people.csv.gz", "people.csv.zst"])
+def test_compressed_file_that_is_cut_off_is_told(
+    tmp_path: Path, name: str, size: int
+) -> None:
+    text = (HEADER + ROWS * 99).encode()
+    packed = gzip.compress(text)
+    if name.endswith("zst"):
+        packed = bytes(pa.Codec("zstd").compress(text, asbytes=True))
+    assert told(tmp_path, packed, name) == []
+    (line,) = told(tmp_path, packed[:-size], name)
+    assert line == (
+        ": is damaged or cut off, so that it cannot be decompressed."
+        " Copy or export it again."
+    )
+
+
+def test_missing_file_is_no_finding(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        scan(tmp_path / "people.csv", Dialect())
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+def test_other_encoding_is_taken_as_named_and_told_if_it_is_not(
+    tmp_path: Path, encoding: str
+) -> None:
+    content = (HEADER + "0,Müller,0\n" + ROWS).encode(encoding)
+    assert told(tmp_path, content, encoding=encoding) == []
+    (line,) = told(tmp_path, content)
+    assert f"Set `encoding: {encoding}` in metadata of data/schema.yaml" in line
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
+def test_utf8_that_is_said_to_be_older_is_told(tmp_path: Path, encoding: str) -> None:
+    assert told(tmp_path, HEADER + ROWS, encoding=encoding) == []
+    (line,) = told(tmp_path, HEADER + "0,Müller,0\n" + ROWS, encoding=encoding)
+    assert line.startswith(": is utf-8, not ")
+    assert "Set `encoding: utf-8` in metadata" in line
+
+
+def test_findings_have_the_lines_of_a_file_in_another_encoding(tmp_path: Path) -> None:
+    text = 'Größe\nid,name,x\n1,"two\nlines",2\n' + "2,\0,3\n"
+    (line,) = told(tmp_path, text.encode("cp1252"), encoding="cp1252", preamble=1)
+    assert line.startswith(" line 5: ")
+
+
+def test_mixed_encodings_are_told(tmp_path: Path) -> None:
+    content = (HEADER + "0,Müller,0\n").encode() + "1,Köln,0\n".encode("cp1252")
+    (line,) = told(tmp_path, content)
+    assert line.startswith(r' line 3: "K\xf6ln" is not UTF-8, but line 2 is ("Müller")')
+
+
+def test_no_more_than_a_hundred_findings_and_one_that_there_are_more(
+    tmp_path: Path,
+) -> None:
+    *hundred, more = told(tmp_path, HEADER + "1,\0,2\n" * 300)
+    assert len(hundred) == 100
+    assert more == (
+        " line 102: is the first of more problems than the 100 that are listed."
+        " Correct those first."
+    )

@@ -1,0 +1,116 @@
+"""Tables that people might bring, from the file to a model that has learned."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from reproducible_ml.contract.schema import load_contract
+from reproducible_ml.core.params import load_params
+from reproducible_ml.modeling.metrics.tasks import make_task
+
+from .conftest import Project, copy_of_working_tree, needs_sample
+from .tables import TABLES, orders, write
+
+pytestmark = needs_sample
+
+ADOPT = ("python", "-m", "reproducible_ml.adopt.adopt")
+
+
+@pytest.fixture
+def blank(tmp_path: Path) -> Project:
+    """A project in which nothing was run yet."""
+    (tmp_path / "project").mkdir()
+    return copy_of_working_tree(tmp_path / "project")
+
+
+def lead(project: Project) -> dict[str, float]:
+    """Return by how much the model is better than the baseline, by metric."""
+    params = load_params(project.folder / "params.yaml")
+    contract = load_contract(project.folder / "data/schema.yaml", params.data)
+    metrics = make_task(contract, params.data).metrics
+    found = json.loads(project.read("reports/evaluation.json"))["metrics"]
+    return {
+        name: (value["value"] - value["baseline"]["value"])
+        * (1 if metrics[name].greater_is_better else -1)
+        for name, value in found.items()
+        if value["baseline"]["value"] is not None
+    }
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_table_becomes_a_model_that_beats_the_baseline(
+    name: str, blank: Project, tmp_path: Path
+) -> None:
+    source, target = write(name, tmp_path)
+    said = blank.run(*ADOPT, str(source), "--target", target).stdout
+    assert "then: make repro" in said
+    stages = blank.reproduce()
+    assert stages == ["validate", "clean", "split", "train", "evaluate"]
+    assert "up to date" in blank.run("dvc", "status").stdout
+    shown = json.loads(blank.run("dvc", "plots", "show", "--json").stdout)
+    plots = yaml.safe_load(blank.read("dvc.yaml"))["plots"]
+    assert set(shown["data"]) == {name for plot in plots for name in plot}
+    gains = lead(blank)
+    assert all(gain > 0 for gain in gains.values()), gains
+
+
+def test_part_that_comes_late_is_asked_for_and_taken(
+    blank: Project, tmp_path: Path
+) -> None:
+    source, target = write("orders", tmp_path)
+    blank.run(*ADOPT, str(source), "--target", target)
+    blank.reproduce()
+    blank.commit()
+    before = blank.read("data/schema.yaml")
+    orders(tmp_path, np.random.default_rng(0), parts=range(11, 12))
+    refused = blank.run(*ADOPT, check=False)
+    assert refused.returncode == 1
+    assert "YES=1" in refused.stdout
+    assert "LU" in refused.stdout
+    assert blank.read("data/schema.yaml") == before
+    assert "up to date" in blank.run("dvc", "status").stdout
+    blank.run(*ADOPT, "--yes")
+    assert "LU" in blank.read("data/schema.yaml")
+    assert blank.reproduce() == ["validate", "clean", "split", "train", "evaluate"]
+    assert json.loads(blank.read("reports/validation.json"))["rows"] == 12 * 120
+
+
+# DVC passes over pointers in a folder that it takes for ignored by Git.
+def test_raw_table_is_pushed_and_comes_back(blank: Project, tmp_path: Path) -> None:
+    source, target = write("seeds", tmp_path)
+    blank.run(*ADOPT, str(source), "--target", target)
+    storage = str(tmp_path / "storage")
+    blank.run("dvc", "remote", "add", "--default", "storage", storage)
+    assert "1 file pushed" in blank.run("dvc", "push").stdout
+    (blank.folder / "data/raw/seeds.parquet").unlink()
+    shutil.rmtree(blank.folder / ".dvc/cache")
+    blank.run("dvc", "pull", "--allow-missing")
+    assert (blank.folder / "data/raw/seeds.parquet").exists()
+
+
+def test_adopted_project_is_verified(blank: Project, tmp_path: Path) -> None:
+    source, target = write("seeds", tmp_path)
+    blank.run(*ADOPT, str(source), "--target", target)
+    blank.reproduce()
+    blank.commit()
+    done = blank.run("python", "-m", "reproducible_ml.verify")
+    assert "Every output came back, bit for bit." in done.stdout
+
+
+def test_adopted_table_is_stored_and_watched(blank: Project, tmp_path: Path) -> None:
+    source, target = write("seeds", tmp_path)
+    blank.run(*ADOPT, str(source), "--target", target)
+    blank.reproduce()
+    blank.run("dvc", "remote", "add", "--default", "storage", str(tmp_path / "remote"))
+    table = blank.folder / "data/raw" / source.name
+    before = table.read_bytes()
+    blank.run("dvc", "push")
+    shutil.rmtree(blank.folder / ".dvc/cache")
+    table.write_bytes(b"x")
+    assert "modified" in blank.run("dvc", "status").stdout
+    blank.run("dvc", "pull", "--force")
+    assert table.read_bytes() == before

@@ -1,0 +1,158 @@
+"""The pipeline as users run it: real dvc, real Git, in a copy of the project."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from reproducible_ml.core.params import load_params
+from reproducible_ml.core.parts import count_rows, read_table
+
+from .conftest import PIPELINE, STAGES, Project, needs_sample
+
+
+def test_cold_run_rebuilds_what_is_committed(cold: tuple[Project, list[str]]) -> None:
+    project, stages = cold
+    # The reports are in Git: when all they are made of came back, they are up to date.
+    assert stages == STAGES[:-1]
+    changed = project.run("git", "status", "--porcelain").stdout
+    assert not changed, f"run `make repro` and commit the results:\n{changed}"
+
+
+def test_second_run_does_nothing(project: Project) -> None:
+    assert project.reproduce() == []
+    assert "up to date" in project.run("dvc", "status").stdout
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "first"),
+    [
+        ("compute.n_jobs", 1, None),
+        ("compute.backend", "loky", None),
+        ("evaluate.replicates", 101, "evaluate"),
+        ("train.seed", 4711, "train"),
+        ("split.salt", "x", "clean"),
+    ],
+)
+def test_parameter_reruns_what_depends_on_it(
+    project: Project, key: str, value: Any, first: str | None
+) -> None:
+    project.set(key, value)
+    assert project.reproduce() == (STAGES[STAGES.index(first) :] if first else [])
+
+
+@needs_sample
+def test_stage_whose_result_stays_the_same_is_the_last_to_run(
+    project: Project,
+) -> None:
+    project.set("clean.duplicates", "keep")
+    assert project.reproduce() == ["clean"]
+
+
+@needs_sample
+def test_more_rows_keep_the_others_on_their_side(project: Project) -> None:
+    sides = {
+        side: project.folder / "data/processed" / side for side in ("train", "test")
+    }
+    before = {side: set(read_table(table).index) for side, table in sides.items()}
+    project.edit(
+        "code/reproducible_ml/datasets/sample.py",
+        "rows = breast_cancer()",
+        "rows = breast_cancer().iloc[::-1].iloc[:400]",
+    )
+    assert project.reproduce() == STAGES
+    after = {side: set(read_table(table).index) for side, table in sides.items()}
+    assert sum(map(len, after.values())) == 400
+    assert all(after[side] < before[side] for side in sides)
+
+
+def test_parts_do_not_change_model_or_metrics(project: Project) -> None:
+    names = ["models/model.skops", "reports/metrics.json", "reports/bootstrap.json"]
+    before = [(project.folder / name).read_bytes() for name in names]
+    parts = project.folder / "data/interim/validated"
+    rows = count_rows(parts)
+    files = len(list(parts.iterdir()))
+    project.set("compute.rows_per_part", -(-rows // (5 * files)))
+    assert project.reproduce() == STAGES[STAGES.index("validate") :]
+    assert len(list(parts.iterdir())) > files
+    assert [(project.folder / name).read_bytes() for name in names] == before
+
+
+def test_killed_stage_leaves_nothing_half_written(project: Project) -> None:
+    params, lock = project.read("params.yaml"), project.read("dvc.lock")
+    regression = load_params(project.folder / "params.yaml").data.task == "regression"
+    name = "Regressor" if regression else "Classifier"
+    slow = {
+        "path": f"sklearn.ensemble.HistGradientBoosting{name}",
+        "arguments": {"max_iter": 100_000, "early_stopping": False},
+    }
+    project.set("train.estimator", slow)
+    started = project.start("dvc", "repro", "--quiet")
+    assert started.stdout
+    for line in started.stdout:
+        if "Fitting" in line:
+            break
+    time.sleep(0.5)
+    os.killpg(started.pid, signal.SIGKILL)
+    assert started.wait() == -signal.SIGKILL
+    started.stdout.close()
+    assert not list((project.folder / "models").glob("*.skops"))
+    (project.folder / "params.yaml").write_text(params)
+    project.reproduce()
+    assert project.read("dvc.lock") == lock
+
+
+def test_mistake_in_params_is_one_line(project: Project) -> None:
+    project.set("clean.outliers", {"tail": 0.9})
+    done = project.run("dvc", "repro", check=False)
+    assert done.returncode != 0
+    errors = [line for line in done.stdout.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert "clean.outliers.tail" in errors[0]
+    assert "0.9" in errors[0]
+    assert "Traceback" not in done.stdout
+
+
+def test_pointer_instead_of_data_is_refused(project: Project) -> None:
+    outputs = Path(project.folder / "data/interim/validated")
+    before = sorted(path.name for path in outputs.iterdir())
+    raw = project.folder / "data/raw/pointer.csv"
+    raw.write_text("outs:\n- md5: 0123\n")
+    done = project.run(
+        *["python", "-m", "tumour_diagnosis.datasets.validate", str(raw)],
+        *["data/schema.yaml", str(outputs)],
+        *["reports/validation.json", "reports/profile.json"],
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "is a DVC pointer, not data: run `dvc pull`" in done.stdout
+    assert sorted(path.name for path in outputs.iterdir()) == before
+
+
+def test_experiment_changes_one_line_of_params(project: Project) -> None:
+    project.run("dvc", "exp", "run", "--set-param", "evaluate.replicates=101")
+    changed = project.run("git", "diff", "HEAD", "--numstat", "params.yaml").stdout
+    assert changed.split()[:2] == ["1", "1"]
+
+
+def test_plots_and_metrics_are_shown(project: Project) -> None:
+    shown = json.loads(project.run("dvc", "plots", "show", "--json").stdout)
+    assert set(shown["data"]) == {name for plot in PIPELINE["plots"] for name in plot}
+    metrics = load_params(project.folder / "params.yaml").evaluate.metrics
+    assert metrics[0] in project.run("dvc", "metrics", "show").stdout
+    assert "evaluate" in project.run("dvc", "dag").stdout
+
+
+def test_every_output_is_ignored_or_committed(project: Project) -> None:
+    pipeline = yaml.safe_load(project.read("dvc.lock"))["stages"]
+    tracked = project.run("git", "ls-files").stdout.splitlines()
+    for stage in pipeline.values():
+        for out in stage["outs"]:
+            ignored = project.run("git", "check-ignore", out["path"], check=False)
+            in_git = any(name.startswith(out["path"]) for name in tracked)
+            assert (ignored.returncode == 0) != in_git, out["path"]

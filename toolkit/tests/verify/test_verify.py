@@ -1,0 +1,85 @@
+"""Tests of reproducible_ml.verify."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from reproducible_ml.core.params import load_params
+from reproducible_ml.verify import (
+    clone,
+    compare,
+    conclude,
+    conditions,
+    largest_difference,
+    read_hashes,
+)
+
+OLD = {("split", "data"): "1", ("train", "model"): "2"}
+
+
+# A section that params.yaml leaves out has its defaults.
+def test_clone_works_otherwise_than_the_original(project: Path) -> None:
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    del params["compute"]
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    for command in (
+        ["init", "--quiet"],
+        ["add", "."],
+        ["commit", "--quiet", "-m", "x"],
+    ):
+        author = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+        subprocess.run(["git", *author, *command], cwd=project, check=True)
+    original = load_params(project / "params.yaml").compute
+    clone(project, project / "copy")
+    copy = load_params(project / "copy" / "params.yaml").compute
+    assert copy.backend != original.backend
+    assert copy.n_jobs != original.n_jobs
+
+
+def test_read_hashes_names_every_output(tmp_path: Path) -> None:
+    lock = tmp_path / "dvc.lock"
+    outs = [{"path": "data", "md5": "1"}]
+    lock.write_text(yaml.safe_dump({"stages": {"split": {"cmd": "x", "outs": outs}}}))
+    assert read_hashes(lock) == {("split", "data"): "1"}
+
+
+def test_compare_names_what_differs_and_what_is_missing() -> None:
+    new = {("split", "data"): "1", ("train", "report"): "3"}
+    assert compare(OLD, new | {("train", "model"): "9"}) == [
+        ("split", "data", "equal"),
+        ("train", "model", "DIFFERENT"),
+        ("train", "report", "not committed"),
+    ]
+    assert ("train", "model", "not rebuilt") in compare(OLD, new)
+
+
+def test_conclusion_tells_rounding_from_data() -> None:
+    assert "bit for bit" in conclude(compare(OLD, OLD), 0.0)
+    model = compare(OLD, OLD | {("train", "model"): "9"})
+    assert "BLAS may differ in the last bits between processors" in conclude(
+        model, 2e-16
+    )
+    assert "differ by at most 2e-16" in conclude(model, 2e-16)
+    data = compare(OLD, OLD | {("split", "data"): "9"})
+    assert "Some data did not come back" in conclude(data, 0.0)
+
+
+def test_largest_difference_skips_undefined_metrics() -> None:
+    old, new = {"a": 1.0, "b": None, "c": 2.0}, {"a": 1.5, "b": 3.0}
+    assert largest_difference(old, new) == 0.5
+    assert largest_difference({}, {}) == 0.0
+
+
+def test_conditions_hold_for_numpy() -> None:
+    changed = conditions(same_processor=False)
+    assert conditions(same_processor=True).items() < changed.items()
+    features = (
+        "from numpy._core._multiarray_umath import __cpu_features__ as f; print(f)"
+    )
+    hidden = changed["NPY_DISABLE_CPU_FEATURES"].split()
+    found = subprocess.check_output(
+        [sys.executable, "-c", features], env=changed, text=True
+    )
+    assert all(f"'{name}': False" in found for name in hidden)

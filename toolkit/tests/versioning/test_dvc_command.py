@@ -1,0 +1,127 @@
+"""Tests of reproducible_ml.versioning.dvc."""
+
+import http.server
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.versioning.dvc import (
+    DvcError,
+    is_unchanged,
+    look_up,
+    read_pointer,
+    run_dvc,
+)
+
+
+class _Refusing(http.server.BaseHTTPRequestHandler):
+    """Answers with the status that the path names."""
+
+    def do_HEAD(self) -> None:
+        self.send_response(int(self.path[1:4]))
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """The URL of a server on this computer that has nothing to give."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Refusing)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """An empty DVC repository."""
+    run_dvc("init", "--no-scm", cwd=tmp_path)
+    return tmp_path
+
+
+def test_error_is_what_dvc_says_last_and_short(tmp_path: Path) -> None:
+    with pytest.raises(
+        DvcError, match=r"^`dvc status` says: you are not inside of a DVC"
+    ):
+        run_dvc("status", cwd=tmp_path)
+
+
+def test_data_are_unchanged_only_if_they_are_there_and_the_same(
+    repository: Path,
+) -> None:
+    table, pointer = repository / "visits.csv", repository / "visits.csv.dvc"
+    assert not is_unchanged(pointer)
+    table.write_text("id\n1\n")
+    run_dvc("add", "visits.csv", cwd=repository)
+    assert is_unchanged(pointer)
+    table.write_text("id\n2\n")
+    assert not is_unchanged(pointer)
+    table.unlink()
+    assert not is_unchanged(pointer)
+
+
+def test_pointer_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    assert read_pointer(tmp_path / "visits.csv.dvc") == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (404, "the server says 404 Not Found. Check the address"),
+        (403, "403 Forbidden.* If it needs a login, download the file"),
+        (500, "the server says 500"),
+    ],
+)
+def test_refusal_of_a_server_is_told(
+    refusing: str, tmp_path: Path, status: int, words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        look_up(f"{refusing}/{status}.csv", "visits.csv", tmp_path)
+
+
+def test_unreachable_server_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"/x\.csv: cannot be reached: .*refused"):
+        look_up("http://127.0.0.1:1/x.csv", "x.csv", tmp_path)
+
+
+def test_progress_is_not_drawn_where_nobody_looks(repository: Path) -> None:
+    (repository / "visits.csv").write_text("id\n1\n")
+    code = (
+        "from pathlib import Path\n"
+        "from reproducible_ml.datasets.sources import dvc_command\n"
+        "dvc_command.run_dvc('add', 'visits.csv', cwd=Path('.'), shown=True)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=repository, capture_output=True, check=True
+    )
+    assert done.stdout + done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("locks", "fix"),
+    [
+        (["gdrive.txt"], "Run `make setup STORAGE=gdrive`, then this again."),
+        ([], "replace `dvc` by `dvc[gdrive]`, then run `make lock && make setup`."),
+    ],
+)
+def test_storage_without_its_package_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: list[str], fix: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("environments").mkdir()
+    for name in locks:
+        Path("environments", name).touch()
+    with pytest.raises(UserError) as told:
+        look_up("gdrive://folder/visits.csv", "visits.csv", tmp_path)
+    assert str(told.value).startswith("gdrive://folder/visits.csv: DVC needs a package")
+    assert str(told.value).endswith(fix)

@@ -1,0 +1,116 @@
+"""Tests of reproducible_ml.versioning.git."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.versioning.git import (
+    Revision,
+    changed_files,
+    find_base,
+    find_commit,
+)
+
+from ..report.conftest import Repository
+
+
+def test_files_of_a_commit_and_of_the_working_tree(repository: Repository) -> None:
+    repository.write("reports/größe.json", {"a": 1})
+    old = repository.commit()
+    repository.write("reports/größe.json", {"a": 2})
+    assert Revision(repository.root, old).json("reports/größe.json") == {"a": 1}
+    assert Revision(repository.root).json("reports/größe.json") == {"a": 2}
+    assert Revision(repository.root, old).text("nothing") is None
+    assert Revision(repository.root).text("reports") is None
+
+
+@pytest.mark.parametrize("content", ["{", "", "\x00", "[" * 100_000, "a: [\n", "- 1"])
+def test_what_cannot_be_read_is_not_there(repository: Repository, content: str) -> None:
+    repository.write("file", content)
+    revision = Revision(repository.root)
+    assert revision.json("file") is None
+    assert revision.yaml("file") == {}
+
+
+def test_bytes_that_are_no_text_are_replaced(repository: Repository) -> None:
+    (repository.root / "file").write_bytes(b"a\xff")
+    assert Revision(repository.root).text("file") == "a\ufffd"
+
+
+def test_base_is_where_the_branch_left_main(repository: Repository) -> None:
+    fork = repository.commit("Fork")
+    repository.git("switch", "--quiet", "--create", "feature")
+    repository.commit("Feature")
+    repository.git("switch", "--quiet", "main")
+    ahead = repository.commit("Main goes on")
+    repository.git("switch", "--quiet", "feature")
+    assert find_base(repository.root) == fork
+    assert find_base(repository.root, "main") == ahead
+
+
+def test_base_on_main_is_head_or_the_commit_before(repository: Repository) -> None:
+    first = repository.commit()
+    assert find_base(repository.root) is None
+    second = repository.commit()
+    assert find_base(repository.root) == first
+    repository.write("new", "x")
+    assert find_base(repository.root) == second
+
+
+def test_base_may_be_a_branch_of_the_server_only(
+    repository: Repository, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    base = repository.commit()
+    clone = tmp_path_factory.mktemp("clone")
+    subprocess.run(["git", "clone", "-q", repository.root, clone], check=True)
+    copy = Repository(clone)
+    copy.git("switch", "--quiet", "--create", "feature")
+    copy.git("branch", "--quiet", "--delete", "main")
+    copy.commit()
+    assert find_base(clone) == base
+
+
+def test_first_commit_has_no_base(repository: Repository) -> None:
+    repository.commit()
+    assert find_base(repository.root, "HEAD^1") is None
+
+
+@pytest.mark.parametrize("name", ["nonsense", "--all", "main:file", "a b"])
+def test_base_that_is_no_commit_is_refused(repository: Repository, name: str) -> None:
+    repository.commit()
+    with pytest.raises(UserError, match="no such commit here"):
+        find_base(repository.root, name)
+
+
+# Else every pull request would look like the first one, and no gate would compare.
+def test_base_that_was_not_fetched_is_refused(
+    repository: Repository, tmp_path: Path
+) -> None:
+    repository.commit()
+    repository.commit()
+    command = ["git", "clone", "--quiet", "--depth", "1", f"file://{tmp_path}", "copy"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    with pytest.raises(UserError, match="git fetch --unshallow"):
+        find_base(tmp_path / "copy", "HEAD^1")
+
+
+def test_find_commit_knows_all_names_of_a_commit(repository: Repository) -> None:
+    found = repository.commit()
+    repository.git("tag", "--annotate", "v1", "--message", "x")
+    for name in ("main", "HEAD", "v1", found, found[:8]):
+        assert find_commit(repository.root, name) == found
+    assert find_commit(repository.root, "other") is None
+
+
+def test_changed_files_are_edited_staged_new_or_gone(repository: Repository) -> None:
+    for name in ("edited", "staged", "gone", "same", ".gitignore"):
+        repository.write(name, "/ignored\n")
+    repository.commit()
+    for name in ("edited", "staged", "new", "ignored", "größe, neu"):
+        repository.write(name, "other")
+    repository.git("add", "staged")
+    (repository.root / "gone").unlink()
+    found = ["edited", "gone", "größe, neu", "new", "staged"]
+    assert changed_files(repository.root) == sorted(found)
