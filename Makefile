@@ -53,16 +53,29 @@ check-lock: setup ## is dvc.lock up to date? needs no data
 verify: setup ## rebuild HEAD elsewhere, under other conditions, and compare every output
 	@rml verify
 
+# The toolkit's own tests are in the toolkit's repository alone.
+TOOLKIT := $(wildcard toolkit/tests)
+PYTEST := pytest --numprocesses auto --dist loadgroup tests $(TOOLKIT)
+
 .PHONY: test
-test: setup ## lint, check types, run the tests; not again on the same files (FORCE=1: always)
+test: setup ## lint, check types, run the quick tests (FORCE=1: again on the same files)
 	@rml once test $(if $(FORCE),--force) -- $(MAKE) --no-print-directory checks
 
 .PHONY: checks
 checks:
 	ruff check
 	ruff format --check
-	mypy
-	pytest --numprocesses auto --dist loadgroup
+	mypy code tests $(if $(TOOLKIT),toolkit/src toolkit/tests)
+	$(if $(TOOLKIT),lint-imports --config toolkit/pyproject.toml)
+	$(PYTEST) -m "not integration and not slow"
+
+.PHONY: test-all
+test-all: setup ## run the tests that start servers, clusters and whole repositories
+	@rml once test-all $(if $(FORCE),--force) -- $(PYTEST) -m integration
+
+.PHONY: test-slow
+test-slow: setup ## run the tests that take minutes each
+	@rml once test-slow $(if $(FORCE),--force) -- $(PYTEST) -m slow
 
 .PHONY: format
 format: setup ## rewrite the code in the style the linter wants
