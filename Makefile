@@ -66,7 +66,7 @@ checks:
 	ruff check
 	ruff format --check
 	mypy code tests $(if $(TOOLKIT),toolkit/src toolkit/tests)
-	$(if $(TOOLKIT),lint-imports --config toolkit/pyproject.toml)
+	$(if $(TOOLKIT),lint-imports toolkit/pyproject.toml)
 	$(PYTEST) -m "not integration and not slow"
 
 .PHONY: test-all
