@@ -25,7 +25,7 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.parts import parts, read_table, write_part
 from reproducible_ml.modeling.metrics import binary, multiclass, regression
 from reproducible_ml.modeling.metrics.binary import Binary
-from reproducible_ml.modeling.metrics.metric import Predicted
+from reproducible_ml.modeling.metrics.metric import Predictions
 from reproducible_ml.modeling.model.store import load_model
 from tumour_diagnosis.models.evaluate import baseline, predict_table
 from tumour_diagnosis.models.train import fit
@@ -391,7 +391,7 @@ def test_a_table_is_predicted_part_by_part(
 
 
 def test_the_baseline_knows_the_share_of_positive_training_rows(
-    workspace: Any, predicted: Predicted, contract: Contract, params: Params
+    workspace: Any, predicted: Predictions, contract: Contract, params: Params
 ) -> None:
     share = (read_table(Path("train"))["returned"] == "yes").mean()
     task = Binary(contract, params.data)

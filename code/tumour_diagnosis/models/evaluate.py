@@ -16,7 +16,7 @@ from reproducible_ml.core.files import replacing_folder, write_json
 from reproducible_ml.core.params import Count, Section, Share, load_section
 from reproducible_ml.core.parts import parts, read_part, read_table, sample_table
 from reproducible_ml.core.stage import run
-from reproducible_ml.modeling.metrics.metric import Predicted
+from reproducible_ml.modeling.metrics.metric import Predictions
 from reproducible_ml.modeling.metrics.tasks import (
     Scorer,
     Task,
@@ -24,14 +24,14 @@ from reproducible_ml.modeling.metrics.tasks import (
     make_task,
 )
 from reproducible_ml.modeling.model.store import load_model
-from reproducible_ml.modeling.scoring.curves import (
+from reproducible_ml.modeling.scoring.plot_data import (
     has_iterations,
     importance,
     learning_curve,
 )
 from reproducible_ml.modeling.scoring.scores import (
-    bootstrap_facts,
-    evaluation_facts,
+    bootstrap_report,
+    evaluation_report,
     score_classes,
     score_rows,
     score_slices,
@@ -64,7 +64,7 @@ def predict_table(
     data: Data,
     task: Task,
     params: Evaluate,
-) -> tuple[Predicted, pd.DataFrame]:
+) -> tuple[Predictions, pd.DataFrame]:
     """Return truth and output of all rows, and the columns to slice by, by parts."""
     features, slices = list(contract.features(data)), list(params.slices)
     columns = list(dict.fromkeys([*features, data.target, *slices]))
@@ -74,13 +74,15 @@ def predict_table(
             kept.append(rows[slices])
             actual.append(task.actual(read_target(rows, data)))
             output.append(task.output(model, rows[features]))
-    predicted = Predicted(
+    predicted = Predictions(
         np.concatenate(actual), np.concatenate(output), params.threshold
     )
     return predicted, pd.concat(kept)
 
 
-def predict_baseline(train: Path, rows: Predicted, task: Task, data: Data) -> Predicted:
+def predict_baseline(
+    train: Path, rows: Predictions, task: Task, data: Data
+) -> Predictions:
     """Return what a model predicts that knows only the target of the training rows."""
     known = read_target(read_table(train, [data.target]), data)
     dummy = task.baseline().fit(np.zeros((len(known), 1)), known)
@@ -177,7 +179,7 @@ def main(
     scores = score_rows(rows, row_keys, chosen, *limits)
     guessed = predict_baseline(train, rows, task, data)
     baseline = score_rows(guessed, row_keys, chosen, *limits)
-    facts: dict[str, Any] = evaluation_facts(scores, baseline, len(row_keys))
+    facts: dict[str, Any] = evaluation_report(scores, baseline, len(row_keys))
     facts["slices"] = score_slices(rows, kept, chosen, params.slices, *limits)
     if data.task == "multiclass":
         facts["classes"] = score_classes(rows, row_keys, task.names, *limits)
@@ -185,7 +187,7 @@ def main(
     tables |= plot_tables(fitted, train, test, columns, data, task, params)
     write_plots(tables, plots)
     write_json(facts, evaluation)
-    write_json(bootstrap_facts(scores, row_keys), bootstrap, indent=None)
+    write_json(bootstrap_report(scores, row_keys), bootstrap, indent=None)
     values = {name: metric["value"] for name, metric in facts["metrics"].items()}
     write_json(values, metrics)
     logger.info("%s: %d test rows scored", metrics, len(row_keys))

@@ -9,43 +9,43 @@ from typing import Any
 import pandas as pd
 
 from reproducible_ml.core.keys import Keys
-from reproducible_ml.modeling.metrics.metric import Predicted
+from reproducible_ml.modeling.metrics.metric import Predictions
 from reproducible_ml.modeling.metrics.multiclass import class_table
-from reproducible_ml.modeling.scoring import curves
+from reproducible_ml.modeling.scoring import plot_data
 
 Tables = dict[str, pd.DataFrame]
 
 
-def binary(rows: Predicted, _: Keys, names: dict[Any, str]) -> Tables:
+def binary(rows: Predictions, _: Keys, names: dict[Any, str]) -> Tables:
     """Return the tables of two classes."""
     return {
-        "roc": curves.roc(rows),
-        "precision_recall": curves.precision_recall(rows),
-        "calibration": curves.calibration(rows),
-        "confusion_matrix": curves.confusion(rows.actual, rows.decided, names),
+        "roc": plot_data.roc(rows),
+        "precision_recall": plot_data.precision_recall(rows),
+        "calibration": plot_data.calibration(rows),
+        "confusion_matrix": plot_data.confusion(rows.actual, rows.predicted, names),
     }
 
 
-def multiclass(rows: Predicted, _: Keys, names: dict[Any, str]) -> Tables:
+def multiclass(rows: Predictions, _: Keys, names: dict[Any, str]) -> Tables:
     """Return the tables of several classes."""
     return {
-        "confusion_matrix": curves.confusion(rows.actual, rows.decided, names),
+        "confusion_matrix": plot_data.confusion(rows.actual, rows.predicted, names),
         "classes": class_table(rows, names),
     }
 
 
-def regression(rows: Predicted, row_keys: Keys, _: dict[Any, str]) -> Tables:
+def regression(rows: Predictions, row_keys: Keys, _: dict[Any, str]) -> Tables:
     """Return the tables of a number."""
-    shown = curves.dots(rows, row_keys)
+    shown = plot_data.sample_predictions(rows, row_keys)
     return {
         "predicted_actual": shown[["predicted", "actual"]],
         "residuals": shown[["predicted", "residual"]],
-        "residual_histogram": curves.residual_histogram(rows),
+        "residual_histogram": plot_data.residual_histogram(rows),
     }
 
 
 # Task -> function of predicted rows, their keys and the names of classes.
-PLOTS: dict[str, Callable[[Predicted, Keys, dict[Any, str]], Tables]] = {
+PLOTS: dict[str, Callable[[Predictions, Keys, dict[Any, str]], Tables]] = {
     "binary": binary,
     "multiclass": multiclass,
     "regression": regression,

@@ -27,8 +27,8 @@ from reproducible_ml.modeling.fitting.live import fit_in_steps
 from reproducible_ml.modeling.fitting.search import (
     Search,
     check_space,
-    empty_table,
     make_folds,
+    no_trials,
     search,
 )
 from reproducible_ml.modeling.metrics.tasks import Scorer, choose_metrics, make_task
@@ -89,7 +89,7 @@ def find_arguments(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Return the best arguments that `train.search` finds, and all trials."""
     if train.search.method == "none":
-        return {}, empty_table()
+        return {}, no_trials()
     target, split = read_target(rows, data), load_split(data)
     folds = make_folds(rows, target, data, split.method, train.search.folds, train.seed)
     return search(

@@ -19,7 +19,7 @@ import yaml
 from reproducible_ml.adopt.yaml_files import editing
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Compute, load_section
-from reproducible_ml.modeling.drawing.summary import table
+from reproducible_ml.modeling.drawing.summary import format_table
 
 # The stages where rounding on another processor may show; in data it must not.
 NUMERIC = {"train", "evaluate"}
@@ -172,5 +172,5 @@ def verify(repository: Path, *, same_processor: bool) -> bool:
         new_metrics = json.loads((copy / METRICS).read_text("utf-8"))
     difference = largest_difference(metrics, new_metrics)
     rows = [["stage", "output", "rebuilt"], *(list(verdict) for verdict in verdicts)]
-    sys.stdout.write(f"\n{table(rows)}\n\n{conclude(verdicts, difference)}\n")
+    sys.stdout.write(f"\n{format_table(rows)}\n\n{conclude(verdicts, difference)}\n")
     return all(verdict == "equal" for _, _, verdict in verdicts)

@@ -24,7 +24,7 @@ from reproducible_ml.adopt.request import parse
 from reproducible_ml.contract.schema import load_contract
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import load_params
-from reproducible_ml.modeling.drawing.plots import PLOTS
+from reproducible_ml.modeling.drawing.dvc_plots import PLOTS
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = Path("data/schema.yaml")

@@ -16,7 +16,7 @@ from reproducible_ml.adopt.configure import (
     set_params,
     set_pipeline,
 )
-from reproducible_ml.modeling.drawing.plots import PLOTS
+from reproducible_ml.modeling.drawing.dvc_plots import PLOTS
 
 PARAMS = """\
 # Everything.

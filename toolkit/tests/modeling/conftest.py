@@ -13,7 +13,7 @@ from reproducible_ml.contract.schema import Contract
 from reproducible_ml.core import keys
 from reproducible_ml.core.files import write_json
 from reproducible_ml.core.parts import write_part
-from reproducible_ml.modeling.metrics.metric import Predicted
+from reproducible_ml.modeling.metrics.metric import Predictions
 from tumour_diagnosis.models import evaluate, train
 from tumour_diagnosis.params import Params
 
@@ -189,28 +189,28 @@ def orders() -> pd.DataFrame:
 
 
 @pytest.fixture
-def predicted() -> Predicted:
+def predicted() -> Predictions:
     """Return 400 rows, scored as a fair model would."""
     random = np.random.default_rng(0)
     score = random.random(400)
-    return Predicted(random.random(400) < score, score)
+    return Predictions(random.random(400) < score, score)
 
 
 @pytest.fixture
-def classified() -> Predicted:
+def classified() -> Predictions:
     """Return 400 rows of four classes, with probabilities as a fair model gives."""
     random = np.random.default_rng(0)
     scores = random.dirichlet([1.0, 0.5, 0.5, 0.2], size=400)
     chance = random.random((400, 1))
-    return Predicted((chance > scores.cumsum(axis=1)[:, :-1]).sum(axis=1), scores)
+    return Predictions((chance > scores.cumsum(axis=1)[:, :-1]).sum(axis=1), scores)
 
 
 @pytest.fixture
-def estimated() -> Predicted:
+def estimated() -> Predictions:
     """Return 400 numbers, and estimates that are about one off."""
     random = np.random.default_rng(0)
     actual = random.normal(50, 10, 400)
-    return Predicted(actual, actual + random.normal(size=400))
+    return Predictions(actual, actual + random.normal(size=400))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reproducible_ml.contract.schema import Contract
 from reproducible_ml.core.keys import Keys
 from reproducible_ml.modeling.metrics.binary import METRICS, Binary
-from reproducible_ml.modeling.metrics.metric import Predicted, Weights
+from reproducible_ml.modeling.metrics.metric import Predictions, Weights
 from tumour_diagnosis.models.train import fit
 from tumour_diagnosis.params import Params
 
@@ -28,7 +28,7 @@ weights = st.one_of(st.sampled_from([0.0, 1.0, 2.0]), st.floats(1e-6, 1e6))
 row = st.tuples(st.booleans(), scores, weights, weights)
 
 
-def scikit_learn(name: str, rows: Predicted, weight: Weights) -> float:
+def scikit_learn(name: str, rows: Predictions, weight: Weights) -> float:
     """Return what scikit-learn's function of that name gives."""
     options: dict[str, Any] = {"sample_weight": weight}
     if name in {"precision", "recall", "f1"}:
@@ -41,7 +41,7 @@ def scikit_learn(name: str, rows: Predicted, weight: Weights) -> float:
     return float(function(rows.actual, known, **options))
 
 
-def defined(name: str, rows: Predicted, weight: Weights) -> bool:
+def defined(name: str, rows: Predictions, weight: Weights) -> bool:
     """Say whether the metric divides by something; 0 / 0 is nothing to compare."""
     predicted = rows.output >= rows.threshold
     sums = {
@@ -68,7 +68,7 @@ def test_a_metric_equals_that_of_scikit_learn(
     name: str, table: list[tuple[bool, float, float, float]], threshold: float
 ) -> None:
     positive, score, *many = map(np.array, zip(*table, strict=True))
-    rows = Predicted(positive, score, threshold)
+    rows = Predictions(positive, score, threshold)
     values = METRICS[name].function(rows, np.stack(many))
     for value, weight in zip(values, many, strict=True):
         if defined(name, rows, weight):
@@ -79,19 +79,21 @@ def test_a_metric_equals_that_of_scikit_learn(
 
 @pytest.mark.parametrize("name", METRICS)
 def test_rows_without_weight_are_as_good_as_gone(
-    name: str, predicted: Predicted
+    name: str, predicted: Predictions
 ) -> None:
     weight = np.repeat([0.0, 1.0], 200)
-    half = Predicted(predicted.actual[200:], predicted.output[200:], 0.5)
+    half = Predictions(predicted.actual[200:], predicted.output[200:], 0.5)
     function = METRICS[name].function
     expected = function(half, np.ones((1, 200)))
     np.testing.assert_allclose(function(predicted, weight[np.newaxis]), expected)
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_a_whole_weight_counts_a_row_so_often(name: str, predicted: Predicted) -> None:
+def test_a_whole_weight_counts_a_row_so_often(
+    name: str, predicted: Predictions
+) -> None:
     weight = np.arange(400) % 4
-    repeated = Predicted(
+    repeated = Predictions(
         predicted.actual.repeat(weight), predicted.output.repeat(weight), 0.5
     )
     function = METRICS[name].function
@@ -101,9 +103,9 @@ def test_a_whole_weight_counts_a_row_so_often(name: str, predicted: Predicted) -
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_the_order_of_rows_does_not_matter(name: str, predicted: Predicted) -> None:
+def test_the_order_of_rows_does_not_matter(name: str, predicted: Predictions) -> None:
     tied = predicted._replace(output=predicted.output.round(1))
-    turned = Predicted(tied.actual[::-1], tied.output[::-1], 0.5)
+    turned = Predictions(tied.actual[::-1], tied.output[::-1], 0.5)
     function, once = METRICS[name].function, np.ones((1, 400))
     np.testing.assert_allclose(function(turned, once), function(tied, once))
 
@@ -111,7 +113,7 @@ def test_the_order_of_rows_does_not_matter(name: str, predicted: Predicted) -> N
 @pytest.mark.parametrize("name", METRICS)
 def test_nothing_is_undefined_in_silence(name: str) -> None:
     """A thousand warnings about 0 / 0 would hide what matters: NaN says it."""
-    rows = Predicted(np.array([True, False]), np.array([0.1, 0.9]), 0.5)
+    rows = Predictions(np.array([True, False]), np.array([0.1, 0.9]), 0.5)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.isnan(METRICS[name].function(rows, np.zeros((1, 2)))).all()
@@ -119,7 +121,7 @@ def test_nothing_is_undefined_in_silence(name: str) -> None:
 
 @pytest.mark.parametrize("name", METRICS)
 def test_the_better_of_two_models_has_the_better_metric(
-    name: str, predicted: Predicted
+    name: str, predicted: Predictions
 ) -> None:
     metric, once = METRICS[name], np.ones((1, 400))
     nearer_the_truth = (predicted.output + predicted.actual) / 2
@@ -129,12 +131,12 @@ def test_the_better_of_two_models_has_the_better_metric(
 
 
 def test_a_score_on_the_threshold_is_predicted_positive() -> None:
-    rows = Predicted(np.array([True]), np.array([0.5]), 0.5)
+    rows = Predictions(np.array([True]), np.array([0.5]), 0.5)
     assert METRICS["recall"].function(rows, np.ones((1, 1)))[0] == 1
 
 
 def test_a_certain_mistake_costs_a_finite_loss() -> None:
-    rows = Predicted(np.array([True, False]), np.array([0.0, 1.0]), 0.5)
+    rows = Predictions(np.array([True, False]), np.array([0.0, 1.0]), 0.5)
     loss = METRICS["log_loss"].function(rows, np.ones((1, 2)))[0]
     assert loss == pytest.approx(-np.log(np.finfo(np.float64).eps))
 
@@ -161,7 +163,7 @@ def test_the_baseline_predicts_the_share_of_positives(task: Binary) -> None:
 
 
 def test_there_is_a_table_a_plot(
-    task: Binary, predicted: Predicted, row_keys: Keys
+    task: Binary, predicted: Predictions, row_keys: Keys
 ) -> None:
     tables = task.tables(predicted, row_keys)
     assert {name: list(table.columns) for name, table in tables.items()} == {
@@ -176,7 +178,7 @@ def test_the_confusion_matrix_is_that_at_the_threshold(
     task: Binary, row_keys: Keys
 ) -> None:
     score = np.array([0.1, 0.5, 0.6, 0.9])
-    rows = Predicted(np.array([False, True, True, True]), score, 0.6)
+    rows = Predictions(np.array([False, True, True, True]), score, 0.6)
     table = task.tables(rows, row_keys[:4])["confusion_matrix"]
     assert table["rows"].tolist() == [1, 0, 1, 2]
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from reproducible_ml.core.keys import Keys
 from reproducible_ml.modeling.metrics.binary import METRICS
-from reproducible_ml.modeling.metrics.metric import Floats, Metrics, Predicted
+from reproducible_ml.modeling.metrics.metric import Floats, Metrics, Predictions
 from reproducible_ml.modeling.scoring.bootstrap import (
     CHUNK,
     interval,
@@ -29,14 +29,14 @@ lists_of_keys = st.lists(
 ).map(lambda numbers: np.array(numbers, dtype=np.uint64))
 
 
-def simulate(rows: int, random: np.random.Generator) -> tuple[Predicted, Keys]:
+def simulate(rows: int, random: np.random.Generator) -> tuple[Predictions, Keys]:
     """Return rows of a perfectly calibrated model, and random keys."""
     score = random.random(rows)
     row_keys = random.integers(0, 2**64, rows, dtype=np.uint64)
-    return Predicted(random.random(rows) < score, score, 0.5), row_keys
+    return Predictions(random.random(rows) < score, score, 0.5), row_keys
 
 
-def ordinary_bootstrap(rows: Predicted, name: str, replicates: int) -> Floats:
+def ordinary_bootstrap(rows: Predictions, name: str, replicates: int) -> Floats:
     """Return a metric of rows drawn with replacement, as textbooks do it."""
     random, count = np.random.default_rng(0), len(rows.actual)
     draws = random.multinomial(count, np.full(count, 1 / count), size=replicates)
@@ -98,7 +98,7 @@ def test_neither_rows_nor_replicates_are_correlated() -> None:
 
 
 def test_replicates_come_in_chunks_that_do_not_show(
-    predicted: Predicted, row_keys: Keys
+    predicted: Predictions, row_keys: Keys
 ) -> None:
     names = some("accuracy", "roc_auc")
     many = replicate(predicted, row_keys, names, 2 * CHUNK + 1)
@@ -109,23 +109,23 @@ def test_replicates_come_in_chunks_that_do_not_show(
 
 
 def test_replicates_do_not_depend_on_the_order_of_rows(
-    predicted: Predicted, row_keys: Keys
+    predicted: Predictions, row_keys: Keys
 ) -> None:
-    turned = Predicted(predicted.actual[::-1], predicted.output[::-1], 0.5)
+    turned = Predictions(predicted.actual[::-1], predicted.output[::-1], 0.5)
     there = replicate(predicted, row_keys, some("log_loss"), 100)
     back = replicate(turned, row_keys[::-1], some("log_loss"), 100)
     np.testing.assert_allclose(there["log_loss"], back["log_loss"])
 
 
 def test_an_undefined_replicate_is_nan() -> None:
-    rows = Predicted(np.array([True, False]), np.array([0.9, 0.1]), 0.5)
+    rows = Predictions(np.array([True, False]), np.array([0.9, 0.1]), 0.5)
     few = replicate(rows, np.array([1, 2], dtype=np.uint64), some("roc_auc"), 100)
     assert 0 < np.isnan(few["roc_auc"]).sum() < 100
 
 
 @pytest.mark.parametrize("name", METRICS)
 def test_intervals_agree_with_an_ordinary_bootstrap(
-    name: str, predicted: Predicted, row_keys: Keys
+    name: str, predicted: Predictions, row_keys: Keys
 ) -> None:
     ours = interval(replicate(predicted, row_keys, some(name), 2000)[name])
     theirs = interval(ordinary_bootstrap(predicted, name, 2000))
@@ -146,7 +146,7 @@ def test_intervals_hold_the_truth_about_95_times_in_100(
 
 
 def test_replicates_of_two_models_are_compared_in_pairs(
-    predicted: Predicted, row_keys: Keys
+    predicted: Predictions, row_keys: Keys
 ) -> None:
     noise = np.random.default_rng(2).normal(scale=0.05, size=400)
     other = predicted._replace(output=(predicted.output + noise).clip(0, 1))
@@ -157,7 +157,7 @@ def test_replicates_of_two_models_are_compared_in_pairs(
     assert paired < unpaired / 3
 
 
-def test_a_point_counts_each_row_once(predicted: Predicted) -> None:
+def test_a_point_counts_each_row_once(predicted: Predictions) -> None:
     right = (predicted.output >= 0.5) == predicted.actual
     assert point(predicted, some("accuracy")) == {"accuracy": right.mean()}
 
@@ -170,7 +170,7 @@ def test_replicates_of_a_sample_move_to_the_metric_of_all_rows() -> None:
 
 def test_a_sample_of_the_rows_gives_about_the_interval_of_all() -> None:
     rows, row_keys = simulate(8000, np.random.default_rng(0))
-    fewer = Predicted(rows.actual[:2000], rows.output[:2000], 0.5)
+    fewer = Predictions(rows.actual[:2000], rows.output[:2000], 0.5)
     names = some("roc_auc")
     sampled = replicate(fewer, row_keys[:2000], names, 400)
     moved = spread(point(rows, names), point(fewer, names), sampled, 8000, 2000)

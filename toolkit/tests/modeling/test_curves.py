@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.modeling.scoring.curves."""
+"""Tests of reproducible_ml.modeling.scoring.plot_data."""
 
 import numpy as np
 import pandas as pd
@@ -8,8 +8,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.pipeline import Pipeline
 
 from reproducible_ml.core.keys import Keys
-from reproducible_ml.modeling.metrics.metric import Floats, Predicted
-from reproducible_ml.modeling.scoring.curves import (
+from reproducible_ml.modeling.metrics.metric import Floats, Predictions
+from reproducible_ml.modeling.scoring.plot_data import (
     BINS,
     DOTS,
     POINTS,
@@ -25,14 +25,14 @@ from reproducible_ml.modeling.scoring.curves import (
 
 
 @pytest.fixture
-def many() -> Predicted:
+def many() -> Predictions:
     """Return rows enough for curves of thousands of points."""
     random = np.random.default_rng(0)
     score = random.random(20_000)
-    return Predicted(random.random(20_000) < score, score, 0.5)
+    return Predictions(random.random(20_000) < score, score, 0.5)
 
 
-def test_curves_have_no_more_points_than_a_picture_shows(many: Predicted) -> None:
+def test_curves_have_no_more_points_than_a_picture_shows(many: Predictions) -> None:
     assert len(roc(many)) <= POINTS
     assert len(precision_recall(many)) <= POINTS
 
@@ -42,20 +42,20 @@ def test_a_short_table_keeps_all_rows() -> None:
     pd.testing.assert_frame_equal(thin(table), table)
 
 
-def test_the_roc_curve_goes_from_corner_to_corner(many: Predicted) -> None:
+def test_the_roc_curve_goes_from_corner_to_corner(many: Predictions) -> None:
     table = roc(many)
     assert table.iloc[[0, -1]].to_numpy().tolist() == [[0, 0], [1, 1]]
     assert table["fpr"].is_monotonic_increasing
     assert table["tpr"].is_monotonic_increasing
 
 
-def test_few_points_have_the_area_of_all(many: Predicted) -> None:
+def test_few_points_have_the_area_of_all(many: Predictions) -> None:
     table = roc(many)
     area = np.trapezoid(table["tpr"], table["fpr"])
     assert area == pytest.approx(roc_auc_score(many.actual, many.output), abs=0.001)
 
 
-def test_precision_and_recall_rise_from_nothing_found_to_all(many: Predicted) -> None:
+def test_precision_and_recall_rise_from_nothing_found_to_all(many: Predictions) -> None:
     table = precision_recall(many)
     assert table["recall"].iloc[[0, -1]].tolist() == [0, 1]
     assert table["recall"].is_unique
@@ -65,21 +65,21 @@ def test_precision_and_recall_rise_from_nothing_found_to_all(many: Predicted) ->
     assert table["precision"].iloc[-1] == pytest.approx(found, abs=1e-6)
 
 
-def test_precision_and_recall_have_the_area_of_all_points(many: Predicted) -> None:
+def test_precision_and_recall_have_the_area_of_all_points(many: Predictions) -> None:
     table = precision_recall(many)
     area = np.trapezoid(table["precision"], table["recall"])
     expected = average_precision_score(many.actual, many.output)
     assert area == pytest.approx(expected, abs=0.01)
 
 
-def test_a_calibrated_model_is_on_the_diagonal(many: Predicted) -> None:
+def test_a_calibrated_model_is_on_the_diagonal(many: Predictions) -> None:
     table = calibration(many)
     assert len(table) == 10
     np.testing.assert_allclose(table["predicted"], table["actual"], atol=0.05)
 
 
 def test_one_score_for_all_rows_gives_one_point_of_calibration() -> None:
-    rows = Predicted(np.arange(40) < 10, np.full(40, 0.3), 0.5)
+    rows = Predictions(np.arange(40) < 10, np.full(40, 0.3), 0.5)
     table = calibration(rows)
     assert table.to_numpy().tolist() == [[0.3, 0.25]]
 
@@ -112,28 +112,30 @@ def test_confusion_shows_classes_in_the_order_of_their_names() -> None:
     ]
 
 
-def estimate(rows: int) -> tuple[Predicted, Keys]:
+def estimate(rows: int) -> tuple[Predictions, Keys]:
     """Return numbers, estimates that are about one off, and keys."""
     random = np.random.default_rng(0)
     actual = random.normal(50, 10, rows)
     row_keys = random.integers(0, 2**64, rows, dtype=np.uint64)
-    return Predicted(actual, actual + random.normal(size=rows)), row_keys
+    return Predictions(actual, actual + random.normal(size=rows)), row_keys
 
 
 def test_dots_are_no_more_than_a_picture_shows() -> None:
-    assert len(dots(*estimate(5000))) == DOTS
-    assert len(dots(*estimate(50))) == 50
+    assert len(sample_predictions(*estimate(5000))) == DOTS
+    assert len(sample_predictions(*estimate(50))) == 50
 
 
 def test_dots_do_not_depend_on_the_order_of_rows() -> None:
     rows, row_keys = estimate(5000)
-    turned = Predicted(rows.actual[::-1], rows.output[::-1])
-    pd.testing.assert_frame_equal(dots(turned, row_keys[::-1]), dots(rows, row_keys))
+    turned = Predictions(rows.actual[::-1], rows.output[::-1])
+    pd.testing.assert_frame_equal(
+        sample_predictions(turned, row_keys[::-1]), sample_predictions(rows, row_keys)
+    )
 
 
 def test_dots_hold_what_is_true_what_is_predicted_and_the_difference() -> None:
-    rows = Predicted(np.array([3.0, 1.0]), np.array([2.5, 2.0]))
-    table = dots(rows, np.array([1, 2], dtype=np.uint64))
+    rows = Predictions(np.array([3.0, 1.0]), np.array([2.5, 2.0]))
+    table = sample_predictions(rows, np.array([1, 2], dtype=np.uint64))
     assert table.to_dict("list") == {
         "predicted": [2.0, 2.5],
         "actual": [1.0, 3.0],
@@ -158,10 +160,10 @@ def test_one_outlier_does_not_flatten_the_histogram() -> None:
 
 def test_a_perfect_model_has_a_histogram() -> None:
     perfect = np.arange(10.0)
-    assert residual_histogram(Predicted(perfect, perfect))["rows"].sum() == 10
+    assert residual_histogram(Predictions(perfect, perfect))["rows"].sum() == 10
 
 
-def test_numbers_are_rounded(many: Predicted) -> None:
+def test_numbers_are_rounded(many: Predictions) -> None:
     for table in (roc(many), precision_recall(many), calibration(many)):
         pd.testing.assert_frame_equal(table.round(6), table)
 

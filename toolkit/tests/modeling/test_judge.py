@@ -9,8 +9,8 @@ import pytest
 from reproducible_ml.core.keys import Keys
 from reproducible_ml.modeling.metrics import multiclass, regression
 from reproducible_ml.modeling.metrics.binary import METRICS
-from reproducible_ml.modeling.metrics.metric import Predicted
-from reproducible_ml.modeling.scoring.bootstrap import interval
+from reproducible_ml.modeling.metrics.metric import Predictions
+from reproducible_ml.modeling.scoring.bootstrap import percentile_interval
 from reproducible_ml.modeling.scoring.scores import (
     Scores,
     describe,
@@ -33,7 +33,7 @@ def columns(row_keys: Keys) -> pd.DataFrame:
     return pd.DataFrame(rows, index=row_keys)
 
 
-def test_all_rows_are_judged(predicted: Predicted, row_keys: Keys) -> None:
+def test_all_rows_are_judged(predicted: Predictions, row_keys: Keys) -> None:
     judged = score_rows(predicted, row_keys, SOME, PARAMS, limit=10_000)
     right = (predicted.output >= 0.5) == predicted.actual
     assert judged.metrics["accuracy"] == right.mean()
@@ -41,7 +41,7 @@ def test_all_rows_are_judged(predicted: Predicted, row_keys: Keys) -> None:
 
 
 def test_a_metric_lies_within_its_interval(
-    predicted: Predicted, row_keys: Keys
+    predicted: Predictions, row_keys: Keys
 ) -> None:
     judged = score_rows(predicted, row_keys, SOME, PARAMS, limit=10_000)
     for name, value in judged.metrics.items():
@@ -50,7 +50,7 @@ def test_a_metric_lies_within_its_interval(
 
 
 def test_metrics_come_from_all_rows_even_if_intervals_do_not(
-    predicted: Predicted, row_keys: Keys
+    predicted: Predictions, row_keys: Keys
 ) -> None:
     capped = score_rows(predicted, row_keys, SOME, PARAMS, limit=100)
     assert capped.sampled_rows == 100
@@ -60,7 +60,7 @@ def test_metrics_come_from_all_rows_even_if_intervals_do_not(
 
 
 def test_intervals_of_fewer_rows_are_about_as_wide(
-    predicted: Predicted, row_keys: Keys
+    predicted: Predictions, row_keys: Keys
 ) -> None:
     capped = score_rows(predicted, row_keys, SOME, PARAMS, limit=200)
     full = score_rows(predicted, row_keys, SOME, PARAMS, limit=400)
@@ -70,7 +70,7 @@ def test_intervals_of_fewer_rows_are_about_as_wide(
 
 
 def test_intervals_of_fewer_rows_lie_around_the_metric_of_all(
-    predicted: Predicted, row_keys: Keys
+    predicted: Predictions, row_keys: Keys
 ) -> None:
     capped = score_rows(predicted, row_keys, SOME, PARAMS, limit=100)
     for name, value in capped.metrics.items():
@@ -78,7 +78,7 @@ def test_intervals_of_fewer_rows_lie_around_the_metric_of_all(
 
 
 def test_the_rows_behind_intervals_are_chosen_by_their_keys(
-    predicted: Predicted, row_keys: Keys
+    predicted: Predictions, row_keys: Keys
 ) -> None:
     there = score_rows(predicted, row_keys, SOME, PARAMS, limit=100)
     turned = take(predicted, np.arange(400)[::-1])
@@ -87,7 +87,7 @@ def test_the_rows_behind_intervals_are_chosen_by_their_keys(
         np.testing.assert_allclose(there.replicates[name], back.replicates[name])
 
 
-def test_rows_are_taken_by_mask_or_position(predicted: Predicted) -> None:
+def test_rows_are_taken_by_mask_or_position(predicted: Predictions) -> None:
     mask = np.arange(400) < 3
     by_mask, by_position = take(predicted, mask), take(predicted, np.arange(3))
     np.testing.assert_array_equal(by_mask.output, predicted.output[:3])
@@ -96,7 +96,7 @@ def test_rows_are_taken_by_mask_or_position(predicted: Predicted) -> None:
 
 
 def test_a_slice_is_judged_as_its_rows_alone(
-    predicted: Predicted, columns: pd.DataFrame, row_keys: Keys
+    predicted: Predictions, columns: pd.DataFrame, row_keys: Keys
 ) -> None:
     params = PARAMS.model_copy(update={"slices": {"channel": ()}})
     found = score_slices(predicted, columns, SOME, params)["channel"]
@@ -105,7 +105,9 @@ def test_a_slice_is_judged_as_its_rows_alone(
     assert found[1] == {"group": "web", "rows": 200, "metrics": describe(alone)}
 
 
-def test_empty_groups_are_left_out(predicted: Predicted, columns: pd.DataFrame) -> None:
+def test_empty_groups_are_left_out(
+    predicted: Predictions, columns: pd.DataFrame
+) -> None:
     params = PARAMS.model_copy(update={"slices": {"channel": (), "amount": (0.5, 2)}})
     found = score_slices(predicted, columns, SOME, params)
     groups = {name: [group["group"] for group in found[name]] for name in found}
@@ -113,7 +115,7 @@ def test_empty_groups_are_left_out(predicted: Predicted, columns: pd.DataFrame) 
 
 
 def test_groups_share_the_rows_that_intervals_may_use(
-    predicted: Predicted, columns: pd.DataFrame, row_keys: Keys
+    predicted: Predictions, columns: pd.DataFrame, row_keys: Keys
 ) -> None:
     """So that many slices take no longer than the whole."""
     slices = {"slices": {"amount": (0.5,)}, "interval_rows": 100}
@@ -125,7 +127,7 @@ def test_groups_share_the_rows_that_intervals_may_use(
 
 
 def test_without_slices_there_is_nothing_to_judge(
-    predicted: Predicted, columns: pd.DataFrame
+    predicted: Predictions, columns: pd.DataFrame
 ) -> None:
     assert score_slices(predicted, columns, SOME, PARAMS) == {}
 
@@ -139,7 +141,7 @@ def test_a_metric_is_described_by_value_and_interval() -> None:
 
 
 def test_an_undefined_metric_is_described_as_none(row_keys: Keys) -> None:
-    one_class = Predicted(np.ones(400, dtype=bool), np.linspace(0, 1, 400), 0.5)
+    one_class = Predictions(np.ones(400, dtype=bool), np.linspace(0, 1, 400), 0.5)
     described = describe(score_rows(one_class, row_keys, SOME, PARAMS, limit=10_000))
     assert described["roc_auc"] == {"value": None, "low": None, "high": None}
     assert described["accuracy"]["value"] == 0.5
@@ -155,7 +157,7 @@ def test_numbers_are_rounded() -> None:
 
 
 def test_a_metric_with_a_unit_keeps_digits_and_one_without_keeps_decimals(
-    estimated: Predicted, row_keys: Keys
+    estimated: Predictions, row_keys: Keys
 ) -> None:
     in_millions = estimated._replace(
         actual=estimated.actual * 1e6, output=estimated.output * 1e6

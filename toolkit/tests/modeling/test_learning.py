@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.modeling.scoring.curves."""
+"""Tests of reproducible_ml.modeling.scoring.plot_data."""
 
 import pandas as pd
 import pytest
@@ -8,7 +8,7 @@ from reproducible_ml.contract.schema import Contract
 from reproducible_ml.contract.target import read_target
 from reproducible_ml.modeling.fitting.estimator import Estimator
 from reproducible_ml.modeling.metrics.tasks import make_scorer
-from reproducible_ml.modeling.scoring.curves import learning_curve
+from reproducible_ml.modeling.scoring.plot_data import learning_curve
 from tumour_diagnosis.models.train import fit
 from tumour_diagnosis.params import Params
 

@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core.keys import Keys
-from reproducible_ml.modeling.metrics.metric import Predicted, Weights
+from reproducible_ml.modeling.metrics.metric import Predictions, Weights
 from reproducible_ml.modeling.metrics.multiclass import METRICS, Multiclass, chosen
 from tumour_diagnosis.models.evaluate import Evaluate
 
@@ -38,7 +38,7 @@ weights = st.one_of(st.sampled_from([0.0, 1.0, 2.0]), st.floats(1e-6, 1e6))
 row = st.tuples(st.integers(0, 3), probabilities, weights, weights)
 
 
-def scikit_learn(name: str, rows: Predicted, weight: Weights) -> float:
+def scikit_learn(name: str, rows: Predictions, weight: Weights) -> float:
     """Return what scikit-learn's function of that name gives for rows that count."""
     function, options = FUNCTIONS[name]
     some = weight > 0
@@ -59,7 +59,7 @@ def test_a_metric_equals_that_of_scikit_learn(
     name: str, table: list[tuple[int, tuple[float, ...], float, float]]
 ) -> None:
     actual, output, *many = map(np.array, zip(*table, strict=True))
-    rows = Predicted(actual, output / output.sum(axis=1, keepdims=True))
+    rows = Predictions(actual, output / output.sum(axis=1, keepdims=True))
     values = METRICS[name].function(rows, np.stack(many))
     for value, weight in zip(values, many, strict=True):
         classes = len(np.unique(actual[weight > 0]))
@@ -73,7 +73,7 @@ def test_a_metric_equals_that_of_scikit_learn(
 
 @pytest.mark.parametrize("name", METRICS)
 def test_a_metric_of_many_rows_equals_that_of_scikit_learn(
-    name: str, classified: Predicted
+    name: str, classified: Predictions
 ) -> None:
     weight = np.random.default_rng(0).random(400)
     value = METRICS[name].function(classified, weight[np.newaxis])[0]
@@ -82,25 +82,25 @@ def test_a_metric_of_many_rows_equals_that_of_scikit_learn(
 
 @pytest.mark.parametrize("name", METRICS)
 def test_rows_without_weight_are_as_good_as_gone(
-    name: str, classified: Predicted
+    name: str, classified: Predictions
 ) -> None:
     weight = np.repeat([0.0, 1.0], 200)
-    half = Predicted(classified.actual[200:], classified.output[200:])
+    half = Predictions(classified.actual[200:], classified.output[200:])
     function = METRICS[name].function
     expected = function(half, np.ones((1, 200)))
     np.testing.assert_allclose(function(classified, weight[np.newaxis]), expected)
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_the_order_of_rows_does_not_matter(name: str, classified: Predicted) -> None:
-    turned = Predicted(classified.actual[::-1], classified.output[::-1])
+def test_the_order_of_rows_does_not_matter(name: str, classified: Predictions) -> None:
+    turned = Predictions(classified.actual[::-1], classified.output[::-1])
     function, once = METRICS[name].function, np.ones((1, 400))
     np.testing.assert_allclose(function(turned, once), function(classified, once))
 
 
 @pytest.mark.parametrize("name", METRICS)
 def test_nothing_is_undefined_in_silence(name: str) -> None:
-    rows = Predicted(np.array([0, 1]), np.array([[0.2, 0.8], [0.3, 0.7]]))
+    rows = Predictions(np.array([0, 1]), np.array([[0.2, 0.8], [0.3, 0.7]]))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.isnan(METRICS[name].function(rows, np.zeros((1, 2)))).all()
@@ -108,7 +108,7 @@ def test_nothing_is_undefined_in_silence(name: str) -> None:
 
 @pytest.mark.parametrize("name", METRICS)
 def test_the_better_of_two_models_has_the_better_metric(
-    name: str, classified: Predicted
+    name: str, classified: Predictions
 ) -> None:
     metric, once = METRICS[name], np.ones((1, 400))
     truth = np.eye(4)[classified.actual]
@@ -119,14 +119,16 @@ def test_the_better_of_two_models_has_the_better_metric(
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_a_class_without_rows_changes_nothing(name: str, classified: Predicted) -> None:
+def test_a_class_without_rows_changes_nothing(
+    name: str, classified: Predictions
+) -> None:
     wider = classified._replace(output=np.pad(classified.output, ((0, 0), (0, 1))))
     function, once = METRICS[name].function, np.ones((1, 400))
     np.testing.assert_allclose(function(wider, once), function(classified, once))
 
 
 def test_a_certain_mistake_costs_a_finite_loss() -> None:
-    rows = Predicted(np.array([0]), np.array([[0.0, 1.0]]))
+    rows = Predictions(np.array([0]), np.array([[0.0, 1.0]]))
     loss = METRICS["log_loss"].function(rows, np.ones((1, 1)))[0]
     assert loss == pytest.approx(-np.log(np.finfo(np.float64).eps))
 
@@ -159,7 +161,7 @@ def test_of_equally_likely_classes_the_model_and_the_report_choose_the_same(
     rows, target = pd.DataFrame({"x": [0.0, 1.0, 2.0]}), pd.Series(labels)
     model = KNeighborsClassifier(n_neighbors=3).fit(rows, target)
     task = make_task(labels)
-    found = chosen(Predicted(task.actual(target), task.output(model, rows)))
+    found = chosen(Predictions(task.actual(target), task.output(model, rows)))
     assert [labels[list(task.names).index(code)] for code in found] == list(
         model.predict(rows)
     )
@@ -179,9 +181,9 @@ def test_the_importance_is_a_rise_of_the_log_loss(task: Multiclass) -> None:
     assert score == pytest.approx(np.log(0.5))
 
 
-def predict(task: Multiclass, actual: list[str], predicted: list[str]) -> Predicted:
+def predict(task: Multiclass, actual: list[str], predicted: list[str]) -> Predictions:
     codes = task.actual(pd.Series(predicted))
-    return Predicted(task.actual(pd.Series(actual)), np.eye(len(task.labels))[codes])
+    return Predictions(task.actual(pd.Series(actual)), np.eye(len(task.labels))[codes])
 
 
 def test_the_confusion_matrix_has_a_row_a_pair_of_classes(
@@ -212,7 +214,7 @@ def test_each_class_has_its_rows_precision_and_recall(
 
 
 def test_details_give_each_class_an_interval(
-    classified: Predicted, row_keys: Keys, task: Multiclass
+    classified: Predictions, row_keys: Keys, task: Multiclass
 ) -> None:
     params = Evaluate(metrics=("accuracy",), replicates=100)
     found = task.details(classified, row_keys, params)["classes"]

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.modeling.drawing.plots."""
+"""Tests of reproducible_ml.modeling.drawing.dvc_plots."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from reproducible_ml.core.params import load_params
-from reproducible_ml.modeling.drawing.plots import PLOTS
+from reproducible_ml.modeling.drawing.dvc_plots import PLOTS
 from reproducible_ml.modeling.metrics.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[3]

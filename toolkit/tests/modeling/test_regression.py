@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core.keys import Keys
-from reproducible_ml.modeling.metrics.metric import Predicted, Weights
+from reproducible_ml.modeling.metrics.metric import Predictions, Weights
 from reproducible_ml.modeling.metrics.regression import METRICS, Regression
 
 NAMES = {"rmse": "root_mean_squared_error", "mae": "mean_absolute_error"}
@@ -22,7 +22,7 @@ weights = st.sampled_from([0.0, 0.25, 1.0, 2.0, 7.0])
 row = st.tuples(numbers, numbers, weights, weights)
 
 
-def scikit_learn(name: str, rows: Predicted, weight: Weights) -> float:
+def scikit_learn(name: str, rows: Predictions, weight: Weights) -> float:
     """Return what scikit-learn's function of that name gives for rows that count."""
     function = getattr(sklearn.metrics, NAMES.get(name, name), None)
     function = function or getattr(sklearn.metrics, f"{name}_score")
@@ -31,7 +31,7 @@ def scikit_learn(name: str, rows: Predicted, weight: Weights) -> float:
     return float(found)
 
 
-def defined(name: str, rows: Predicted, weight: Weights) -> bool:
+def defined(name: str, rows: Predictions, weight: Weights) -> bool:
     """Say whether the metric divides by something."""
     values = np.unique(rows.actual[weight > 0])
     return len(values) > (1 if name == "r2" else 0)
@@ -44,7 +44,7 @@ def test_a_metric_equals_that_of_scikit_learn(
     name: str, table: list[tuple[float, float, float, float]]
 ) -> None:
     actual, output, *many = map(np.array, zip(*table, strict=True))
-    rows = Predicted(actual, output)
+    rows = Predictions(actual, output)
     values = METRICS[name].function(rows, np.stack(many))
     for value, weight in zip(values, many, strict=True):
         if defined(name, rows, weight):
@@ -56,7 +56,7 @@ def test_a_metric_equals_that_of_scikit_learn(
 
 @pytest.mark.parametrize("name", METRICS)
 def test_a_metric_of_many_rows_equals_that_of_scikit_learn(
-    name: str, estimated: Predicted
+    name: str, estimated: Predictions
 ) -> None:
     weight = np.random.default_rng(0).random(400)
     value = METRICS[name].function(estimated, weight[np.newaxis])[0]
@@ -64,9 +64,11 @@ def test_a_metric_of_many_rows_equals_that_of_scikit_learn(
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_a_whole_weight_counts_a_row_so_often(name: str, estimated: Predicted) -> None:
+def test_a_whole_weight_counts_a_row_so_often(
+    name: str, estimated: Predictions
+) -> None:
     weight = np.arange(400) % 4
-    repeated = Predicted(
+    repeated = Predictions(
         estimated.actual.repeat(weight), estimated.output.repeat(weight)
     )
     function = METRICS[name].function
@@ -77,7 +79,7 @@ def test_a_whole_weight_counts_a_row_so_often(name: str, estimated: Predicted) -
 
 @pytest.mark.parametrize("name", METRICS)
 def test_nothing_is_undefined_in_silence(name: str) -> None:
-    rows = Predicted(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+    rows = Predictions(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.isnan(METRICS[name].function(rows, np.zeros((1, 2)))).all()
@@ -85,7 +87,7 @@ def test_nothing_is_undefined_in_silence(name: str) -> None:
 
 @pytest.mark.parametrize("name", METRICS)
 def test_the_better_of_two_models_has_the_better_metric(
-    name: str, estimated: Predicted
+    name: str, estimated: Predictions
 ) -> None:
     metric, once = METRICS[name], np.ones((1, 400))
     nearer = estimated._replace(output=(estimated.output + estimated.actual) / 2)
@@ -96,16 +98,16 @@ def test_the_better_of_two_models_has_the_better_metric(
 
 @pytest.mark.parametrize("name", METRICS)
 def test_only_metrics_in_the_unit_of_the_target_grow_with_it(
-    name: str, estimated: Predicted
+    name: str, estimated: Predictions
 ) -> None:
     metric, once = METRICS[name], np.ones((1, 400))
-    larger = Predicted(estimated.actual * 1000, estimated.output * 1000)
+    larger = Predictions(estimated.actual * 1000, estimated.output * 1000)
     growth = metric.function(larger, once)[0] / metric.function(estimated, once)[0]
     assert growth == pytest.approx(1000 if metric.in_unit_of_target else 1)
 
 
 def test_equal_numbers_have_no_variance_whatever_their_rounding() -> None:
-    rows = Predicted(np.array([0.1, 0.1, 0.3]), np.array([0.1, 0.2, 0.3]))
+    rows = Predictions(np.array([0.1, 0.1, 0.3]), np.array([0.1, 0.2, 0.3]))
     weight = np.array([[3.0, 4.0, 0.0]])
     assert np.isnan(METRICS["r2"].function(rows, weight)).all()
 
@@ -125,7 +127,7 @@ def test_truth_and_output_are_floats(task: Regression) -> None:
 
 
 def test_there_is_a_table_a_plot(
-    task: Regression, estimated: Predicted, row_keys: Keys
+    task: Regression, estimated: Predictions, row_keys: Keys
 ) -> None:
     tables = task.tables(estimated, row_keys)
     assert {name: list(table.columns) for name, table in tables.items()} == {

@@ -8,7 +8,7 @@ import pytest
 
 from reproducible_ml.contract.schema import Contract
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.modeling.fitting.search import best_trial, empty_table
+from reproducible_ml.modeling.fitting.search import best_trial, no_trials
 from tumour_diagnosis.models.train import find_arguments
 from tumour_diagnosis.params import Params
 
@@ -136,7 +136,7 @@ def test_only_the_last_round_of_halving_counts() -> None:
 def test_no_search_has_no_trial() -> None:
     arguments, trials = find(method="none")
     assert arguments == {"max_depth": 9, "splitter": "best"}
-    pd.testing.assert_frame_equal(trials, empty_table())
+    pd.testing.assert_frame_equal(trials, no_trials())
 
 
 def test_metric_that_no_fold_defines_is_told() -> None:

@@ -26,7 +26,7 @@ def test_table_aligns_columns() -> None:
     ],
 )
 def test_numbers_of_any_size_can_be_read(number: float | None, text: str) -> None:
-    assert show(number) == text
+    assert format_number(number) == text
 
 
 def test_main_prints_metric_interval_and_baseline(

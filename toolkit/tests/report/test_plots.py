@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from reproducible_ml.modeling.metrics import binary, multiclass, regression
-from reproducible_ml.modeling.metrics.metric import Predicted
+from reproducible_ml.modeling.metrics.metric import Predictions
 from reproducible_ml.report.plots import CHARTS, draw
 from reproducible_ml.versioning.git import Revision
 
@@ -25,17 +25,17 @@ def tables(task: str, seed: int) -> dict[str, pd.DataFrame]:
     contract, data = Any, Any
     if task == "regression":
         actual = random.normal(1e6, 1e5, 300)
-        rows = Predicted(actual, actual + random.normal(0, 1e4, 300))
+        rows = Predictions(actual, actual + random.normal(0, 1e4, 300))
         return regression.Regression(contract, data).tables(rows, keys)  # type: ignore[arg-type]
     if task == "binary":
         output = random.random(300)
         judge = object.__new__(binary.Binary)
         judge.names = {False: "no", True: "@yes|"}
-        return judge.tables(Predicted(random.random(300) < output, output), keys)
+        return judge.tables(Predictions(random.random(300) < output, output), keys)
     output = random.dirichlet([1] * 3, 300)
     several = object.__new__(multiclass.Multiclass)
     several.names = {0: "<b>", 1: '"', 2: "c\nd"}
-    return several.tables(Predicted(random.integers(0, 3, 300), output), keys)
+    return several.tables(Predictions(random.integers(0, 3, 300), output), keys)
 
 
 def write(root: Path, found: dict[str, pd.DataFrame]) -> None:

@@ -11,7 +11,7 @@ import yaml
 
 from reproducible_ml.adopt.yaml_files import editing, sync
 from reproducible_ml.core.files import write_text
-from reproducible_ml.modeling.drawing.plots import PLOTS
+from reproducible_ml.modeling.drawing.dvc_plots import PLOTS
 
 # What the repository holds for the sake of its sample.
 SAMPLE = (

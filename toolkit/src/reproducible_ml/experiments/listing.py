@@ -16,7 +16,7 @@ from rich.text import Text
 
 from reproducible_ml.core.project import Project
 from reproducible_ml.core.text import plain
-from reproducible_ml.modeling.drawing.summary import show
+from reproducible_ml.modeling.drawing.summary import format_number
 from reproducible_ml.report.compare import number
 from reproducible_ml.report.markdown import short, show_in_terminal
 from reproducible_ml.report.results import METRICS, PARAMS
@@ -146,7 +146,7 @@ def _title(name: str) -> Text:
 
 
 def _cells(row: Row, metrics: Sequence[str], params: Sequence[str]) -> list[Text]:
-    values = [show(row.metrics.get(name)) for name in metrics]
+    values = [format_number(row.metrics.get(name)) for name in metrics]
     settings = [_value(row.params[key]) if key in row.params else "-" for key in params]
     return [inert(cell) for cell in (row.name, row.state, *values, *settings)]
 

@@ -49,16 +49,16 @@ def difference(
     """
     import numpy as np
 
-    from reproducible_ml.modeling.scoring.bootstrap import interval
+    from reproducible_ml.modeling.scoring.bootstrap import percentile_interval
 
     old, new = (np.array(values, dtype=np.float64) for values in (base, head))
     old, new = (np.where(np.isfinite(side), side, np.nan) for side in (old, new))
     if paired:
         count = min(len(old), len(new))
-        found = interval(new[:count] - old[:count])
+        found = percentile_interval(new[:count] - old[:count])
     else:
         combined = np.subtract.outer(new[:COMBINED], old[:COMBINED])
-        found = interval(combined.ravel())
+        found = percentile_interval(combined.ravel())
     return found if math.isfinite(found[0]) else None
 
 

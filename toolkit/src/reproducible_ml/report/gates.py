@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Distance, Finite, Section
-from reproducible_ml.modeling.drawing.summary import show
+from reproducible_ml.modeling.drawing.summary import format_number
 from reproducible_ml.modeling.metrics.metric import Metrics
 from reproducible_ml.report.compare import Change, number
 from reproducible_ml.report.markdown import code, listed
@@ -98,7 +98,7 @@ def _against_base(
         )
     sign = 1 if metrics[name].greater_is_better else -1
     loss = (change.base - change.head) * sign
-    allowed = f"by {show(loss)}, tolerance {show(gate.tolerance)}"
+    allowed = f"by {format_number(loss)}, tolerance {format_number(gate.tolerance)}"
     if loss <= gate.tolerance:
         return GateResult(
             title, True, f"{change.verdict}{f' {allowed}' if loss > 0 else ''}"
@@ -122,7 +122,7 @@ def _missed(
         better = metrics[name].greater_is_better
         if value < floor if better else value > floor:
             word = "below" if better else "above"
-            yield f"{code(name)} is {show(value)}, {word} {show(floor)}"
+            yield f"{code(name)} is {format_number(value)}, {word} {format_number(floor)}"
 
 
 def _missed_by_groups(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from math import hypot
 from typing import NamedTuple
 
-from reproducible_ml.modeling.drawing.summary import show
+from reproducible_ml.modeling.drawing.summary import format_number
 from reproducible_ml.modeling.metrics.metric import Metrics
 from reproducible_ml.report import changes, plots
 from reproducible_ml.report.charts import graph
@@ -102,7 +102,7 @@ def _rows(
 
 def _group_cells(row: Row, metrics: Metrics) -> list[str]:
     cells = [f"{code(row.column)} {code(row.group)}", str(row.rows), code(row.metric)]
-    cells += [show(number(value.value)) for value in (row.base, row.head)]
+    cells += [format_number(number(value.value)) for value in (row.base, row.head)]
     moved = "-" if row.change is None else signed(row.change)
     found = ends(independent(row.base, row.head))
     return [*cells, moved, found, row.verdict(metrics)]
@@ -124,7 +124,9 @@ def independent(base: Value, head: Value) -> Interval | None:
 
 def signed(value: float) -> str:
     """Return a change with its sign."""
-    return f"{'+' if value > 0 else '-' if value < 0 else ''}{show(abs(value))}"
+    return (
+        f"{'+' if value > 0 else '-' if value < 0 else ''}{format_number(abs(value))}"
+    )
 
 
 def ends(interval: Interval | None) -> str:
@@ -147,8 +149,8 @@ def verdict(review: Review) -> str:
 def moved(change: Change) -> str:
     """Return what became of a metric, in words."""
     if change.base is None or change.head is None:
-        return f"{code(change.name)} is {show(change.head)}, {change.verdict}"
-    values = f"from {show(change.base)} to {show(change.head)}"
+        return f"{code(change.name)} is {format_number(change.head)}, {change.verdict}"
+    values = f"from {format_number(change.base)} to {format_number(change.head)}"
     return f"{code(change.name)} went {values}, {change.verdict}"
 
 
@@ -187,7 +189,11 @@ def metrics(old: Results, new: Results, found: Sequence[Change], known: Metrics)
 def _cells(change: Change, known: Metrics) -> list[str]:
     metric = known.get(change.name)
     arrow = "" if metric is None else " ↑" if metric.greater_is_better else " ↓"
-    cells = [f"{code(change.name)}{arrow}", show(change.base), show(change.head)]
+    cells = [
+        f"{code(change.name)}{arrow}",
+        format_number(change.base),
+        format_number(change.head),
+    ]
     if change.base is None or change.head is None:
         return [*cells, "-", "-", change.verdict]
     difference = signed(change.head - change.base)

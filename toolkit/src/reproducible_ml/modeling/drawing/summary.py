@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 
-def table(rows: list[list[str]]) -> str:
+def format_table(rows: list[list[str]]) -> str:
     """Return rows of cells as lines; all columns but the first align to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
@@ -25,7 +25,7 @@ KNOWN = {
 }
 
 
-def show(number: float | None) -> str:
+def format_number(number: float | None) -> str:
     """Return four decimals where that tells something; a dash for no number."""
     if number is None:
         return "-"
@@ -39,12 +39,17 @@ def print_summary(evaluation: Path, task: str) -> None:
     facts = json.loads(evaluation.read_text("utf-8"))
     rows = [["metric", "value", "95 % interval", "baseline"]]
     for name, found in facts["metrics"].items():
-        interval = f"{show(found['low'])} to {show(found['high'])}"
+        interval = f"{format_number(found['low'])} to {format_number(found['high'])}"
         rows.append(
-            [name, show(found["value"]), interval, show(found["baseline"]["value"])]
+            [
+                name,
+                format_number(found["value"]),
+                interval,
+                format_number(found["baseline"]["value"]),
+            ]
         )
     sys.stdout.write(
-        f"\n{table(rows)}\n\n"
+        f"\n{format_table(rows)}\n\n"
         f"{facts['rows']} test rows; intervals from {facts['interval_rows']} of them;"
         f" the baseline knows only {KNOWN[task]}.\n"
     )

@@ -369,7 +369,7 @@ def best_trial(trials: pd.DataFrame, sign: int) -> int | None:
     return int(scores.index.to_numpy()[place])
 
 
-def empty_table() -> pd.DataFrame:
+def no_trials() -> pd.DataFrame:
     """Return the table of no trial."""
     return pd.DataFrame(columns=["trial", "score", "deviation"])
 

@@ -10,7 +10,7 @@ from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.modeling.metrics.metric import (
     Floats,
     Labels,
-    Predicted,
+    Predictions,
     Weights,
     ratio,
     weighted_mean,
@@ -18,59 +18,59 @@ from reproducible_ml.modeling.metrics.metric import (
 )
 
 
-def _counts(rows: Predicted, weights: Weights) -> tuple[Floats, Floats, Floats]:
+def _counts(rows: Predictions, weights: Weights) -> tuple[Floats, Floats, Floats]:
     """Return the weight of true positives, of predicted and of actual positives."""
-    predicted = rows.decided
+    predicted = rows.predicted
     masks = (rows.actual & predicted, predicted, rows.actual)
     hit, claimed, actual = (weighted_sum(mask, weights) for mask in masks)
     return hit, claimed, actual
 
 
-def accuracy(rows: Predicted, weights: Weights) -> Floats:
+def accuracy(rows: Predictions, weights: Weights) -> Floats:
     """Share of rows whose class is predicted."""
-    right = rows.decided == rows.actual
+    right = rows.predicted == rows.actual
     return weighted_mean(right, weights)
 
 
-def balanced_accuracy(rows: Predicted, weights: Weights) -> Floats:
+def balanced_accuracy(rows: Predictions, weights: Weights) -> Floats:
     """Mean of the shares of positive and of negative rows that are predicted."""
-    right = rows.decided == rows.actual
+    right = rows.predicted == rows.actual
     shares = [
         weighted_mean(right, weights * side) for side in (rows.actual, ~rows.actual)
     ]
     return (shares[0] + shares[1]) / 2
 
 
-def precision(rows: Predicted, weights: Weights) -> Floats:
+def precision(rows: Predictions, weights: Weights) -> Floats:
     """Share of predicted positives that are positive."""
     hit, predicted, _ = _counts(rows, weights)
     return ratio(hit, predicted)
 
 
-def recall(rows: Predicted, weights: Weights) -> Floats:
+def recall(rows: Predictions, weights: Weights) -> Floats:
     """Share of positives that are predicted."""
     hit, _, actual = _counts(rows, weights)
     return ratio(hit, actual)
 
 
-def f1(rows: Predicted, weights: Weights) -> Floats:
+def f1(rows: Predictions, weights: Weights) -> Floats:
     """Harmonic mean of precision and recall."""
     hit, predicted, actual = _counts(rows, weights)
     return ratio(2 * hit, predicted + actual)
 
 
-def brier_score_loss(rows: Predicted, weights: Weights) -> Floats:
+def brier_score_loss(rows: Predictions, weights: Weights) -> Floats:
     """Mean squared difference of probability and truth (Brier, 1950)."""
     return weighted_mean((rows.output - rows.actual) ** 2, weights)
 
 
-def log_loss(rows: Predicted, weights: Weights) -> Floats:
+def log_loss(rows: Predictions, weights: Weights) -> Floats:
     """Mean negative logarithm of the probability given to the truth."""
     given = np.where(rows.actual, rows.output, 1 - rows.output)
     return weighted_mean(-np.log(np.maximum(given, np.finfo(np.float64).eps)), weights)
 
 
-def _cumulated(rows: Predicted, weights: Weights) -> tuple[Floats, Floats]:
+def _cumulated(rows: Predictions, weights: Weights) -> tuple[Floats, Floats]:
     """Return, from the highest score down, the positive and negative weight so far.
 
     Rows of equal score count as one step, so that their order does not matter.
@@ -84,7 +84,7 @@ def _cumulated(rows: Predicted, weights: Weights) -> tuple[Floats, Floats]:
     return hits, misses
 
 
-def roc_auc(rows: Predicted, weights: Weights) -> Floats:
+def roc_auc(rows: Predictions, weights: Weights) -> Floats:
     """Area under the ROC curve, by trapezoids."""
     hits, misses = _cumulated(rows, weights)
     before = np.pad(hits, ((0, 0), (1, 0)))[:, :-1]
@@ -93,7 +93,7 @@ def roc_auc(rows: Predicted, weights: Weights) -> Floats:
     return ratio(area, hits[:, -1] * misses[:, -1])
 
 
-def average_precision(rows: Predicted, weights: Weights) -> Floats:
+def average_precision(rows: Predictions, weights: Weights) -> Floats:
     """Mean of the precisions at each threshold, weighted by the gain in recall."""
     hits, misses = _cumulated(rows, weights)
     total = hits + misses

@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float64]
 
 
-class Predicted(NamedTuple):
+class Predictions(NamedTuple):
     """Truth and prediction of `n` rows.
 
     | task       | actual                         | output                        |
@@ -41,7 +41,7 @@ class Predicted(NamedTuple):
     threshold: float = 0.5
 
     @property
-    def decided(self) -> npt.NDArray[Any]:
+    def predicted(self) -> npt.NDArray[Any]:
         """What is predicted for each row: its class, or its number; of shape (n,)."""
         if self.output.ndim == 2:
             # The first of equally likely classes.
@@ -53,7 +53,7 @@ class Predicted(NamedTuple):
 
 # (rows, weights of shape (replicates, n)) -> values of shape (replicates,), NaN where
 # the metric is not defined, as for rows of one class.
-Function = Callable[[Predicted, Weights], Floats]
+Function = Callable[[Predictions, Weights], Floats]
 
 
 class Metric(NamedTuple):
@@ -92,8 +92,8 @@ def from_sklearn(
     """
     weighted = "sample_weight" in inspect.signature(function).parameters
 
-    def metric(rows: Predicted, weights: Weights) -> Floats:
-        predicted = rows.output if on == "probabilities" else rows.decided
+    def metric(rows: Predictions, weights: Weights) -> Floats:
+        predicted = rows.output if on == "probabilities" else rows.predicted
         values = []
         for row_weights in weights:
             used = row_weights > 0

@@ -15,19 +15,19 @@ from reproducible_ml.modeling.metrics.metric import (
     Floats,
     Labels,
     Metric,
-    Predicted,
+    Predictions,
     Weights,
     ratio,
     weighted_mean,
 )
 
 
-def _counts(rows: Predicted, weights: Weights) -> tuple[Floats, Floats, Floats]:
+def _counts(rows: Predictions, weights: Weights) -> tuple[Floats, Floats, Floats]:
     """Return the weight of the hits, of predicted and of actual rows of each class.
 
     Each has the shape (replicates, classes).
     """
-    codes, classes = rows.decided, rows.output.shape[1]
+    codes, classes = rows.predicted, rows.output.shape[1]
     hits = weights * (rows.actual == codes)
     return (
         _by_class(rows.actual, hits, classes),
@@ -58,55 +58,55 @@ def _macro(values: Floats, claimed: Floats, actual: Floats) -> Floats:
     return _mean_over(np.nan_to_num(values), claimed + actual > 0)
 
 
-def accuracy(rows: Predicted, weights: Weights) -> Floats:
+def accuracy(rows: Predictions, weights: Weights) -> Floats:
     """Share of rows whose class is predicted."""
-    return weighted_mean(rows.decided == rows.actual, weights)
+    return weighted_mean(rows.predicted == rows.actual, weights)
 
 
-def balanced_accuracy(rows: Predicted, weights: Weights) -> Floats:
+def balanced_accuracy(rows: Predictions, weights: Weights) -> Floats:
     """Mean over the classes of the share of their rows that is predicted."""
     hit, _, actual = _counts(rows, weights)
     return _mean_over(ratio(hit, actual), actual > 0)
 
 
-def precision_macro(rows: Predicted, weights: Weights) -> Floats:
+def precision_macro(rows: Predictions, weights: Weights) -> Floats:
     """Mean over the classes of the share of rows predicted so that are so."""
     hit, claimed, actual = _counts(rows, weights)
     return _macro(ratio(hit, claimed), claimed, actual)
 
 
-def recall_macro(rows: Predicted, weights: Weights) -> Floats:
+def recall_macro(rows: Predictions, weights: Weights) -> Floats:
     """Mean over the classes, also those only predicted, of the share found."""
     hit, claimed, actual = _counts(rows, weights)
     return _macro(ratio(hit, actual), claimed, actual)
 
 
-def f1_macro(rows: Predicted, weights: Weights) -> Floats:
+def f1_macro(rows: Predictions, weights: Weights) -> Floats:
     """Mean over the classes of the harmonic mean of precision and recall."""
     hit, claimed, actual = _counts(rows, weights)
     return _macro(ratio(2 * hit, claimed + actual), claimed, actual)
 
 
-def f1_weighted(rows: Predicted, weights: Weights) -> Floats:
+def f1_weighted(rows: Predictions, weights: Weights) -> Floats:
     """The same mean, with a class counting as much as it has rows."""
     hit, claimed, actual = _counts(rows, weights)
     found = np.nan_to_num(ratio(2 * hit, claimed + actual))
     return ratio((found * actual).sum(axis=1), actual.sum(axis=1))
 
 
-def log_loss(rows: Predicted, weights: Weights) -> Floats:
+def log_loss(rows: Predictions, weights: Weights) -> Floats:
     """Mean negative logarithm of the probability given to the truth."""
     given = rows.output[np.arange(len(rows.actual)), rows.actual]
     return weighted_mean(-np.log(np.maximum(given, np.finfo(np.float64).eps)), weights)
 
 
-def roc_auc_ovr(rows: Predicted, weights: Weights) -> Floats:
+def roc_auc_ovr(rows: Predictions, weights: Weights) -> Floats:
     """Mean area under the ROC curves of each class against the rest.
 
     Where a class has no rows, or all, it has no curve; the others make the mean.
     """
     areas = [
-        binary.roc_auc(Predicted(rows.actual == code, rows.output[:, code]), weights)
+        binary.roc_auc(Predictions(rows.actual == code, rows.output[:, code]), weights)
         for code in np.unique(rows.actual)
     ]
     found = np.stack(areas, axis=1)
@@ -121,7 +121,7 @@ PER_CLASS = {
 }
 
 
-def class_table(rows: Predicted, names: dict[int, str]) -> pd.DataFrame:
+def class_table(rows: Predictions, names: dict[int, str]) -> pd.DataFrame:
     """Return rows, precision, recall and f1 of each class, in the order of `names`."""
     hit, claimed, actual = (c[0] for c in _counts(rows, np.ones((1, len(rows.actual)))))
     table = pd.DataFrame(
@@ -152,7 +152,7 @@ class Multiclass:
         """Return a function that gives the log loss, negated, of a model."""
 
         def negative_log_loss(model: Any, rows: pd.DataFrame, actual: Codes) -> float:
-            predicted = Predicted(actual, self.output(model, rows))
+            predicted = Predictions(actual, self.output(model, rows))
             return -float(log_loss(predicted, np.ones((1, len(actual))))[0])
 
         return negative_log_loss

@@ -9,24 +9,24 @@ from sklearn.dummy import DummyRegressor
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.modeling.metrics.metric import (
     Floats,
-    Predicted,
+    Predictions,
     Weights,
     ratio,
     weighted_mean,
 )
 
 
-def rmse(rows: Predicted, weights: Weights) -> Floats:
+def rmse(rows: Predictions, weights: Weights) -> Floats:
     """Root of the mean squared error."""
     return np.sqrt(weighted_mean((rows.actual - rows.output) ** 2, weights))
 
 
-def mae(rows: Predicted, weights: Weights) -> Floats:
+def mae(rows: Predictions, weights: Weights) -> Floats:
     """Mean absolute error."""
     return weighted_mean(np.abs(rows.actual - rows.output), weights)
 
 
-def median_absolute_error(rows: Predicted, weights: Weights) -> Floats:
+def median_absolute_error(rows: Predictions, weights: Weights) -> Floats:
     """Absolute error that half of the rows stay below: the middle of all such."""
     errors = np.abs(rows.actual - rows.output)
     order = np.argsort(errors, kind="stable")
@@ -36,13 +36,13 @@ def median_absolute_error(rows: Predicted, weights: Weights) -> Floats:
     return np.where(below[:, -1] > 0, (errors[low] + errors[high]) / 2, np.nan)
 
 
-def mean_absolute_percentage_error(rows: Predicted, weights: Weights) -> Floats:
+def mean_absolute_percentage_error(rows: Predictions, weights: Weights) -> Floats:
     """Mean absolute error as a share of the truth; huge where the truth is 0."""
     size = np.maximum(np.abs(rows.actual), np.finfo(np.float64).eps)
     return weighted_mean(np.abs(rows.actual - rows.output) / size, weights)
 
 
-def r2(rows: Predicted, weights: Weights) -> Floats:
+def r2(rows: Predictions, weights: Weights) -> Floats:
     """Share of the variance of the truth that is predicted."""
     error = weighted_mean((rows.actual - rows.output) ** 2, weights)
     mean = weighted_mean(rows.actual, weights)

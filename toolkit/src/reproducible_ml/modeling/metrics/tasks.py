@@ -17,7 +17,7 @@ from reproducible_ml.modeling.metrics.metric import (
     Floats,
     Metric,
     Metrics,
-    Predicted,
+    Predictions,
     unit_decimals,
 )
 from reproducible_ml.modeling.metrics.multiclass import Multiclass
@@ -36,10 +36,10 @@ class Task(Protocol):
         """What the permutation importance is a loss of, as scikit-learn takes it."""
 
     def actual(self, target: pd.Series) -> npt.NDArray[Any]:
-        """Return what is true of each row, as `Predicted` holds it."""
+        """Return what is true of each row, as `Predictions` holds it."""
 
     def output(self, model: Any, rows: pd.DataFrame) -> Floats:
-        """Return what a model says of each row of features, as `Predicted` holds it."""
+        """Return what a model says of each row of features, as `Predictions` holds it."""
 
     def baseline(self) -> BaseEstimator:
         """Return an unfitted model that looks at no feature."""
@@ -92,7 +92,7 @@ class Scorer:
 
     def value(self, model: Any, rows: Any, target: pd.Series) -> float:
         """Return the metric of some rows."""
-        predicted = Predicted(self.task.actual(target), self.task.output(model, rows))
+        predicted = Predictions(self.task.actual(target), self.task.output(model, rows))
         once = np.ones((1, len(target)))
         return float(self.metric.function(predicted, once)[0])
 

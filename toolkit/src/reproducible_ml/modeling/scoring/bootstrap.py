@@ -13,7 +13,12 @@ import numpy.typing as npt
 from scipy import stats
 
 from reproducible_ml.core import keys
-from reproducible_ml.modeling.metrics.metric import Floats, Metrics, Predicted, Weights
+from reproducible_ml.modeling.metrics.metric import (
+    Floats,
+    Metrics,
+    Predictions,
+    Weights,
+)
 
 # Weights above 12 have a chance of 10^-10; the table of chances ends there.
 CHANCES = stats.poisson.cdf(np.arange(13), mu=1)
@@ -29,7 +34,7 @@ def poisson_weights(row_keys: keys.Keys, replicates: range) -> Weights:
 
 
 def replicate(
-    rows: Predicted, row_keys: keys.Keys, metrics: Metrics, replicates: int
+    rows: Predictions, row_keys: keys.Keys, metrics: Metrics, replicates: int
 ) -> dict[str, Floats]:
     """Return each metric under each weighting, NaN where it is not defined.
 
@@ -50,12 +55,12 @@ def replicate(
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in metrics}
 
 
-def compute(rows: Predicted, weights: Weights, metrics: Metrics) -> dict[str, Floats]:
+def compute(rows: Predictions, weights: Weights, metrics: Metrics) -> dict[str, Floats]:
     """Return each metric under each of the weightings, which have shape (r, n)."""
     return {name: metric.function(rows, weights) for name, metric in metrics.items()}
 
 
-def point(rows: Predicted, metrics: Metrics) -> dict[str, float]:
+def point(rows: Predictions, metrics: Metrics) -> dict[str, float]:
     """Return each metric with all rows counting the same."""
     once = np.ones((1, len(rows.actual)))
     return {
@@ -82,7 +87,7 @@ def spread(
     }
 
 
-def interval(replicates: npt.NDArray[np.float64]) -> tuple[float, float]:
+def percentile_interval(replicates: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Return the 95 % percentile interval; NaN when no replicate is defined."""
     defined = replicates[~np.isnan(replicates)]
     if not len(defined):

@@ -15,7 +15,7 @@ from reproducible_ml.modeling.metrics.metric import (
     Floats,
     Labels,
     Metrics,
-    Predicted,
+    Predictions,
     unit_decimals,
 )
 from reproducible_ml.modeling.metrics.multiclass import PER_CLASS
@@ -56,7 +56,7 @@ class Scores(NamedTuple):
 
 
 def score_rows(
-    rows: Predicted,
+    rows: Predictions,
     row_keys: keys.Keys,
     metrics: Metrics,
     replicates: int,
@@ -85,13 +85,13 @@ def score_rows(
     return Scores(values, found, len(chosen), kept)
 
 
-def take(rows: Predicted, which: np.ndarray[Any, Any]) -> Predicted:
+def take(rows: Predictions, which: np.ndarray[Any, Any]) -> Predictions:
     """Return some of the rows, by their positions or by a mask."""
     return rows._replace(actual=rows.actual[which], output=rows.output[which])
 
 
 def score_slices(
-    rows: Predicted,
+    rows: Predictions,
     columns: pd.DataFrame,
     metrics: Metrics,
     wanted: dict[str, tuple[float, ...]],
@@ -101,7 +101,7 @@ def score_slices(
     """Return rows and metrics of each group that `wanted` names.
 
     Args:
-        rows: Predicted rows.
+        rows: Predictions rows.
         columns: The same rows: columns to group by, and their keys as the index.
         metrics: What to compute, by name.
         wanted: Columns to group by, and where to cut those that hold numbers.
@@ -131,7 +131,7 @@ def describe(judged: Scores) -> dict[str, dict[str, float | None]]:
 
 
 def _ends(value: float, replicates: Floats, kept: int) -> dict[str, float | None]:
-    low, high = bootstrap.interval(replicates)
+    low, high = bootstrap.percentile_interval(replicates)
     numbers = {"value": value, "low": low, "high": high}
     return {name: finite(number, kept) for name, number in numbers.items()}
 
@@ -142,7 +142,7 @@ def finite(value: float, kept: int = DECIMALS) -> float | None:
 
 
 def score_classes(
-    rows: Predicted,
+    rows: Predictions,
     row_keys: keys.Keys,
     names: dict[int, str],
     replicates: int,
@@ -157,16 +157,16 @@ def score_classes(
         replicates: How many replicates.
         limit: From how many rows at most.
     """
-    found, predicted = [], rows.decided
+    found, predicted = [], rows.predicted
     for code, name in names.items():
-        alone = Predicted(rows.actual == code, (predicted == code).astype(float))
+        alone = Predictions(rows.actual == code, (predicted == code).astype(float))
         scores = score_rows(alone, row_keys, PER_CLASS, replicates, limit)
         facts = {"class": name, "rows": int(alone.actual.sum())}
         found.append({**facts, "metrics": describe(scores)})
     return found
 
 
-def evaluation_facts(scores: Scores, baseline: Scores, rows: int) -> dict[str, Any]:
+def evaluation_report(scores: Scores, baseline: Scores, rows: int) -> dict[str, Any]:
     """Return what reports/evaluation.json says of all rows."""
     model, simple = describe(scores), describe(baseline)
     return {
@@ -176,7 +176,7 @@ def evaluation_facts(scores: Scores, baseline: Scores, rows: int) -> dict[str, A
     }
 
 
-def bootstrap_facts(scores: Scores, row_keys: keys.Keys) -> dict[str, Any]:
+def bootstrap_report(scores: Scores, row_keys: keys.Keys) -> dict[str, Any]:
     """Return what reports/bootstrap.json holds: enough to compare two revisions."""
     return {
         "rows": len(row_keys),

@@ -16,7 +16,7 @@ from reproducible_ml.modeling.metrics.metric import (
     DECIMALS,
     Codes,
     Labels,
-    Predicted,
+    Predictions,
     unit_decimals,
 )
 from reproducible_ml.modeling.metrics.tasks import Scorer, steps
@@ -35,20 +35,20 @@ def thin(table: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[np.unique(places)].round(DECIMALS)
 
 
-def roc(rows: Predicted) -> pd.DataFrame:
+def roc(rows: Predictions) -> pd.DataFrame:
     """Return the share of positives found (tpr) at each share of false alarms (fpr)."""
     fpr, tpr, _ = roc_curve(rows.actual, rows.output)
     return thin(pd.DataFrame({"fpr": fpr, "tpr": tpr}))
 
 
-def precision_recall(rows: Predicted) -> pd.DataFrame:
+def precision_recall(rows: Predictions) -> pd.DataFrame:
     """Return the best precision at each recall."""
     precision, recall, _ = precision_recall_curve(rows.actual, rows.output)
     points = pd.DataFrame({"recall": recall, "precision": precision})
     return thin(points.groupby("recall", as_index=False).max())
 
 
-def calibration(rows: Predicted) -> pd.DataFrame:
+def calibration(rows: Predictions) -> pd.DataFrame:
     """Return, in ten bins of equally many rows, what was predicted and what is true."""
     actual, predicted = calibration_curve(
         rows.actual, rows.output, n_bins=10, strategy="quantile"
@@ -63,7 +63,7 @@ def confusion(
 
     Args:
         actual: True class of each row.
-        predicted: Predicted class of each row.
+        predicted: Predictions class of each row.
         names: Name of each class, in the order in which they are shown.
     """
     counts = confusion_matrix(actual, predicted, labels=list(names))
@@ -73,7 +73,7 @@ def confusion(
     return table.assign(rows=counts.ravel())
 
 
-def dots(rows: Predicted, row_keys: keys.Keys) -> pd.DataFrame:
+def sample_predictions(rows: Predictions, row_keys: keys.Keys) -> pd.DataFrame:
     """Return actual, predicted and residual of some rows, chosen by their keys."""
     some = keys.sample(row_keys, DOTS, keys.number("dots"))
     actual, predicted = rows.actual[some], rows.output[some]
@@ -84,7 +84,7 @@ def dots(rows: Predicted, row_keys: keys.Keys) -> pd.DataFrame:
     return table.sort_values(["predicted", "actual"], ignore_index=True)
 
 
-def residual_histogram(rows: Predicted) -> pd.DataFrame:
+def residual_histogram(rows: Predictions) -> pd.DataFrame:
     """Return how many rows have a residual around each of BINS places.
 
     The outermost hundredths count at the ends, so that one of them does not make all
