@@ -54,7 +54,7 @@ def older_processor() -> dict[str, str]:
 def clone(repository: Path, copy: Path) -> None:
     """Clone HEAD; give the copy imported raw data, and other processes to work with."""
     _git("clone", "--quiet", str(repository), str(copy))
-    lend_raw_data(repository, copy)
+    share_raw_data(repository, copy)
     path = copy / "params.yaml"
     threads = load_section(Compute, path).backend == "threading"
     with editing(path) as params:
@@ -62,7 +62,7 @@ def clone(repository: Path, copy: Path) -> None:
         compute.update(backend="loky" if threads else "threading", n_jobs=2)
 
 
-def lend_raw_data(repository: Path, copy: Path) -> None:
+def share_raw_data(repository: Path, copy: Path) -> None:
     """Give a copy of the repository the raw data that no stage makes."""
     if imported := _git("ls-files", "*.dvc", cwd=copy).splitlines():
         cache = _dvc("cache", "dir", cwd=repository).strip()
@@ -133,7 +133,7 @@ def largest_difference(committed: dict[str, Any], rebuilt: dict[str, Any]) -> fl
     return max((abs(committed[n] - rebuilt[n]) for n in both), default=0.0)
 
 
-def conclude(verdicts: list[tuple[str, str, str]], difference: float) -> str:
+def conclusion(verdicts: list[tuple[str, str, str]], difference: float) -> str:
     """Return what the comparison means, in words."""
     changed = {stage for stage, _, verdict in verdicts if verdict != "equal"}
     if not changed:
@@ -172,5 +172,5 @@ def verify(repository: Path, *, same_processor: bool) -> bool:
         new_metrics = json.loads((copy / METRICS).read_text("utf-8"))
     difference = largest_difference(metrics, new_metrics)
     rows = [["stage", "output", "rebuilt"], *(list(verdict) for verdict in verdicts)]
-    sys.stdout.write(f"\n{format_table(rows)}\n\n{conclude(verdicts, difference)}\n")
+    sys.stdout.write(f"\n{format_table(rows)}\n\n{conclusion(verdicts, difference)}\n")
     return all(verdict == "equal" for _, _, verdict in verdicts)

@@ -1,13 +1,13 @@
 """Tests of reproducible_ml.experiments.run."""
 
-from reproducible_ml.experiments.run import compared
+from reproducible_ml.experiments.run import describe_changes
 
 from .conftest import PARAMS, Project
 
 
 def words(project: Project) -> str:
     base = project.git("rev-parse", "HEAD").strip()
-    return "\n\n".join(compared(project.root, base))
+    return "\n\n".join(describe_changes(project.root, base))
 
 
 def test_unchanged_project_is_told(project: Project) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import load_params
-from reproducible_ml.experiments.settings import plan, read_settings
+from reproducible_ml.experiments.settings import planned_params, read_settings
 
 from .conftest import PARAMS
 
@@ -19,7 +19,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def planned(root: Path, text: str) -> str:
-    return plan(root, read_settings(text))
+    return planned_params(root, read_settings(text))
 
 
 def test_settings_change_their_lines_alone(root: Path) -> None:

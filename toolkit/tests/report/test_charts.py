@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from reproducible_ml.report.charts import (
     POINTS,
     Axis,
-    around,
-    between,
     chart,
     decimals,
+    exact_axis,
     grid,
+    padded_axis,
 )
 
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
@@ -32,8 +32,8 @@ def test_chart_of_any_numbers_has_numbers_that_mermaid_reads(
     values: list[float], others: list[float]
 ) -> None:
     lines = [np.array(values), np.array(others)]
-    y = around("y", lines)
-    x = around("x", [lines[1]])
+    y = padded_axis("y", lines)
+    x = padded_axis("x", [lines[1]])
     shown = {"a": ("grey", lines[0]), "b": ("orange", lines[0])}
     text = chart("Title", x, y, shown)
     found = numbers(text)
@@ -104,10 +104,10 @@ def test_many_whole_numbers_are_not_all_written_below_the_axis(count: int) -> No
 
 
 def test_axis_has_room_and_round_ends() -> None:
-    assert around("y", [np.array([0.93, 0.98])], step=0.1)[1:3] == (0.9, 1.0)
-    assert around("y", [np.array([12.0, 87.0])])[1:3] == (10, 90)
-    assert around("y", [np.array([np.nan])])[1:3] == (0, 1)
-    low, high = around("y", [np.array([5.0, 5.0])])[1:3]
+    assert padded_axis("y", [np.array([0.93, 0.98])], step=0.1)[1:3] == (0.9, 1.0)
+    assert padded_axis("y", [np.array([12.0, 87.0])])[1:3] == (10, 90)
+    assert padded_axis("y", [np.array([np.nan])])[1:3] == (0, 1)
+    low, high = padded_axis("y", [np.array([5.0, 5.0])])[1:3]
     assert low <= 5 <= high
     assert low < high
 
@@ -124,8 +124,8 @@ def test_axis_of_whole_numbers_has_them_alone() -> None:
 
 
 def test_axis_between_values_ends_at_them_and_has_some_length() -> None:
-    assert between("x", [np.array([3.0, np.nan]), np.array([1.5, np.inf])])[1:3] == (
+    assert exact_axis("x", [np.array([3.0, np.nan]), np.array([1.5, np.inf])])[1:3] == (
         1.5,
         3,
     )
-    assert between("x", [np.array([0.0])])[2] > 0
+    assert exact_axis("x", [np.array([0.0])])[2] > 0

@@ -13,7 +13,7 @@ from reproducible_ml.report.compare import (
     difference,
     number,
 )
-from reproducible_ml.report.results import NOTHING, Results
+from reproducible_ml.report.results import NO_RESULTS, Results
 
 from .conftest import results
 
@@ -103,13 +103,13 @@ def test_metric_of_other_rows_is_compared_without_pairs() -> None:
 @pytest.mark.parametrize(
     ("base", "head", "verdict"),
     [
-        (NOTHING, results(), "new"),
+        (NO_RESULTS, results(), "new"),
         (results(metrics={"f1": 0.5}), results(), "new"),
         (results(NAN), results(), "base is no number"),
         (results(), results(NAN), "not a number"),
         (results(), results(None), "not a number"),
         (results(), results("0.9"), "not a number"),
-        (NOTHING, NOTHING, "missing"),
+        (NO_RESULTS, NO_RESULTS, "missing"),
         (results(params={}), results(), "new"),
         (results(), results(0.8, bootstrap=None), "worse, noise unknown"),
     ],

@@ -7,7 +7,7 @@ import pytest
 from reproducible_ml.modeling.metrics.binary import METRICS
 from reproducible_ml.report.compare import compare
 from reproducible_ml.report.gates import Gate, check_gates, numbers
-from reproducible_ml.report.results import NOTHING, Evaluation, Results
+from reproducible_ml.report.results import NO_RESULTS, Evaluation, Results
 from tumour_diagnosis.params import Params
 
 from .conftest import results
@@ -61,7 +61,7 @@ def test_metric_that_is_no_finite_number_fails(value: Any) -> None:
 
 
 def test_missing_metric_fails() -> None:
-    found = judged(results(), NOTHING)
+    found = judged(results(), NO_RESULTS)
     assert [gate.passed for gate in found] == [False, False]
     assert "`roc_auc` is missing" in found[0].words
 
@@ -129,7 +129,7 @@ def test_changed_test_set_is_judged_without_pairs() -> None:
 
 
 def test_first_pull_request_has_nothing_to_be_worse_than() -> None:
-    found = against_base(NOTHING, results(0.1))
+    found = against_base(NO_RESULTS, results(0.1))
     assert found.passed
     assert "the base has none" in found.words
 

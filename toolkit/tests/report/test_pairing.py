@@ -2,7 +2,7 @@
 
 import pytest
 
-from reproducible_ml.report.results import NOTHING, pair, same_table
+from reproducible_ml.report.results import NO_RESULTS, pair, same_table
 
 from .conftest import lock, results, stage
 
@@ -46,7 +46,7 @@ def test_metrics_of_another_question_do_not_compare(key: str) -> None:
 
 
 def test_what_is_missing_is_said() -> None:
-    assert "The base has no metrics" in pair(NOTHING, results()).words
+    assert "The base has no metrics" in pair(NO_RESULTS, results()).words
     found = pair(results(bootstrap=None), results())
     assert found.kind == "values"
     assert "no intervals" in found.words

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from reproducible_ml.report.report import BYTES, LEFT_OUT, REPORT, described, fitted
+from reproducible_ml.report.report import (
+    BYTES,
+    REPORT,
+    SHORTENED,
+    describe_base,
+    fit_comment,
+)
 from reproducible_ml.report.review import make_review
 from reproducible_ml.report.sections import pictures, sections
 
@@ -22,9 +28,9 @@ NASTY = "@octocat [x](http://x) <img src=x> |`\n```\n\"'</details> 🏴‍☠️
 
 
 def test_parts_that_do_not_fit_are_left_out_whole() -> None:
-    text = fitted(["a" * 100, "", "ü" * 300, "b" * 100], size=400)
-    assert text == f"{'a' * 100}\n\n{'b' * 100}\n\n{LEFT_OUT}\n"
-    assert fitted(["a", "", "b"]) == "a\n\nb\n"
+    text = fit_comment(["a" * 100, "", "ü" * 300, "b" * 100], size=400)
+    assert text == f"{'a' * 100}\n\n{'b' * 100}\n\n{SHORTENED}\n"
+    assert fit_comment(["a", "", "b"]) == "a\n\nb\n"
 
 
 def test_report_is_written_and_printed(pipeline: Repository, run_module: Run) -> None:
@@ -81,10 +87,10 @@ def test_base_that_is_no_commit_is_told_in_a_line(
 
 def test_base_is_described_by_hash_name_and_subject(repository: Repository) -> None:
     found = repository.commit("Hello `@octocat` <b>")
-    assert described(repository.root, found, "main") == (
+    assert describe_base(repository.root, found, "main") == (
         f"`{found[:10]}` (`main`), `Hello '@octocat' <b>`"
     )
-    assert described(repository.root, None, "HEAD^1").startswith("nothing")
+    assert describe_base(repository.root, None, "HEAD^1").startswith("nothing")
 
 
 def fill(repository: Repository, nasty: str, number: int) -> None:
@@ -132,8 +138,8 @@ def test_report_fits_into_a_comment_and_does_nothing_whatever_the_input(
     base = repository.commit(nasty)
     fill(repository, nasty, 2)
     review = make_review(repository.root, base, offline=True)
-    words = sections(review, described(repository.root, base, nasty))
-    text = fitted([*words, *pictures(review)])
+    words = sections(review, describe_base(repository.root, base, nasty))
+    text = fit_comment([*words, *pictures(review)])
     assert len(text.encode()) <= BYTES
     assert "### Metrics" in text
     found = elements(text)

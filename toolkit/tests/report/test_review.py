@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reproducible_ml.modeling.metrics import binary, multiclass, regression
-from reproducible_ml.report.results import NOTHING
+from reproducible_ml.report.results import NO_RESULTS
 from reproducible_ml.report.review import Review, known_metrics, make_review
 
 from .conftest import PARAMS, Repository, dvc
@@ -28,7 +28,7 @@ def test_first_commit_passes_without_a_base(pipeline: Repository) -> None:
     review = reviewed(pipeline, None)
     assert review.passed
     assert review.base is None
-    assert review.old == NOTHING
+    assert review.old == NO_RESULTS
 
 
 def test_worse_metric_fails(pipeline: Repository) -> None:
@@ -37,18 +37,18 @@ def test_worse_metric_fails(pipeline: Repository) -> None:
     dvc(pipeline.root, "repro", "--quiet")
     pipeline.commit()
     review = reviewed(pipeline, base)
-    assert review.truth.holds
+    assert review.reproduction.holds
     assert [gate.name for gate in review.failed] == ["`roc_auc` against the base"]
 
 
 def test_stale_lock_fails(pipeline: Repository) -> None:
     pipeline.write("raw.csv", "a\n2\n")
     base = pipeline.commit()
-    assert reviewed(pipeline, base).truth.state == "stale"
+    assert reviewed(pipeline, base).reproduction.state == "stale"
     dvc(pipeline.root, "repro", "--quiet")
     review = reviewed(pipeline, base)
-    assert review.truth.state == "different"
-    assert review.truth.reasons[0] == (
+    assert review.reproduction.state == "different"
+    assert review.reproduction.reasons[0] == (
         "`split`: changed: `raw.csv`; made otherwise: `data/processed/test`"
     )
     assert not review.passed
@@ -86,8 +86,8 @@ def test_pipeline_that_cannot_be_read_fails(pipeline: Repository) -> None:
     pipeline.write("dvc.yaml", "stages: [")
     base = pipeline.commit()
     review = reviewed(pipeline, base)
-    assert review.truth.state == "stale"
-    assert "`dvc.yaml`" in review.truth.reasons[0]
+    assert review.reproduction.state == "stale"
+    assert "`dvc.yaml`" in review.reproduction.reasons[0]
 
 
 def test_params_that_are_gone_fail(pipeline: Repository) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 from reproducible_ml.modeling.metrics.binary import METRICS
 from reproducible_ml.report.compare import compare
 from reproducible_ml.report.gates import Gate
-from reproducible_ml.report.results import NOTHING, Results
+from reproducible_ml.report.reproduction import Reproduction
+from reproducible_ml.report.results import NO_RESULTS, Results
 from reproducible_ml.report.review import Review
 from reproducible_ml.report.sections import (
     comparable,
@@ -17,7 +18,6 @@ from reproducible_ml.report.sections import (
     sections,
     verdict,
 )
-from reproducible_ml.report.truth import Reproduction
 from reproducible_ml.versioning.git import Revision
 
 from .conftest import Repository, results
@@ -31,14 +31,14 @@ def review(
     old: Results, new: Results, root: Path = Path("nowhere"), **others: Any
 ) -> Review:
     found = Review(
-        base=None if old is NOTHING else Revision(root, "HEAD"),
+        base=None if old is NO_RESULTS else Revision(root, "HEAD"),
         head=Revision(root),
         old=old,
         new=new,
         metric="roc_auc",
         metrics=METRICS,
         changes=compare(old, new, METRICS, ["roc_auc"]),
-        truth=EQUAL,
+        reproduction=EQUAL,
         gates=[Gate("one", True, "fine")],
     )
     return found._replace(**others)
@@ -54,14 +54,14 @@ def test_verdict_is_a_line_in_words() -> None:
         " `roc_auc` went from 0.9000 to 0.9000, unchanged."
     )
     failed = [Gate("one", False, ""), Gate("two", None, ""), Gate("three", False, "")]
-    found = verdict(review(NOTHING, results(), truth=STALE, gates=failed))
+    found = verdict(review(NO_RESULTS, results(), reproduction=STALE, gates=failed))
     assert found == (
         "**Not reproduced. Gate failed: one, three.** `roc_auc` is 0.9000, new."
     )
 
 
 def test_reasons_come_with_the_fix() -> None:
-    found = reasons(review(results(), results(), truth=STALE))
+    found = reasons(review(results(), results(), reproduction=STALE))
     assert [*found] == ["- `a`: x\n- `b`: y", "Fix: `make repro`."]
 
 
@@ -92,12 +92,12 @@ def test_metrics_show_direction_change_and_interval() -> None:
 
 def test_results_of_another_question_are_left_out() -> None:
     other = results(params={"data": {"target": "sold"}})
-    assert comparable(review(other, results())).old is NOTHING
-    assert comparable(review(results(), results())).old != NOTHING
+    assert comparable(review(other, results())).old is NO_RESULTS
+    assert comparable(review(results(), results())).old != NO_RESULTS
 
 
 def test_sections_of_a_first_pull_request_say_so(repository: Repository) -> None:
-    found = [*sections(review(NOTHING, results(), repository.root), "nothing")]
+    found = [*sections(review(NO_RESULTS, results(), repository.root), "nothing")]
     text = "\n\n".join(found)
     assert "The base has no metrics: there is nothing to compare with." in text
     assert "The base has no pipeline: everything is new." in text

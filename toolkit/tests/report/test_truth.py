@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.report.truth."""
+"""Tests of reproducible_ml.report.reproduction."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ import pytest
 
 from reproducible_ml.modeling.metrics.binary import METRICS
 from reproducible_ml.modeling.metrics.regression import METRICS as OF_NUMBERS
-from reproducible_ml.report.results import Results
-from reproducible_ml.report.truth import (
+from reproducible_ml.report.reproduction import (
     Reproduction,
     agree,
     check_reproduction,
     edited_inputs,
 )
+from reproducible_ml.report.results import Results
 
 from .conftest import lock, results, stage
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from reproducible_ml.core.params import parse_params
-from reproducible_ml.verify import lend_raw_data
+from reproducible_ml.verify import share_raw_data
 
 from ..copies import ROOT, copy_files
 
@@ -114,7 +114,7 @@ def copy_of_working_tree(folder: Path) -> Project:
     project.run("git", "config", "user.name", "Test")
     project.run("git", "config", "user.email", "test@example.org")
     project.commit()
-    lend_raw_data(ROOT, folder)
+    share_raw_data(ROOT, folder)
     return project
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reproducible_ml.versioning.git import find_experiments
-from reproducible_ml.versioning.lock import flat
+from reproducible_ml.versioning.lock import flatten
 
 from .conftest import RATE, TREES, Project, needs_sample
 
@@ -85,7 +85,7 @@ def test_grid_in_the_queue_is_shown_and_compared(tried: Project) -> None:
     shown = json.loads(tried.run("dvc", "exp", "show", "--json").stdout)
     found = {row["name"]: row["revs"][0]["data"] for row in shown[1]["experiments"]}
     rates = {
-        name: dict(flat(data["params"]["params.yaml"]["data"]))[RATE]
+        name: dict(flatten(data["params"]["params.yaml"]["data"]))[RATE]
         for name, data in found.items()
     }
     assert rates == {"try-1": 0.05, "try-2": 0.3}

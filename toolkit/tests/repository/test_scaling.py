@@ -52,7 +52,7 @@ def configure(project: Project, backend: str) -> None:
     project.set("train.search", SEARCH)
 
 
-def outputs(project: Project) -> dict[str, str]:
+def locked_outputs(project: Project) -> dict[str, str]:
     """Return the hash of each output of the stages with parallel work."""
     stages = yaml.safe_load(project.read("dvc.lock"))["stages"]
     return {out["path"]: out["md5"] for n in STAGES for out in stages[n]["outs"]}
@@ -81,7 +81,7 @@ def expected(
     project = Project(folder)
     configure(project, "loky")
     run(project)
-    return outputs(project)
+    return locked_outputs(project)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_dask_gives_the_same_bytes(
     configure(project, "dask")
     here = variables(project, layer, DASK_SCHEDULER_ADDRESS=cluster.address)
     run(project, variables=here)
-    assert outputs(project) == expected
+    assert locked_outputs(project) == expected
     assert all(worker.cpu_times().user > 1 for worker in before)
 
 
@@ -120,7 +120,7 @@ def test_search_goes_on_when_a_worker_dies(
     assert running.returncode == 0, printed
     assert second.is_running()
     for name in ("models/model.skops", "reports/search.csv"):
-        assert outputs(project)[name] == expected[name]
+        assert locked_outputs(project)[name] == expected[name]
 
 
 def test_worker_with_other_code_is_refused(
@@ -149,7 +149,7 @@ def test_ray_gives_the_same_bytes(
     project.set("compute.backend", "ray")
     # Ray takes its time for each stage, so one stage with data stands for the others.
     project.run(*TRAIN, "split", variables=variables(project, layer))
-    assert outputs(project) == expected
+    assert locked_outputs(project) == expected
 
 
 def test_death_of_a_ray_worker_is_told_and_nothing_written(

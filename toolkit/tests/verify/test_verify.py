@@ -10,7 +10,7 @@ from reproducible_ml.core.params import load_params
 from reproducible_ml.verify import (
     clone,
     compare,
-    conclude,
+    conclusion,
     conditions,
     largest_difference,
     read_hashes,
@@ -56,14 +56,14 @@ def test_compare_names_what_differs_and_what_is_missing() -> None:
 
 
 def test_conclusion_tells_rounding_from_data() -> None:
-    assert "bit for bit" in conclude(compare(OLD, OLD), 0.0)
+    assert "bit for bit" in conclusion(compare(OLD, OLD), 0.0)
     model = compare(OLD, OLD | {("train", "model"): "9"})
-    assert "BLAS may differ in the last bits between processors" in conclude(
+    assert "BLAS may differ in the last bits between processors" in conclusion(
         model, 2e-16
     )
-    assert "differ by at most 2e-16" in conclude(model, 2e-16)
+    assert "differ by at most 2e-16" in conclusion(model, 2e-16)
     data = compare(OLD, OLD | {("split", "data"): "9"})
-    assert "Some data did not come back" in conclude(data, 0.0)
+    assert "Some data did not come back" in conclusion(data, 0.0)
 
 
 def test_largest_difference_skips_undefined_metrics() -> None:

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.versioning.lock import FIX, find_root, ignored_by_git, problems
+from reproducible_ml.versioning.lock import (
+    FIX,
+    find_outdated,
+    find_root,
+    ignored_by_git,
+)
 
 from ..report.conftest import PARAMS, PIPELINE, Repository
 
@@ -17,7 +22,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def found(repository: Repository, *, data: bool = False) -> list[tuple[str, str]]:
-    return problems(repository.root, data=data)
+    return find_outdated(repository.root, data=data)
 
 
 def without_data(repository: Repository) -> None:

@@ -4,10 +4,10 @@ import pytest
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.versioning.git import (
+    check_new_name,
+    equals_head,
     find_experiments,
-    holds_nothing_new,
-    refuse_name,
-    same_results,
+    same_files,
 )
 
 from ..experiments.conftest import add_experiment
@@ -35,8 +35,8 @@ def test_name_that_cannot_be_is_refused(
     commit = repository.commit()
     add_experiment(repository, "one", commit, commit)
     with pytest.raises(UserError, match=f"NAME={name}: {said}"):
-        refuse_name(repository.root, name)
-    refuse_name(repository.root, "two")
+        check_new_name(repository.root, name)
+    check_new_name(repository.root, "two")
 
 
 def test_experiments_of_the_same_files_are_the_same(repository: Repository) -> None:
@@ -46,8 +46,8 @@ def test_experiments_of_the_same_files_are_the_same(repository: Repository) -> N
     other = repository.commit()
     for name, commit in {"one": base, "two": same, "three": other}.items():
         add_experiment(repository, name, base, commit)
-    assert same_results(repository.root, "one") == ["two"]
-    assert same_results(repository.root, "three") == []
+    assert same_files(repository.root, "one") == ["two"]
+    assert same_files(repository.root, "three") == []
 
 
 def test_experiment_with_the_files_of_the_last_commit_holds_nothing_new(
@@ -59,5 +59,5 @@ def test_experiment_with_the_files_of_the_last_commit_holds_nothing_new(
     add_experiment(repository, "one", base, base)
     add_experiment(repository, "two", base, other)
     repository.git("reset", "--quiet", "--hard", base)
-    assert holds_nothing_new(repository.root, "one")
-    assert not holds_nothing_new(repository.root, "two")
+    assert equals_head(repository.root, "one")
+    assert not equals_head(repository.root, "two")

@@ -12,9 +12,9 @@ from reproducible_ml.report.gates import default_remote
 from reproducible_ml.versioning.dvc import run_dvc
 from reproducible_ml.versioning.git import (
     Revision,
-    ask_git,
     find_commit,
     find_experiments,
+    run_git,
 )
 from reproducible_ml.versioning.lock import LOCK
 
@@ -65,7 +65,7 @@ def what_next(root: Path, branch: str) -> Iterator[str]:
     """Yield the lines to type for a pull request, with a word on each."""
     here, there = Revision(root).text(LOCK), Revision(root, branch).text(LOCK)
     quoted = shlex.quote(branch)
-    clean = not ask_git(root, "diff", "--name-only", "HEAD")
+    clean = not run_git(root, "diff", "--name-only", "HEAD")
     away = "" if clean else "git stash && "
     look = f"{away}git switch {quoted} && dvc checkout"
     if default_remote(root):
@@ -74,7 +74,7 @@ def what_next(root: Path, branch: str) -> Iterator[str]:
         yield f"{push}   # data and model"
     else:
         yield f"{look}   # to look at it; data stay here, as there is no DVC remote"
-    remotes = (ask_git(root, "remote") or b"").decode().split()
+    remotes = (run_git(root, "remote") or b"").decode().split()
     if not remotes:
         yield "git remote add origin ADDRESS   # there is no Git remote yet"
     remote = "origin" if "origin" in remotes or not remotes else remotes[0]
@@ -85,7 +85,7 @@ def what_next(root: Path, branch: str) -> Iterator[str]:
 
 def _page(root: Path, remote: str, branch: str) -> str:
     """Return where GitHub's form for a pull request is."""
-    address = (ask_git(root, "remote", "get-url", remote) or b"").decode().strip()
+    address = (run_git(root, "remote", "get-url", remote) or b"").decode().strip()
     found = re.search(r"github\.com[:/](.+?)/?(?:\.git)?$", address)
     project = (
         f"https://github.com/{found[1]}" if found else "https://github.com/OWNER/NAME"

@@ -23,7 +23,7 @@ from reproducible_ml.report.results import METRICS, PARAMS
 from reproducible_ml.report.review import gate_metric, known_metrics
 from reproducible_ml.versioning.dvc import run_dvc
 from reproducible_ml.versioning.git import find_commit, find_experiments
-from reproducible_ml.versioning.lock import flat
+from reproducible_ml.versioning.lock import flatten
 
 # States of what is no experiment.
 FOLDER = "this folder"
@@ -71,7 +71,7 @@ def _rows(shown: Sequence[dict[str, Any]]) -> Iterator[Row]:
 def _row(revision: dict[str, Any], name: str, state: str) -> Row:
     data = revision["data"] or {}
     params, metrics = (
-        dict(flat((data.get(kind, {}).get(path) or {}).get("data") or {}))
+        dict(flatten((data.get(kind, {}).get(path) or {}).get("data") or {}))
         for kind, path in (("params", PARAMS), ("metrics", METRICS))
     )
     state = "" if state == "success" else state

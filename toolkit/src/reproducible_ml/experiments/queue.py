@@ -16,7 +16,7 @@ import psutil
 
 from reproducible_ml.core.text import plain
 from reproducible_ml.versioning.dvc import run_dvc
-from reproducible_ml.versioning.git import ask_git
+from reproducible_ml.versioning.git import run_git
 
 # Where DVC keeps all that the queue and `--temp` need.
 FOLDER = ".dvc/tmp/exps"
@@ -148,7 +148,7 @@ def _keep(root: Path, run: Run) -> bool:
     if not run.reference:
         return False
     wanted = f"{run.reference}:{run.reference}"
-    return ask_git(root, "fetch", "--quiet", str(run.copy), wanted) is not None
+    return run_git(root, "fetch", "--quiet", str(run.copy), wanted) is not None
 
 
 def _printed(words: str, names: set[str]) -> Iterator[str]:

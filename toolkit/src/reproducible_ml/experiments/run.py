@@ -14,7 +14,11 @@ from pathlib import Path
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
-from reproducible_ml.experiments.settings import check_settings, plan, refuse_untracked
+from reproducible_ml.experiments.settings import (
+    check_files,
+    check_settings,
+    planned_params,
+)
 from reproducible_ml.report import changes, sections
 from reproducible_ml.report.compare import compare
 from reproducible_ml.report.gates import check_gates
@@ -22,29 +26,29 @@ from reproducible_ml.report.markdown import (
     bullets,
     show_in_terminal,
 )
-from reproducible_ml.report.report import described
+from reproducible_ml.report.report import describe_base
 from reproducible_ml.report.results import PARAMS, Results, read_results
 from reproducible_ml.report.review import gate_metric, known_metrics
 from reproducible_ml.tracking.server import track
 from reproducible_ml.versioning.dvc import run_dvc
 from reproducible_ml.versioning.git import (
     Revision,
-    ask_git,
+    check_new_name,
+    equals_head,
     find_commit,
     find_experiments,
-    holds_nothing_new,
-    refuse_name,
-    same_results,
+    run_git,
+    same_files,
 )
-from reproducible_ml.versioning.lock import LOCK, differences, outputs
+from reproducible_ml.versioning.lock import LOCK, compare_locks, locked_outputs
 
 
-def compared(project: Project, base: str) -> Iterator[str]:
+def describe_changes(project: Project, base: str) -> Iterator[str]:
     """Yield parts in Markdown: what changed from a commit to the working tree."""
     root = project.root
     old, new = read_results(Revision(root, base)), read_results(Revision(root))
-    yield f"Compared with {described(root, base, 'HEAD')}."
-    if not differences(old.lock, new.lock):
+    yield f"Compared with {describe_base(root, base, 'HEAD')}."
+    if not compare_locks(old.lock, new.lock):
         yield _unchanged(old, new)
         return
     yield changes.params(old, new)
@@ -74,17 +78,17 @@ def _metrics(old: Results, new: Results, project: Project) -> Iterator[str]:
 BY_HAND = f"To go back to the last commit: git restore {PARAMS} {LOCK} reports"
 
 
-def take(root: Path) -> str:
+def take_snapshot(root: Path) -> str:
     """Return a commit that holds all tracked files as they are now."""
-    if not ask_git(root, "diff", "--name-only", "HEAD"):
+    if not run_git(root, "diff", "--name-only", "HEAD"):
         return "HEAD"
     # It is on no branch, and changes nothing in the folder.
-    if made := ask_git(root, "stash", "create"):
+    if made := run_git(root, "stash", "create"):
         return made.decode().strip()
     raise UserError("Git cannot keep a copy of your files: see `git stash create`")
 
 
-def put_back(root: Path, snapshot: str, planned: str) -> str:
+def restore_snapshot(root: Path, snapshot: str, planned: str) -> str:
     """Undo what a run changed, if that is safe, and say what was done.
 
     Args:
@@ -97,10 +101,12 @@ def put_back(root: Path, snapshot: str, planned: str) -> str:
         return f"{PARAMS} was edited meanwhile: nothing was put back. {BY_HAND}"
     # Files that were changed or deleted, not those that came into being.
     compared = ["diff", "--name-only", "-z", "--diff-filter=MD", snapshot, "--"]
-    found = ask_git(root, *compared, PARAMS, LOCK, *sorted(outputs(before.yaml(LOCK))))
+    found = run_git(
+        root, *compared, PARAMS, LOCK, *sorted(locked_outputs(before.yaml(LOCK)))
+    )
     changed = [*filter(None, (found or b"").decode().split("\0"))]
     if changed:
-        ask_git(root, "restore", f"--source={snapshot}", "--worktree", "--", *changed)
+        run_git(root, "restore", f"--source={snapshot}", "--worktree", "--", *changed)
     try:
         run_dvc("checkout", "--allow-missing", "--quiet", cwd=root)
     except UserError as error:
@@ -116,18 +122,18 @@ def run(project: Project, settings: Sequence[str], name: str | None) -> str | No
         KeyboardInterrupt: It was stopped by Ctrl-C.
     """
     root = project.root
-    planned = plan(project, settings)
-    refuse_untracked(root)
+    planned = planned_params(project, settings)
+    check_files(root)
     if name is not None:
-        refuse_name(root, name)
+        check_new_name(root, name)
     before = find_experiments(root)
-    files = take(root)
+    files = take_snapshot(root)
     failed, stopped = run_dvc_shown(root, _arguments(settings, name))
     if stopped:
-        sys.stderr.write(f"Stopped. {put_back(root, files, planned)}\n")
+        sys.stderr.write(f"Stopped. {restore_snapshot(root, files, planned)}\n")
         raise KeyboardInterrupt
     if failed:
-        undone = put_back(root, files, planned)
+        undone = restore_snapshot(root, files, planned)
         raise UserError(f"the run failed, as told above. {undone}")
     return next(iter(dict(find_experiments(root).items() - before.items())), None)
 
@@ -155,11 +161,11 @@ def what_next(root: Path, name: str | None) -> str:
     """Return what to type now."""
     if name is None:
         return "All experiments: rml exps\n"
-    if holds_nothing_new(root, name):
+    if equals_head(root, name):
         return (
             f"Experiment: {name}, the same as HEAD. To drop it: dvc exp remove {name}\n"
         )
-    same = same_results(root, name)
+    same = same_files(root, name)
     also = f" They are those of {', '.join(same)}." if same else ""
     return (
         f"Experiment: {name}. Its results are in this folder.{also}\n"
@@ -178,7 +184,7 @@ def experiment(project: Project, settings: Sequence[str], name: str | None) -> N
     """
     root = project.root
     made = run(project, check_settings(settings), name)
-    parts = compared(project, find_commit(root, "HEAD") or "HEAD")
+    parts = describe_changes(project, find_commit(root, "HEAD") or "HEAD")
     show_in_terminal("\n\n".join(parts), what_next(root, made))
     if project.params().tracking != "none":
         track(project, [made] if made else [])

@@ -13,8 +13,8 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
 from reproducible_ml.core.text import plain
 from reproducible_ml.report.results import PARAMS
-from reproducible_ml.versioning.git import Revision, ask_git, find_commit
-from reproducible_ml.versioning.lock import LOCK, outputs
+from reproducible_ml.versioning.git import Revision, find_commit, run_git
+from reproducible_ml.versioning.lock import LOCK, locked_outputs
 
 FORM = "Write key=value with a key of params.yaml, as train.seed=1."
 
@@ -67,7 +67,7 @@ def _allowed_to_add(word: str) -> str:
     return word if word.startswith("~") else f"++{word.lstrip('+')}"
 
 
-def plan(project: Project, settings: Sequence[str]) -> str:
+def planned_params(project: Project, settings: Sequence[str]) -> str:
     """Return the text that params.yaml will have with these settings.
 
     Raises:
@@ -100,7 +100,7 @@ def _change(path: Path, settings: Sequence[str]) -> None:
 SHOWN = 10
 
 
-def refuse_untracked(root: Path) -> None:
+def check_files(root: Path) -> None:
     """Raise UserError with a line for each reason why a run would lose something."""
     problems = [*_problems(root)]
     if len(problems) > SHOWN:
@@ -132,7 +132,7 @@ def _problems(root: Path) -> Iterator[str]:
 def untracked(root: Path) -> list[str]:
     """Return files that Git neither tracks nor ignores, and no stage writes."""
     listed = _names(root, "--others", "--exclude-standard")
-    written = outputs(Revision(root).yaml(LOCK)).keys()
+    written = locked_outputs(Revision(root).yaml(LOCK)).keys()
     return [
         name
         for name in listed
@@ -147,5 +147,5 @@ def hidden(root: Path) -> list[str]:
 
 
 def _names(root: Path, *options: str) -> list[str]:
-    listed = ask_git(root, "ls-files", "-z", *options) or b""
+    listed = run_git(root, "ls-files", "-z", *options) or b""
     return [*filter(None, listed.decode("utf-8", "replace").split("\0"))]

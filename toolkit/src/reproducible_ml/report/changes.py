@@ -12,11 +12,11 @@ from reproducible_ml.report.results import PARAMS, Results, section
 from reproducible_ml.versioning.git import Revision
 from reproducible_ml.versioning.lock import (
     Difference,
-    changed,
-    differences,
-    entries,
-    flat,
-    hashes,
+    changed_keys,
+    compare_locks,
+    flatten,
+    locked_hashes,
+    locked_stages,
 )
 
 LOCKS = ("environments/runtime.txt", "environments/dev.txt")
@@ -24,9 +24,10 @@ LOCKS = ("environments/runtime.txt", "environments/dev.txt")
 
 def params(base: Results, head: Results) -> str:
     """Return a table of the parameters that changed, by dotted key."""
-    old, new = dict(flat(base.params)), dict(flat(head.params))
+    old, new = dict(flatten(base.params)), dict(flatten(head.params))
     rows = [
-        [code(key), _value(old, key), _value(new, key)] for key in changed(old, new)
+        [code(key), _value(old, key), _value(new, key)]
+        for key in changed_keys(old, new)
     ]
     if not rows:
         return f"Parameters: none changed in {PARAMS}."
@@ -47,7 +48,7 @@ def packages(base: Revision, head: Revision) -> str:
             code(name),
             *(code(side[name]) if name in side else "-" for side in (old, new)),
         ]
-        for name in sorted(changed(old, new))
+        for name in sorted(changed_keys(old, new))
     ]
     if not rows:
         return "Packages: none changed in environments/."
@@ -73,7 +74,7 @@ def versions(revision: Revision) -> dict[str, str]:
 def stages(base: Results, head: Results) -> str:
     """Return a table of the stages that were run again, why, and what came of it."""
     rows = []
-    for found in differences(base.lock, head.lock):
+    for found in compare_locks(base.lock, head.lock):
         made = listed(found.outputs, 3) if found.outputs else "the same as before"
         if found.only_in:
             made = "-"
@@ -123,7 +124,7 @@ def tables(base: Revision, head: Revision, old: Results, new: Results) -> str:
             _hash(was, path),
             _hash(now, path),
         ]
-        for path in changed(was, now)
+        for path in changed_keys(was, now)
     ]
     if not rows:
         return "Data: no table changed."
@@ -134,9 +135,9 @@ def tables(base: Revision, head: Revision, old: Results, new: Results) -> str:
 def _hashes(revision: Revision, results: Results) -> dict[str, str]:
     """Return the hash of each table by path: made by a stage, or brought by a user."""
     found: dict[str, str] = {}
-    for stage in entries(results.lock).values():
+    for stage in locked_stages(results.lock).values():
         for kind in ("deps", "outs"):
-            known = hashes(stage, kind).items()
+            known = locked_hashes(stage, kind).items()
             found |= {path: md5 for path, md5 in known if path.startswith("data/")}
     found.pop(CONTRACT, None)
     return found

@@ -105,9 +105,11 @@ def decimals(values: Sequence[float], axis: Axis) -> list[str]:
     return [f"{round(value, count) + 0.0:.{count}f}" for value in values]
 
 
-def around(title: str, values: Sequence[Floats], *, step: float | None = None) -> Axis:
+def padded_axis(
+    title: str, values: Sequence[Floats], *, step: float | None = None
+) -> Axis:
     """Return an axis with room for all values, and with ends at round numbers."""
-    _, low, high, _ = between(title, values)
+    _, low, high, _ = exact_axis(title, values)
     if step is None:
         size = max(high - low, abs(low) / 1e6, abs(high) / 1e6)
         step = 10.0 ** math.floor(math.log10(size if size > SMALL else 1.0)) / 2
@@ -115,7 +117,7 @@ def around(title: str, values: Sequence[Floats], *, step: float | None = None) -
     return Axis(title, float(low), float(high if high > low else low + step))
 
 
-def between(title: str, values: Sequence[Floats]) -> Axis:
+def exact_axis(title: str, values: Sequence[Floats]) -> Axis:
     """Return an axis from the lowest to the highest value, of some length."""
     known = np.concatenate([*values, np.zeros(0)])
     known = known[np.abs(np.nan_to_num(known, nan=np.inf)) < LARGE]
@@ -138,20 +140,20 @@ EDGE = re.compile(r"\s*node\d+-->node\d+")
 SPECIAL = re.compile(r"[^\w\s./-]")
 
 
-def graph(root: Path) -> str:
+def pipeline_graph(root: Path) -> str:
     """Return the graph of the pipeline, folded away."""
     try:
         drawn = run_dvc("dag", "--md", cwd=root)
     except UserError:
         return "Pipeline: `dvc dag` cannot draw it."
-    lines = redraw(drawn)
+    lines = clean_graph(drawn)
     more = len(lines) - SHOWN
     note = f"\n\n… and {more} more nodes and edges" if more > 0 else ""
     picture = mermaid(["flowchart TD", *lines[:SHOWN]])
     return details("The pipeline", f"{picture}{note}")
 
 
-def redraw(drawn: str) -> list[str]:
+def clean_graph(drawn: str) -> list[str]:
     """Return DVC's nodes and edges, with no sign in a name that draws anything."""
     lines = []
     for line in drawn.splitlines():

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from reproducible_ml.modeling.metrics.metric import Metrics
-from reproducible_ml.report.results import NOTHING, Results, pair
+from reproducible_ml.report.results import NO_RESULTS, Results, pair
 
 # Replicates of each side that are combined where they are no pairs.
 COMBINED = 1_000
@@ -75,7 +75,7 @@ def compare(
     """
     pairing = pair(base, head)
     if pairing.kind == "none":
-        base = NOTHING
+        base = NO_RESULTS
     names = dict.fromkeys([*wanted, *head.metrics, *base.metrics])
     return [
         _compare(str(name), base, head, metrics, pairing.kind, wanted=name in wanted)

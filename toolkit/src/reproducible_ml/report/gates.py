@@ -13,7 +13,7 @@ from reproducible_ml.report.compare import Change, number
 from reproducible_ml.report.markdown import code, listed
 from reproducible_ml.report.results import EVALUATION, METRICS, Group, Results
 from reproducible_ml.versioning.dvc import run_dvc
-from reproducible_ml.versioning.lock import flat
+from reproducible_ml.versioning.lock import flatten
 
 # Misses of a floor that are told one by one.
 SHOWN = 10
@@ -68,7 +68,7 @@ def check_gates(
 
 def numbers(wanted: Sequence[str], found: Mapping[str, Any]) -> GateResult:
     """Demand a finite number for every metric, wanted or merely written."""
-    written = dict(flat(found))
+    written = dict(flatten(found))
     wrong = [
         f"{code(name)} is {code(written[name]) if name in written else 'missing'}"
         for name in dict.fromkeys([*wanted, *written])

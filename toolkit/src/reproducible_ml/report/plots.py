@@ -10,10 +10,10 @@ from reproducible_ml.report.charts import (
     POINTS,
     Axis,
     Floats,
-    around,
-    between,
     chart,
+    exact_axis,
     grid,
+    padded_axis,
 )
 from reproducible_ml.versioning.git import Revision
 
@@ -129,7 +129,7 @@ def _unit_chart(
         lines = [resample(curve(rows, x, y), grid(axis)) for rows in (old, new)]
         ideal = grid(axis) if x == "predicted" else None
         shown = lines if ideal is None else [*lines, ideal]
-        return overlay(title, axis, around(axes[1], shown, step=0.1), lines, ideal)
+        return overlay(title, axis, padded_axis(axes[1], shown, step=0.1), lines, ideal)
 
     return draw_it
 
@@ -144,25 +144,25 @@ def _classes(old: Rows, new: Rows) -> str:
         )
         lines.append(np.array([known.get(name, np.nan) for name in names]))
     x = Axis("class, in the order of the contract", 1.0, len(names), whole=True)
-    return overlay("F1 of each class", x, around("f1", lines, step=0.1), lines)
+    return overlay("F1 of each class", x, padded_axis("f1", lines, step=0.1), lines)
 
 
 def _predicted_actual(old: Rows, new: Rows) -> str:
     """Draw the mean of the truth around each prediction."""
     curves = [curve(rows, "predicted", "actual") for rows in (old, new)]
-    x = between("predicted", [points.x for points in curves])
+    x = exact_axis("predicted", [points.x for points in curves])
     places = grid(x, BINS)
     lines = [resample(means(points, x), places) for points in curves]
-    y = around("mean of the actual", [*lines, places])
+    y = padded_axis("mean of the actual", [*lines, places])
     return overlay("Predicted and actual", x, y, lines, places)
 
 
 def _residuals(old: Rows, new: Rows) -> str:
     """Draw the share of the rows at each residual, per step of the grid."""
     curves = [curve(rows, "residual", "rows") for rows in (old, new)]
-    x = around("actual - predicted", [points.x for points in curves])
+    x = padded_axis("actual - predicted", [points.x for points in curves])
     lines = [shares(points, x) for points in curves]
-    y = around("share of the rows per step", [*lines, np.zeros(1)])
+    y = padded_axis("share of the rows per step", [*lines, np.zeros(1)])
     return overlay("Residuals", x, y, lines)
 
 

@@ -22,23 +22,25 @@ REPORT = "reports/report.md"
 # A comment on GitHub holds 65,536 characters.
 BYTES = 60_000
 
-LEFT_OUT = "Parts were left out, as the report would be too long for a comment."
+SHORTENED = "Parts were left out, as the report would be too long for a comment."
 
 
-def fitted(parts: Iterable[str], size: int = BYTES) -> str:
+def fit_comment(parts: Iterable[str], size: int = BYTES) -> str:
     """Join parts, and leave out those that do not fit into so many bytes."""
     kept = []
-    room = size - len(LEFT_OUT) - 1
+    room = size - len(SHORTENED) - 1
     wanted = [*filter(None, parts)]
     for part in wanted:
         needed = len(part.encode()) + 2
         if needed <= room:
             kept.append(part)
             room -= needed
-    return "\n\n".join([*kept, *([LEFT_OUT] if len(kept) < len(wanted) else [])]) + "\n"
+    return (
+        "\n\n".join([*kept, *([SHORTENED] if len(kept) < len(wanted) else [])]) + "\n"
+    )
 
 
-def described(root: Path, commit: str | None, wanted: str | None) -> str:
+def describe_base(root: Path, commit: str | None, wanted: str | None) -> str:
     """Return words for the base."""
     if commit is None:
         return "nothing, as there is no commit before"
@@ -59,7 +61,7 @@ def write_report(project: Project, wanted: str | None, *, offline: bool) -> bool
     root = project.root
     base = find_base(root, wanted)
     review = make_review(project, base, offline=offline)
-    words = [*sections(review, described(root, base, wanted))]
-    write_text(fitted([*words, *pictures(review)]), root / REPORT)
-    show_in_terminal(fitted(words), f"With plots: {REPORT}\n")
+    words = [*sections(review, describe_base(root, base, wanted))]
+    write_text(fit_comment([*words, *pictures(review)]), root / REPORT)
+    show_in_terminal(fit_comment(words), f"With plots: {REPORT}\n")
     return review.passed

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from reproducible_ml.versioning.git import Revision
-from reproducible_ml.versioning.lock import LOCK, entries, hashes
+from reproducible_ml.versioning.lock import LOCK, locked_hashes, locked_stages
 
 METRICS = "reports/metrics.json"
 EVALUATION = "reports/evaluation.json"
@@ -73,7 +73,7 @@ class Results(NamedTuple):
     bootstrap: Bootstrap | None
 
 
-NOTHING = Results({}, {}, {}, None, None)
+NO_RESULTS = Results({}, {}, {}, None, None)
 
 
 def read_results(revision: Revision) -> Results:
@@ -153,7 +153,8 @@ def same_table(base: Results, head: Results) -> bool:
     found = [
         {path: md5 for path, md5 in outs.items() if path.endswith("/test")}
         for outs in (
-            hashes(entries(r.lock).get("split", {}), "outs") for r in (base, head)
+            locked_hashes(locked_stages(r.lock).get("split", {}), "outs")
+            for r in (base, head)
         )
     ]
     return bool(found[0]) and list(found[0].values()) == list(found[1].values())

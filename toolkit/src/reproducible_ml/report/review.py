@@ -10,16 +10,16 @@ from reproducible_ml.modeling.metrics.metric import Metrics
 from reproducible_ml.report.compare import Change, compare
 from reproducible_ml.report.gates import GateResult, check_gates, remote_status
 from reproducible_ml.report.markdown import code
+from reproducible_ml.report.reproduction import Reproduction, check_reproduction
 from reproducible_ml.report.results import (
-    NOTHING,
+    NO_RESULTS,
     PARAMS,
     Results,
     read_results,
     section,
 )
-from reproducible_ml.report.truth import Reproduction, check_reproduction
 from reproducible_ml.versioning.git import Revision, changed_files
-from reproducible_ml.versioning.lock import problems
+from reproducible_ml.versioning.lock import find_outdated
 
 # Characters of an error that are shown.
 MESSAGE = 300
@@ -50,7 +50,7 @@ class Review(NamedTuple):
         metric: The metric that groups of rows are shown by.
         metrics: What is known of each metric by name.
         changes: How each metric changed.
-        truth: Whether the results came back.
+        reproduction: Whether the results came back.
         gates: All other conditions.
     """
 
@@ -61,13 +61,13 @@ class Review(NamedTuple):
     metric: str
     metrics: Metrics
     changes: Sequence[Change]
-    truth: Reproduction
+    reproduction: Reproduction
     gates: Sequence[GateResult]
 
     @property
     def passed(self) -> bool:
         """Whether nothing stands against the change."""
-        return self.truth.holds and not self.failed
+        return self.reproduction.holds and not self.failed
 
     @property
     def failed(self) -> list[GateResult]:
@@ -85,7 +85,7 @@ def make_review(project: Project, base: str | None, *, offline: bool) -> Review:
     """
     root = project.root
     before, head = Revision(root, base) if base else None, Revision(root)
-    old, new = read_results(before) if before else NOTHING, read_results(head)
+    old, new = read_results(before) if before else NO_RESULTS, read_results(head)
     metrics = known_metrics(project, section(new.params, "data").get("task", "binary"))
     gates = []
     try:
@@ -116,7 +116,7 @@ def _check_reproduction(
 ) -> Reproduction:
     """Say whether the working tree holds what is committed."""
     try:
-        stale = problems(root, data=True)
+        stale = find_outdated(root, data=True)
     except UserError as error:
         stale = [("dvc.yaml", str(error))]
     committed = read_results(Revision(root, "HEAD"))

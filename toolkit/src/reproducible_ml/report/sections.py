@@ -7,11 +7,11 @@ from typing import NamedTuple
 from reproducible_ml.modeling.drawing.summary import format_number
 from reproducible_ml.modeling.metrics.metric import Metrics
 from reproducible_ml.report import changes, plots
-from reproducible_ml.report.charts import graph
+from reproducible_ml.report.charts import pipeline_graph
 from reproducible_ml.report.compare import Change, Interval, change_verdict, number
 from reproducible_ml.report.markdown import bullets, code, table
 from reproducible_ml.report.results import (
-    NOTHING,
+    NO_RESULTS,
     Evaluation,
     Group,
     Results,
@@ -143,7 +143,7 @@ def verdict(review: Review) -> str:
     gate = f"Gate failed: {names}." if names else "Gate passed."
     told = [change for change in review.changes if change.name == review.metric]
     metric = "".join(f" {moved(change)}." for change in told)
-    return f"**{review.truth.words} {gate}**{metric}"
+    return f"**{review.reproduction.words} {gate}**{metric}"
 
 
 def moved(change: Change) -> str:
@@ -156,9 +156,9 @@ def moved(change: Change) -> str:
 
 def reasons(review: Review) -> Iterator[str]:
     """Yield what differs from the commit, and what to do."""
-    yield bullets(review.truth.reasons)
-    if review.truth.fix:
-        yield f"Fix: {review.truth.fix}."
+    yield bullets(review.reproduction.reasons)
+    if review.reproduction.fix:
+        yield f"Fix: {review.reproduction.fix}."
 
 
 def gates(review: Review) -> str:
@@ -203,7 +203,7 @@ def _cells(change: Change, known: Metrics) -> list[str]:
 def comparable(review: Review) -> Review:
     """Return the review without results at the base that answer another question."""
     other = pair(review.old, review.new).kind == "none"
-    return review._replace(old=NOTHING) if other else review
+    return review._replace(old=NO_RESULTS) if other else review
 
 
 def sections(review: Review, base: str) -> Iterator[str]:
@@ -231,6 +231,6 @@ def sections(review: Review, base: str) -> Iterator[str]:
 def pictures(review: Review) -> Iterator[str]:
     """Yield the parts of the report that have to be drawn."""
     yield "### Plots"
-    same = comparable(review).old is not NOTHING
+    same = comparable(review).old is not NO_RESULTS
     yield from plots.draw(review.base if same else None, review.head)
-    yield graph(review.head.root)
+    yield pipeline_graph(review.head.root)

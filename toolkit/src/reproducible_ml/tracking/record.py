@@ -15,18 +15,18 @@ from reproducible_ml.report.compare import number
 from reproducible_ml.report.results import Results, read_results
 from reproducible_ml.versioning.git import (
     Revision,
-    ask_git,
     changed_files,
     find_commit,
     find_experiments,
+    run_git,
 )
-from reproducible_ml.versioning.lock import LOCK, flat, outputs
+from reproducible_ml.versioning.lock import LOCK, flatten, locked_outputs
 
 MODEL = "models/model.skops"
 MANIFEST = "models/model.json"
 
 # What no name of a parameter or a metric may hold, and how long it may be.
-STRANGE = re.compile(r"[^\w.\- ]")
+FORBIDDEN = re.compile(r"[^\w.\- ]")
 LENGTH = 250
 
 Value = TypeVar("Value")
@@ -34,7 +34,7 @@ Value = TypeVar("Value")
 
 def params(results: Results) -> dict[str, str]:
     """Return each parameter by its dotted key; lists and what is no text as JSON."""
-    return named((key, _text(value)) for key, value in flat(results.params))
+    return unique_names((key, _text(value)) for key, value in flatten(results.params))
 
 
 def _text(value: Any) -> str:
@@ -45,25 +45,25 @@ def _text(value: Any) -> str:
 
 def metrics(results: Results) -> dict[str, float]:
     """Return each metric that is a finite number, and the ends of its interval."""
-    found = dict(flat(results.metrics))
+    found = dict(flatten(results.metrics))
     if results.evaluation:
         for name, value in results.evaluation.metrics.items():
             found |= {f"{name}_low": value.low, f"{name}_high": value.high}
     finite = ((name, number(value)) for name, value in found.items())
-    return named((name, value) for name, value in finite if value is not None)
+    return unique_names((name, value) for name, value in finite if value is not None)
 
 
 def undefined(results: Results) -> str:
     """Return the names of metrics that are no finite number."""
-    found = flat(results.metrics)
+    found = flatten(results.metrics)
     return ", ".join(sorted(name for name, value in found if number(value) is None))
 
 
-def named(items: Iterable[tuple[str, Value]]) -> dict[str, Value]:
+def unique_names(items: Iterable[tuple[str, Value]]) -> dict[str, Value]:
     """Return the values by names that MLflow takes; two never get the same one."""
     found: dict[str, Value] = {}
     for name, value in items:
-        clean = STRANGE.sub("_", name)
+        clean = FORBIDDEN.sub("_", name)
         endings = (f" {number}" if number > 1 else "" for number in count(1))
         names = (f"{clean[: LENGTH - len(ending)]}{ending}" for ending in endings)
         found[next(name for name in names if name not in found)] = value
@@ -72,7 +72,7 @@ def named(items: Iterable[tuple[str, Value]]) -> dict[str, Value]:
 
 def model_hashes(revision: Revision, results: Results) -> dict[str, str]:
     """Return the MD5 by which DVC knows the model, and the SHA-256 of its manifest."""
-    known = outputs(results.lock)
+    known = locked_outputs(results.lock)
     manifest = revision.json(MANIFEST) or _cached(revision, known.get(MANIFEST, ""))
     sha256 = manifest.get("sha256", "") if isinstance(manifest, dict) else ""
     return {"model.md5": known.get(MODEL, ""), "model.sha256": sha256}
@@ -147,7 +147,7 @@ def _find(root: Path, name: str) -> str:
 def _git(root: Path) -> dict[str, str]:
     """Return what Git says of the working tree; empty texts where it says nothing."""
     commit = find_commit(root, "HEAD") or ""
-    branch = ask_git(root, "symbolic-ref", "--quiet", "--short", "HEAD") or b""
+    branch = run_git(root, "symbolic-ref", "--quiet", "--short", "HEAD") or b""
     clean = commit and not changed_files(root)
     return {
         COMMIT: commit,

@@ -24,7 +24,7 @@ class Revision(NamedTuple):
     def text(self, path: str) -> str | None:
         """Return a file's text, or None where there is no such file."""
         if self.commit:
-            found = ask_git(self.root, "show", f"{self.commit}:{path}")
+            found = run_git(self.root, "show", f"{self.commit}:{path}")
         else:
             file = self.root / path
             found = file.read_bytes() if file.is_file() else None
@@ -46,7 +46,7 @@ class Revision(NamedTuple):
         return found if isinstance(found, dict) else {}
 
 
-def ask_git(root: Path, *arguments: str) -> bytes | None:
+def run_git(root: Path, *arguments: str) -> bytes | None:
     """Return what a Git command prints, or None where it fails."""
     command = ["git", "-C", str(root), *arguments]
     done = subprocess.run(command, capture_output=True, check=False)
@@ -62,7 +62,7 @@ def find_commit(root: Path, name: str) -> str | None:
         "--end-of-options",
         f"{name}^{{commit}}",
     ]
-    return _word(ask_git(root, *wanted))
+    return _word(run_git(root, *wanted))
 
 
 def _word(printed: bytes | None) -> str | None:
@@ -82,7 +82,7 @@ def find_base(root: Path, wanted: str | None = None) -> str | None:
         return _asked(root, wanted)
     head = find_commit(root, "HEAD")
     for trunk in filter(None, (find_commit(root, name) for name in TRUNKS)):
-        base = _word(ask_git(root, "merge-base", trunk, "HEAD"))
+        base = _word(run_git(root, "merge-base", trunk, "HEAD"))
         if base and base != head:
             return base
     return head if changed_files(root) else find_commit(root, "HEAD^1")
@@ -90,7 +90,7 @@ def find_base(root: Path, wanted: str | None = None) -> str | None:
 
 def _asked(root: Path, name: str) -> str | None:
     found = find_commit(root, name)
-    shallow = _word(ask_git(root, "rev-parse", "--is-shallow-repository")) == "true"
+    shallow = _word(run_git(root, "rev-parse", "--is-shallow-repository")) == "true"
     if found or (name == "HEAD^1" and not shallow):
         # The first commit of all has none before it.
         return found
@@ -102,8 +102,8 @@ def _asked(root: Path, name: str) -> str | None:
 
 def changed_files(root: Path) -> list[str]:
     """Return the files that differ from HEAD, new ones included, ignored ones not."""
-    known = ask_git(root, "diff", "--name-only", "-z", "HEAD") or b""
-    new = ask_git(root, "ls-files", "--others", "--exclude-standard", "-z") or b""
+    known = run_git(root, "diff", "--name-only", "-z", "HEAD") or b""
+    new = run_git(root, "ls-files", "--others", "--exclude-standard", "-z") or b""
     return sorted(filter(None, (known + new).decode("utf-8", "replace").split("\0")))
 
 
@@ -117,7 +117,7 @@ def find_experiments(root: Path, base: str | None = None) -> dict[str, str]:
         root: Of the repository.
         base: Only those based on this commit; None: on any.
     """
-    listed = ask_git(root, "for-each-ref", "--format=%(refname) %(objectname)")
+    listed = run_git(root, "for-each-ref", "--format=%(refname) %(objectname)")
     found = EXPERIMENT.finditer((listed or b"").decode("utf-8", "replace"))
     return {
         name: commit
@@ -126,31 +126,31 @@ def find_experiments(root: Path, base: str | None = None) -> dict[str, str]:
     }
 
 
-def refuse_name(root: Path, name: str) -> None:
+def check_new_name(root: Path, name: str) -> None:
     """Raise UserError if a new experiment cannot have this name."""
     if name in find_experiments(root):
         raise UserError(
             f"NAME={plain(name)}: is taken. Choose another, or:"
             f" dvc exp remove {plain(name)}"
         )
-    if "/" in name or ask_git(root, "check-ref-format", f"refs/exps/{name}") is None:
+    if "/" in name or run_git(root, "check-ref-format", f"refs/exps/{name}") is None:
         raise UserError(
             f"NAME={plain(name)}: is no name. Use letters, digits, hyphens."
         )
 
 
-def same_results(root: Path, name: str) -> list[str]:
+def same_files(root: Path, name: str) -> list[str]:
     """Return the other experiments that hold the same files, to the last byte."""
     known = find_experiments(root)
     trees = [f"{commit}^{{tree}}" for commit in known.values()]
-    found = (ask_git(root, "rev-parse", *trees) or b"").decode().split()
+    found = (run_git(root, "rev-parse", *trees) or b"").decode().split()
     tree_of = dict(zip(known, found, strict=False))
     return [
         other for other in tree_of if other != name and tree_of[other] == tree_of[name]
     ]
 
 
-def holds_nothing_new(root: Path, name: str) -> bool:
+def equals_head(root: Path, name: str) -> bool:
     """Say whether an experiment holds the same files as the last commit."""
     commit = find_experiments(root)[name]
-    return ask_git(root, "diff", "--quiet", "HEAD", commit) is not None
+    return run_git(root, "diff", "--quiet", "HEAD", commit) is not None

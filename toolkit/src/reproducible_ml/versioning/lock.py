@@ -35,7 +35,7 @@ class Difference(NamedTuple):
     only_in: str = ""
 
 
-def entries(lock: Lock) -> dict[str, dict[str, Any]]:
+def locked_stages(lock: Lock) -> dict[str, dict[str, Any]]:
     """Return the stages of a lock file by name."""
     found = lock.get("stages")
     if not isinstance(found, dict):
@@ -45,7 +45,7 @@ def entries(lock: Lock) -> dict[str, dict[str, Any]]:
     }
 
 
-def hashes(stage: Mapping[str, Any], kind: str) -> dict[str, str]:
+def locked_hashes(stage: Mapping[str, Any], kind: str) -> dict[str, str]:
     """Return the hash of each of a stage's `deps` or `outs` by path."""
     return {
         str(item["path"]): str(item.get("md5") or item)
@@ -54,18 +54,18 @@ def hashes(stage: Mapping[str, Any], kind: str) -> dict[str, str]:
     }
 
 
-def outputs(lock: Lock) -> dict[str, str]:
+def locked_outputs(lock: Lock) -> dict[str, str]:
     """Return the hash of each output of all stages by path."""
     found: dict[str, str] = {}
-    for stage in entries(lock).values():
-        found |= hashes(stage, "outs")
+    for stage in locked_stages(lock).values():
+        found |= locked_hashes(stage, "outs")
     return found
 
 
-def differences(old: Lock, new: Lock) -> list[Difference]:
+def compare_locks(old: Lock, new: Lock) -> list[Difference]:
     """Return the stages that differ, in the order of the new lock file."""
-    was, now = entries(old), entries(new)
-    written = outputs(new).keys()
+    was, now = locked_stages(old), locked_stages(new)
+    written = locked_outputs(new).keys()
     found = []
     for name in dict.fromkeys([*now, *was]):
         if name not in now or name not in was:
@@ -79,16 +79,16 @@ def differences(old: Lock, new: Lock) -> list[Difference]:
 def _compare(
     name: str, old: Mapping[str, Any], new: Mapping[str, Any], written: Container[str]
 ) -> Difference:
-    deps = changed(hashes(old, "deps"), hashes(new, "deps"))
+    deps = changed_keys(locked_hashes(old, "deps"), locked_hashes(new, "deps"))
     upstream = [path for path in deps if path in written]
     inputs = ["cmd"] if old.get("cmd") != new.get("cmd") else []
-    inputs += changed(_params(old), _params(new))
+    inputs += changed_keys(_params(old), _params(new))
     inputs += [path for path in deps if path not in written]
-    outputs = changed(hashes(old, "outs"), hashes(new, "outs"))
+    outputs = changed_keys(locked_hashes(old, "outs"), locked_hashes(new, "outs"))
     return Difference(name, tuple(inputs), tuple(upstream), tuple(outputs))
 
 
-def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return the keys whose values differ, or that only one side has."""
     keys = dict.fromkeys([*new, *old])
     return [
@@ -101,14 +101,14 @@ def _params(stage: Mapping[str, Any]) -> dict[str, Any]:
     files = stage.get("params")
     if not isinstance(files, dict):
         return {}
-    return {key: value for keys in files.values() for key, value in flat(keys)}
+    return {key: value for keys in files.values() for key, value in flatten(keys)}
 
 
-def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield dotted key and value of all that a mapping of mappings holds."""
     if isinstance(value, dict) and (value or not prefix):
         for key, item in value.items():
-            yield from flat(item, f"{prefix}.{key}" if prefix else str(key))
+            yield from flatten(item, f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, value
 
@@ -119,7 +119,7 @@ FIX = "Run `make repro`, then commit dvc.lock and reports/."
 ABSENT = ("deleted", "not in cache")
 
 
-def problems(root: Path, *, data: bool) -> list[tuple[str, str]]:
+def find_outdated(root: Path, *, data: bool) -> list[tuple[str, str]]:
     """Return stage and what is wrong, for each way in which the lock is not up to date.
 
     Args:
@@ -129,7 +129,7 @@ def problems(root: Path, *, data: bool) -> list[tuple[str, str]]:
     Raises:
         UserError: DVC cannot read the pipeline.
     """
-    locked = entries(Revision(root).yaml(LOCK))
+    locked = locked_stages(Revision(root).yaml(LOCK))
     names = run_dvc("stage", "list", "--name-only", cwd=root).split()
     found = [(name, "is not in dvc.lock") for name in names if name not in locked]
     status = json.loads(run_dvc("status", "--json", cwd=root) or "{}")
@@ -180,7 +180,7 @@ def check_lock(root: Path) -> None:
     Raises:
         UserError: A line for each reason why it is not.
     """
-    if found := problems(root, data=False):
+    if found := find_outdated(root, data=False):
         lines = [f"{plain(f'{stage}: {words}')}. {FIX}" for stage, words in found]
         raise UserError("\n".join(lines))
     sys.stdout.write("dvc.lock is up to date.\n")

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from reproducible_ml.report.results import NOTHING, Evaluation, Results
+from reproducible_ml.report.results import NO_RESULTS, Evaluation, Results
 from reproducible_ml.tracking.record import (
     LENGTH,
     metrics,
     model_hashes,
-    named,
     params,
     undefined,
+    unique_names,
 )
 from reproducible_ml.versioning.git import Revision
 
@@ -22,7 +22,7 @@ from .conftest import LOCK
 
 
 def results(**parts: Any) -> Results:
-    return NOTHING._replace(**parts)
+    return NO_RESULTS._replace(**parts)
 
 
 def test_parameters_have_dotted_names_and_lists_are_json() -> None:
@@ -63,14 +63,18 @@ def test_metrics_are_finite_and_have_the_ends_of_their_intervals() -> None:
     ],
 )
 def test_name_has_the_letters_that_mlflow_takes(name: str, clean: str) -> None:
-    assert named([(name, 1)]) == {clean: 1}
+    assert unique_names([(name, 1)]) == {clean: 1}
 
 
 def test_no_name_hides_another() -> None:
-    assert named([("a(", 1), ("a)", 2), ("a_", 3)]) == {"a_": 1, "a_ 2": 2, "a_ 3": 3}
+    assert unique_names([("a(", 1), ("a)", 2), ("a_", 3)]) == {
+        "a_": 1,
+        "a_ 2": 2,
+        "a_ 3": 3,
+    }
     long = [(f"{'x' * LENGTH}{i}", i) for i in range(3)]
-    assert sorted(named(long).values()) == [0, 1, 2]
-    assert all(len(name) <= LENGTH for name in named(long))
+    assert sorted(unique_names(long).values()) == [0, 1, 2]
+    assert all(len(name) <= LENGTH for name in unique_names(long))
 
 
 def test_model_is_known_by_its_hashes(result: Path) -> None:

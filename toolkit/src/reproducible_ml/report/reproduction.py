@@ -13,9 +13,9 @@ from reproducible_ml.verify import NUMERIC
 from reproducible_ml.versioning.lock import (
     LOCK,
     Difference,
-    differences,
-    entries,
-    hashes,
+    compare_locks,
+    locked_hashes,
+    locked_stages,
 )
 
 REPORTS = "reports/"
@@ -68,7 +68,7 @@ def check_reproduction(
         return Reproduction(
             "stale", words, tuple(lines), "`make repro`, and mend what it says"
         )
-    found = differences(committed.lock, rebuilt.lock)
+    found = compare_locks(committed.lock, rebuilt.lock)
     reports = [name for name in files if name.startswith(REPORTS)]
     reasons = _reasons(found, reports)
     if edited := edited_inputs(rebuilt, files):
@@ -105,8 +105,8 @@ def _reasons(found: Sequence[Difference], reports: Sequence[str]) -> tuple[str, 
 def edited_inputs(rebuilt: Results, files: Sequence[str]) -> list[str]:
     """Return those files that the pipeline reads."""
     read = {PARAMS, "dvc.yaml"}
-    for stage in entries(rebuilt.lock).values():
-        read |= hashes(stage, "deps").keys()
+    for stage in locked_stages(rebuilt.lock).values():
+        read |= locked_hashes(stage, "deps").keys()
     return [
         name
         for name in files
