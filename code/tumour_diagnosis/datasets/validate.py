@@ -10,7 +10,7 @@ from reproducible_ml.core.files import replacing_folder, write_json
 from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.core.stage import run
 from reproducible_ml.quality.distributions import profile_table
-from reproducible_ml.quality.drift import compare_with_last
+from reproducible_ml.quality.drift import compare_with_committed
 from reproducible_ml.quality.report import check_quality
 from reproducible_ml.quality.validation import RowCheck, count_missing, validate_table
 from reproducible_ml.reading.raw import raw_files
@@ -45,7 +45,7 @@ def main(
         target = summarise_table(table, data, compute).facts()
         now = profile_table(table, columns, data, compute)
         # Printed, but not written: what was committed before must not change an output.
-        drift = compare_with_last(profile, table, now, columns, data, compute, raw)
+        drift = compare_with_committed(profile, table, now, columns, data, compute, raw)
     for finding in listed([*quality.warnings, *drift], SHOWN):
         logger.warning("warning: %s", finding)
     write_json({**target, "missing": count_missing(checked)}, report)

@@ -9,7 +9,7 @@ import pytest
 
 from reproducible_ml.adopt.table_form import Blanked
 from reproducible_ml.contract.schema import Column, Notes
-from reproducible_ml.profiling.evidence import Inferred
+from reproducible_ml.profiling.inferred import InferredColumn
 
 BATCH = pa.record_batch(
     {
@@ -37,7 +37,7 @@ def values(reader: Blanked) -> dict[str, list[Any]]:
 def missing(reader: Blanked, name: str, column: Column) -> tuple[str, ...]:
     """Return the texts that are declared after the table was read."""
     values(reader)
-    return reader.declare(name, Inferred(column, "", "")).column.metadata.missing
+    return reader.declare(name, InferredColumn(column, "", "")).column.metadata.missing
 
 
 def test_texts_and_numbers_become_no_value_in_every_column() -> None:

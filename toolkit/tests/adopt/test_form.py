@@ -11,7 +11,7 @@ from reproducible_ml.adopt.table_form import Read, read_table_form
 from reproducible_ml.contract.findings import Rejected
 from reproducible_ml.contract.schema import Column, Contract, Dialect, Notes
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.profiling.evidence import Hints
+from reproducible_ml.profiling.inferred import Hints
 from reproducible_ml.reading.raw import raw_files
 
 

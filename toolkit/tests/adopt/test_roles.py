@@ -20,7 +20,7 @@ from reproducible_ml.adopt.roles import (
 from reproducible_ml.adopt.task import ESTIMATORS, METRICS, Choice
 from reproducible_ml.contract.schema import Column, Contract, Data
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.profiling.evidence import Inferred
+from reproducible_ml.profiling.inferred import InferredColumn
 from tumour_diagnosis.params import Params
 
 BINARY = Choice("binary", "yes", "two classes")
@@ -74,7 +74,9 @@ def kept(
 
 def begun(*identifiers: str, choice: Choice = BINARY, **wishes: Any) -> dict[str, Any]:
     inferred = {
-        name: Inferred(column, "identifier" if name in identifiers else "text", "")
+        name: InferredColumn(
+            column, "identifier" if name in identifiers else "text", ""
+        )
         for name, column in CONTRACT.columns.items()
     }
     wanted = Request(**{"target": "returned", **wishes})

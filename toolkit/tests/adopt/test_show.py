@@ -10,7 +10,7 @@ from reproducible_ml.adopt.propose import Proposal
 from reproducible_ml.adopt.task import Choice
 from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import Column, Contract, Notes
-from reproducible_ml.profiling.evidence import Inferred
+from reproducible_ml.profiling.inferred import InferredColumn
 
 AGE = Column(dtype="int64")
 Y = Column(dtype="category", isin=("no", "yes"))
@@ -24,12 +24,14 @@ Capture = pytest.CaptureFixture[str]
 def proposal(
     columns: dict[str, Column],
     warnings: tuple[Finding, ...] = (),
-    inferred: dict[str, Inferred] | None = None,
+    inferred: dict[str, InferredColumn] | None = None,
     split: dict[str, Any] | None = None,
     **data: Any,
 ) -> Proposal:
     """Return a proposal; what is inferred is what the contract says, unless given."""
-    found = {n: Inferred(c, "whole number", f"about {n}") for n, c in columns.items()}
+    found = {
+        n: InferredColumn(c, "whole number", f"about {n}") for n, c in columns.items()
+    }
     params = {
         "data": {"target": "y", "positive": "yes"} | data,
         "split": split or {"method": "hash"},
@@ -106,7 +108,7 @@ def test_split_is_shown(split: dict[str, Any], words: str, shown: Any) -> None:
 
 def test_column_that_people_read_otherwise_is_shown_so(shown: Any) -> None:
     own = {"zip": Column(dtype="str"), "y": Y}
-    found = {"zip": Inferred(AGE, "whole number", "whole numbers from 0 to 9")}
+    found = {"zip": InferredColumn(AGE, "whole number", "whole numbers from 0 to 9")}
     said = squeezed(shown(proposal(own, inferred=found)))
     assert "zip str exclude read as data/schema.yaml says" in said
 
@@ -141,7 +143,7 @@ def test_names_and_texts_are_shown_as_they_are_and_do_nothing(
     name: str, shown: Any
 ) -> None:
     warning = Finding("code", Path(f"{name}.csv"), f"is {name}", name, 2, name, name)
-    found = {name: Inferred(AGE, "whole number", f"as {name}")}
+    found = {name: InferredColumn(AGE, "whole number", f"as {name}")}
     what = proposal({name: AGE, "y": Y}, (warning,), found, id=[name], group=name)
     said = shown(what, 200)
     assert all(character.isprintable() or character == "\n" for character in said)

@@ -4,7 +4,7 @@ from typing import Any
 
 from reproducible_ml.adopt.request import Request, apply_request
 from reproducible_ml.contract.schema import Column, Contract, Notes, Range
-from reproducible_ml.profiling.evidence import Hints
+from reproducible_ml.profiling.inferred import Hints
 
 TARGET = Column(dtype="category", isin=(1, 2, 3), description="Of the wine")
 NUMBER = Column(dtype="int64", description="Ours")

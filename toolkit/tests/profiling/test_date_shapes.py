@@ -3,7 +3,11 @@
 import pyarrow as pa
 import pytest
 
-from reproducible_ml.profiling.dates import COMPACT_SHAPE, compact_shapes, shapes
+from reproducible_ml.profiling.dates import (
+    COMPACT_PATTERN,
+    compact_date_patterns,
+    date_patterns,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,14 +26,19 @@ from reproducible_ml.profiling.dates import COMPACT_SHAPE, compact_shapes, shape
     ],
 )
 def test_dates_have_a_shape(text: str, shape: str) -> None:
-    assert shapes(pa.array([text])).to_pylist() == [shape]
+    assert date_patterns(pa.array([text])).to_pylist() == [shape]
 
 
 @pytest.mark.parametrize("text", ["12:30", "5 apples", "abc", "1.5", "20240131", ""])
 def test_other_texts_have_none(text: str) -> None:
-    assert shapes(pa.array([text])).to_pylist() == [None]
+    assert date_patterns(pa.array([text])).to_pylist() == [None]
 
 
 def test_eight_digits_have_a_shape_if_they_may_be_a_date() -> None:
     texts = pa.array(["20240131", "20241331", "12345678", "18990101"])
-    assert compact_shapes(texts).to_pylist() == [COMPACT_SHAPE, None, None, None]
+    assert compact_date_patterns(texts).to_pylist() == [
+        COMPACT_PATTERN,
+        None,
+        None,
+        None,
+    ]

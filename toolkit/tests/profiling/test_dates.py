@@ -5,16 +5,23 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pytest
 
-from reproducible_ml.profiling.dates import Form, choose, fits, formats, is_form, shapes
-from reproducible_ml.profiling.distinct import Tally, portion
+from reproducible_ml.profiling.dates import (
+    DateFormat,
+    choose_date_format,
+    date_patterns,
+    fits,
+    formats,
+    is_form,
+)
+from reproducible_ml.profiling.distinct import Tally, occurrences
 from reproducible_ml.reading.values import ISO_WITH_OFFSET
 
 
-def chosen(texts: Sequence[str], day_first: bool | None = None) -> Form:
-    part = portion(pa.array(texts), 0)
+def chosen(texts: Sequence[str], day_first: bool | None = None) -> DateFormat:
+    part = occurrences(pa.array(texts), 0)
     tally = Tally()
-    tally.add(shapes(part.texts), part)
-    form = choose(tally, day_first)
+    tally.add(date_patterns(part.texts), part)
+    form = choose_date_format(tally, day_first)
     assert form is not None
     return form
 

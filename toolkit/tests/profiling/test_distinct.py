@@ -4,26 +4,31 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from reproducible_ml.profiling.distinct import Distinct, Seen, hash_texts, portion
+from reproducible_ml.profiling.distinct import (
+    DistinctCounter,
+    FirstTexts,
+    hash_texts,
+    occurrences,
+)
 
 TEXTS = pa.array(["b", "a", "b", None, "c", "a", "d"])
 
 
-def seen(limit: int, size: int) -> Seen:
-    found = Seen(limit)
+def seen(limit: int, size: int) -> FirstTexts:
+    found = FirstTexts(limit)
     for first in range(0, len(TEXTS), size):
-        found.add(portion(TEXTS[first : first + size], first))
+        found.add(occurrences(TEXTS[first : first + size], first))
     return found
 
 
 def test_portion_leaves_out_nulls_and_keeps_places() -> None:
-    part = portion(TEXTS, 10)
+    part = occurrences(TEXTS, 10)
     assert part.texts.to_pylist() == ["b", "a", "b", "c", "a", "d"]
     assert part.places.tolist() == [10, 11, 12, 14, 15, 16]
 
 
 def test_distinct_texts_have_their_rows_and_first_places() -> None:
-    texts, rows, places = portion(TEXTS, 0).distinct()
+    texts, rows, places = occurrences(TEXTS, 0).distinct()
     assert texts.to_pylist() == ["b", "a", "c", "d"]
     assert rows.tolist() == [2, 2, 1, 1]
     assert places.tolist() == [0, 1, 4, 6]
@@ -44,7 +49,7 @@ def test_seen_is_complete_if_all_fit() -> None:
 @pytest.mark.parametrize("size", [1, 100, 5000])
 def test_distinct_is_exact_up_to_the_limit(size: int) -> None:
     texts = pa.array([f"text {number % 1000}" for number in range(5000)])
-    found = Distinct(1000)
+    found = DistinctCounter(1000)
     for first in range(0, 5000, size):
         found.add(texts[first : first + size])
     assert found.count() == 1000
@@ -55,7 +60,7 @@ def test_distinct_is_estimated_beyond_whatever_the_portions() -> None:
     texts = pa.array([f"text {number}" for number in range(50_000)])
     estimates = set()
     for size in (999, 50_000):
-        found = Distinct(2000)
+        found = DistinctCounter(2000)
         for first in range(0, 50_000, size):
             found.add(texts[first : first + size])
         estimates.add(found.count())

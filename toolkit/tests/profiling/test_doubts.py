@@ -5,18 +5,18 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from reproducible_ml.profiling.column_types import date_ambiguities, mixtures
-from reproducible_ml.profiling.dates import choose
-from reproducible_ml.profiling.evidence import FindingFactory, Found
-from reproducible_ml.profiling.profile import profile
+from reproducible_ml.profiling.column_types import date_ambiguities, mixed_formats
+from reproducible_ml.profiling.dates import choose_date_format
+from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory
+from reproducible_ml.profiling.profile import profile_columns
 
 FILE = Path("a.csv")
 
 
-def found(texts: list[str]) -> list[Found]:
+def found(texts: list[str]) -> list[ColumnFinding]:
     batch = pa.RecordBatch.from_pydict({"x": pa.array(texts)})
-    known = profile([FILE], lambda _: [batch])["x"]
-    return list(mixtures(known, known.present, FindingFactory([FILE], "x")))
+    known = profile_columns([FILE], lambda _: [batch])["x"]
+    return list(mixed_formats(known, known.present, FindingFactory([FILE], "x")))
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ def found(texts: list[str]) -> list[Found]:
     ],
 )
 def test_mixtures_are_rejected(texts: list[str], kind: str, problem: str) -> None:
-    told = found(texts * 20)
-    assert [(one.severity, one.finding.kind) for one in told] == [("reject", kind)]
-    assert problem in str(told[0].finding)
-    assert told[0].record == texts.index(told[0].finding.value or "")
+    findings = found(texts * 20)
+    assert [(one.severity, one.finding.kind) for one in findings] == [("reject", kind)]
+    assert problem in str(findings[0].finding)
+    assert findings[0].record == texts.index(findings[0].finding.value or "")
 
 
 def test_dates_that_may_be_of_either_of_two_mixed_forms_are_counted() -> None:
@@ -69,11 +69,11 @@ def test_dates_that_may_be_of_either_of_two_mixed_forms_are_counted() -> None:
 
 @pytest.mark.parametrize("wrong", [10, 1])
 def test_too_much_text_among_numbers_is_told(wrong: int) -> None:
-    told = found([str(number) for number in range(40)] + ["x"] * wrong)
-    assert [one.severity for one in told] == ["warn"]
-    assert told[0].finding.rows == wrong
+    findings = found([str(number) for number in range(40)] + ["x"] * wrong)
+    assert [one.severity for one in findings] == ["warn"]
+    assert findings[0].finding.rows == wrong
     words = f'"x" is no number, as 40 of {40 + wrong} rows are ('
-    assert words in str(told[0].finding)
+    assert words in str(findings[0].finding)
 
 
 def test_marks_behind_some_numbers_are_told() -> None:
@@ -84,8 +84,8 @@ def test_marks_behind_some_numbers_are_told() -> None:
 def test_several_offsets_from_utc_are_told_with_the_first_other_one() -> None:
     texts = ["2024-01-01T10:00Z", "2024-01-02T10:00+00:00", "2024-01-03T10:00+01:00"]
     batch = pa.RecordBatch.from_pydict({"x": pa.array(texts)})
-    tally = profile([FILE], lambda _: [batch])["x"].dates
-    form = choose(tally, None)
+    tally = profile_columns([FILE], lambda _: [batch])["x"].dates
+    form = choose_date_format(tally, None)
     assert form is not None
     (one,) = date_ambiguities(form, texts[0], tally, FindingFactory([FILE], "x"))
     assert (one.finding.value, one.record) == (texts[2], 2)

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 
 from reproducible_ml.profiling.column_types import TypeCandidate, detect_type
-from reproducible_ml.profiling.evidence import FindingFactory, TableConventions
-from reproducible_ml.profiling.profile import profile
+from reproducible_ml.profiling.conventions import TableConventions
+from reproducible_ml.profiling.inferred import FindingFactory
+from reproducible_ml.profiling.profile import profile_columns
 
 FILE = Path("a.csv")
 
@@ -23,7 +24,7 @@ def found(
 ) -> TypeCandidate:
     values = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
     batch = pa.RecordBatch.from_pydict({name: values})
-    profiles = profile([FILE], lambda _: [batch])
+    profiles = profile_columns([FILE], lambda _: [batch])
     return detect_type(profiles[name], known, FindingFactory([FILE], name))
 
 

@@ -4,19 +4,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from reproducible_ml.profiling.evidence import (
-    Hints,
-    TableConventions,
-    table_conventions,
-)
-from reproducible_ml.profiling.profile import profile
+from reproducible_ml.profiling.conventions import TableConventions, table_conventions
+from reproducible_ml.profiling.inferred import Hints
+from reproducible_ml.profiling.profile import profile_columns
 
 NONE = Hints()
 
 
 def found(hints: Hints = NONE, **columns: list[str]) -> TableConventions:
     batch = pa.RecordBatch.from_pydict(columns)
-    return table_conventions(profile([Path("a.csv")], lambda _: [batch]), hints)
+    return table_conventions(profile_columns([Path("a.csv")], lambda _: [batch]), hints)
 
 
 def test_columns_that_agree_prove_the_habit() -> None:

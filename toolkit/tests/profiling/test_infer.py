@@ -10,8 +10,8 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from reproducible_ml.profiling.evidence import HEADER, Hints, Inferred
 from reproducible_ml.profiling.infer import infer
+from reproducible_ml.profiling.inferred import HEADER, Hints, InferredColumn
 from reproducible_ml.reading.values import misfits
 
 NONE = Hints()
@@ -41,7 +41,9 @@ def write(file: Path, columns: dict[str, Sequence[Any]]) -> Path:
     return file
 
 
-def table(folder: Path, hints: Hints = NONE, **columns: Any) -> dict[str, Inferred]:
+def table(
+    folder: Path, hints: Hints = NONE, **columns: Any
+) -> dict[str, InferredColumn]:
     return infer([write(folder / "a.csv", columns)], read, hints)
 
 
@@ -176,11 +178,11 @@ def test_whole_numbers_are_exact_or_text(tmp_path: Path) -> None:
     found = table(
         tmp_path,
         fits=[2**63 - 1 - n for n in range(30)],
-        too_long=[2**63 + n for n in range(30)],
+        exceeds_int64=[2**63 + n for n in range(30)],
     )
     assert found["fits"].column.dtype == "int64"
-    assert found["too_long"].column.dtype == "str"
-    assert "beyond 64 bits" in found["too_long"].evidence
+    assert found["exceeds_int64"].column.dtype == "str"
+    assert "beyond 64 bits" in found["exceeds_int64"].evidence
 
 
 def test_target_of_yes_and_no_is_a_category(tmp_path: Path) -> None:
@@ -276,8 +278,8 @@ def test_column_that_a_part_lacks_is_rejected(tmp_path: Path) -> None:
         write(tmp_path / "b.csv", {"x": [1, 2], "z": [3, 4]}),
     ]
     found = infer(files, read)
-    told = [f for column in found.values() for f in column.findings("reject")]
-    assert [(f.file, f.column) for f in told] == [(files[1], "y"), (files[0], "z")]
+    findings = [f for column in found.values() for f in column.findings("reject")]
+    assert [(f.file, f.column) for f in findings] == [(files[1], "y"), (files[0], "z")]
     assert found["y"].found[0].record == HEADER
 
 

@@ -4,14 +4,16 @@ from pathlib import Path
 
 from reproducible_ml.contract.schema import Column
 from reproducible_ml.profiling.distinct import FILE
-from reproducible_ml.profiling.evidence import FindingFactory, Inferred
+from reproducible_ml.profiling.inferred import FindingFactory, InferredColumn
 
 FILES = [Path("a.csv"), Path("b.csv")]
 
 
 def test_finding_names_the_file_and_the_row_of_its_place() -> None:
-    tell = FindingFactory(FILES, "age")
-    found = tell("reject", "number", "is no number", "Fix it.", "x", 2, FILE + 7)
+    make_finding = FindingFactory(FILES, "age")
+    found = make_finding(
+        "reject", "number", "is no number", "Fix it.", "x", 2, FILE + 7
+    )
     assert (found.finding.file, found.record) == (FILES[1], 7)
     assert (
         str(found.finding) == 'b.csv, column "age": "x" is no number (2 rows). Fix it.'
@@ -26,7 +28,10 @@ def test_finding_without_a_place_names_the_first_file() -> None:
 
 
 def test_findings_of_one_severity() -> None:
-    tell = FindingFactory(FILES, "age")
-    found = (tell("warn", "a", "is odd", ""), tell("reject", "b", "is wrong", ""))
-    inferred = Inferred(Column(dtype="str"), "text", "", found)
+    make_finding = FindingFactory(FILES, "age")
+    found = (
+        make_finding("warn", "a", "is odd", ""),
+        make_finding("reject", "b", "is wrong", ""),
+    )
+    inferred = InferredColumn(Column(dtype="str"), "text", "", found)
     assert [finding.kind for finding in inferred.findings("reject")] == ["b"]

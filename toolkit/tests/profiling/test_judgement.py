@@ -8,9 +8,13 @@ import pytest
 from reproducible_ml.contract.findings import LISTED
 from reproducible_ml.contract.schema import Column, Notes
 from reproducible_ml.profiling.column_types import TypeCandidate
-from reproducible_ml.profiling.evidence import FindingFactory, Found
-from reproducible_ml.profiling.profile import profile
-from reproducible_ml.profiling.values import check_values, measure, too_long
+from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory
+from reproducible_ml.profiling.profile import profile_columns
+from reproducible_ml.profiling.values import (
+    check_values,
+    exceeds_int64,
+    measure_columns,
+)
 
 FILE = Path("a.csv")
 WHOLE = Column(dtype="Int64", nullable=True)
@@ -21,14 +25,20 @@ DATE = Column(dtype="datetime64[ns]", nullable=True)
 
 def found(
     texts: list[str], column: Column, *, is_target: bool = False
-) -> tuple[TypeCandidate, list[Found]]:
+) -> tuple[TypeCandidate, list[ColumnFinding]]:
     batch = pa.RecordBatch.from_pydict({"x": pa.array(texts)})
-    profiles = profile([FILE], lambda _: [batch])
-    measured = measure([FILE], lambda _: [batch], profiles, {"x": column})["x"]
+    profiles = profile_columns([FILE], lambda _: [batch])
+    measured = measure_columns([FILE], lambda _: [batch], profiles, {"x": column})["x"]
     kind = "date" if column.dtype == "datetime64[ns]" else "number"
-    draft = TypeCandidate(kind, column, "")  # type: ignore[arg-type]
-    tell = FindingFactory([FILE], "x")
-    return check_values(draft, measured, profiles["x"], is_target=is_target, tell=tell)
+    candidate = TypeCandidate(kind, column, "")  # type: ignore[arg-type]
+    make_finding = FindingFactory([FILE], "x")
+    return check_values(
+        candidate,
+        measured,
+        profiles["x"],
+        is_target=is_target,
+        make_finding=make_finding,
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,37 +56,39 @@ def found(
 def test_what_does_not_fit_is_rejected_with_its_row(
     texts: list[str], column: Column, line: str
 ) -> None:
-    _, told = found(texts, column)
-    assert [(one.severity, one.record) for one in told] == [("reject", 1)]
-    assert line in str(told[0].finding)
+    _, findings = found(texts, column)
+    assert [(one.severity, one.record) for one in findings] == [("reject", 1)]
+    assert line in str(findings[0].finding)
 
 
 def test_code_is_missing_and_told() -> None:
-    draft, told = found([*map(str, range(50)), "-999", "-999", "-999"], WHOLE)
-    assert draft.column.metadata.missing == ("-999",)
-    assert draft.missing == 3
-    assert [(one.severity, one.record) for one in told] == [("warn", 50)]
-    assert '"-999" stands far from all other values (0 to 49)' in str(told[0].finding)
+    candidate, findings = found([*map(str, range(50)), "-999", "-999", "-999"], WHOLE)
+    assert candidate.column.metadata.missing == ("-999",)
+    assert candidate.missing == 3
+    assert [(one.severity, one.record) for one in findings] == [("warn", 50)]
+    assert '"-999" stands far from all other values (0 to 49)' in str(
+        findings[0].finding
+    )
 
 
-# Where the table is judged as a whole, it is told.
+# Where the table is judged as a whole, it is findings.
 def test_code_in_a_target_is_kept() -> None:
     texts = [*map(str, range(50)), "-999", "-999", "-999"]
-    draft, told = found(texts, WHOLE, is_target=True)
-    assert draft.missing == 0
-    assert told == []
+    candidate, findings = found(texts, WHOLE, is_target=True)
+    assert candidate.missing == 0
+    assert findings == []
 
 
 def test_more_misfits_than_are_named_are_counted() -> None:
     texts = [*map(str, range(3000)), *(f"x{n % 130}" for n in range(140))]
-    _, told = found(texts, WHOLE)
-    assert len(told) == LISTED + 1
-    assert str(told[-1].finding) == (
+    _, findings = found(texts, WHOLE)
+    assert len(findings) == LISTED + 1
+    assert str(findings[-1].finding) == (
         'a.csv, column "x": has more texts like the 100 that are listed, from here on'
         " (30 rows). Look for what they have in common, and correct it in the source."
     )
-    assert told[-1].record == 3100
-    assert sum(one.finding.rows or 0 for one in told) == 140
+    assert findings[-1].record == 3100
+    assert sum(one.finding.rows or 0 for one in findings) == 140
 
 
 @pytest.mark.parametrize(
@@ -86,15 +98,15 @@ def test_more_misfits_than_are_named_are_counted() -> None:
 def test_date_that_means_none_is_missing_and_told(text: str, form: str | None) -> None:
     column = DATE.model_copy(update={"metadata": Notes(format=form)})
     good = "2024-01-31" if form is None else "31.01.2024"
-    draft, told = found([good, text, text], column)
-    assert draft.column.metadata.missing == (text,)
-    assert draft.missing == 2
-    assert [one.severity for one in told] == ["warn"]
+    candidate, findings = found([good, text, text], column)
+    assert candidate.column.metadata.missing == (text,)
+    assert candidate.missing == 2
+    assert [one.severity for one in findings] == ["warn"]
 
 
 def test_number_with_more_digits_than_a_float_is_told() -> None:
-    _, told = found(["1.5", "12345678901234567"], NUMBER)
-    assert [one.finding.kind for one in told] == ["rounding"]
+    _, findings = found(["1.5", "12345678901234567"], NUMBER)
+    assert [one.finding.kind for one in findings] == ["rounding"]
 
 
 def test_whole_numbers_beyond_64_bits_are_too_long() -> None:
@@ -106,6 +118,6 @@ def test_whole_numbers_beyond_64_bits_are_too_long() -> None:
     ):
         batch = pa.RecordBatch.from_pydict({"x": pa.array(texts)})
         read = {FILE: [batch]}.__getitem__
-        profiles = profile([FILE], read)
-        measures = measure([FILE], read, profiles, {"x": WHOLE})
-        assert too_long(measures["x"]) is expected
+        profiles = profile_columns([FILE], read)
+        measures = measure_columns([FILE], read, profiles, {"x": WHOLE})
+        assert exceeds_int64(measures["x"]) is expected

@@ -7,24 +7,30 @@ import pyarrow as pa
 import pytest
 
 from reproducible_ml.contract.schema import Column
-from reproducible_ml.profiling.profile import Profile, profile
-from reproducible_ml.profiling.values import Measure, is_code, measure
+from reproducible_ml.profiling.profile import ColumnProfile, profile_columns
+from reproducible_ml.profiling.values import (
+    Measurements,
+    is_missing_code,
+    measure_columns,
+)
 
 FILE = Path("a.csv")
 
 
-def measured(texts: list[str], dtype: Any = "Int64", seen: int = 10_000) -> Measure:
+def measured(
+    texts: list[str], dtype: Any = "Int64", seen: int = 10_000
+) -> Measurements:
     batch = pa.RecordBatch.from_pydict({"x": pa.array(texts)})
 
     def read(_: Path) -> list[pa.RecordBatch]:
         return [batch]
 
-    profiles = profile([FILE], read)
+    profiles = profile_columns([FILE], read)
     if len(profiles["x"].seen) > seen:
-        profiles["x"] = Profile("x", 10**6 // seen)
+        profiles["x"] = ColumnProfile("x", 10**6 // seen)
         profiles["x"].add(batch["x"], 0)
     columns = {"x": Column(dtype=dtype, nullable=True)}
-    return measure([FILE], read, profiles, columns)["x"]
+    return measure_columns([FILE], read, profiles, columns)["x"]
 
 
 @pytest.mark.parametrize("seen", [10_000, 2])
@@ -70,7 +76,7 @@ def test_repeated_number_far_from_all_others_is_a_code(
     code: int, others: range
 ) -> None:
     texts = [str(number) for number in [*others, code, code, code]]
-    assert is_code(code, measured(texts), len(texts))
+    assert is_missing_code(code, measured(texts), len(texts))
 
 
 @pytest.mark.parametrize(
@@ -86,4 +92,4 @@ def test_repeated_number_far_from_all_others_is_a_code(
 )
 def test_other_numbers_are_none(code: int, times: int, others: range) -> None:
     texts = [str(number) for number in [*others, *[code] * times]]
-    assert not is_code(code, measured(texts), len(texts))
+    assert not is_missing_code(code, measured(texts), len(texts))

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from reproducible_ml.profiling.numbers import spellings
+from reproducible_ml.profiling.numbers import number_patterns
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ from reproducible_ml.profiling.numbers import spellings
     ],
 )
 def test_numbers_have_a_spelling(text: str, spelling: str) -> None:
-    assert spellings(pa.array([text])).to_pylist() == [spelling]
+    assert number_patterns(pa.array([text])).to_pylist() == [spelling]
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_numbers_have_a_spelling(text: str, spelling: str) -> None:
     ["", "-", "abc", "1,23,4", "1.2.2024", "2024-01-31", "12:30", "1-2", "--5", "A12"],
 )
 def test_other_texts_have_none(text: str) -> None:
-    assert spellings(pa.array([text, "1"])).to_pylist() == [None, "\t\twhole"]
+    assert number_patterns(pa.array([text, "1"])).to_pylist() == [None, "\t\twhole"]

@@ -5,29 +5,29 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pytest
 
-from reproducible_ml.profiling.distinct import Tally, portion
+from reproducible_ml.profiling.distinct import Tally, occurrences
 from reproducible_ml.profiling.numbers import (
     Decimal,
-    Reading,
+    NumberFormat,
     are_codes,
-    choose,
-    column,
+    choose_number_format,
+    count_units,
     decimal_sign,
-    spellings,
-    units,
+    number_column,
+    number_patterns,
 )
 from reproducible_ml.reading.values import convert
 
 
 def tally(texts: Sequence[str]) -> Tally:
-    part = portion(pa.array(texts), 0)
+    part = occurrences(pa.array(texts), 0)
     found = Tally()
-    found.add(spellings(part.texts), part)
+    found.add(number_patterns(part.texts), part)
     return found
 
 
-def chosen(texts: Sequence[str], decimal: Decimal | None = None) -> Reading:
-    reading = choose(tally(texts), decimal)
+def chosen(texts: Sequence[str], decimal: Decimal | None = None) -> NumberFormat:
+    reading = choose_number_format(tally(texts), decimal)
     assert reading is not None
     return reading
 
@@ -51,7 +51,7 @@ def chosen(texts: Sequence[str], decimal: Decimal | None = None) -> Reading:
 )
 def test_reading_gives_the_values(texts: list[str], values: list[float]) -> None:
     reading = chosen(texts)
-    assert convert(pa.array(texts), column(reading)).to_pylist() == values
+    assert convert(pa.array(texts), number_column(reading)).to_pylist() == values
     assert reading.rows == len(texts)
     assert not reading.ambiguous
 
@@ -72,7 +72,7 @@ def test_one_group_of_three_digits_leaves_it_open(texts: list[str]) -> None:
 )
 def test_sign_of_the_table_decides(text: str, decimal: Decimal, value: float) -> None:
     reading = chosen([text], decimal)
-    assert convert(pa.array([text]), column(reading)).to_pylist() == [value]
+    assert convert(pa.array([text]), number_column(reading)).to_pylist() == [value]
     assert not reading.ambiguous
 
 
@@ -112,7 +112,7 @@ def test_known_unit_may_be_lacking() -> None:
 
 
 def test_text_is_no_number() -> None:
-    assert choose(tally(["a", "b"]), None) is None
+    assert choose_number_format(tally(["a", "b"]), None) is None
 
 
 def test_decimal_sign_is_proved_by_what_fits_one_alone() -> None:
@@ -128,5 +128,5 @@ def test_leading_zeros_are_codes() -> None:
 
 
 def test_known_units_by_their_rows() -> None:
-    found = list(units(tally(["5 g", "1 kg", "2 kg", "3 A", "4"])))
+    found = list(count_units(tally(["5 g", "1 kg", "2 kg", "3 A", "4"])))
     assert found == [("kg", 2, "\tkg\twhole"), ("g", 1, "\tg\twhole")]

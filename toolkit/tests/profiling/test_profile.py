@@ -9,7 +9,13 @@ import pyarrow as pa
 import pytest
 
 from reproducible_ml.profiling.distinct import FILE
-from reproducible_ml.profiling.profile import Profile, as_texts, family, pooled, profile
+from reproducible_ml.profiling.profile import (
+    ColumnProfile,
+    as_texts,
+    pool_batches,
+    profile_columns,
+    type_family,
+)
 
 FILES = [Path("a.csv"), Path("b.csv")]
 ROWS: dict[str, list[str | None]] = {
@@ -19,15 +25,15 @@ ROWS: dict[str, list[str | None]] = {
 }
 
 
-def profiles(size: int) -> dict[str, Profile]:
+def profiles(size: int) -> dict[str, ColumnProfile]:
     batch = pa.RecordBatch.from_pydict(
         {name: pa.array(texts, pa.string()) for name, texts in ROWS.items()}
     )
     cut = [batch.slice(first, size) for first in range(0, len(batch), size)]
-    return profile(FILES, lambda file: cut if file == FILES[0] else [batch])
+    return profile_columns(FILES, lambda file: cut if file == FILES[0] else [batch])
 
 
-def shown(found: Profile) -> dict[str, Any]:
+def shown(found: ColumnProfile) -> dict[str, Any]:
     seen = found.seen
     return {
         **{k: v for k, v in vars(found).items() if isinstance(v, int | str)},
@@ -73,7 +79,8 @@ def test_profile_is_the_same_however_the_rows_are_cut(size: int) -> None:
 def test_batches_are_pooled_within_a_file() -> None:
     batch = pa.RecordBatch.from_pydict({"x": pa.array(["a", "b"])})
     places = [
-        (place, part.num_rows) for place, part in pooled(FILES, lambda _: [batch] * 3)
+        (place, part.num_rows)
+        for place, part in pool_batches(FILES, lambda _: [batch] * 3)
     ]
     assert places == [(0, 6), (FILE, 6)]
 
@@ -95,7 +102,7 @@ def test_typed_values_become_texts(
     values: pa.Array, texts: list[str | None], kind: str
 ) -> None:
     assert as_texts(values).to_pylist() == texts
-    assert family(values.type) == kind
+    assert type_family(values.type) == kind
 
 
 def test_times_with_a_zone_become_utc() -> None:

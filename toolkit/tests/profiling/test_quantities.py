@@ -8,15 +8,15 @@ import pytest
 
 from reproducible_ml.contract.schema import Column
 from reproducible_ml.profiling.column_types import TypeCandidate
-from reproducible_ml.profiling.evidence import Hints
-from reproducible_ml.profiling.profile import profile
-from reproducible_ml.profiling.texts import Use, facts
+from reproducible_ml.profiling.inferred import Hints
+from reproducible_ml.profiling.profile import profile_columns
+from reproducible_ml.profiling.texts import ColumnProposal, summarise_texts
 from reproducible_ml.profiling.treatments import (
-    use_of_boolean,
-    use_of_date,
-    use_of_number,
+    propose_boolean_column,
+    propose_date_column,
+    propose_number_column,
 )
-from reproducible_ml.profiling.values import measure
+from reproducible_ml.profiling.values import measure_columns
 
 FILE = Path("a.csv")
 NONE = Hints()
@@ -31,16 +31,18 @@ def use(
     *,
     full: bool = True,
     typed: bool = False,
-) -> Use:
+) -> ColumnProposal:
     batch = pa.RecordBatch.from_pydict({name: pa.array(map(str, values))})
-    profiles = profile([FILE], lambda _: [batch])
+    profiles = profile_columns([FILE], lambda _: [batch])
     column = Column(dtype=dtype, nullable=True)
-    found = measure([FILE], lambda _: [batch], profiles, {name: column})[name]
-    known = facts(profiles[name], column, 0)
-    draft = TypeCandidate("number", column, "")
+    found = measure_columns([FILE], lambda _: [batch], profiles, {name: column})[name]
+    known = summarise_texts(profiles[name], column, 0)
+    candidate = TypeCandidate("number", column, "")
     if dtype == "datetime64[ns]":
-        return use_of_date(draft, known, found, full=full)
-    return use_of_number(name, draft, known, found, hints, full=full, typed=typed)
+        return propose_date_column(candidate, known, found, full=full)
+    return propose_number_column(
+        name, candidate, known, found, hints, full=full, typed=typed
+    )
 
 
 def test_whole_numbers_are_nullable_only_if_one_is_missing() -> None:
@@ -139,7 +141,9 @@ def test_dates_say_from_when_to_when() -> None:
 def test_booleans_are_nullable_only_if_one_is_missing() -> None:
     batch = pa.RecordBatch.from_pydict({"x": pa.array(["yes", "no"])})
     column = Column(dtype="boolean", nullable=True)
-    known = facts(profile([FILE], lambda _: [batch])["x"], column, 0)
-    draft = TypeCandidate("boolean", column, "")
-    assert use_of_boolean(draft, known, full=True).column.dtype == "bool"
-    assert use_of_boolean(draft, known, full=False).column.dtype == "boolean"
+    known = summarise_texts(profile_columns([FILE], lambda _: [batch])["x"], column, 0)
+    candidate = TypeCandidate("boolean", column, "")
+    assert propose_boolean_column(candidate, known, full=True).column.dtype == "bool"
+    assert (
+        propose_boolean_column(candidate, known, full=False).column.dtype == "boolean"
+    )

@@ -3,10 +3,10 @@
 import pytest
 
 from reproducible_ml.profiling.profile import (
-    are_plain,
-    blank_texts,
+    are_default_booleans,
     boolean_spellings,
-    for_notes,
+    missing_spellings,
+    undeclared_spellings,
 )
 
 
@@ -33,16 +33,16 @@ def test_other_texts_are_none(texts: list[str]) -> None:
 
 
 def test_what_arrow_reads_needs_no_mention() -> None:
-    assert are_plain(("True", "true"), ("false",))
-    assert not are_plain(("yes",), ("no",))
+    assert are_default_booleans(("True", "true"), ("false",))
+    assert not are_default_booleans(("yes",), ("no",))
 
 
 def test_more_is_blank_among_numbers_than_among_texts() -> None:
     texts = ["-", "?", "N/A", "none", "unknown", "  ", "a"]
-    assert blank_texts(texts, among_text=False) == texts[:-1]
-    assert blank_texts(texts, among_text=True) == ["?", "N/A", "  "]
+    assert missing_spellings(texts, among_text=False) == texts[:-1]
+    assert missing_spellings(texts, among_text=True) == ["?", "N/A", "  "]
 
 
 def test_contract_names_blanks_around_in_texts_alone() -> None:
-    assert for_notes(["  ", " ?", "NA"], among_text=True) == ("  ", " ?")
-    assert for_notes(["  ", " ?", "NA"], among_text=False) == ("?",)
+    assert undeclared_spellings(["  ", " ?", "NA"], among_text=True) == ("  ", " ?")
+    assert undeclared_spellings(["  ", " ?", "NA"], among_text=False) == ("?",)

@@ -3,13 +3,13 @@
 import pyarrow as pa
 import pytest
 
-from reproducible_ml.profiling.distinct import Tally, portion
+from reproducible_ml.profiling.distinct import Tally, occurrences
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_rows_example_and_place_of_each_key(size: int) -> None:
     keys = pa.array(["x", None, "y", "x", "z"])
-    part = portion(pa.array(["a", "b", "c", "d", "e"]), 7)
+    part = occurrences(pa.array(["a", "b", "c", "d", "e"]), 7)
     tally = Tally(limit=2)
     for first in range(0, 5, size):
         piece = slice(first, first + size)

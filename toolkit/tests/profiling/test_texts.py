@@ -6,18 +6,26 @@ import pyarrow as pa
 import pytest
 
 from reproducible_ml.contract.schema import Column, Length
-from reproducible_ml.profiling.evidence import FindingFactory
-from reproducible_ml.profiling.profile import profile
-from reproducible_ml.profiling.texts import Use, dirty, facts, repaired, use_of_text
+from reproducible_ml.profiling.inferred import FindingFactory
+from reproducible_ml.profiling.profile import profile_columns
+from reproducible_ml.profiling.texts import (
+    ColumnProposal,
+    fix_encoding,
+    inconsistent_spellings,
+    propose_text_column,
+    summarise_texts,
+)
 
 FILE = Path("a.csv")
 COLUMN = Column(dtype="str", nullable=True)
 
 
-def use(texts: list[str], *, full: bool = True, target: bool = False) -> Use:
+def use(texts: list[str], *, full: bool = True, target: bool = False) -> ColumnProposal:
     batch = pa.RecordBatch.from_pydict({"x": pa.array(texts)})
-    found = profile([FILE], lambda _: [batch])["x"]
-    return use_of_text(COLUMN, facts(found, COLUMN, 0), full=full, target=target)
+    found = profile_columns([FILE], lambda _: [batch])["x"]
+    return propose_text_column(
+        COLUMN, summarise_texts(found, COLUMN, 0), full=full, target=target
+    )
 
 
 def test_few_repeated_texts_are_categories_in_their_order() -> None:
@@ -104,13 +112,13 @@ def test_target_has_more_categories() -> None:
 )
 def test_spellings_that_look_alike_are_told(texts: list[str], problem: str) -> None:
     batch = pa.RecordBatch.from_pydict({"x": pa.array(texts)})
-    found = profile([FILE], lambda _: [batch])["x"]
-    told = list(dirty(found, COLUMN, FindingFactory([FILE], "x")))
-    assert len(told) == 1
-    assert problem in str(told[0].finding)
-    assert told[0].finding.value == texts[-1]
+    found = profile_columns([FILE], lambda _: [batch])["x"]
+    findings = list(inconsistent_spellings(found, COLUMN, FindingFactory([FILE], "x")))
+    assert len(findings) == 1
+    assert problem in str(findings[0].finding)
+    assert findings[0].finding.value == texts[-1]
 
 
 @pytest.mark.parametrize("text", ["München", "naïve", "Ã", "abc", "東京"])
 def test_right_text_is_not_repaired(text: str) -> None:
-    assert repaired(text) == text
+    assert fix_encoding(text) == text

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from reproducible_ml.profiling.dates import about_times
+from reproducible_ml.profiling.dates import describe_times_of_day
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from reproducible_ml.profiling.dates import about_times
     ],
 )
 def test_times_are_told_with_an_example(texts: list[str]) -> None:
-    assert about_times(pa.array(texts)) == (
+    assert describe_times_of_day(pa.array(texts)) == (
         f'times as "{texts[0]}", read as texts;'
         " export hours as numbers (13.75) if they matter"
     )
@@ -34,4 +34,4 @@ def test_times_are_told_with_an_example(texts: list[str]) -> None:
     ],
 )
 def test_other_texts_are_no_times(texts: list[str]) -> None:
-    assert about_times(pa.array(texts, pa.string())) == ""
+    assert describe_times_of_day(pa.array(texts, pa.string())) == ""

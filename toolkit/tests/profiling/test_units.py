@@ -2,12 +2,12 @@
 
 import pytest
 
-from reproducible_ml.profiling.numbers import is_known, may_be_unit
+from reproducible_ml.profiling.numbers import is_unit, may_be_unit
 
 
 @pytest.mark.parametrize("unit", ["kg", "%", "€", "EUR", "mmHg"])
 def test_units_and_currencies_are_known(unit: str) -> None:
-    assert is_known(unit)
+    assert is_unit(unit)
 
 
 @pytest.mark.parametrize("suffix", ["A", "x"])

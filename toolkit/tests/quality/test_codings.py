@@ -2,7 +2,7 @@
 
 import pytest
 
-from reproducible_ml.quality.target import usual_coding
+from reproducible_ml.quality.target import main_coding
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,10 @@ from reproducible_ml.quality.target import usual_coding
 def test_usual_coding_is_that_of_most_rows(
     counts: dict[str, int], usual: tuple[str, ...]
 ) -> None:
-    assert usual_coding({label: label for label in counts}, counts) == usual
+    assert main_coding({label: label for label in counts}, counts) == usual
 
 
 def test_labels_count_by_what_they_mean() -> None:
     said = {"Y": "yes", "no": "no", "1.0": "1", "0": "0"}
     counts = {"Y": 9, "no": 1, "1.0": 5, "0": 4}
-    assert usual_coding(said, counts) == ("yes", "no")
+    assert main_coding(said, counts) == ("yes", "no")

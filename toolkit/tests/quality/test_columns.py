@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from reproducible_ml.contract.findings import Finding
-from reproducible_ml.quality.columns import check_columns, find_codes
+from reproducible_ml.quality.columns import check_columns, find_missing_codes
 
 RAW = Path("data/raw/people.csv")
 
@@ -97,13 +97,13 @@ def test_codes_lie_far_from_what_the_others_lead_up_to(
     values: list[int], codes: list[int]
 ) -> None:
     levels = np.array(sorted(values), dtype=float)
-    found = find_codes(levels, np.full(len(levels), 3))
+    found = find_missing_codes(levels, np.full(len(levels), 3))
     assert sorted(found) == [(code, 3) for code in codes]
 
 
 def test_outlier_that_does_not_repeat_is_no_code() -> None:
     levels = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 999.0])
-    assert find_codes(levels, np.array([50, 50, 50, 50, 50, 2])) == []
+    assert find_missing_codes(levels, np.array([50, 50, 50, 50, 50, 2])) == []
 
 
 def test_column_that_repeats_another_is_told(clean_table: CleanTable) -> None:

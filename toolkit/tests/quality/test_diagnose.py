@@ -10,7 +10,7 @@ import pytest
 
 from reproducible_ml.contract.findings import LISTED, Finding
 from reproducible_ml.contract.schema import Contract
-from reproducible_ml.quality.diagnose import diagnose, diagnose_repeats
+from reproducible_ml.quality.diagnose import diagnose, diagnose_duplicates
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "name": {"dtype": "str"},
@@ -129,8 +129,8 @@ def test_a_hundred_texts_of_a_rule_are_told_and_the_rows_with_others(
 ) -> None:
     rows = [GOOD.replace("40", f"x{i}") for i in range(LISTED + 50)] * 2
     found = diagnose(write(tmp_path, *rows), CONTRACT)
-    told = [(i + 2, "age", f"x{i}", 2) for i in range(LISTED)]
-    assert places(found) == [*told, (LISTED + 2, "age", None, 100)]
+    findings = [(i + 2, "age", f"x{i}", 2) for i in range(LISTED)]
+    assert places(found) == [*findings, (LISTED + 2, "age", None, 100)]
     assert found[-1].problem.startswith("has more texts like the 100")
 
 
@@ -249,5 +249,5 @@ def test_json_lines_are_told_by_lines(tmp_path: Path) -> None:
 def test_repeats_are_told_by_their_text_and_line(tmp_path: Path) -> None:
     names = ["Ann", "Bob", '"A\nnn"', "Bob", "Ann", "Bob"]
     path = write(tmp_path, *(GOOD.replace("Ann", name) for name in names))
-    found = diagnose_repeats(path, CONTRACT, "name", np.array([3, 4, 5]))
+    found = diagnose_duplicates(path, CONTRACT, "name", np.array([3, 4, 5]))
     assert places(found) == [(6, "name", "Bob", 2), (7, "name", "Ann", 1)]

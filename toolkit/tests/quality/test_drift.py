@@ -14,11 +14,16 @@ from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import Contract
 from reproducible_ml.quality.distributions import (
     Distribution,
-    Profile,
+    TableProfile,
     profile,
     recount,
 )
-from reproducible_ml.quality.drift import change, compare, is_same_table, last_profile
+from reproducible_ml.quality.drift import (
+    change,
+    committed_profile,
+    compare,
+    is_same_table,
+)
 from tumour_diagnosis.params import Params
 
 RAW = Path("data/raw/people.csv")
@@ -66,7 +71,7 @@ def draw(random: np.random.Generator, rows: int, columns: int) -> dict[str, Any]
         shares = np.full(width, 1 / width) if number % 2 else 0.5 ** np.arange(width)
         counts = random.multinomial(rows, shares / shares.sum())
         drawn[f"x{number}"] = column(*counts.tolist(), 0)
-    return Profile(columns=drawn).model_dump(mode="json")
+    return TableProfile(columns=drawn).model_dump(mode="json")
 
 
 @pytest.mark.parametrize("rows", [500, 2000, 100_000])
@@ -237,11 +242,11 @@ def test_last_profile_is_the_committed_one(
 ) -> None:
     monkeypatch.chdir(repository)
     report = Path("reports/profile.json")
-    old = Profile(columns={"x": column(3, 4)}).model_dump(mode="json")
+    old = TableProfile(columns={"x": column(3, 4)}).model_dump(mode="json")
     commit(report, json.dumps(old))
     report.write_text("{}")
-    assert last_profile(report) == old
-    assert last_profile(report.absolute()) == old
+    assert committed_profile(report) == old
+    assert committed_profile(report.absolute()) == old
 
 
 @pytest.mark.parametrize(
@@ -253,14 +258,14 @@ def test_last_profile_is_none_if_the_report_has_none(
 ) -> None:
     report = repository / "reports/profile.json"
     commit(report, content)
-    assert last_profile(report) is None
+    assert committed_profile(report) is None
 
 
 def test_last_profile_is_none_without_commit_repository_or_folder(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert last_profile(repository / "reports/profile.json") is None
+    assert committed_profile(repository / "reports/profile.json") is None
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    assert last_profile(tmp_path / "nowhere/profile.json") is None
+    assert committed_profile(tmp_path / "nowhere/profile.json") is None
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert last_profile(repository / "reports/profile.json") is None
+    assert committed_profile(repository / "reports/profile.json") is None

@@ -135,7 +135,7 @@ def test_misspelled_class_is_to_be_unified_however_rare(params_of: ParamsOf) -> 
     assert found == [("class spelled in several ways", "Yes")]
 
 
-# What to do about these is told already.
+# What to do about these is findings already.
 @pytest.mark.parametrize("label", ["maybe", "Yes"])
 def test_rare_or_misspelled_class_is_no_imbalance(
     label: str, params_of: ParamsOf

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.quality.repeated_rows."""
+"""Tests of reproducible_ml.quality.duplicate_rows."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import Dialect
 from reproducible_ml.core.params import Compute
-from reproducible_ml.quality.repeated_rows import first_records, with_first_lines
+from reproducible_ml.quality.duplicate_rows import first_records, with_line_numbers
 
 COMPUTE = Compute(backend="sequential", n_jobs=1)
 FRAME = pd.DataFrame(
@@ -53,7 +53,7 @@ def test_value_gets_the_line_of_its_first_row(
 ) -> None:
     raw = tmp_path / "raw.csv"
     FRAME.assign(note=["two\nlines", *"bcdef"]).to_csv(raw, index=False)
-    (found,) = with_first_lines([about(value, column)], table, raw, Dialect(), COMPUTE)
+    (found,) = with_line_numbers([about(value, column)], table, raw, Dialect(), COMPUTE)
     assert (found.file, found.line, found.record) == (raw, line, None)
 
 
@@ -63,7 +63,7 @@ def test_row_of_a_later_file_gets_its_file(table: Path, tmp_path: Path) -> None:
     FRAME[:2].to_csv(raw / "a.csv", index=False)
     FRAME[2:].to_parquet(raw / "b.parquet", index=False)
     odd = Finding("repeated rows", raw, "is odd", "Fix it.", record=3)
-    (found,) = with_first_lines([odd], table, raw, Dialect(), COMPUTE)
+    (found,) = with_line_numbers([odd], table, raw, Dialect(), COMPUTE)
     assert str(found) == f"{raw}/b.parquet row 2: is odd. Fix it."
 
 
@@ -75,4 +75,4 @@ def test_finding_without_a_row_or_a_file_stays(
     finding: Finding, table: Path, tmp_path: Path
 ) -> None:
     raw = tmp_path / "gone.csv"
-    assert with_first_lines([finding], table, raw, Dialect(), COMPUTE) == [finding]
+    assert with_line_numbers([finding], table, raw, Dialect(), COMPUTE) == [finding]

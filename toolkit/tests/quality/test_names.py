@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reproducible_ml.contract.schema import Contract
-from reproducible_ml.quality.column_names import Header, alike, check_names
+from reproducible_ml.quality.column_names import Header, check_names, closest_match
 
 FILE = Path("people.csv")
 
@@ -142,4 +142,4 @@ def test_names_with_lines_of_their_own_are_told_there() -> None:
     ],
 )
 def test_alike_says_what_was_meant(text: str, meant: tuple[str, str] | None) -> None:
-    assert alike(text, ["Bonn", "Rome", "Z\u00fcrich"]) == meant
+    assert closest_match(text, ["Bonn", "Rome", "Z\u00fcrich"]) == meant

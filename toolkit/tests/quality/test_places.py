@@ -8,7 +8,7 @@ import pyarrow.parquet
 
 from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import Dialect
-from reproducible_ml.profiling.evidence import HEADER, Found
+from reproducible_ml.profiling.inferred import HEADER, Found
 from reproducible_ml.reading.places import with_lines
 
 CSV = 'name,age\n"Ann\nMary",7\n\nBob,x\nEve,y\n'

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.quality.repeated_rows."""
+"""Tests of reproducible_ml.quality.duplicate_rows."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,10 @@ import pytest
 
 from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import Contract
-from reproducible_ml.quality.repeated_rows import by_chance, check_repeated_rows
+from reproducible_ml.quality.duplicate_rows import (
+    check_duplicate_rows,
+    expected_by_chance,
+)
 from tumour_diagnosis.params import Params
 
 RAW = Path("data/raw/people.csv")
@@ -37,7 +40,7 @@ def judged(
         params = params_of(task, **sections)
         table = stored(frame, *params.data.id, rows=130)
         contract = contract_of(frame, *excluded, **(notes or {}))
-        return list(check_repeated_rows(table, contract, params, frame, RAW))
+        return list(check_duplicate_rows(table, contract, params, frame, RAW))
 
     return judge
 
@@ -155,9 +158,11 @@ def test_rows_that_are_alike_by_chance_are_not_strange(
 def test_chance_is_the_number_of_pairs_of_independent_columns() -> None:
     frame = pd.DataFrame({"a": [0, 1] * 50, "b": np.arange(100)})
     frame["c"] = frame["a"]
-    assert by_chance(frame[["a", "b"]], 100) == 0
+    assert expected_by_chance(frame[["a", "b"]], 100) == 0
     same = 2 * 50 * 49 / (100 * 99)
-    assert by_chance(frame[["a", "c"]], 100) == pytest.approx(5000 * same**2 * 1000)
+    assert expected_by_chance(frame[["a", "c"]], 100) == pytest.approx(
+        5000 * same**2 * 1000
+    )
 
 
 def test_rows_that_are_alike_under_different_ids_overlap(

@@ -6,7 +6,11 @@ import pandas as pd
 import pytest
 
 from reproducible_ml.contract.schema import Contract
-from reproducible_ml.quality.raw_rows import repeats_header, total_in, units_in
+from reproducible_ml.quality.raw_rows import (
+    contains_header,
+    find_totals_column,
+    is_units_row,
+)
 
 SALES = Contract.model_validate(
     {
@@ -29,7 +33,7 @@ def test_name_of_totals_beside_numbers_is_a_row_of_totals(
     name: str, sales: Any
 ) -> None:
     row = {"region": name, "kind": "", "day": None, "sales": sales}
-    assert total_in(row, SALES) == "region"
+    assert find_totals_column(row, SALES) == "region"
 
 
 @pytest.mark.parametrize(
@@ -44,25 +48,25 @@ def test_name_of_totals_beside_numbers_is_a_row_of_totals(
     ],
 )
 def test_other_rows_are_rows_of_the_table(row: dict[str, Any]) -> None:
-    assert total_in(row, SALES) is None
+    assert find_totals_column(row, SALES) is None
 
 
 def test_row_of_totals_is_known_among_texts_alone() -> None:
-    assert total_in({"a": "Total", "b": "1,234"}, TEXTS) == "a"
-    assert total_in({"a": "Total", "b": "loss"}, TEXTS) is None
+    assert find_totals_column({"a": "Total", "b": "1,234"}, TEXTS) == "a"
+    assert find_totals_column({"a": "Total", "b": "loss"}, TEXTS) is None
 
 
 def test_repeated_header_is_known_among_texts_alone() -> None:
     rows = pd.DataFrame({"a": ["x", "a", "a"], "b": ["b", None, "b"]}, dtype="str")
-    assert repeats_header(rows, TEXTS)
-    assert not repeats_header(rows[:2], TEXTS)
-    assert not repeats_header(rows[:0], TEXTS)
+    assert contains_header(rows, TEXTS)
+    assert not contains_header(rows[:2], TEXTS)
+    assert not contains_header(rows[:0], TEXTS)
 
 
 # A number refuses the name of its column, so there is no need to look.
 def test_header_is_not_looked_for_beside_other_types() -> None:
     rows = pd.DataFrame({name: [name] for name in SALES.columns})
-    assert not repeats_header(rows, SALES)
+    assert not contains_header(rows, SALES)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +79,7 @@ def test_header_is_not_looked_for_beside_other_types() -> None:
     ],
 )
 def test_row_of_texts_where_no_text_should_be_holds_units(row: dict[str, str]) -> None:
-    assert units_in(row, SALES)
+    assert is_units_row(row, SALES)
 
 
 @pytest.mark.parametrize(
@@ -91,8 +95,8 @@ def test_row_of_texts_where_no_text_should_be_holds_units(row: dict[str, str]) -
     ],
 )
 def test_row_with_a_mistake_holds_no_units(row: dict[str, str]) -> None:
-    assert not units_in(row, SALES)
+    assert not is_units_row(row, SALES)
 
 
 def test_no_units_are_seen_among_texts_alone() -> None:
-    assert not units_in({"a": "kg", "b": "EUR"}, TEXTS)
+    assert not is_units_row({"a": "kg", "b": "EUR"}, TEXTS)

@@ -24,10 +24,10 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import replacing_folder
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.project import Project
-from reproducible_ml.profiling.evidence import Inferred
-from reproducible_ml.quality.repeated_rows import with_first_lines
+from reproducible_ml.profiling.inferred import InferredColumn
+from reproducible_ml.quality.locations import with_line_numbers
 from reproducible_ml.quality.report import QualityReport, check_quality
-from reproducible_ml.quality.target import Split, check_imbalance, check_split
+from reproducible_ml.quality.target import SplitRule, check_imbalance, check_split
 from reproducible_ml.quality.validation import validate_table
 from reproducible_ml.reading.raw import raw_files
 
@@ -105,7 +105,7 @@ class Proposal(NamedTuple):
     """What would be written, and why."""
 
     contract: Contract
-    inferred: dict[str, Inferred]
+    inferred: dict[str, InferredColumn]
     choice: Choice
     params: dict[str, Any]
     rows: int
@@ -196,16 +196,16 @@ def _checked(
         summary = summarise_table(checked, data, compute)
         if isinstance(summary, Classes) and not parsed.train.class_weight:
             more += check_imbalance(summary.counts, data, raw)
-    more = with_first_lines(more, checked, raw, contract.metadata, compute)
+    more = with_line_numbers(more, checked, raw, contract.metadata, compute)
     return quality._replace(warnings=[*more, *quality.warnings])
 
 
-def _held_out(data: Data, split: Any, context: Context) -> Split:
+def _held_out(data: Data, split: Any, context: Context) -> SplitRule:
     """Return how the project holds out test rows."""
     module = context.project.load("datasets.split")
     key = "cutoff" if split.method == "time" else "salt"
     is_test = partial(module.is_test, data=data, split=split)
-    return Split(is_test, tuple(split.columns(data)), key)
+    return SplitRule(is_test, tuple(split.columns(data)), key)
 
 
 def _contract(raw: Path, read: Read, wanted: Request) -> Contract:

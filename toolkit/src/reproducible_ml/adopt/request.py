@@ -7,7 +7,7 @@ from reproducible_ml.adopt.task import Task, suits_task
 from reproducible_ml.contract.schema import Column, Contract
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Section
-from reproducible_ml.profiling.evidence import Hints
+from reproducible_ml.profiling.inferred import Hints
 
 NUMBERS = ("float64", "int64", "Int64")
 TEXTS = ("str", "category")

@@ -16,7 +16,7 @@ from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.parts import read_table
-from reproducible_ml.profiling.evidence import Inferred
+from reproducible_ml.profiling.inferred import InferredColumn
 
 PARAMS = Path("params.yaml")
 
@@ -53,7 +53,7 @@ def begin_params(
     old: Mapping[str, Any],
     choice: Choice,
     wanted: Request,
-    inferred: Mapping[str, Inferred],
+    inferred: Mapping[str, InferredColumn],
 ) -> dict[str, Any]:
     """Return what params.yaml should hold for a table that is new here.
 

@@ -13,8 +13,13 @@ from reproducible_ml.adopt.dialect import detect_dialect
 from reproducible_ml.contract.findings import Finding, quoted, reject
 from reproducible_ml.contract.schema import Contract, Dialect
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.profiling.evidence import HEADER, Found, Hints, Inferred
 from reproducible_ml.profiling.infer import infer
+from reproducible_ml.profiling.inferred import (
+    HEADER,
+    ColumnFinding,
+    Hints,
+    InferredColumn,
+)
 from reproducible_ml.profiling.profile import as_texts
 from reproducible_ml.quality.diagnose import diagnose
 from reproducible_ml.quality.raw_rows import check_shape
@@ -62,7 +67,7 @@ class Blanked:
         self.seen.setdefault(name, set()).update(found)
         return pc.if_else(blank, pa.scalar(None, values.type), values)
 
-    def declare(self, name: str, found: Inferred) -> Inferred:
+    def declare(self, name: str, found: InferredColumn) -> InferredColumn:
         """Return a column that knows which of the texts mean "no value" in it."""
         seen = self.seen.get(name, set())
         if arrow_type(found.column) != pa.string():
@@ -94,7 +99,7 @@ class Read(NamedTuple):
     """
 
     dialect: Dialect
-    inferred: dict[str, Inferred]
+    inferred: dict[str, InferredColumn]
     wrong: list[Finding]
     warnings: list[Finding]
 
@@ -196,7 +201,7 @@ def _other_dialect(
 
 
 def _findings(
-    inferred: Mapping[str, Inferred],
+    inferred: Mapping[str, InferredColumn],
     dialect: Dialect,
     severity: Literal["reject", "ask", "warn"],
 ) -> list[Finding]:
@@ -207,7 +212,7 @@ def _findings(
 def _without_odd_rows(
     wrong: list[Finding],
     files: Sequence[Path],
-    inferred: Mapping[str, Inferred],
+    inferred: Mapping[str, InferredColumn],
     dialect: Dialect,
 ) -> list[Finding]:
     """Tell of repeated headers, units and totals once, not in each column."""
@@ -269,7 +274,7 @@ def listed(names: Sequence[str], limit: int) -> str:
     return ", ".join(map(quoted, names[:limit])) + (", …" if names[limit:] else "")
 
 
-def with_lines(found: Sequence[Found], dialect: Dialect) -> list[Finding]:
+def with_lines(found: Sequence[ColumnFinding], dialect: Dialect) -> list[Finding]:
     """Return the findings, each with the line of the row that it is about."""
     wanted: dict[Path, set[int]] = {}
     for one in found:

@@ -8,24 +8,20 @@ import pyarrow.compute as pc
 from reproducible_ml.contract.findings import quoted
 from reproducible_ml.contract.schema import Column, Notes
 from reproducible_ml.profiling import dates, numbers
-from reproducible_ml.profiling.dates import COMPACT_SHAPE, about_times
+from reproducible_ml.profiling.conventions import TableConventions, is_date_name
+from reproducible_ml.profiling.dates import COMPACT_PATTERN, describe_times_of_day
 from reproducible_ml.profiling.distinct import Tally
-from reproducible_ml.profiling.evidence import (
-    FindingFactory,
-    Found,
-    TableConventions,
-    is_date,
-)
+from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory
 from reproducible_ml.profiling.profile import (
-    Profile,
-    are_plain,
-    blank_texts,
+    ColumnProfile,
+    are_default_booleans,
     boolean_spellings,
-    for_notes,
+    missing_spellings,
+    undeclared_spellings,
 )
 from reproducible_ml.reading.values import misfits
 
-# Share of rows from which two ways to write a column are told as one mixture.
+# Share of rows from which two ways to write a column are reported as one mixture.
 MIXTURE = 0.95
 
 # Share of numbers from which the other texts of a column are suspect, and how many
@@ -37,18 +33,20 @@ NEGATIVE = r"^\s*(\([^()\d]{0,4}\d[\d.,' ]*[^()\d]{0,4}\)|\d[\d.,' ]*-)\s*$"
 
 
 def date_ambiguities(
-    form: dates.Form, example: str, tally: Tally, tell: FindingFactory
-) -> Iterator[Found]:
+    form: dates.DateFormat, example: str, tally: Tally, make_finding: FindingFactory
+) -> Iterator[ColumnFinding]:
     """Yield what may be wrong about dates that can be read."""
     place = next(iter(tally.places.values()))
     if form.ambiguous:
         problem = "may be day/month or month/day: no row of the column decides"
         fix = "Say DATES=day-first or DATES=month-first."
-        yield tell("ask", "day or month", problem, fix, example, form.rows, place)
+        yield make_finding(
+            "ask", "day or month", problem, fix, example, form.rows, place
+        )
     elif form.format and "%y" in form.format:
         problem = "has a year of two digits: 69 to 99 are read as 1969 to 1999"
         fix = "Export years with four digits if this is wrong."
-        yield tell("warn", "year", problem, fix, example, form.rows, place)
+        yield make_finding("warn", "year", problem, fix, example, form.rows, place)
     offsets = {key.split("\t")[1].strip() for key in tally.rows} - {""}
     if len({_zone(key) for key in tally.rows} - {""}) > 1:
         shown = ", ".join(sorted(offsets)[:5])
@@ -57,7 +55,7 @@ def date_ambiguities(
         first, *others = tally.rows
         other = next(key for key in others if _zone(key) != _zone(first))
         value, place = tally.examples[other], tally.places[other]
-        yield tell("warn", "time zones", problem, fix, value, None, place)
+        yield make_finding("warn", "time zones", problem, fix, value, None, place)
 
 
 def _zone(key: str) -> str:
@@ -67,8 +65,8 @@ def _zone(key: str) -> str:
 
 
 def number_ambiguities(
-    reading: numbers.Reading, profile: Profile, tell: FindingFactory
-) -> Iterator[Found]:
+    reading: numbers.NumberFormat, profile: ColumnProfile, make_finding: FindingFactory
+) -> Iterator[ColumnFinding]:
     """Yield what may be wrong about numbers that can be read."""
     tally = profile.numbers
     if reading.ambiguous:
@@ -76,37 +74,43 @@ def number_ambiguities(
         place, example = tally.places[key], tally.examples[key]
         problem = "may have a decimal sign or a thousands separator"
         fix = "Say DECIMAL=point or DECIMAL=comma."
-        yield tell("ask", "decimal", problem, fix, example, tally.rows[key], place)
+        yield make_finding(
+            "ask", "decimal", problem, fix, example, tally.rows[key], place
+        )
     if reading.bare and reading.suffix:
         key = next(key for key in tally.rows if key.startswith("\t\t"))
         problem = f"lacks the unit {quoted(reading.suffix)} that other rows have"
         fix = "Check that it is meant, and export it as well."
         place, example = tally.places[key], tally.examples[key]
-        yield tell("warn", "unit", problem, fix, example, reading.bare, place)
+        yield make_finding("warn", "unit", problem, fix, example, reading.bare, place)
 
 
-def mixtures(profile: Profile, present: int, tell: FindingFactory) -> Iterator[Found]:
+def mixed_formats(
+    profile: ColumnProfile, present: int, make_finding: FindingFactory
+) -> Iterator[ColumnFinding]:
     """Yield what keeps a column from being one of numbers or of dates."""
-    tally = without(profile.dates, dates.COMPACT_SHAPE)
-    form = dates.choose(tally, None)
+    tally = without(profile.dates, dates.COMPACT_PATTERN)
+    form = dates.choose_date_format(tally, None)
     if form and sum(tally.rows.values()) >= MIXTURE * present:
-        yield _mixed_dates(tally, form, tell)
+        yield _mixed_dates(tally, form, make_finding)
         return
-    found: list[Found] = []
+    found: list[ColumnFinding] = []
     if sum(profile.numbers.rows.values()) >= MIXTURE * present:
-        found = list(_mixed_numbers(profile, present, tell))
-    found = found or list(_negative(profile, tell))
-    yield from found or _texts_among_numbers(profile, present, tell)
+        found = list(_mixed_numbers(profile, present, make_finding))
+    found = found or list(_negative(profile, make_finding))
+    yield from found or _texts_among_numbers(profile, present, make_finding)
 
 
-def _negative(profile: Profile, tell: FindingFactory) -> Iterator[Found]:
+def _negative(
+    profile: ColumnProfile, make_finding: FindingFactory
+) -> Iterator[ColumnFinding]:
     """Yield that numbers below zero are written as accountants do."""
-    reading = numbers.choose(profile.numbers, None)
+    reading = numbers.choose_number_format(profile.numbers, None)
     if reading is None:
         return
     texts, rows, places = profile.seen.content
     odd = pc.match_substring_regex(texts, NEGATIVE)
-    plain = pc.invert(misfits(texts, numbers.column(reading)))
+    plain = pc.invert(misfits(texts, numbers.number_column(reading)))
     both = pc.sum(pc.or_(odd, plain)).as_py()
     if pc.any(odd).as_py() and both >= MIXTURE * len(texts):
         first = pc.index(odd, True).as_py()
@@ -114,10 +118,12 @@ def _negative(profile: Profile, tell: FindingFactory) -> Iterator[Found]:
         fix = "Export it with one, as -446.08; or say TEXT=... if these are texts."
         count = int(rows[odd.to_numpy(zero_copy_only=False)].sum())
         value, place = texts[first].as_py(), int(places[first])
-        yield tell("reject", "negative", problem, fix, value, count, place)
+        yield make_finding("reject", "negative", problem, fix, value, count, place)
 
 
-def _mixed_dates(tally: Tally, form: dates.Form, tell: FindingFactory) -> Found:
+def _mixed_dates(
+    tally: Tally, form: dates.DateFormat, make_finding: FindingFactory
+) -> ColumnFinding:
     fitting = [key for key in tally.rows if dates.fits(key, form.format)]
     others = [key for key in tally.rows if key not in fitting] or fitting[:1]
     open_forms = dates.formats(others[0]) - {form.format}
@@ -126,7 +132,7 @@ def _mixed_dates(tally: Tally, form: dates.Form, tell: FindingFactory) -> Found:
     problem = f"is a date in another form than {quoted(tally.examples[first])}"
     fix = "Export all dates in one form, best 2026-01-31"
     if either:
-        # To correct the rows that are told would leave these as they are.
+        # To correct the reported rows would leave these as they are.
         rows, example = (
             sum(tally.rows[key] for key in either),
             tally.examples[either[0]],
@@ -134,21 +140,21 @@ def _mixed_dates(tally: Tally, form: dates.Form, tell: FindingFactory) -> Found:
         fix += f"; of the others, {rows} may be in either form, as {quoted(example)}"
     rows = sum(tally.rows[key] for key in others)
     value, place = tally.examples[others[0]], tally.places[others[0]]
-    return tell("reject", "mixed dates", problem, f"{fix}.", value, rows, place)
+    return make_finding("reject", "mixed dates", problem, f"{fix}.", value, rows, place)
 
 
 def _mixed_numbers(
-    profile: Profile, present: int, tell: FindingFactory
-) -> Iterator[Found]:
+    profile: ColumnProfile, present: int, make_finding: FindingFactory
+) -> Iterator[ColumnFinding]:
     tally = profile.numbers
-    found = list(numbers.units(tally))
+    found = list(numbers.count_units(tally))
     if len(found) > 1 and sum(rows for _, rows, _ in found) >= MIXTURE * present:
         shown = ", ".join(f"{quoted(unit)} {rows} times" for unit, rows, _ in found)
         problem = f"has one of several units: {shown}"
         fix = "Convert all numbers to one unit, and name it in the column's name."
         _, rows, key = found[1]
         value, place = tally.examples[key], tally.places[key]
-        yield tell("reject", "units", problem, fix, value, rows, place)
+        yield make_finding("reject", "units", problem, fix, value, rows, place)
         return
     styles = {key.split("\t")[2]: key for key in tally.rows}
     point, comma = styles.get("point"), styles.get("comma")
@@ -158,25 +164,25 @@ def _mixed_numbers(
         fix = "Export all numbers with the same decimal sign."
         rows, place = tally.rows[point], tally.places[point]
         example = tally.examples[point]
-        yield tell("reject", "decimal", problem, fix, example, rows, place)
+        yield make_finding("reject", "decimal", problem, fix, example, rows, place)
 
 
 def _texts_among_numbers(
-    profile: Profile, present: int, tell: FindingFactory
-) -> Iterator[Found]:
+    profile: ColumnProfile, present: int, make_finding: FindingFactory
+) -> Iterator[ColumnFinding]:
     """Yield a warning if too much is no number for a column of numbers."""
-    reading = numbers.choose(profile.numbers, None)
+    reading = numbers.choose_number_format(profile.numbers, None)
     if reading is None or not MOSTLY * present <= reading.rows < present:
         return
     texts, _, places = profile.seen.content
-    wrong = misfits(texts, numbers.column(reading))
+    wrong = misfits(texts, numbers.number_column(reading))
     if len(texts) - pc.sum(wrong).as_py() >= MANY_MIXED:
         first = pc.index(wrong, True).as_py()
         problem = f"is no number, as {reading.rows} of {present} rows are"
         fix = "The column is read as text: fix the export if it holds numbers."
         odd = present - reading.rows
         value, place = texts[first].as_py(), int(places[first])
-        yield tell("warn", "number", problem, fix, value, odd, place)
+        yield make_finding("warn", "number", problem, fix, value, odd, place)
 
 
 def without(tally: Tally, key: str) -> Tally:
@@ -207,17 +213,17 @@ class TypeCandidate(NamedTuple):
     column: Column
     evidence: str
     missing: int = 0
-    found: tuple[Found, ...] = ()
+    found: tuple[ColumnFinding, ...] = ()
 
 
 def detect_type(
-    profile: Profile, known: TableConventions, tell: FindingFactory
+    profile: ColumnProfile, known: TableConventions, make_finding: FindingFactory
 ) -> TypeCandidate:
     """Return how to read a column."""
     families = profile.families - {"null"}
     unknown = families - {"bool", "integer", "number", "date", "text"}
     if unknown:
-        return _unsupported(sorted(unknown)[0], tell)
+        return _unsupported(sorted(unknown)[0], make_finding)
     spelled, missing = _missing(profile, among_text=False)
     if profile.present == missing:
         column = Column(dtype="str", nullable=True, metadata=Notes(missing=spelled))
@@ -228,47 +234,53 @@ def detect_type(
             return typed._replace(missing=missing)
     notes = Notes(missing=spelled)
     for find in (_boolean, _date, _number):
-        found = find(profile, notes, profile.present - missing, known, tell)
+        found = find(profile, notes, profile.present - missing, known, make_finding)
         if found:
             return found._replace(missing=missing)
-    return as_text(profile, tell)
+    return as_text(profile, make_finding)
 
 
-def as_text(profile: Profile, tell: FindingFactory) -> TypeCandidate:
+def as_text(profile: ColumnProfile, make_finding: FindingFactory) -> TypeCandidate:
     """Return how to read a column as text."""
     spelled, missing = _missing(profile, among_text=True)
     column = Column(dtype="str", nullable=True, metadata=Notes(missing=spelled))
     present = profile.present - missing
-    reading = numbers.choose(profile.numbers, None)
+    reading = numbers.choose_number_format(profile.numbers, None)
     if reading and numbers.are_codes(reading) and reading.rows >= MIXTURE * present:
         example = next(v for k, v in profile.numbers.examples.items() if "code" in k)
         evidence = f"codes with leading zeros or a plus, as {quoted(example)}"
         return TypeCandidate("text", column, evidence, missing)
-    found = tuple(mixtures(profile, present, tell))
+    found = tuple(mixed_formats(profile, present, make_finding))
     return TypeCandidate(
-        "text", column, about_times(profile.seen.content.texts), missing, found
+        "text",
+        column,
+        describe_times_of_day(profile.seen.content.texts),
+        missing,
+        found,
     )
 
 
-def _missing(profile: Profile, *, among_text: bool) -> tuple[tuple[str, ...], int]:
+def _missing(
+    profile: ColumnProfile, *, among_text: bool
+) -> tuple[tuple[str, ...], int]:
     """Return the spellings of "no value" to be declared, and the rows that have one."""
-    blank = blank_texts(profile.blanks.rows, among_text=among_text)
+    blank = missing_spellings(profile.blanks.rows, among_text=among_text)
     rows = sum(profile.blanks.rows[text] for text in blank)
-    return for_notes(blank, among_text=among_text), rows
+    return undeclared_spellings(blank, among_text=among_text), rows
 
 
-def _unsupported(kind: str, tell: FindingFactory) -> TypeCandidate:
+def _unsupported(kind: str, make_finding: FindingFactory) -> TypeCandidate:
     problem = f"holds {kind} values, which no column of the contract can hold"
     fix = "Leave the column out of the export, or make it text or numbers."
     column = Column(dtype="str", nullable=True)
     return TypeCandidate(
-        "unsupported", column, kind, 0, (tell("reject", "type", problem, fix),)
+        "unsupported", column, kind, 0, (make_finding("reject", "type", problem, fix),)
     )
 
 
 def _typed(family: str) -> TypeCandidate | None:
     """Return how to read a column that has a type in the file."""
-    drafts = {
+    candidates = {
         "bool": TypeCandidate(
             "boolean", Column(dtype="boolean", nullable=True), "booleans"
         ),
@@ -278,23 +290,23 @@ def _typed(family: str) -> TypeCandidate | None:
             "date", Column(dtype="datetime64[ns]", nullable=True), ""
         ),
     }
-    return drafts.get(family)
+    return candidates.get(family)
 
 
 def _boolean(
-    profile: Profile,
+    profile: ColumnProfile,
     notes: Notes,
     present: int,
     known: TableConventions,
-    tell: FindingFactory,
+    make_finding: FindingFactory,
 ) -> TypeCandidate | None:
     if not profile.seen.complete:
         return None
-    blank = blank_texts(profile.blanks.rows, among_text=False)
+    blank = missing_spellings(profile.blanks.rows, among_text=False)
     found = boolean_spellings(t for t in profile.seen.counts() if t not in blank)
     if found is None:
         return None
-    if not are_plain(*found):
+    if not are_default_booleans(*found):
         notes = notes.model_copy(update={"true": found[0], "false": found[1]})
     column = Column(dtype="boolean", nullable=True, metadata=notes)
     spelled = " and ".join("/".join(map(quoted, side)) for side in found)
@@ -302,16 +314,16 @@ def _boolean(
 
 
 def _date(
-    profile: Profile,
+    profile: ColumnProfile,
     notes: Notes,
     present: int,
     known: TableConventions,
-    tell: FindingFactory,
+    make_finding: FindingFactory,
 ) -> TypeCandidate | None:
     tally = profile.dates
-    if not is_date(profile.name):
-        tally = without(tally, COMPACT_SHAPE)
-    form = dates.choose(tally, known.day_first)
+    if not is_date_name(profile.name):
+        tally = without(tally, COMPACT_PATTERN)
+    form = dates.choose_date_format(tally, known.day_first)
     if form is None:
         return None
     notes = notes.model_copy(update={"format": form.format})
@@ -322,36 +334,36 @@ def _date(
     evidence = f"dates as {quoted(example)}"
     if form.format:
         evidence += f", read as {form.format}"
-    open_order = dates.choose(tally, None)
+    open_order = dates.choose_date_format(tally, None)
     if open_order and open_order.ambiguous and not form.ambiguous:
         evidence += f" because of {known.day_first_from}"
-    found = tuple(date_ambiguities(form, example, tally, tell))
+    found = tuple(date_ambiguities(form, example, tally, make_finding))
     return TypeCandidate("date", column, evidence, 0, found)
 
 
 def _number(
-    profile: Profile,
+    profile: ColumnProfile,
     notes: Notes,
     present: int,
     known: TableConventions,
-    tell: FindingFactory,
+    make_finding: FindingFactory,
 ) -> TypeCandidate | None:
-    reading = numbers.choose(profile.numbers, known.decimal)
+    reading = numbers.choose_number_format(profile.numbers, known.decimal)
     if reading is None or numbers.are_codes(reading):
         return None
-    column = numbers.column(reading, notes)
+    column = numbers.number_column(reading, notes)
     if not _mostly(profile, reading.rows, present, column):
         return None
-    evidence, found = _spelled(reading, profile, known, tell)
+    evidence, found = _spelled(reading, profile, known, make_finding)
     return TypeCandidate("number", column, evidence, 0, found)
 
 
 def _spelled(
-    reading: numbers.Reading,
-    profile: Profile,
+    reading: numbers.NumberFormat,
+    profile: ColumnProfile,
     known: TableConventions,
-    tell: FindingFactory,
-) -> tuple[str, tuple[Found, ...]]:
+    make_finding: FindingFactory,
+) -> tuple[str, tuple[ColumnFinding, ...]]:
     """Return what is special about the spelling of numbers, and doubts about it."""
     said = []
     if reading.decimal == ",":
@@ -360,13 +372,13 @@ def _spelled(
         said.append(f"thousands separated by {quoted(reading.thousands)}")
     if reading.prefix or reading.suffix:
         said.append(f"with {quoted(reading.prefix or reading.suffix)}")
-    by_itself = numbers.choose(profile.numbers, None)
+    by_itself = numbers.choose_number_format(profile.numbers, None)
     if by_itself and by_itself[:2] != reading[:2]:
         said.append(f"as in {known.decimal_from}")
-    return ", ".join(said), tuple(number_ambiguities(reading, profile, tell))
+    return ", ".join(said), tuple(number_ambiguities(reading, profile, make_finding))
 
 
-def _mostly(profile: Profile, fitting: int, present: int, column: Column) -> bool:
+def _mostly(profile: ColumnProfile, fitting: int, present: int, column: Column) -> bool:
     """Say whether what does not fit is a mistake: rare, and not a value by itself."""
     odd = present - fitting
     if odd <= 0:

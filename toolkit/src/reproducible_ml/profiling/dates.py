@@ -37,7 +37,7 @@ LIKELY = (
     rf"|[0-9]{{0,2}}(?:{ANY_MONTH}))"
 )
 COMPACT = r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
-COMPACT_SHAPE = "########\t\t"
+COMPACT_PATTERN = "########\t\t"
 OFFSET = (
     r"(?P<base>.*:[0-9]{2}(?:[.,][0-9]+)?)"
     r"(?P<offset> ?(?:Z|[-+][0-9]{2}(?::?[0-9]{2})?))$"
@@ -48,7 +48,7 @@ PARTS = (
 )
 
 
-def shapes(texts: pa.StringArray) -> pa.StringArray:
+def date_patterns(texts: pa.StringArray) -> pa.StringArray:
     """Return what each date looks like, null for other texts.
 
     A shape is the text with a # for each digit, then the offset from UTC, and which of
@@ -67,10 +67,10 @@ def shapes(texts: pa.StringArray) -> pa.StringArray:
     return pc.binary_join_element_wise(base, offset, _order(texts), "\t")
 
 
-def compact_shapes(texts: pa.StringArray) -> pa.StringArray:
+def compact_date_patterns(texts: pa.StringArray) -> pa.StringArray:
     """Return the shape of dates like 20240131, null for other texts."""
     fits = pc.match_substring_regex(texts, COMPACT)
-    return pc.if_else(fits, COMPACT_SHAPE, pa.scalar(None, pa.string()))
+    return pc.if_else(fits, COMPACT_PATTERN, pa.scalar(None, pa.string()))
 
 
 def _shape(texts: pa.StringArray) -> pa.StringArray:
@@ -113,7 +113,7 @@ DIRECTIVES = {"{A}": "%A", "{a}": "%a", "{B}": "%B", "{b}": "%b"}
 ORDERS = {"iso": 0, "dmy": 1, "mdy": 2, "ymd": 3, "named": 4}
 
 
-class Form(NamedTuple):
+class DateFormat(NamedTuple):
     """How a column's dates are written, and how many rows are."""
 
     format: str | None
@@ -122,7 +122,7 @@ class Form(NamedTuple):
     order: str
 
 
-def choose(tally: Tally, day_first: bool | None) -> Form | None:
+def choose_date_format(tally: Tally, day_first: bool | None) -> DateFormat | None:
     """Return the form that most rows have, or None if there is no date.
 
     Args:
@@ -143,7 +143,9 @@ def choose(tally: Tally, day_first: bool | None) -> Form | None:
     open_question = {"dmy", "mdy"} <= either or (
         {"dmy", "ymd"} <= either and "-" in (form or "")
     )
-    return Form(form, rows[order, form], open_question and day_first is None, order)
+    return DateFormat(
+        form, rows[order, form], open_question and day_first is None, order
+    )
 
 
 def _readings(shape: str, offset: str, numbers: str) -> list[tuple[str, str | None]]:
@@ -202,7 +204,10 @@ def _time_format(time: str, offset: str) -> str:
 def is_form(text: str, form: str | None) -> bool:
     """Say whether a text looks like a date of this format, whether it exists or not."""
     texts = pa.array([text], pa.string())
-    for key in (*shapes(texts).to_pylist(), *compact_shapes(texts).to_pylist()):
+    for key in (
+        *date_patterns(texts).to_pylist(),
+        *compact_date_patterns(texts).to_pylist(),
+    ):
         if key is not None:
             shape, offset, _ = key.split("\t")
             # Whatever the numbers: both orders are looked at.
@@ -234,7 +239,7 @@ ADVICE = "read as texts; export hours as numbers (13.75) if they matter"
 MOSTLY = 0.95
 
 
-def about_times(texts: pa.StringArray) -> str:
+def describe_times_of_day(texts: pa.StringArray) -> str:
     """Return that texts are times, and how a model can use them; nothing of others."""
     is_time = pc.match_substring_regex(texts, TIME)
     times = pc.sum(is_time).as_py() or 0

@@ -21,20 +21,20 @@ FILE = 2**40
 EXACT = 15
 
 
-class Portion(NamedTuple):
+class Occurrences(NamedTuple):
     """Texts in the order of their first places; `rows` says how many have each."""
 
     texts: pa.StringArray
     rows: Ints
     places: Ints
 
-    def where(self, mask: pa.BooleanArray) -> "Portion":
+    def where(self, mask: pa.BooleanArray) -> "Occurrences":
         """Return the texts that a mask without nulls selects."""
         chosen = np.asarray(mask.to_numpy(zero_copy_only=False), dtype=bool)
         texts = self.texts.filter(mask)
-        return Portion(texts, self.rows[chosen], self.places[chosen])
+        return Occurrences(texts, self.rows[chosen], self.places[chosen])
 
-    def distinct(self) -> "Portion":
+    def distinct(self) -> "Occurrences":
         """Return each text once."""
         codes = self.texts.dictionary_encode()
         numbers = codes.indices.to_numpy(zero_copy_only=False)
@@ -43,28 +43,28 @@ class Portion(NamedTuple):
         )
         rows = np.zeros(len(codes.dictionary), dtype=np.int64)
         np.add.at(rows, numbers, self.rows)
-        return Portion(codes.dictionary, rows, self.places[firsts])
+        return Occurrences(codes.dictionary, rows, self.places[firsts])
 
 
-def portion(texts: pa.StringArray, first: int) -> Portion:
+def occurrences(texts: pa.StringArray, first: int) -> Occurrences:
     """Return the texts of rows that follow each other, the first at place `first`."""
     places = np.arange(first, first + len(texts), dtype=np.int64)
-    every = Portion(texts, np.ones(len(texts), dtype=np.int64), places)
+    every = Occurrences(texts, np.ones(len(texts), dtype=np.int64), places)
     return every.where(texts.is_valid()) if texts.null_count else every
 
 
-class Seen:
+class FirstTexts:
     """The first `limit` different texts, each with its rows and its first place."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.content = portion(pa.array([], pa.string()), 0)
+        self.content = occurrences(pa.array([], pa.string()), 0)
         self.complete = True
 
     def __len__(self) -> int:
         return len(self.content.texts)
 
-    def add(self, more: Portion) -> None:
+    def add(self, more: Occurrences) -> None:
         """Count texts that stand behind all that were added before."""
         found = pc.index_in(more.texts, self.content.texts)
         numbers = found.fill_null(-1).to_numpy(zero_copy_only=False)
@@ -78,9 +78,9 @@ class Seen:
             self.complete = self.complete and len(new.texts) <= room
             self._append(new, room)
 
-    def _append(self, new: Portion, room: int) -> None:
+    def _append(self, new: Occurrences, room: int) -> None:
         old = self.content
-        self.content = Portion(
+        self.content = Occurrences(
             pa.concat_arrays([old.texts, new.texts[:room]]),
             np.concatenate([old.rows, new.rows[:room]]),
             np.concatenate([old.places, new.places[:room]]),
@@ -93,7 +93,7 @@ class Seen:
         )
 
 
-class Distinct:
+class DistinctCounter:
     """How many different texts: exact up to `limit`, estimated beyond.
 
     The smallest hashes are kept: K. Beyer et al., On synopses for distinct-value
@@ -147,12 +147,12 @@ def hash_texts(texts: pa.StringArray) -> Hashes:
     return hashes
 
 
-# Spellings that are told apart; rows with later ones are not counted.
+# Patterns that are counted separately; rows with later ones are not counted.
 LIMIT = 200
 
 
 class Tally:
-    """Rows, example and its place for each of the first spellings."""
+    """Rows, example and its place for each of the first patterns."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.limit = limit
@@ -160,8 +160,8 @@ class Tally:
         self.examples: dict[str, str] = {}
         self.places: dict[str, int] = {}
 
-    def add(self, keys: pa.StringArray, part: Portion) -> None:
-        """Count spellings, in the order of their places; null has none."""
+    def add(self, keys: pa.StringArray, part: Occurrences) -> None:
+        """Count patterns, in the order of their places; null has none."""
         codes = keys.dictionary_encode()
         present = codes.indices.is_valid().to_numpy(zero_copy_only=False)
         numbers = codes.indices.drop_null().to_numpy()

@@ -8,33 +8,43 @@ import pyarrow as pa
 from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import Column
 from reproducible_ml.profiling.column_types import TypeCandidate, as_text, detect_type
-from reproducible_ml.profiling.evidence import (
+from reproducible_ml.profiling.conventions import table_conventions
+from reproducible_ml.profiling.inferred import (
     HEADER,
+    ColumnFinding,
     FindingFactory,
-    Found,
     Hints,
-    Inferred,
-    table_conventions,
+    InferredColumn,
 )
-from reproducible_ml.profiling.profile import Batches, Profile, are_plain, profile
+from reproducible_ml.profiling.profile import (
+    Batches,
+    ColumnProfile,
+    are_default_booleans,
+    profile_columns,
+)
 from reproducible_ml.profiling.texts import (
-    Facts,
-    Use,
-    dirty,
-    excluded,
-    facts,
-    use_of_text,
+    ColumnProposal,
+    TextSummary,
+    exclude,
+    inconsistent_spellings,
+    propose_text_column,
+    summarise_texts,
 )
 from reproducible_ml.profiling.treatments import (
-    use_of_boolean,
-    use_of_date,
-    use_of_number,
+    propose_boolean_column,
+    propose_date_column,
+    propose_number_column,
 )
-from reproducible_ml.profiling.values import Measure, check_values, measure, too_long
+from reproducible_ml.profiling.values import (
+    Measurements,
+    check_values,
+    exceeds_int64,
+    measure_columns,
+)
 from reproducible_ml.reading.raw import form
 from reproducible_ml.reading.values import convert
 
-__all__ = ["Hints", "Inferred", "infer"]
+__all__ = ["Hints", "InferredColumn", "infer"]
 
 NOTHING = Hints()
 
@@ -44,7 +54,7 @@ LEAVE_OUT = "Leave it out here, or export it in all parts."
 
 def infer(
     files: Sequence[Path], read: Batches, hints: Hints = NOTHING
-) -> dict[str, Inferred]:
+) -> dict[str, InferredColumn]:
     """Return a proposal for each column, by name, in the order of the first file.
 
     Results are the same whatever the size of the batches. Files are read once, and
@@ -55,81 +65,92 @@ def infer(
         read: Yields the rows of a file: strings as they stand in it, or typed values.
         hints: What the user knows.
     """
-    profiles = profile(files, read)
+    profiles = profile_columns(files, read)
     known = table_conventions(profiles, hints)
-    tellers = {name: FindingFactory(files, name) for name in profiles}
-    drafts = {
+    factories = {name: FindingFactory(files, name) for name in profiles}
+    candidates = {
         # Asked for as text, it may hold whatever it does.
-        name: as_text(found, tellers[name])._replace(found=())
+        name: as_text(found, factories[name])._replace(found=())
         if name in hints.text
-        else detect_type(found, known, tellers[name])
+        else detect_type(found, known, factories[name])
         for name, found in profiles.items()
     }
-    drafts = {
-        name: _target_draft(found, profiles[name], tellers[name])
+    candidates = {
+        name: _target_draft(found, profiles[name], factories[name])
         if name == hints.target
         else found
-        for name, found in drafts.items()
+        for name, found in candidates.items()
     }
     measured = {
         name: found.column
-        for name, found in drafts.items()
+        for name, found in candidates.items()
         if found.kind in ("number", "date")
     }
-    measures = measure(files, read, profiles, measured)
+    measures = measure_columns(files, read, profiles, measured)
     return {
-        name: _inferred(profiles[name], found, measures.get(name), hints, tellers[name])
-        for name, found in drafts.items()
+        name: _inferred(
+            profiles[name], found, measures.get(name), hints, factories[name]
+        )
+        for name, found in candidates.items()
     }
 
 
 def _target_draft(
-    found: TypeCandidate, profile: Profile, tell: FindingFactory
+    found: TypeCandidate, profile: ColumnProfile, make_finding: FindingFactory
 ) -> TypeCandidate:
     """Return a target of yes and no as text: its classes keep their names."""
     notes = found.column.metadata
-    if found.kind == "boolean" and not are_plain(notes.true, notes.false):
-        return as_text(profile, tell)
+    if found.kind == "boolean" and not are_default_booleans(notes.true, notes.false):
+        return as_text(profile, make_finding)
     return found
 
 
 def _inferred(
-    profile: Profile,
+    profile: ColumnProfile,
     found: TypeCandidate,
-    measured: Measure | None,
+    measured: Measurements | None,
     hints: Hints,
-    tell: FindingFactory,
-) -> Inferred:
-    if measured is not None and (measured.rows == 0 or too_long(measured)):
-        found, measured = _as_long_text(profile, tell), None
-    told = list(found.found)
+    make_finding: FindingFactory,
+) -> InferredColumn:
+    if measured is not None and (measured.rows == 0 or exceeds_int64(measured)):
+        found, measured = _as_long_text(profile, make_finding), None
+    findings = list(found.found)
     if measured is not None:
         is_target = profile.name == hints.target
         found, more = check_values(
-            found, measured, profile, is_target=is_target, tell=tell
+            found, measured, profile, is_target=is_target, make_finding=make_finding
         )
-        told += more
+        findings += more
     missing = profile.absent + found.missing
     use, counts = _use(profile, found, measured, hints, full=missing == 0)
     if use.kind in ("category", "many categories", "boolean"):
-        told += dirty(profile, use.column, tell)
+        findings += inconsistent_spellings(profile, use.column, make_finding)
     column = use.column.model_copy(update={"nullable": missing > 0})
     evidence = use.evidence + _missing_shown(missing, column)
     if profile.name == hints.target and found.kind == "empty":
         fix = "Check the export, or name another target."
-        told.append(tell("reject", "empty target", "has no value in any row", fix))
-    told += _absent(profile, tell)
+        findings.append(
+            make_finding("reject", "empty target", "has no value in any row", fix)
+        )
+    findings += _absent(profile, make_finding)
     order = sorted(
-        told, key=lambda f: (tell.files.index(f.finding.file), f.record or 0)
+        findings,
+        key=lambda f: (make_finding.files.index(f.finding.file), f.record or 0),
     )
     rows = profile.rows
-    return Inferred(column, use.kind, evidence, tuple(order), rows, missing, counts)
+    return InferredColumn(
+        column, use.kind, evidence, tuple(order), rows, missing, counts
+    )
 
 
-def _absent(profile: Profile, tell: FindingFactory) -> Iterator[Found]:
+def _absent(
+    profile: ColumnProfile, make_finding: FindingFactory
+) -> Iterator[ColumnFinding]:
     """Yield the files that lack the column, and may not; or have it, if fewer do."""
     # Of JSON, a key may be left out where there is no value.
-    lacking = [n for n in sorted(profile.lacking) if form(tell.files[n]) != "json"]
+    lacking = [
+        n for n in sorted(profile.lacking) if form(make_finding.files[n]) != "json"
+    ]
     odd, problem, fix = (
         lacking,
         "is no column of this file, but one of other parts",
@@ -140,13 +161,15 @@ def _absent(profile: Profile, tell: FindingFactory) -> Iterator[Found]:
         odd = sorted(profile.holding)
         problem, fix = f"is a column of this file, but not of {others}", LEAVE_OUT
     for number in odd:
-        file = tell.files[number]
+        file = make_finding.files[number]
         finding = Finding("columns", file, problem, fix, column=profile.name)
-        yield Found("reject", finding, HEADER)
+        yield ColumnFinding("reject", finding, HEADER)
 
 
-def _as_long_text(profile: Profile, tell: FindingFactory) -> TypeCandidate:
-    text = as_text(profile, tell)
+def _as_long_text(
+    profile: ColumnProfile, make_finding: FindingFactory
+) -> TypeCandidate:
+    text = as_text(profile, make_finding)
     return text._replace(evidence="whole numbers beyond 64 bits")
 
 
@@ -158,33 +181,37 @@ def _missing_shown(missing: int, column: Column) -> str:
 
 
 def _use(
-    profile: Profile,
+    profile: ColumnProfile,
     found: TypeCandidate,
-    measured: Measure | None,
+    measured: Measurements | None,
     hints: Hints,
     *,
     full: bool,
-) -> tuple[Use, dict[str, int]]:
+) -> tuple[ColumnProposal, dict[str, int]]:
     """Return what to make of a column, and the rows of each category."""
     name, column = profile.name, found.column
     if found.kind in ("empty", "unsupported"):
-        return excluded(Use(found.kind, column, found.evidence), "holds no values"), {}
-    known = facts(profile, column, found.missing)
+        return exclude(
+            ColumnProposal(found.kind, column, found.evidence), "holds no values"
+        ), {}
+    known = summarise_texts(profile, column, found.missing)
     if found.kind == "boolean":
-        use = use_of_boolean(found, known, full=full)
+        use = propose_boolean_column(found, known, full=full)
     elif measured is None:
-        use = use_of_text(column, known, full=full, target=name == hints.target)
+        use = propose_text_column(column, known, full=full, target=name == hints.target)
         note = f"{found.evidence}; " if found.evidence else ""
         use = use._replace(evidence=note + use.evidence)
     elif found.kind == "date":
-        use = use_of_date(found, known, measured, full=full)
+        use = propose_date_column(found, known, measured, full=full)
     else:
         typed = "text" not in profile.families
-        use = use_of_number(name, found, known, measured, hints, full=full, typed=typed)
+        use = propose_number_column(
+            name, found, known, measured, hints, full=full, typed=typed
+        )
     return use, _class_rows(use.column, known)
 
 
-def _class_rows(column: Column, known: Facts) -> dict[str, int]:
+def _class_rows(column: Column, known: TextSummary) -> dict[str, int]:
     """Return the rows of each category, by its text."""
     if column.dtype != "category" or known.counts is None:
         return {}

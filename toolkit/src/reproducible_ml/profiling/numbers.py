@@ -38,14 +38,14 @@ CURRENCY = "|".join(
 )
 
 
-def is_known(unit: str) -> bool:
+def is_unit(unit: str) -> bool:
     """Say whether this is a unit or a currency whatever the column."""
     return unit in UNITS or unit in CURRENCIES
 
 
 def may_be_unit(suffix: str) -> bool:
     """Refuse single letters that are no unit: "12A" is a code."""
-    known = is_known(suffix) or suffix in MULTIPLES
+    known = is_unit(suffix) or suffix in MULTIPLES
     return known or not (len(suffix) == 1 and suffix.isalpha())
 
 
@@ -83,7 +83,7 @@ NUMBER = (
 )
 
 
-class Spelling(NamedTuple):
+class NumberPattern(NamedTuple):
     """How numbers are written: what stands around them, and their style."""
 
     prefix: str
@@ -91,7 +91,7 @@ class Spelling(NamedTuple):
     style: str
 
 
-def spellings(texts: pa.StringArray) -> pa.StringArray:
+def number_patterns(texts: pa.StringArray) -> pa.StringArray:
     """Return prefix, suffix and style of each number, by tabs; null for others.
 
     Args:
@@ -163,7 +163,7 @@ GROUPED = 50
 FEW = 0.05
 
 
-class Reading(NamedTuple):
+class NumberFormat(NamedTuple):
     """One way to read a column's numbers, and how many rows it fits."""
 
     decimal: Decimal
@@ -184,14 +184,14 @@ class Reading(NamedTuple):
         return self.styles <= {"whole", "long", *groups}
 
 
-def choose(tally: Tally, decimal: Decimal | None) -> Reading | None:
+def choose_number_format(tally: Tally, decimal: Decimal | None) -> NumberFormat | None:
     """Return the reading that fits most rows, or None if there is no number.
 
     Args:
         tally: Rows of each spelling.
         decimal: Sign that the table has elsewhere; decides where both fit.
     """
-    found = {Spelling(*key.split("\t")): rows for key, rows in tally.rows.items()}
+    found = {NumberPattern(*key.split("\t")): rows for key, rows in tally.rows.items()}
     if not found:
         return None
     prefix, suffix = _around(found)
@@ -205,7 +205,7 @@ def choose(tally: Tally, decimal: Decimal | None) -> Reading | None:
     chosen, ambiguous = _settled(best, styles, decimal, money=money)
     used = frozenset(style for style in styles if style in _accepted(*chosen))
     sign, thousands = _needed(used, *chosen)
-    return Reading(
+    return NumberFormat(
         sign,  # type: ignore[arg-type]
         thousands,  # type: ignore[arg-type]
         prefix,
@@ -243,7 +243,7 @@ def _settled(
     return (grouped, False) if enough else (best[0], True)
 
 
-def _around(found: dict[Spelling, int]) -> tuple[str, str]:
+def _around(found: dict[NumberPattern, int]) -> tuple[str, str]:
     """Return the prefix and suffix that most rows have, if not too few have any."""
     rows: Counter[tuple[str, str]] = Counter()
     for spelling, count in found.items():
@@ -255,13 +255,13 @@ def _around(found: dict[Spelling, int]) -> tuple[str, str]:
     often = {
         around: n
         for around, n in rows.items()
-        if any(around) and n >= least[is_known("".join(around))]
+        if any(around) and n >= least[is_unit("".join(around))]
     }
     return max(often, key=lambda around: often[around], default=("", ""))
 
 
 def _counts(
-    found: dict[Spelling, int], prefix: str, suffix: str
+    found: dict[NumberPattern, int], prefix: str, suffix: str
 ) -> tuple[dict[str, int], int]:
     """Return the rows of each style, and how many of them lack the unit."""
     styles: Counter[str] = Counter()
@@ -270,7 +270,7 @@ def _counts(
         if spelling.prefix not in ("", prefix):
             continue
         lacks = (spelling.prefix, spelling.suffix) != (prefix, suffix)
-        if spelling.suffix == suffix or (spelling.suffix == "" and is_known(suffix)):
+        if spelling.suffix == suffix or (spelling.suffix == "" and is_unit(suffix)):
             styles[spelling.style] += rows
             bare += rows * lacks
     return dict(styles), bare
@@ -293,7 +293,7 @@ def _needed(styles: frozenset[str], decimal: str, thousands: str) -> tuple[str, 
     return decimal, thousands
 
 
-def decimal_sign(reading: Reading) -> Decimal | None:
+def decimal_sign(reading: NumberFormat) -> Decimal | None:
     """Return the decimal sign that a column proves, if it does."""
     point = reading.styles & {"point", "commas.", "commas", "blanks.", "quotes."}
     comma = reading.styles & {"comma", "points,", "points", "blanks,", "quotes,"}
@@ -302,26 +302,26 @@ def decimal_sign(reading: Reading) -> Decimal | None:
     return "." if point else ","
 
 
-def units(tally: Tally) -> Iterator[tuple[str, int, str]]:
+def count_units(tally: Tally) -> Iterator[tuple[str, int, str]]:
     """Yield each unit or currency, its rows and first spelling, most frequent first."""
     rows: Counter[str] = Counter()
     keys: dict[str, str] = {}
     for key, count in tally.rows.items():
-        spelling = Spelling(*key.split("\t"))
+        spelling = NumberPattern(*key.split("\t"))
         unit = spelling.prefix or spelling.suffix
         rows[unit] += count
         keys.setdefault(unit, key)
     for unit, count in rows.most_common():
-        if is_known(unit):
+        if is_unit(unit):
             yield unit, count, keys[unit]
 
 
-def are_codes(reading: Reading) -> bool:
+def are_codes(reading: NumberFormat) -> bool:
     """Say whether digits are no numbers: 00012 would become 12."""
     return "code" in reading.styles and reading.styles <= WITHOUT
 
 
-def column(reading: Reading, notes: Notes = PLAIN) -> Column:
+def number_column(reading: NumberFormat, notes: Notes = PLAIN) -> Column:
     """Return the column that reads numbers like this."""
     said = {
         "decimal": reading.decimal,

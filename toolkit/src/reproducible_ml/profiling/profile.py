@@ -9,16 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reproducible_ml.profiling.dates import compact_shapes, shapes
+from reproducible_ml.profiling.dates import compact_date_patterns, date_patterns
 from reproducible_ml.profiling.distinct import (
     FILE,
-    Distinct,
-    Portion,
-    Seen,
+    DistinctCounter,
+    FirstTexts,
+    Occurrences,
     Tally,
-    portion,
+    occurrences,
 )
-from reproducible_ml.profiling.numbers import spellings
+from reproducible_ml.profiling.numbers import number_patterns
 from reproducible_ml.reading.values import FALSE, MISSING, TRUE
 
 # Spellings, in lower case, that are no value in any column: nobody means a value.
@@ -80,12 +80,12 @@ def boolean_spellings(
     return None
 
 
-def are_plain(true: Iterable[str], false: Iterable[str]) -> bool:
+def are_default_booleans(true: Iterable[str], false: Iterable[str]) -> bool:
     """Say whether these need no mention in the contract."""
     return {*true} <= {*TRUE} and {*false} <= {*FALSE}
 
 
-def blank_texts(texts: Iterable[str], *, among_text: bool) -> list[str]:
+def missing_spellings(texts: Iterable[str], *, among_text: bool) -> list[str]:
     """Return the texts that mean "no value".
 
     Args:
@@ -98,7 +98,7 @@ def blank_texts(texts: Iterable[str], *, among_text: bool) -> list[str]:
     return [t for t in texts if t.strip() in known or t.strip().lower() in ANYWHERE]
 
 
-def for_notes(blank: Iterable[str], *, among_text: bool) -> tuple[str, ...]:
+def undeclared_spellings(blank: Iterable[str], *, among_text: bool) -> tuple[str, ...]:
     """Return the spellings of "no value" that the contract must name."""
     # Blanks around a value count in texts alone.
     spelled = {text if among_text else text.strip() for text in blank}
@@ -134,8 +134,8 @@ FAMILIES = (
 )
 
 
-class Profile:
-    """Counts and spellings of one column.
+class ColumnProfile:
+    """Counts and patterns of one column.
 
     Attributes:
         lacking: Numbers of the files that have rows, but not this column.
@@ -159,8 +159,8 @@ class Profile:
         self.rows = 0
         self.absent = 0
         self.blanks = Tally()
-        self.seen = Seen(min(SEEN, SEEN_IN_ALL // columns))
-        self.distinct = Distinct(min(HASHES, HASHES_IN_ALL // columns))
+        self.seen = FirstTexts(min(SEEN, SEEN_IN_ALL // columns))
+        self.distinct = DistinctCounter(min(HASHES, HASHES_IN_ALL // columns))
         self.numbers = Tally()
         self.dates = Tally()
         self.longest = 0
@@ -179,10 +179,10 @@ class Profile:
 
     def add(self, values: pa.Array, place: int) -> None:
         """Take note of the values of rows that follow each other from `place` on."""
-        self.families.add(family(values.type))
+        self.families.add(type_family(values.type))
         self.holding.add(place // FILE)
         self.rows += len(values)
-        part = portion(as_texts(values), place)
+        part = occurrences(as_texts(values), place)
         if self.seen.complete:
             part = part.distinct()
         trimmed = part._replace(texts=pc.utf8_trim_whitespace(part.texts))
@@ -196,7 +196,7 @@ class Profile:
         self._add_texts(part.where(kept))
         self._add_readings(trimmed.where(pc.invert(blank)))
 
-    def _add_texts(self, part: Portion) -> None:
+    def _add_texts(self, part: Occurrences) -> None:
         lengths = pc.utf8_length(part.texts)
         longest = pc.max(lengths).as_py() or 0
         self.longest = max(self.longest, longest)
@@ -206,32 +206,32 @@ class Profile:
         self.seen.add(short)
         self.distinct.add(part.texts)
 
-    def _add_readings(self, part: Portion) -> None:
-        spelled = spellings(part.texts)
+    def _add_readings(self, part: Occurrences) -> None:
+        spelled = number_patterns(part.texts)
         self.numbers.add(spelled, part)
         self.words += int(part.rows.sum())
         if spelled.null_count:
             others = part.where(spelled.is_null())
             words = pc.count_substring_regex(others.texts, r"\S+").to_numpy()
             self.words += int(np.dot(others.rows, words - 1))
-            self.dates.add(shapes(others.texts), others)
+            self.dates.add(date_patterns(others.texts), others)
         eight = pc.equal(pc.binary_length(part.texts), 8)
         if pc.any(eight, min_count=0).as_py():
             compact = part.where(eight)
-            self.dates.add(compact_shapes(compact.texts), compact)
+            self.dates.add(compact_date_patterns(compact.texts), compact)
 
 
-def profile(files: Sequence[Path], read: Batches) -> dict[str, Profile]:
+def profile_columns(files: Sequence[Path], read: Batches) -> dict[str, ColumnProfile]:
     """Return what each column shows, by name, in the order of the first file.
 
     Args:
         files: Parts of the table, all with the same columns.
         read: Yields the rows of a file; text as it stands there, or typed values.
     """
-    profiles: dict[str, Profile] = {}
+    profiles: dict[str, ColumnProfile] = {}
     rows: Counter[int] = Counter()
     with ThreadPoolExecutor() as pool:
-        for place, batch in pooled(files, read):
+        for place, batch in pool_batches(files, read):
             names = batch.schema.names
             for name in names:
                 if name not in profiles:
@@ -244,20 +244,20 @@ def profile(files: Sequence[Path], read: Batches) -> dict[str, Profile]:
     return profiles
 
 
-def _begun(name: str, columns: int, rows: Mapping[int, int]) -> Profile:
+def _begun(name: str, columns: int, rows: Mapping[int, int]) -> ColumnProfile:
     """Return the profile of a column that the rows of the files so far lack."""
-    begun = Profile(name, columns)
+    begun = ColumnProfile(name, columns)
     for file, count in rows.items():
         begun.lack(count, file)
     return begun
 
 
-def _add(work: tuple[Profile, pa.Array, int]) -> None:
+def _add(work: tuple[ColumnProfile, pa.Array, int]) -> None:
     found, values, place = work
     found.add(values, place)
 
 
-def pooled(
+def pool_batches(
     files: Sequence[Path], read: Batches
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Yield batches of a size worth the work, and the place of their first row."""
@@ -277,7 +277,7 @@ def pooled(
             yield place, pa.concat_batches(waiting)
 
 
-def family(kind: pa.DataType) -> str:
+def type_family(kind: pa.DataType) -> str:
     """Return which values a type holds: text, bool, integer, number, date or none."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
@@ -288,7 +288,7 @@ def as_texts(values: pa.Array) -> pa.StringArray:
     """Return values as a text file would have them; unknown types become nulls."""
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
-    kind = family(values.type)
+    kind = type_family(values.type)
     if kind not in dict(FAMILIES):
         return pa.nulls(len(values), pa.string())
     if kind == "number":

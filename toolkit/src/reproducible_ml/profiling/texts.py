@@ -8,8 +8,8 @@ from typing import NamedTuple
 from reproducible_ml.contract.findings import quoted
 from reproducible_ml.contract.schema import Column
 from reproducible_ml.profiling.bounds import length_bounds
-from reproducible_ml.profiling.evidence import LOOK, FindingFactory, Found
-from reproducible_ml.profiling.profile import LONG, Profile, blank_texts
+from reproducible_ml.profiling.inferred import LOOK, ColumnFinding, FindingFactory
+from reproducible_ml.profiling.profile import LONG, ColumnProfile, missing_spellings
 from reproducible_ml.quality.column_names import LOOKALIKES
 from reproducible_ml.reading.values import MISSING
 
@@ -35,7 +35,7 @@ SENTENCES = 0.2
 OWN, REPEATED = 0.95, 0.5
 
 
-class Use(NamedTuple):
+class ColumnProposal(NamedTuple):
     """What is made of a column, and why."""
 
     kind: str
@@ -43,7 +43,7 @@ class Use(NamedTuple):
     evidence: str
 
 
-class Facts(NamedTuple):
+class TextSummary(NamedTuple):
     """What is known of a column's texts.
 
     `counts` are the rows of each text, None if there are too many; `exact` says whether
@@ -58,10 +58,12 @@ class Facts(NamedTuple):
     words: float
 
 
-def facts(profile: Profile, column: Column, missing: int) -> Facts:
-    """Return the facts, apart from texts that mean "no value"."""
+def summarise_texts(
+    profile: ColumnProfile, column: Column, missing: int
+) -> TextSummary:
+    """Return a summary of the texts, apart from texts that mean "no value"."""
     values = profile.seen.counts()
-    blank = {*blank_texts(profile.blanks.rows, among_text=column.dtype == "str")}
+    blank = {*missing_spellings(profile.blanks.rows, among_text=column.dtype == "str")}
     blank |= {text for text in values if text.strip() in column.metadata.missing}
     counts = {text: rows for text, rows in values.items() if text not in blank}
     whole = profile.seen.complete and profile.longest <= LONG
@@ -72,10 +74,12 @@ def facts(profile: Profile, column: Column, missing: int) -> Facts:
     listed = counts if whole else None
     rows = profile.present - missing
     words = profile.words / max(rows, 1)
-    return Facts(rows, different, exact, listed, profile.longest, words)
+    return TextSummary(rows, different, exact, listed, profile.longest, words)
 
 
-def use_of_text(column: Column, known: Facts, *, full: bool, target: bool) -> Use:
+def propose_text_column(
+    column: Column, known: TextSummary, *, full: bool, target: bool
+) -> ColumnProposal:
     """Return what to make of a column of texts.
 
     Args:
@@ -88,30 +92,32 @@ def use_of_text(column: Column, known: Facts, *, full: bool, target: bool) -> Us
     share = different / rows
     if known.counts and different == 1 and full:
         use = _category(column, known.counts, "constant")
-        return excluded(use, "the same value in every row")
+        return exclude(use, "the same value in every row")
     if known.counts and _are_categories(known, target=target):
         return _category(column, known.counts, "category")
     shown = f"{_about(known)} different texts in {rows} rows"
     if known.words >= WORDS and share > SENTENCES:
         text = _treated(column, "bag_of_words", length_bounds(known.longest))
-        return Use("text", text, f"{shown}, {known.words:.1f} words each")
+        return ColumnProposal("text", text, f"{shown}, {known.words:.1f} words each")
     if share >= OWN:
         unique = known.exact and different == rows and full
         column = column.model_copy(update={"unique": unique and known.words == 1})
-        return excluded(Use("identifier", column, shown), own_values(known))
+        return exclude(
+            ColumnProposal("identifier", column, shown), describe_uniqueness(known)
+        )
     if share <= REPEATED:
         text = _treated(column, "target_encoding", length_bounds(known.longest))
-        return Use("many categories", text, shown)
-    return excluded(Use("text", column, shown), "hardly any value repeats")
+        return ColumnProposal("many categories", text, shown)
+    return exclude(ColumnProposal("text", column, shown), "hardly any value repeats")
 
 
-def own_values(known: Facts) -> str:
+def describe_uniqueness(known: TextSummary) -> str:
     """Return that each row has a value of its own, or that most have."""
     nearly = "" if known.different == known.rows else "nearly "
     return f"{nearly}each row has its own value"
 
 
-def _are_categories(known: Facts, *, target: bool) -> bool:
+def _are_categories(known: TextSummary, *, target: bool) -> bool:
     """Say whether the different texts are all that there will be."""
     if known.longest > NAME:
         return False
@@ -124,12 +130,12 @@ def _are_categories(known: Facts, *, target: bool) -> bool:
     return known.different <= CATEGORIES and closed
 
 
-def _category(column: Column, counts: Mapping[str, int], kind: str) -> Use:
+def _category(column: Column, counts: Mapping[str, int], kind: str) -> ColumnProposal:
     isin = tuple(sorted(counts))
     column = column.model_copy(update={"dtype": "category", "isin": isin})
     shown = ", ".join(map(quoted, isin[:5])) + (", …" if len(isin) > 5 else "")
     values = "1 value" if len(isin) == 1 else f"{len(isin)} values"
-    return Use(kind, column, f"{values}: {shown}")
+    return ColumnProposal(kind, column, f"{values}: {shown}")
 
 
 def _treated(column: Column, treatment: str, checks: dict[str, object]) -> Column:
@@ -137,18 +143,20 @@ def _treated(column: Column, treatment: str, checks: dict[str, object]) -> Colum
     return column.model_copy(update={"metadata": notes, **checks})
 
 
-def excluded(use: Use, reason: str) -> Use:
+def exclude(use: ColumnProposal, reason: str) -> ColumnProposal:
     """Return the use of a column that no model sees, with the reason."""
     notes = {"treatment": "exclude", "reason": reason}
     metadata = use.column.metadata.model_copy(update=notes)
     return use._replace(column=use.column.model_copy(update={"metadata": metadata}))
 
 
-def _about(known: Facts) -> str:
+def _about(known: TextSummary) -> str:
     return str(known.different) if known.exact else f"about {known.different}"
 
 
-def dirty(profile: Profile, column: Column, tell: FindingFactory) -> Iterator[Found]:
+def inconsistent_spellings(
+    profile: ColumnProfile, column: Column, make_finding: FindingFactory
+) -> Iterator[ColumnFinding]:
     """Yield the texts that look like another spelling of a more frequent one."""
     texts, rows, first = profile.seen.content
     names = texts.to_pylist()
@@ -160,17 +168,17 @@ def dirty(profile: Profile, column: Column, tell: FindingFactory) -> Iterator[Fo
             groups[_folded(text)].append(text)
     for group in groups.values():
         # The most frequent is meant, of equals the first.
-        meant = max(group, key=lambda text: (repaired(text) == text, counts[text]))
+        meant = max(group, key=lambda text: (fix_encoding(text) == text, counts[text]))
         for text in group:
             rows, place = counts[text], places[text]
             if text != meant:
                 alike = f"{quoted(meant)} ({_rows(counts[meant])})"
                 problem = f"differs from {alike} in {_difference(text, meant)} alone"
-                yield tell("warn", "spelling", problem, LOOK, text, rows, place)
-            elif repaired(text) != text:
-                problem = f"looks like {quoted(repaired(text))} in a wrong encoding"
+                yield make_finding("warn", "spelling", problem, LOOK, text, rows, place)
+            elif fix_encoding(text) != text:
+                problem = f"looks like {quoted(fix_encoding(text))} in a wrong encoding"
                 fix = "Export the table as UTF-8."
-                yield tell("warn", "encoding", problem, fix, text, rows, place)
+                yield make_finding("warn", "encoding", problem, fix, text, rows, place)
 
 
 def _rows(count: int) -> str:
@@ -178,12 +186,12 @@ def _rows(count: int) -> str:
 
 
 def _folded(text: str) -> str:
-    whole = unicodedata.normalize("NFC", repaired(text)).translate(LOOKALIKES)
+    whole = unicodedata.normalize("NFC", fix_encoding(text)).translate(LOOKALIKES)
     return " ".join(whole.casefold().split())
 
 
 def _difference(text: str, meant: str) -> str:
-    if repaired(text) != text:
+    if fix_encoding(text) != text:
         return "its encoding"
     if _lookalikes(text) != _lookalikes(meant):
         return f"letters that look alike ({ascii(text)[1:-1]})"
@@ -198,7 +206,7 @@ def _lookalikes(text: str) -> set[str]:
     return {c for c in text.casefold() if ord(c) in LOOKALIKES}
 
 
-def repaired(text: str) -> str:
+def fix_encoding(text: str) -> str:
     """Return text that was UTF-8 but read as Windows-1252, as it was; others as is."""
     if text.isascii():
         return text

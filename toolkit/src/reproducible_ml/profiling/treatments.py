@@ -8,23 +8,23 @@ import pyarrow as pa
 from reproducible_ml.contract.schema import Column, Notes
 from reproducible_ml.profiling.bounds import date_bounds, number_bounds
 from reproducible_ml.profiling.column_types import TypeCandidate
-from reproducible_ml.profiling.evidence import (
-    Hints,
-    is_code,
-    is_identifier,
-    is_row_number,
+from reproducible_ml.profiling.conventions import (
+    is_code_name,
+    is_identifier_name,
+    is_row_number_name,
 )
+from reproducible_ml.profiling.inferred import Hints
 from reproducible_ml.profiling.texts import (
     CATEGORIES,
     FEW_REPEATS,
     OWN,
     REPEATED,
-    Facts,
-    Use,
-    excluded,
-    own_values,
+    ColumnProposal,
+    TextSummary,
+    describe_uniqueness,
+    exclude,
 )
-from reproducible_ml.profiling.values import Measure
+from reproducible_ml.profiling.values import Measurements
 from reproducible_ml.reading.values import convert
 
 # Whole numbers of a target are classes if there are so few, each in some rows.
@@ -40,41 +40,41 @@ ROWS = 3
 YEARS = (1500, 2100)
 
 
-def use_of_number(
+def propose_number_column(
     name: str,
-    draft: TypeCandidate,
-    known: Facts,
-    found: Measure,
+    candidate: TypeCandidate,
+    known: TextSummary,
+    found: Measurements,
     hints: Hints,
     *,
     full: bool,
     typed: bool,
-) -> Use:
+) -> ColumnProposal:
     """Return what to make of a column of numbers.
 
     Args:
         name: Of the column.
-        draft: How it is read.
+        candidate: How it is read.
         known: How many different values there are.
         found: Its extremes.
         hints: Target and task.
         full: Whether every row has a value.
         typed: Whether the file itself says that these are numbers.
     """
-    whole = draft.column.dtype == "Int64"
+    whole = candidate.column.dtype == "Int64"
     dtype: Literal["float64", "int64", "Int64"] = "float64"
     if whole:
         dtype = "int64" if full else "Int64"
-    column = draft.column.model_copy(update={"dtype": dtype})
+    column = candidate.column.model_copy(update={"dtype": dtype})
     low, high = found.extremes()
     evidence = _range(low, high, whole=whole) + (
-        draft.evidence and f", {draft.evidence}"
+        candidate.evidence and f", {candidate.evidence}"
     )
     if name == hints.target and _are_classes(known, hints.task, whole=whole):
         return _classes(column, known, as_text=not whole and not typed)
     if known.different == 1 and full:
-        return excluded(
-            Use("constant", column, evidence), "the same value in every row"
+        return exclude(
+            ColumnProposal("constant", column, evidence), "the same value in every row"
         )
     if whole and name != hints.target:
         special = _special(name, column, known, low, high, full=full)
@@ -83,10 +83,10 @@ def use_of_number(
             repeats = special.kind == "identifier" and known.different < known.rows
             return special._replace(evidence=evidence + shown * repeats)
     bounded = column.model_copy(update=number_bounds(low, high))
-    return Use("whole number" if whole else "number", bounded, evidence)
+    return ColumnProposal("whole number" if whole else "number", bounded, evidence)
 
 
-def _are_classes(known: Facts, task: str | None, *, whole: bool) -> bool:
+def _are_classes(known: TextSummary, task: str | None, *, whole: bool) -> bool:
     """Say whether the numbers of a target are classes and no amounts."""
     if known.counts is None or task == "regression":
         return False
@@ -96,7 +96,7 @@ def _are_classes(known: Facts, task: str | None, *, whole: bool) -> bool:
     return whole and asked and known.rows >= FEW_REPEATS * known.different
 
 
-def _classes(column: Column, known: Facts, *, as_text: bool) -> Use:
+def _classes(column: Column, known: TextSummary, *, as_text: bool) -> ColumnProposal:
     """Return the target with its numbers as classes, or their texts: 0.0 and 1.0."""
     texts = pa.array(list(known.counts or ()), pa.string())
     values = {*texts.to_pylist()} if as_text else {*convert(texts, column).to_pylist()}
@@ -106,31 +106,35 @@ def _classes(column: Column, known: Facts, *, as_text: bool) -> Use:
         notes = Notes(missing=notes.missing)
     said = {"dtype": "category", "isin": classes, "metadata": notes}
     shown = f"{len(classes)} different numbers in {known.rows} rows"
-    return Use("category", column.model_copy(update=said), shown)
+    return ColumnProposal("category", column.model_copy(update=said), shown)
 
 
 def _special(
-    name: str, column: Column, known: Facts, low: Any, high: Any, *, full: bool
-) -> Use | None:
+    name: str, column: Column, known: TextSummary, low: Any, high: Any, *, full: bool
+) -> ColumnProposal | None:
     """Return the use of whole numbers that are no amounts, None for amounts."""
     share = known.different / known.rows
     each_own = known.exact and known.different == known.rows >= ROWS and full
     counted = each_own and high - low + 1 == known.rows
     # Numbers of customers may begin anywhere; a row a year is no count of rows.
     running = counted and not (YEARS[0] <= low and high <= YEARS[1])
-    if running and low in (0, 1) and is_row_number(name):
+    if running and low in (0, 1) and is_row_number_name(name):
         unique = column.model_copy(update={"unique": True})
-        return excluded(Use("row number", unique, ""), "numbers the rows")
+        return exclude(ColumnProposal("row number", unique, ""), "numbers the rows")
     huge = max(abs(low), abs(high)) > EXACT
-    named = is_identifier(name) or huge or running
+    named = is_identifier_name(name) or huge or running
     if named and share >= OWN and known.rows >= ROWS:
         unique = column.model_copy(update={"unique": each_own})
-        return excluded(Use("identifier", unique, ""), own_values(known))
-    if (is_code(name) or huge) and known.different > 2:
+        return exclude(
+            ColumnProposal("identifier", unique, ""), describe_uniqueness(known)
+        )
+    if (is_code_name(name) or huge) and known.different > 2:
         if share > REPEATED:
-            return excluded(Use("code", column, ""), "hardly any value repeats")
+            return exclude(
+                ColumnProposal("code", column, ""), "hardly any value repeats"
+            )
         notes = column.metadata.model_copy(update={"treatment": "target_encoding"})
-        return Use("code", column.model_copy(update={"metadata": notes}), "")
+        return ColumnProposal("code", column.model_copy(update={"metadata": notes}), "")
     return None
 
 
@@ -139,24 +143,28 @@ def _range(low: Any, high: Any, *, whole: bool) -> str:
     return f"{kind} from {low} to {high}"
 
 
-def use_of_date(
-    draft: TypeCandidate, known: Facts, found: Measure, *, full: bool
-) -> Use:
+def propose_date_column(
+    candidate: TypeCandidate, known: TextSummary, found: Measurements, *, full: bool
+) -> ColumnProposal:
     """Return what to make of a column of dates."""
     low, high = map(int, found.extremes())
     first, last = (pd.Timestamp(value).date() for value in (low, high))
-    evidence = f"{draft.evidence or 'dates'}, from {first} to {last}"
-    use = Use("date", draft.column, evidence)
+    evidence = f"{candidate.evidence or 'dates'}, from {first} to {last}"
+    use = ColumnProposal("date", candidate.column, evidence)
     if known.different == 1 and full:
-        return excluded(use._replace(kind="constant"), "the same value in every row")
-    return use._replace(column=draft.column.model_copy(update=date_bounds(low, high)))
+        return exclude(use._replace(kind="constant"), "the same value in every row")
+    return use._replace(
+        column=candidate.column.model_copy(update=date_bounds(low, high))
+    )
 
 
-def use_of_boolean(draft: TypeCandidate, known: Facts, *, full: bool) -> Use:
+def propose_boolean_column(
+    candidate: TypeCandidate, known: TextSummary, *, full: bool
+) -> ColumnProposal:
     """Return what to make of a column of true and false."""
     dtype: Literal["bool", "boolean"] = "bool" if full else "boolean"
-    column = draft.column.model_copy(update={"dtype": dtype})
-    use = Use("boolean", column, draft.evidence)
+    column = candidate.column.model_copy(update={"dtype": dtype})
+    use = ColumnProposal("boolean", column, candidate.evidence)
     if known.different == 1 and full:
-        return excluded(use._replace(kind="constant"), "the same value in every row")
+        return exclude(use._replace(kind="constant"), "the same value in every row")
     return use

@@ -12,9 +12,14 @@ from reproducible_ml.contract.findings import LISTED
 from reproducible_ml.contract.schema import Column, Notes
 from reproducible_ml.profiling import dates
 from reproducible_ml.profiling.column_types import MISTAKES, TypeCandidate
-from reproducible_ml.profiling.distinct import Portion, Seen, portion
-from reproducible_ml.profiling.evidence import FIX, FindingFactory, Found
-from reproducible_ml.profiling.profile import Batches, Profile, as_texts, pooled
+from reproducible_ml.profiling.distinct import FirstTexts, Occurrences, occurrences
+from reproducible_ml.profiling.inferred import FIX, ColumnFinding, FindingFactory
+from reproducible_ml.profiling.profile import (
+    Batches,
+    ColumnProfile,
+    as_texts,
+    pool_batches,
+)
 from reproducible_ml.quality.diagnose import COMMON, MORE
 from reproducible_ml.reading.values import attempt
 
@@ -32,7 +37,7 @@ FAR = 1.0
 FAR_FROM_MINUS_ONE = 10
 
 
-class Measure:
+class Measurements:
     """Extremes of the values of one column, and the texts that are none.
 
     Attributes:
@@ -50,8 +55,8 @@ class Measure:
 
     def __init__(self, column: Column) -> None:
         self.column = column
-        self.misfits = Seen(LISTED)
-        self.infinite = Seen(LISTED)
+        self.misfits = FirstTexts(LISTED)
+        self.infinite = FirstTexts(LISTED)
         self.wrong = 0
         self.unnamed: int | None = None
         self.rows = 0
@@ -61,7 +66,7 @@ class Measure:
         self.spelled: dict[int, dict[str, int]] = {}
         self.code_places: dict[int, int] = {}
 
-    def add(self, part: Portion) -> None:
+    def add(self, part: Occurrences) -> None:
         """Take note of texts."""
         values, bad = attempt(part.texts, self.column)
         misfits = part.where(bad)
@@ -78,19 +83,19 @@ class Measure:
             values = pc.if_else(endless, pa.scalar(None, values.type), values)
         self._add_values(values, part)
 
-    def _add_values(self, values: pa.Array, part: Portion) -> None:
+    def _add_values(self, values: pa.Array, part: Occurrences) -> None:
         known = values.is_valid()
         values, part = values.drop_null(), part.where(known)
         self.rows += int(part.rows.sum())
-        is_code = pc.is_in(values, pa.array(CODES).cast(values.type))
-        if pc.any(is_code, min_count=0).as_py():
-            self._add_codes(values.filter(is_code), part.where(is_code))
-            values = values.filter(pc.invert(is_code))
+        is_missing_code = pc.is_in(values, pa.array(CODES).cast(values.type))
+        if pc.any(is_missing_code, min_count=0).as_py():
+            self._add_codes(values.filter(is_missing_code), part.where(is_missing_code))
+            values = values.filter(pc.invert(is_missing_code))
         if len(values):
             extremes = pc.min_max(values)
             self._stretch(extremes["min"].as_py(), extremes["max"].as_py())
 
-    def _add_codes(self, values: pa.Array, part: Portion) -> None:
+    def _add_codes(self, values: pa.Array, part: Occurrences) -> None:
         different = part.distinct()
         numbers = values.take(pc.index_in(different.texts, part.texts))
         for number, text, rows, place in zip(
@@ -116,18 +121,18 @@ class Measure:
         return min(known), max(known)
 
 
-def measure(
+def measure_columns(
     files: Sequence[Path],
     read: Batches,
-    profiles: Mapping[str, Profile],
+    profiles: Mapping[str, ColumnProfile],
     columns: Mapping[str, Column],
-) -> dict[str, Measure]:
+) -> dict[str, Measurements]:
     """Return the extremes and misfits of these columns.
 
     The files are read again only if a column has more different texts than its profile
     remembers.
     """
-    measures = {name: Measure(column) for name, column in columns.items()}
+    measures = {name: Measurements(column) for name, column in columns.items()}
     open_names = []
     for name, found in measures.items():
         if profiles[name].seen.complete:
@@ -136,19 +141,19 @@ def measure(
             open_names.append(name)
     if open_names:
         with ThreadPoolExecutor() as pool:
-            for place, batch in pooled(files, read):
+            for place, batch in pool_batches(files, read):
                 names = [name for name in open_names if name in batch.schema.names]
                 work = [(measures[name], batch[name], place) for name in names]
                 list(pool.map(_add, work))
     return measures
 
 
-def _add(work: tuple[Measure, pa.Array, int]) -> None:
+def _add(work: tuple[Measurements, pa.Array, int]) -> None:
     measured, values, place = work
-    measured.add(portion(as_texts(values), place))
+    measured.add(occurrences(as_texts(values), place))
 
 
-def is_code(code: int, found: Measure, rows: int) -> bool:
+def is_missing_code(code: int, found: Measurements, rows: int) -> bool:
     """Say whether a number stands for "no value": it repeats, far from all others."""
     count = found.codes[code]
     low, high = found.low, found.high
@@ -172,7 +177,7 @@ NO_DATE = re.compile(
 DIGITS = r"^[-+]?[1-9][0-9]{16,}(\.[0-9]*)?$"
 
 
-def too_long(found: Measure) -> bool:
+def exceeds_int64(found: Measurements) -> bool:
     """Say whether whole numbers do not fit into 64 bits, and not by a mistake."""
     if found.column.dtype != "Int64":
         return False
@@ -188,100 +193,116 @@ def _is_long(text: str) -> bool:
 
 
 def check_values(
-    draft: TypeCandidate,
-    found: Measure,
-    profile: Profile,
+    candidate: TypeCandidate,
+    found: Measurements,
+    profile: ColumnProfile,
     *,
     is_target: bool,
-    tell: FindingFactory,
-) -> tuple[TypeCandidate, list[Found]]:
-    """Return the draft that knows what means "no value", and what is wrong.
+    make_finding: FindingFactory,
+) -> tuple[TypeCandidate, list[ColumnFinding]]:
+    """Return the candidate that knows what means "no value", and what is wrong.
 
     A target keeps its codes, of which `suspicion` tells: it is for people to say.
     """
-    told: list[Found] = []
+    findings: list[ColumnFinding] = []
     missing = dict[str, int]()
     for code in [] if is_target else sorted(found.codes):
-        if is_code(code, found, profile.rows):
-            told.append(_code(code, found, tell))
+        if is_missing_code(code, found, profile.rows):
+            findings.append(_code(code, found, make_finding))
             missing |= found.spelled[code]
             del found.codes[code]
     texts, rows, places = _listed(found.misfits)
     for text, count, place in zip(texts, rows, places, strict=True):
-        if draft.kind == "date" and NO_DATE.fullmatch(text.strip()):
+        if candidate.kind == "date" and NO_DATE.fullmatch(text.strip()):
             missing[text.strip()] = missing.get(text.strip(), 0) + count
-            told.append(_no_date(text, count, place, tell))
+            findings.append(_no_date(text, count, place, make_finding))
         else:
-            told.append(_misfit(draft, text, count, place, tell))
-    told += _more_misfits(found, tell)
-    told += _infinite(found, tell)
-    told += _rounded(draft, profile, tell)
-    spelled = tuple(sorted({*draft.column.metadata.missing, *missing}))
-    notes: Notes = draft.column.metadata.model_copy(update={"missing": spelled})
-    column = draft.column.model_copy(update={"metadata": notes})
-    total = draft.missing + sum(missing.values())
-    return draft._replace(column=column, missing=total), told
+            findings.append(_misfit(candidate, text, count, place, make_finding))
+    findings += _more_misfits(found, make_finding)
+    findings += _infinite(found, make_finding)
+    findings += _rounded(candidate, profile, make_finding)
+    spelled = tuple(sorted({*candidate.column.metadata.missing, *missing}))
+    notes: Notes = candidate.column.metadata.model_copy(update={"missing": spelled})
+    column = candidate.column.model_copy(update={"metadata": notes})
+    total = candidate.missing + sum(missing.values())
+    return candidate._replace(column=column, missing=total), findings
 
 
-def _listed(seen: Seen) -> tuple[list[str], list[int], list[int]]:
+def _listed(seen: FirstTexts) -> tuple[list[str], list[int], list[int]]:
     texts, rows, places = seen.content
     return texts.to_pylist(), rows.tolist(), places.tolist()
 
 
-def _code(code: int, found: Measure, tell: FindingFactory) -> Found:
+def _code(
+    code: int, found: Measurements, make_finding: FindingFactory
+) -> ColumnFinding:
     rows, places = found.codes[code], found.code_places[code]
     low, high = found.low, found.high
     problem = f"stands far from all other values ({low} to {high})"
     problem += ", so it is read as no value"
     fix = "If it is a value, remove it from `missing` in data/schema.yaml."
     text = next(iter(found.spelled[code]))
-    return tell("warn", "code", problem, fix, text, rows, places)
+    return make_finding("warn", "code", problem, fix, text, rows, places)
 
 
-def _no_date(text: str, rows: int, place: int, tell: FindingFactory) -> Found:
+def _no_date(
+    text: str, rows: int, place: int, make_finding: FindingFactory
+) -> ColumnFinding:
     problem = "is no date of the calendar that can be stored, and is read as no value"
     fix = "Leave it empty in the export if there is no date."
-    return tell("warn", "code", problem, fix, text, rows, place)
+    return make_finding("warn", "code", problem, fix, text, rows, place)
 
 
-def _more_misfits(found: Measure, tell: FindingFactory) -> Iterator[Found]:
+def _more_misfits(
+    found: Measurements, make_finding: FindingFactory
+) -> Iterator[ColumnFinding]:
     """Yield that there are more texts than are named."""
     rows = found.wrong - int(found.misfits.content.rows.sum())
     if rows:
-        yield tell("reject", "more", MORE, COMMON, None, rows, found.unnamed)
+        yield make_finding("reject", "more", MORE, COMMON, None, rows, found.unnamed)
 
 
 def _misfit(
-    draft: TypeCandidate, text: str, rows: int, place: int, tell: FindingFactory
-) -> Found:
+    candidate: TypeCandidate,
+    text: str,
+    rows: int,
+    place: int,
+    make_finding: FindingFactory,
+) -> ColumnFinding:
     """Say what is wrong with a text among numbers or dates."""
-    if draft.kind == "number":
-        noun = "a whole number" if draft.column.dtype == "Int64" else "a number"
-        if draft.column.dtype == "Int64" and _is_long(text):
+    if candidate.kind == "number":
+        noun = "a whole number" if candidate.column.dtype == "Int64" else "a number"
+        if candidate.column.dtype == "Int64" and _is_long(text):
             noun += " of 64 bits"
-        return tell("reject", "number", f"is not {noun}", FIX, text, rows, place)
-    form = draft.column.metadata.format
+        return make_finding(
+            "reject", "number", f"is not {noun}", FIX, text, rows, place
+        )
+    form = candidate.column.metadata.format
     if dates.is_form(text.strip(), form):
         problem = "is a date that does not exist, or lies before 1678 or after 2261"
         problem += f", read as {form}" if form else ""
         fix = "Fix the date in the export, or leave it empty."
-        return tell("reject", "date", problem, fix, text, rows, place)
+        return make_finding("reject", "date", problem, fix, text, rows, place)
     shown = form or "2026-01-31 or 2026-01-31 23:59:59"
     problem = f"is not a date like {shown}"
-    return tell("reject", "date", problem, FIX, text, rows, place)
+    return make_finding("reject", "date", problem, FIX, text, rows, place)
 
 
-def _infinite(found: Measure, tell: FindingFactory) -> Iterator[Found]:
+def _infinite(
+    found: Measurements, make_finding: FindingFactory
+) -> Iterator[ColumnFinding]:
     for text, rows, place in zip(*_listed(found.infinite), strict=True):
         fix = "Fix the export, or leave the value empty."
-        yield tell("reject", "infinite", "is not finite", fix, text, rows, place)
+        yield make_finding(
+            "reject", "infinite", "is not finite", fix, text, rows, place
+        )
 
 
 def _rounded(
-    draft: TypeCandidate, profile: Profile, tell: FindingFactory
-) -> Iterator[Found]:
+    candidate: TypeCandidate, profile: ColumnProfile, make_finding: FindingFactory
+) -> Iterator[ColumnFinding]:
     """Yield a warning if a number has more digits than a float holds."""
-    if draft.column.dtype != "float64" or "text" not in profile.families:
+    if candidate.column.dtype != "float64" or "text" not in profile.families:
         return
     texts, rows, places = profile.seen.content
     long = pc.indices_nonzero(pc.match_substring_regex(texts, DIGITS)).to_pylist()
@@ -291,4 +312,4 @@ def _rounded(
         fix = "Export whole numbers without decimals, or the column as text."
         text, place = texts[first].as_py(), int(places[first])
         count = int(sum(rows[i] for i in long))
-        yield tell("warn", "rounding", problem, fix, text, count, place)
+        yield make_finding("warn", "rounding", problem, fix, text, count, place)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from reproducible_ml.contract.checks import FINITE, NOT_NULL
 from reproducible_ml.contract.findings import quoted
 from reproducible_ml.contract.schema import Column
-from reproducible_ml.quality.column_names import alike
+from reproducible_ml.quality.column_names import closest_match
 from reproducible_ml.reading.values import ISO_WITH_OFFSET, arrow_type, misfits
 
 SCHEMA = "in data/schema.yaml"
@@ -209,7 +209,7 @@ def _explain_category(text: str, known: list[str]) -> Advice:
     if (meant := _wrongly_decoded(text)) in known:
         fix = "Export it again as UTF-8, or declare the encoding it has."
         return Advice(f"is {quoted(str(meant))} in a wrong encoding", fix)
-    if found := alike(text, known):
+    if found := closest_match(text, known):
         return Advice(
             f"is not in isin; it looks like {quoted(found[0])}{found[1]}", fix
         )

@@ -10,9 +10,9 @@ from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import Contract
 
 # Cyrillic and Greek letters, each above the Latin one that it looks like.
-STRANGE = "авекмнорстухіјѕԁһӏԛԝАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧαινορυ"
+LOOKALIKE_LETTERS = "авекмнорстухіјѕԁһӏԛԝАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧαινορυ"
 LATIN = "aBeKMHopcTyxijsdhlqwABEKMHOPCTYXIJSABEZHIKMNOPTYXaivopu"
-LOOKALIKES = str.maketrans(STRANGE, LATIN)
+LOOKALIKES = str.maketrans(LOOKALIKE_LETTERS, LATIN)
 
 RENAME = "Rename it in the source, or change its name in data/schema.yaml."
 
@@ -38,7 +38,7 @@ def check_names(file: Path, header: Header, contract: Contract) -> list[Finding]
         return [Finding("header", file, "has no header", "Export it again.")]
     if found := _other_delimiter(file, header, contract):
         return [found]
-    if not any(alike(name, list(contract.columns)) for name in header.names):
+    if not any(closest_match(name, list(contract.columns)) for name in header.names):
         return [_no_name_known(file, header)]
     return list(_check_each(file, header, contract))
 
@@ -69,7 +69,7 @@ def _check_each(file: Path, header: Header, contract: Contract) -> Iterator[Find
     missing = [name for name in contract.columns if name not in names]
     unknown = [name for name in names if name not in contract.columns]
     for name in unknown:
-        if found := alike(name, missing):
+        if found := closest_match(name, missing):
             meant, difference = found
             missing.remove(meant)
             problem = f"looks like {quoted(meant)}{difference}"
@@ -101,26 +101,28 @@ def _unknown(file: Path, header: Header, name: str) -> Finding:
     return Finding("unknown column", file, problem, fix, header.line_of(name))
 
 
-def alike(text: str, known: Sequence[str]) -> tuple[str, str] | None:
+def closest_match(text: str, known: Sequence[str]) -> tuple[str, str] | None:
     """Return which known text was probably meant, and a note how it differs.
 
     The note is empty where the eye sees it.
     """
-    same = next((k for k in known if folded(k) == folded(text) != ""), None)
+    same = next(
+        (k for k in known if fold_lookalikes(k) == fold_lookalikes(text) != ""), None
+    )
     if same is not None:
         return same, f", but {_hidden_difference(text, same)}"
     close = get_close_matches(text, known, 1, 0.75)
     return (close[0], "") if close else None
 
 
-def folded(text: str) -> str:
+def fold_lookalikes(text: str) -> str:
     """Return the text without all that the eye hardly sees."""
     plain = unicodedata.normalize("NFKD", text.translate(LOOKALIKES))
     return "".join(c for c in plain.casefold() if c.isalnum())
 
 
 def _hidden_difference(text: str, meant: str) -> str:
-    strange = next((c for c in text if c in STRANGE and c not in meant), None)
+    strange = next((c for c in text if c in LOOKALIKE_LETTERS and c not in meant), None)
     if strange:
         return f"has other letters ({unicodedata.name(strange)})"
     hidden = next((c for c in text if not c.isprintable()), None)

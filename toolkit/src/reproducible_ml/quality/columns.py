@@ -68,7 +68,7 @@ def _codes(values: pd.Series, raw: Path) -> Iterator[Finding]:
     if numbers is None:
         return
     levels, counts = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
-    for code, rows in find_codes(levels, counts):
+    for code, rows in find_missing_codes(levels, counts):
         yield Finding(
             "code for no value",
             raw,
@@ -82,7 +82,7 @@ def _codes(values: pd.Series, raw: Path) -> Iterator[Finding]:
         )
 
 
-def find_codes(
+def find_missing_codes(
     levels: npt.NDArray[np.float64], counts: npt.NDArray[np.intp]
 ) -> list[tuple[float, int]]:
     """Return extreme numbers, and their rows, that the others do not lead up to.

@@ -13,7 +13,12 @@ from reproducible_ml.contract.checks import EXACT, Mask, broken_rules, cast
 from reproducible_ml.contract.findings import LISTED, Finding
 from reproducible_ml.contract.schema import Contract
 from reproducible_ml.quality.advice import REPEATED, ROUNDED, UNREADABLE, explain
-from reproducible_ml.quality.raw_rows import Chunk, read_chunks, total_in, units_in
+from reproducible_ml.quality.raw_rows import (
+    Chunk,
+    find_totals_column,
+    is_units_row,
+    read_chunks,
+)
 from reproducible_ml.reading.parquet_files import convert, misfits
 from reproducible_ml.reading.raw import form, with_last
 
@@ -26,14 +31,14 @@ Places = npt.NDArray[np.int64]
 def diagnose(file: Path, contract: Contract) -> list[Finding]:
     """Return why a file is not what the contract says, in the order of its lines.
 
-    Each offending text of a column is told once, with its first line and the number
+    Each offending text of a column is findings once, with its first line and the number
     of rows that share it; at most a hundred texts for each rule.
 
     Raises:
         UserError: A value is too long to be one.
     """
     findings: list[Finding] = []
-    offences = Offences()
+    violations = Violations()
     is_first = True
     for chunk, is_last in with_last(read_chunks(file, contract, findings)):
         rows = _without_total(chunk, file, contract, findings) if is_last else chunk
@@ -41,27 +46,27 @@ def diagnose(file: Path, contract: Contract) -> list[Finding]:
             rows = _without_units(rows, file, contract, findings)
         is_first = False
         for column, rule, broken in _offending(rows, contract):
-            offences.add(column, rule, rows, broken)
-    findings += offences.findings(file, contract)
+            violations.add(column, rule, rows, broken)
+    findings += violations.findings(file, contract)
     columns = ["", *contract.columns]
     places = {name: place for place, name in enumerate(columns)}
     return sorted(findings, key=lambda f: (f.line or 0, places.get(f.column or "", 0)))
 
 
-def diagnose_repeats(
+def diagnose_duplicates(
     file: Path, contract: Contract, column: str, places: Places
 ) -> list[Finding]:
     """Return findings about the rows, by place from 0, that repeat a unique value."""
-    offences = Offences()
+    violations = Violations()
     first = 0
     for chunk in read_chunks(file, contract, []):
         repeats = np.isin(np.arange(first, first + len(chunk.lines)), places)
-        offences.add(column, REPEATED, chunk, repeats)
+        violations.add(column, REPEATED, chunk, repeats)
         first += len(chunk.lines)
-    return list(offences.findings(file, contract))
+    return list(violations.findings(file, contract))
 
 
-class Offences:
+class Violations:
     """First line and number of rows of each text of a column that breaks a rule.
 
     Of more than a hundred texts, the others are counted together.
@@ -109,7 +114,7 @@ def _without_total(
 ) -> Chunk:
     """Leave out the last row, and tell of it, if it is one of totals."""
     row = _row(chunk, -1)
-    name = total_in(row, contract)
+    name = find_totals_column(row, contract)
     if name is None:
         return chunk
     problem, fix = "looks like a row of totals", "Delete the line in the source."
@@ -124,7 +129,7 @@ def _without_units(
     """Leave out the first row, and tell of it, if it is one of units."""
     row = _row(chunk, 0)
     # Where all rows are like this one, their values are spelled in another way.
-    if not units_in(row, contract) or units_in(_row(chunk, -1), contract):
+    if not is_units_row(row, contract) or is_units_row(_row(chunk, -1), contract):
         return chunk
     problem = "looks like units or names below the header, not like a row"
     fix = "Delete the line in the source; the names of columns may say the units."
@@ -146,10 +151,12 @@ def _part(chunk: Chunk, rows: slice) -> Chunk:
 
 def _offending(chunk: Chunk, contract: Contract) -> Iterator[tuple[str, str, Mask]]:
     """Yield column, rule and the rows that break it, if they break no rule before."""
-    told = {name: np.zeros(len(chunk.lines), dtype=bool) for name in contract.columns}
+    findings = {
+        name: np.zeros(len(chunk.lines), dtype=bool) for name in contract.columns
+    }
     for name, rule, broken in _all_offending(chunk, contract):
-        yield name, rule, broken & ~told[name]
-        told[name] |= broken
+        yield name, rule, broken & ~findings[name]
+        findings[name] |= broken
 
 
 def _all_offending(chunk: Chunk, contract: Contract) -> Iterator[tuple[str, str, Mask]]:

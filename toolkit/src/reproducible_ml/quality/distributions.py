@@ -1,7 +1,7 @@
 """How the values of each column are distributed, in a form small enough for Git.
 
 No text of a row is kept, only the categories that stand in the contract anyway: texts
-are told by their lengths, and codes and other free values by a hash.
+are findings by their lengths, and codes and other free values by a hash.
 """
 
 import hashlib
@@ -66,7 +66,7 @@ BINS = 20
 VALUES = 50
 HASHES = 20
 
-# Characters of a category that are kept; what follows is told by a hash.
+# Characters of a category that are kept; what follows is replaced by a hash.
 WIDTH = 24
 
 
@@ -99,7 +99,7 @@ class Distribution(Section):
         return sum(self.counts) + self.missing
 
 
-class Profile(Section):
+class TableProfile(Section):
     """How the values of each column are distributed."""
 
     columns: dict[str, Distribution]
@@ -111,12 +111,12 @@ def profile_table(
     """Return how the values of each column are distributed, ready for JSON.
 
     Bins, means and standard deviations come from at most 200,000 rows, counts from all;
-    neither depends on the size of parts or on the number of threads.
+    neither is_determined_by on the size of parts or on the number of threads.
     """
     kinds = _kinds(contract, data)
     some = read_subset(table, compute, list(kinds))
     columns = {name: _bins(some[name], kind) for name, kind in kinds.items()}
-    counted = Profile(columns=count(table, columns, compute))
+    counted = TableProfile(columns=count(table, columns, compute))
     return dict(counted.model_dump(mode="json", exclude_defaults=True))
 
 
@@ -130,10 +130,10 @@ def recount(
     kinds = _kinds(contract, data)
     columns = {
         name: column
-        for name, column in Profile.model_validate(old).columns.items()
+        for name, column in TableProfile.model_validate(old).columns.items()
         if kinds.get(name) == column.kind
     }
-    counted = Profile(columns=count(table, columns, compute))
+    counted = TableProfile(columns=count(table, columns, compute))
     return dict(counted.model_dump(mode="json", exclude_defaults=True))
 
 

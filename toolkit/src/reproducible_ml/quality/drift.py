@@ -16,7 +16,7 @@ import numpy.typing as npt
 from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core.params import Compute
-from reproducible_ml.quality.distributions import Distribution, Profile, recount
+from reproducible_ml.quality.distributions import Distribution, TableProfile, recount
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class Change(NamedTuple):
         return self.psi > PSI or self.moved > MOVED
 
 
-def compare_with_last(
+def compare_with_committed(
     profile: Path,
     table: Path,
     now: dict[str, Any],
@@ -72,13 +72,13 @@ def compare_with_last(
     Args:
         profile: The report whose last committed version is compared.
         table: Folder of parts of this table.
-        now: Profile of this table.
+        now: TableProfile of this table.
         contract: What its columns hold.
         data: Roles of the columns.
         compute: Where parts are read.
         raw: What the table was read from, to be named in findings.
     """
-    before = last_profile(profile)
+    before = committed_profile(profile)
     if before is None or not is_same_table(before, now, data.target):
         return []
     recounted = recount(table, before, contract, data, compute)
@@ -91,7 +91,7 @@ def is_same_table(old: dict[str, Any], new: dict[str, Any], target: str) -> bool
     Versions of a table have the target and most columns in common, and of the same
     kind. Another table was adopted where they have not.
     """
-    was, now = (Profile.model_validate(profile).columns for profile in (old, new))
+    was, now = (TableProfile.model_validate(profile).columns for profile in (old, new))
     same = {n for n in was.keys() & now.keys() if was[n].kind == now[n].kind}
     return target in same and len(same) >= IN_COMMON * len(was.keys() | now.keys())
 
@@ -102,12 +102,14 @@ def compare(
     """Return what changed between two tables; dates are expected to.
 
     Args:
-        old: Profile of the former table.
-        new: Profile of this table.
+        old: TableProfile of the former table.
+        new: TableProfile of this table.
         recounted: Counts of this table in the bins of `old`: see `recount`.
         raw: What the table was read from, to be named in findings.
     """
-    was, now, same = (Profile.model_validate(p).columns for p in (old, new, recounted))
+    was, now, same = (
+        TableProfile.model_validate(p).columns for p in (old, new, recounted)
+    )
     findings = list(_shrunk(was, now, raw))
     names = [
         name
@@ -213,7 +215,7 @@ def _shrunk(
         )
 
 
-def last_profile(report: Path) -> dict[str, Any] | None:
+def committed_profile(report: Path) -> dict[str, Any] | None:
     """Return the profile as it was committed last; None if there is none.
 
     Nothing that Git or the file may say is an error: there may be no Git, no commit, or
@@ -223,7 +225,7 @@ def last_profile(report: Path) -> dict[str, Any] | None:
     try:
         shown = subprocess.run(command, capture_output=True, check=True)
         found = json.loads(shown.stdout)
-        Profile.model_validate(found)
+        TableProfile.model_validate(found)
     except (OSError, subprocess.CalledProcessError, ValueError, KeyError, TypeError):
         return None
     return dict(found)

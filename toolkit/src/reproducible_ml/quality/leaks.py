@@ -59,7 +59,11 @@ def _against_classes(values: pd.Series, target: pd.Series) -> tuple[str, bool] |
     if classes.max() < 1 or len(known) < 2:
         return None
     likely = odds_against(classes, len(known)) < ODDS
-    if not likely and depends(classes, codes) and depends(codes, classes):
+    if (
+        not likely
+        and is_determined_by(classes, codes)
+        and is_determined_by(codes, classes)
+    ):
         same = values.astype(str).to_numpy() == target.astype(str).to_numpy()
         return ("repeats the target" if same.all() else "is the target recoded"), True
     if not likely and len(values) >= VALUE_ROWS * len(known):
@@ -85,7 +89,7 @@ def odds_against(classes: Codes, values: int) -> float:
     return float(ways - values * np.log(len(sizes)))
 
 
-def depends(codes: Codes, others: Codes) -> bool:
+def is_determined_by(codes: Codes, others: Codes) -> bool:
     """Say whether rows with the same code among `others` have the same of `codes`."""
     example = np.zeros(others.max() + 1, dtype=codes.dtype)
     example[others] = codes
@@ -161,7 +165,11 @@ def _against_numbers(values: pd.Series, target: pd.Series) -> tuple[str, bool] |
         dates = pd.api.types.is_datetime64_any_dtype(values)
         return leak[0], leak[1] and not dates
     enough = len(values) >= max(VALUE_ROWS * len(known), len(known) + SIDE_ROWS)
-    if enough and odds_against(levels, len(known)) > ODDS and depends(levels, codes):
+    if (
+        enough
+        and odds_against(levels, len(known)) > ODDS
+        and is_determined_by(levels, codes)
+    ):
         return f"each of its {len(known)} values has one value of the target", False
     given = values.notna().to_numpy().astype(np.intp)
     if given.min() < given.max() and separates(wanted, given):

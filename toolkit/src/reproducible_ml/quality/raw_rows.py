@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from reproducible_ml.contract.findings import LISTED, Finding
 from reproducible_ml.contract.schema import Column, Contract, Dialect
-from reproducible_ml.quality.column_names import Header, alike, check_names
+from reproducible_ml.quality.column_names import Header, check_names, closest_match
 from reproducible_ml.reading.csv_files import NumberedRows, Row
 from reproducible_ml.reading.json_lines import FLATTEN, sound_objects, texts_of
 from reproducible_ml.reading.parquet_files import parquet_batches, parquet_schema, suits
@@ -27,12 +27,12 @@ TRAILING = "trailing delimiter"
 def check_shape(file: Path, dialect: Dialect) -> list[Finding]:
     """Return what is wrong with the rows of a CSV file, whatever its columns."""
     findings: list[Finding] = []
-    for _ in sound_rows(file, dialect, findings):
+    for _ in valid_rows(file, dialect, findings):
         pass
     return findings
 
 
-def sound_rows(file: Path, dialect: Dialect, findings: list[Finding]) -> Iterator[Row]:
+def valid_rows(file: Path, dialect: Dialect, findings: list[Finding]) -> Iterator[Row]:
     """Yield the header and the rows that fit it; add what is wrong with the others."""
     rows = iter(NumberedRows(file, dialect))
     header = next(rows, None)
@@ -122,7 +122,7 @@ def read_chunks(
 def _csv_chunks(
     file: Path, contract: Contract, findings: list[Finding]
 ) -> Iterator[Chunk]:
-    rows = sound_rows(file, contract.metadata, findings)
+    rows = valid_rows(file, contract.metadata, findings)
     header = next(rows, None)
     names = header.cells if header else []
     line = header.line if header else None
@@ -157,7 +157,7 @@ def _json_chunks(
     # A key may be left out where it may have no value.
     unknown = [name for name in names if name not in contract.columns]
     for name, column in contract.columns.items():
-        if column.nullable and not alike(name, unknown):
+        if column.nullable and not closest_match(name, unknown):
             names.setdefault(name, 1)
     if found := check_names(file, Header(list(names), None, names), contract):
         findings += found
@@ -204,7 +204,7 @@ TOTALS = {
 NUMBER = re.compile(r"[-+]?[\d.,'\s]*\d\s*[^\w\s/:-]{0,3}")
 
 
-def total_in(row: Mapping[str, object], contract: Contract) -> str | None:
+def find_totals_column(row: Mapping[str, object], contract: Contract) -> str | None:
     """Return the column that names a row of totals; all others hold numbers, or none.
 
     Args:
@@ -223,7 +223,7 @@ def total_in(row: Mapping[str, object], contract: Contract) -> str | None:
     return named[0]
 
 
-def units_in(row: Mapping[str, str], contract: Contract) -> bool:
+def is_units_row(row: Mapping[str, str], contract: Contract) -> bool:
     """Say whether a row holds units or names, where values of other types should be.
 
     One text alone may be a mistake in a row, unless the rest of it is empty.
@@ -252,10 +252,10 @@ def _is_misfit(text: str, column: Column) -> bool:
     return bool(misfit) and not re.match(r"\W*[0-9]", text)
 
 
-def repeats_header(frame: pd.DataFrame, contract: Contract) -> bool:
-    """Say whether a row holds the names of the columns, where that is not told else.
+def contains_header(frame: pd.DataFrame, contract: Contract) -> bool:
+    """Say whether a row holds the names of the columns.
 
-    Columns of other types than text refuse a header by themselves.
+    Only tables of nothing but text are searched: other types do not accept a header.
     """
     if any(column.dtype != "str" for column in contract.columns.values()):
         return False

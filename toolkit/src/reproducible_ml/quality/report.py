@@ -10,12 +10,12 @@ from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import count_rows
 from reproducible_ml.quality.columns import EXCLUDE, check_columns
 from reproducible_ml.quality.distributions import read_subset
-from reproducible_ml.quality.leaks import Leak, find_leaks
-from reproducible_ml.quality.repeated_rows import (
-    check_copies,
-    check_repeated_rows,
-    with_first_lines,
+from reproducible_ml.quality.duplicate_rows import (
+    check_duplicate_rows,
+    check_identical_rows,
 )
+from reproducible_ml.quality.leaks import Leak, find_leaks
+from reproducible_ml.quality.locations import with_line_numbers
 from reproducible_ml.quality.target import (
     check_classes,
     check_numbers,
@@ -69,7 +69,7 @@ def check_quality(
         return QualityReport([_few(rows, raw)], [], {})
     features = list(contract.features(data))
     if not features:
-        same = list(check_copies(table, contract, data, compute, raw))
+        same = list(check_identical_rows(table, contract, data, compute, raw))
         return QualityReport(same or [_no_features(data, raw)], [], {})
     some = read_subset(table, compute)
     leaks = find_leaks(some, features, data)
@@ -82,10 +82,10 @@ def check_quality(
         summary = summarise_table(table, data, compute)
         assert isinstance(summary, Classes)
         findings += check_classes(summary.counts, data, raw)
-    findings += check_repeated_rows(table, contract, data, compute, some, raw)
+    findings += check_duplicate_rows(table, contract, data, compute, some, raw)
     findings += check_columns(some, features, numeric, raw)
     findings += [_leak(leak, raw) for leak in leaks]
-    findings = with_first_lines(findings, table, raw, contract.metadata, compute)
+    findings = with_line_numbers(findings, table, raw, contract.metadata, compute)
     return QualityReport(
         [finding for finding in findings if finding.kind in REJECTED],
         [finding for finding in findings if finding.kind not in REJECTED],

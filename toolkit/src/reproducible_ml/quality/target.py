@@ -20,7 +20,7 @@ from reproducible_ml.core.parts import map_parts
 CODINGS = (("yes", "no"), ("true", "false"), ("1", "0"))
 
 
-def usual_coding(said: Mapping[str, str], counts: Mapping[str, int]) -> tuple[str, ...]:
+def main_coding(said: Mapping[str, str], counts: Mapping[str, int]) -> tuple[str, ...]:
     """Return the pair of answers that most rows use; empty if none is used wholly.
 
     Classes that are unified one by one may end as 1 and no.
@@ -53,7 +53,7 @@ METRICS = {
 }
 
 
-class Split(NamedTuple):
+class SplitRule(NamedTuple):
     """How a project holds out its test rows.
 
     Attributes:
@@ -131,7 +131,7 @@ def _mixed(counts: Mapping[str, int], target: str, raw: Path) -> Iterator[Findin
     # Letters may be classes, so `y` is `1` only where all the others are answers too.
     odd: set[str] = set()
     if len(said) > 2 and set(said.values()) <= set(ANSWERS):
-        coding = usual_coding(said, counts)
+        coding = main_coding(said, counts)
         odd = {label for label, text in said.items() if text not in coding}
         said = {label: ANSWERS[text] for label, text in said.items()}
     ordered = sorted(said, key=lambda one: (said[one], one in odd, -counts[one], one))
@@ -208,7 +208,7 @@ def check_numbers(values: pd.Series, target: str, raw: Path) -> Iterator[Finding
 
 
 def check_split(
-    table: Path, data: Data, compute: Compute, split: Split, raw: Path
+    table: Path, data: Data, compute: Compute, split: SplitRule, raw: Path
 ) -> Iterator[Finding]:
     """Yield classes of which no row is in the training set, as in a sorted table.
 

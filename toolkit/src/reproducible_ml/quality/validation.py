@@ -22,8 +22,8 @@ from reproducible_ml.core.duplicates import find_duplicates
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import parallel, write_part
-from reproducible_ml.quality.diagnose import diagnose, diagnose_repeats
-from reproducible_ml.quality.raw_rows import repeats_header, total_in
+from reproducible_ml.quality.diagnose import diagnose, diagnose_duplicates
+from reproducible_ml.quality.raw_rows import contains_header, find_totals_column
 from reproducible_ml.reading.places import row_lines
 from reproducible_ml.reading.raw import Portion, form, read_portions
 from reproducible_ml.reading.scan import scan
@@ -37,7 +37,7 @@ RowCheck = Callable[[pd.DataFrame], Any]
 LINES = 5
 
 
-class Checked(NamedTuple):
+class CheckedPart(NamedTuple):
     """What is known of one part after it was checked.
 
     Attributes:
@@ -67,7 +67,7 @@ def validate_table(
     table: Path,
     report: Path,
     checks: Sequence[RowCheck] = (),
-) -> list[Checked]:
+) -> list[CheckedPart]:
     """Write the rows of raw files to a table of parts if they meet the contract.
 
     Args:
@@ -120,7 +120,7 @@ def _check_all(
     compute: Compute,
     table: Path,
     checks: Sequence[RowCheck],
-) -> tuple[list[Checked], Exception | None]:
+) -> tuple[list[CheckedPart], Exception | None]:
     """Write the parts of `table`; return what is known of them, or why it ended."""
     import pyarrow
 
@@ -141,20 +141,20 @@ def _check_part(
     data: Data,
     table: Path,
     checks: Sequence[RowCheck],
-) -> Checked:
+) -> CheckedPart:
     frame = cast(portion.rows, contract)
     broken = any(True for _ in broken_rules(frame, contract))
-    suspect = may_be_rounded(frame, contract) or repeats_header(frame, contract)
+    suspect = may_be_rounded(frame, contract) or contains_header(frame, contract)
     if portion.is_last:
         (last,) = portion.rows.slice(portion.rows.num_rows - 1).to_pylist()
-        suspect = suspect or total_in(last, contract) is not None
+        suspect = suspect or find_totals_column(last, contract) is not None
     failed = {}
     if not broken:
         rows = finish(frame, contract, data)
         failed = {check.__name__: _failing(check, rows) for check in checks}
         write_part(rows, table, number)
     missing = Counter({str(n): int(rows) for n, rows in frame.isna().sum().items()})
-    return Checked(
+    return CheckedPart(
         portion.file, portion.first, len(frame), missing, broken, suspect, failed
     )
 
@@ -178,7 +178,7 @@ def _failing(check: RowCheck, rows: pd.DataFrame) -> np.ndarray[Any, Any]:
 
 
 def _failed_checks(
-    contract: Contract, checked: list[Checked], checks: Sequence[RowCheck]
+    contract: Contract, checked: list[CheckedPart], checks: Sequence[RowCheck]
 ) -> Iterator[Finding]:
     """Yield a finding for each file and own check that some of its rows fail."""
     files = list(dict.fromkeys(part.file for part in checked))
@@ -209,7 +209,7 @@ def _failed_checks(
 
 
 def _repeats(
-    table: Path, contract: Contract, compute: Compute, checked: list[Checked]
+    table: Path, contract: Contract, compute: Compute, checked: list[CheckedPart]
 ) -> Iterator[Finding]:
     """Yield where a column that is declared unique repeats a value, by file."""
     for name in (n for n, column in contract.columns.items() if column.unique):
@@ -219,9 +219,9 @@ def _repeats(
             of_file.setdefault(part.file, []).extend(places + part.first)
         for file, rows in of_file.items():
             if rows:
-                yield from diagnose_repeats(file, contract, name, np.array(rows))
+                yield from diagnose_duplicates(file, contract, name, np.array(rows))
 
 
-def count_missing(checked: list[Checked]) -> dict[str, int]:
+def count_missing(checked: list[CheckedPart]) -> dict[str, int]:
     """Return the rows without a value, by column."""
     return dict(sum((part.missing for part in checked), Counter[str]()))
