@@ -19,6 +19,7 @@ for name in runtime dev; do
 done
 known=$(sed -n 's/^\([a-z0-9.-]*\)==.*/--no-emit-package \1/p' runtime.txt)
 for name in s3 gs azure ssh dask ray mlflow; do
+  test -f $name.in || continue
   cp $all $name.txt
   compile $name.in $known -o $name.txt
 done

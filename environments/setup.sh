@@ -13,6 +13,12 @@ storage=$(cat .dvc/config .dvc/config.local data/raw/*.dvc 2>/dev/null |
 extras=$(sed -nE 's/^  backend: *(dask|ray)( .*)?$/\1/p; s/^tracking: *(mlflow)( .*)?$/\1/p' params.yaml)
 names=$(printf '%s\n' dev $storage $extras "$@" | sort -u)
 locks=$(for name in $names; do echo "environments/$name.txt"; done)
+for lock in $locks; do
+  test -f "$lock" || {
+    echo "error: $lock does not exist, but params.yaml, .dvc/config or STORAGE asks for it. Fix: copy it and its .in file from the template" >&2
+    exit 1
+  }
+done
 toolkit=$(test ! -f toolkit/pyproject.toml || echo toolkit)
 
 # By content: dates say nothing in a new clone.

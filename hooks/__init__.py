@@ -1,1 +1,1 @@
-"""How cookiecutter makes a project; it runs these with its own Python: no packages."""
+"""Hooks of cookiecutter, run by its own Python: the standard library alone."""

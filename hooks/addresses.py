@@ -1,4 +1,4 @@
-"""Check the answers that name a place: of the data, and of the remote."""
+"""Check the answers that are addresses: of the table, and of the DVC remote."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-# What `make data` takes without further options.
+# What `rml data` reads without further options.
 SCHEMES = ("http", "https", "s3", "gs", "azure", "ssh")
 
 ADDRESSES = {
@@ -25,60 +25,63 @@ EXAMPLES = {
 
 
 def local_path(answer: str, working_folder: str) -> Path:
-    """Return a path as it is meant: from where cookiecutter was called."""
+    """Return a path, relative to the folder in which cookiecutter was called."""
     return Path(working_folder, Path(answer).expanduser()).resolve()
 
 
 def data_problems(
     answers: Mapping[str, Any], template: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Yield what is wrong with the table and its target."""
+    """Yield the mistakes in `data_source` and `target_column`."""
     source, target = answers["data_source"], answers["target_column"]
     if source == "sample":
         known = template["identity"]["target_column"]
         if target not in ("", known):
-            yield f'target_column: the sample predicts "{known}".'
+            yield f'target_column: the sample predicts "{known}". Fix: leave it empty.'
         return
     if not target.strip():
-        yield "target_column: name the column of your table that is to be predicted."
+        yield "target_column: is empty. Fix: name the column of your table to predict."
     if not target.isprintable():
-        yield "target_column: has a line break or another invisible character."
+        yield "target_column: has a line break or another control character."
     if not source.isprintable() or not source.strip() or source.startswith("-"):
-        yield 'data_source: is no path and no URL. For the sample, answer "sample".'
+        yield 'data_source: is neither a path nor a URL. The sample is "sample".'
     elif "://" in source:
         yield from _url_problems(source)
     # `cruft update` asks again for a table that was imported long ago.
     elif "_commit" not in answers:
         path = local_path(source, template["working_folder"])
         if not path.exists():
-            yield f"data_source: {path} is not there. Correct the path."
+            yield f"data_source: {path} does not exist. Fix: correct the path."
 
 
 def _url_problems(url: str) -> Iterator[str]:
     parts = urlsplit(url)
     if parts.scheme not in SCHEMES:
         yield (
-            f"data_source: {parts.scheme}:// is not one of {', '.join(SCHEMES)}. For a"
-            ' database, answer "sample" and then use `make data SOURCE=... QUERY=...`.'
+            f"data_source: {parts.scheme}:// is not one of {', '.join(SCHEMES)}. Fix:"
+            ' for a database, answer "sample", then type `rml data URL --query ...`.'
         )
     elif not parts.netloc:
-        yield "data_source: the URL names no server or bucket."
+        yield "data_source: the URL does not name a server or bucket."
     if parts.password:
-        yield "data_source: holds a password, which Git would record. Log in otherwise."
+        yield (
+            "data_source: the URL has a password, which Git would record. Fix: leave it"
+            " out; .cloud/README.md says how to log in."
+        )
 
 
 def remote_problems(remote: str, url: str) -> Iterator[str]:
-    """Yield what is wrong with the address of the DVC remote."""
+    """Yield the mistakes in `remote_url`."""
     if remote == "none":
         if url:
-            yield "remote_url: there is no remote to have an address. Choose its kind."
+            yield 'remote_url: has an address, but the remote is "none".'
     elif not url.strip():
-        yield f"remote_url: is empty. Give an address as {EXAMPLES[remote]}"
+        yield f"remote_url: is empty. Fix: give an address such as {EXAMPLES[remote]}"
     elif remote == "local":
         if "://" in url or not url.isprintable() or url != url.strip():
-            yield f"remote_url: is not a folder. Give a path as {EXAMPLES[remote]}"
+            yield f"remote_url: is not a folder. Fix: a path such as {EXAMPLES[remote]}"
     elif not re.fullmatch(ADDRESSES[remote], url, flags=re.ASCII):
         yield (
-            f"remote_url: is not an address as {EXAMPLES[remote]} (no password, blanks"
-            " or parameters: these belong into .dvc/config.local)"
+            f"remote_url: is not an address such as {EXAMPLES[remote]}. Fix: passwords"
+            " and parameters belong in .dvc/config.local; spaces are not allowed."
         )

@@ -4,14 +4,15 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from hooks.components import choose_components, is_left_out
 from hooks.git import run_git
 from hooks.identity import replacements, swap, wrap_imports
-from hooks.lock import renew_lock
-from hooks.machinery import is_machinery
+from hooks.lock import Renamed, renew_lock
+from hooks.paths import MACHINERY, RESULTS, TOOLKIT, is_within
 
 
 class GenerationError(Exception):
-    """Says what keeps the project from being made, and how to mend it."""
+    """The project cannot be made; the message says why, and how to fix it."""
 
 
 def copy_template(
@@ -20,31 +21,53 @@ def copy_template(
     identity: Mapping[str, str],
     answers: Mapping[str, str],
 ) -> None:
-    """Write what is missing in a new project.
+    """Write the files of a new project.
 
-    Files that cookiecutter has written there already read differently in a project:
-    they stay.
+    Those that cookiecutter has written before, as README.md, stay as they are.
+
+    Args:
+        template: This repository.
+        project: The new project's folder.
+        identity: The answers that this repository is.
+        answers: Those of the new project.
+
+    Raises:
+        GenerationError: The files of the template cannot be listed.
     """
     words = replacements(identity, answers)
-    changed = []
+    copied = {}
     for name in list_files(template):
-        new = swap(name, words)
-        if is_machinery(name) or (project / new).exists():
+        if not is_part(name, answers):
             continue
         before = (template / name).read_bytes()
-        after = rename(before, name, words)
-        write(project / new, after, like=template / name)
-        if after != before:
-            changed.append(new)
+        if is_within(name, TOOLKIT):
+            new, after = name, before
+        else:
+            new, after = swap(name, words), rename(before, name, words)
+        if not (project / new).exists():
+            copied[new] = Renamed(before, after)
+            write(project / new, after, like=template / name)
     choose_license(template, project, answers)
-    renew_lock(project, changed)
+    if "dvc.lock" in copied:
+        lock = renew_lock(copied["dvc.lock"].after.decode("utf-8"), copied)
+        (project / "dvc.lock").write_text(lock, "utf-8", newline="\n")
+
+
+def is_part(name: str, answers: Mapping[str, str]) -> bool:
+    """Return whether a file of the template becomes a part of the project."""
+    if is_within(name, MACHINERY):
+        return False
+    # These are the results of the sample: another table has none yet.
+    if is_within(name, RESULTS) and answers["data_source"] != "sample":
+        return False
+    return not is_left_out(name, choose_components(answers["components"]))
 
 
 def list_files(template: Path) -> list[str]:
-    """Return what belongs to the template: all that Git tracks, or all in a zip.
+    """Return the files of the template: what Git tracks; without Git, all files.
 
     Raises:
-        GenerationError: Git is needed to tell, but is not there.
+        GenerationError: The template is a Git repository, and Git cannot read it.
     """
     if not (template / ".git").exists():
         return sorted(_walk(template))
@@ -52,8 +75,8 @@ def list_files(template: Path) -> list[str]:
         listed = run_git(template, "-c", "safe.directory=*", "ls-files", "-z")
     except (OSError, subprocess.CalledProcessError) as error:
         raise GenerationError(
-            f"{template}: Git cannot list its files: {error}. Install Git, or use a zip"
-            " of the template."
+            f"{template}: Git cannot list its files: {error}. Fix: install Git, or use"
+            " a zip of the template."
         ) from error
     names = filter(None, listed.split("\0"))
     return [name for name in names if (template / name).is_file()]
@@ -67,7 +90,7 @@ def _walk(template: Path) -> Iterator[str]:
 
 
 def rename(content: bytes, name: str, words: Mapping[str, str]) -> bytes:
-    """Return a file's content with the names swapped; what is no text stays."""
+    """Return the content of a file with the names swapped; binary files stay."""
     try:
         text = swap(content.decode("utf-8"), words)
     except UnicodeDecodeError:
@@ -76,9 +99,9 @@ def rename(content: bytes, name: str, words: Mapping[str, str]) -> bytes:
 
 
 def write(path: Path, content: bytes, like: Path) -> None:
-    """Write a file that can be executed if the other can, or is a script.
+    """Write a file; it is executable if `like` is, or if it is a script.
 
-    (A zip does not say which files are to be executed.)
+    (A zip does not say which files are executable.)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
@@ -86,8 +109,7 @@ def write(path: Path, content: bytes, like: Path) -> None:
 
 
 def choose_license(template: Path, project: Path, answers: Mapping[str, str]) -> None:
-    """Write another license than the template's own, if one was chosen."""
-    other = template / "hooks" / "licenses" / f"{answers['license']}.txt"
-    if other.exists():
-        text = other.read_text("utf-8").replace("AUTHOR", answers["author_name"])
-        (project / "LICENSE").write_text(text, "utf-8", newline="\n")
+    """Write the license that was chosen, with the author's name."""
+    path = template / "hooks" / "licenses" / f"{answers['license']}.txt"
+    text = path.read_text("utf-8").replace("AUTHOR", answers["author_name"])
+    (project / "LICENSE").write_text(text, "utf-8", newline="\n")

@@ -1,11 +1,11 @@
-"""Git, for one repository alone."""
+"""Run Git in one folder, whatever repository called it."""
 
 import os
 import subprocess
 from pathlib import Path
 
-# What tells Git to work on another repository than that of the folder it is called in:
-# set where a hook of Git's called cookiecutter.
+# Variables that make Git work on another repository than that of its folder. They are
+# set where one of Git's own hooks called cookiecutter.
 ELSEWHERE = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -18,7 +18,7 @@ ELSEWHERE = (
 
 
 def variables() -> dict[str, str]:
-    """Return the environment, without what leads to another repository."""
+    """Return the environment, without the variables that name another repository."""
     return {k: v for k, v in os.environ.items() if k not in ELSEWHERE}
 
 
@@ -27,7 +27,7 @@ def run_git(folder: Path, *arguments: str) -> str:
 
     Raises:
         OSError: Git is not installed.
-        subprocess.CalledProcessError: It fails; it has said why.
+        subprocess.CalledProcessError: It failed, and has printed why.
     """
     command = ["git", *arguments]
     done = subprocess.run(

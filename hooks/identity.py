@@ -1,4 +1,4 @@
-"""Call the project by the names that were answered."""
+"""Swap the names of this repository for those of the new project."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ NAMES = ("author_name", "description", "project_name", "project_slug", "package_
 def replacements(
     identity: Mapping[str, str], answers: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return what is to be written for each text that names the template.
+    """Return the new text for each text that names the template's own project.
 
     Args:
         identity: The answers that this repository is.
@@ -27,15 +27,13 @@ def replacements(
         words[old] = f'{new}, email = "{email}"'
     old, new = identity["license"], answers["license"]
     words[f'license = "{old}"'] = f'license = "{SPDX.get(new, new)}"'
-    # CITATION.cff knows the open licenses alone.
-    words[f"license: {old}\n"] = "" if new in SPDX else f"license: {new}\n"
     return words
 
 
 def swap(text: str, words: Mapping[str, str]) -> str:
     """Replace whole words, the longest first, in one pass."""
     longest = sorted(words, key=len, reverse=True)
-    # `\b` beside a letter: "churn" in "churned" is no word of its own.
+    # `\b` beside a letter: "churn" in "churned" is not a whole word.
     pattern = "|".join(
         re.sub(r"^(?=\w)|(?<=\w)$", r"\\b", re.escape(w)) for w in longest
     )
@@ -43,7 +41,7 @@ def swap(text: str, words: Mapping[str, str]) -> str:
 
 
 def wrap_imports(text: str) -> str:
-    """Write imports as `ruff format` does that became too long by a longer name."""
+    """Wrap imports that a longer name made too long, as `ruff format` does."""
     return re.sub(
         r"^( *)(from [\w.]+ import )([\w, ]+)$", _wrap_import, text, flags=re.M
     )

@@ -1,4 +1,4 @@
-"""Fill the new project with the files of the template, then make it ready to use."""
+"""Copy the files of the template into the new project, and make its first commit."""
 
 import json
 import sys

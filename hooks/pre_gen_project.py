@@ -1,9 +1,9 @@
-"""Refuse answers that would make no working project, before anything is written."""
+"""Check the answers before anything is written."""
 
 import json
 import sys
 
-# JSON in a raw string: whatever was answered, it cannot become code.
+# JSON in a raw string: no answer can become code.
 ANSWERS = json.loads(r"""{{ cookiecutter | jsonify }}""")
 TEMPLATE = json.loads(r"""{{ template() | jsonify }}""")
 

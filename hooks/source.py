@@ -1,4 +1,4 @@
-"""Tell the hooks where this repository is, and what it is called itself."""
+"""Give the hooks the folder of this repository, and its own identity."""
 
 import json
 from pathlib import Path
@@ -9,12 +9,12 @@ from jinja2.ext import Extension
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 
-# cookiecutter changes the folder later; paths in answers are meant from here.
+# cookiecutter changes the folder later; paths in answers are relative to this one.
 WORKING_FOLDER = Path.cwd()
 
 
 class SourceExtension(Extension):
-    """Gives Jinja a function `template()`."""
+    """Adds a function `template()` to Jinja."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)

@@ -1,4 +1,7 @@
-"""What is done once a project is made; a step that fails says so and harms nothing."""
+"""After the files are written: remote, first commit, table, next steps.
+
+A step that fails prints why; the project stays usable.
+"""
 
 import shlex
 import shutil
@@ -15,40 +18,40 @@ from hooks.git import run_git, variables
 def prepare(
     project: Path, answers: Mapping[str, Any], template: Mapping[str, Any]
 ) -> None:
-    """Add the remote; at a first generation also Git and data, and say what is next.
+    """Add the remote; at a first generation, also commit and read the table.
 
     Args:
         project: The new project.
-        answers: By question; `_commit` is there under cruft, which makes projects to
-            compare them as well, and writes a file of its own after this.
-        template: What `hooks.source` tells.
+        answers: By question. Under cruft they include `_commit`: it also generates
+            projects just to compare them, and writes a file of its own after this.
+        template: What `template()` of `hooks.source` returns.
     """
     folder = template["working_folder"]
     add_remote(project / ".dvc" / "config", answers, folder)
     first = "_commit" not in answers
     has_commit = first and commit_first(project, answers)
     source = read_source(answers["data_source"], folder)
-    adopted = bool(source and has_commit) and adopt(
-        project, source, answers["target_column"]
-    )
+    target = answers["target_column"]
+    adopted = bool(source and has_commit) and adopt(project, source, target)
+    data = ["make", "data", *_variables(source, target)]
     if first or project.parent == Path(folder):
         say(
             next_steps(
                 project.name,
                 has_commit=has_commit,
-                data="" if adopted or not source else _data_line(source, answers),
+                data=shlex.join(data) if source and not adopted else "",
             )
         )
 
 
 def say(text: str) -> None:
-    """Print at once, in order with what the commands print."""
+    """Print at once, in order with the output of commands."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def add_remote(config: Path, answers: Mapping[str, Any], working_folder: str) -> None:
-    """Let DVC store data and models as answered, and check what comes back."""
+    """Add the remote to the configuration of DVC; downloads are verified."""
     if answers["remote"] == "none":
         return
     url = answers["remote_url"]
@@ -62,9 +65,9 @@ def add_remote(config: Path, answers: Mapping[str, Any], working_folder: str) ->
 
 
 def commit_first(project: Path, answers: Mapping[str, Any]) -> bool:
-    """Make the project a Git repository with one commit, or say why not."""
+    """Make the project a Git repository with one commit, or print why not."""
     if shutil.which("git") is None:
-        say("Git is not installed, so nothing was committed.")
+        say("Git is not installed: nothing was committed.")
         return False
     message = f"{answers['project_name']}: first version"
     try:
@@ -74,13 +77,13 @@ def commit_first(project: Path, answers: Mapping[str, Any]) -> bool:
         author = _author(project, answers)
         run_git(project, *author, "commit", "--quiet", "--message", message)
     except subprocess.CalledProcessError:
-        say("Nothing was committed: see what Git says above, then `git commit`.")
+        say("Nothing was committed. Fix what Git prints above, then type `git commit`.")
         return False
     return True
 
 
 def _author(project: Path, answers: Mapping[str, Any]) -> list[str]:
-    """Return Git's options to commit as the author, where Git knows nobody better."""
+    """Return options of Git to commit as the author, if Git has no user configured."""
     known = run_git(project, "config", "--default", "", "--get", "user.email").strip()
     if known or not answers["author_email"]:
         return []
@@ -96,53 +99,43 @@ def read_source(answer: str, working_folder: str) -> str:
 
 
 def adopt(project: Path, source: str, target: str) -> bool:
-    """Turn the project to the user's own table, as part of the first commit."""
+    """Make the project about the user's own table, as part of the first commit."""
     if shutil.which("make") is None:
-        say("make is not installed, so the table was not read.")
+        say("make is not installed: the table was not read.")
         return False
-    say(f"\nReading {source}, after creating the environment (a minute or two).")
-    command = ["make", "data", *(_variable(*v) for v in _options(source, target))]
+    say(f"\nCreating the environment (a minute or two), then reading {source}.")
+    command = ["make", "data", *_variables(source, target)]
     try:
         done = subprocess.run(command, cwd=project, env=variables(), check=False)
     except KeyboardInterrupt:
-        say("\nStopped: the project is still about the sample.")
+        say("\nStopped. The project is still about the sample.")
         return False
     if done.returncode:
-        say("\nThe table was not taken, so the project is still about the sample.")
+        say("\nThe table was not accepted. The project is still about the sample.")
         return False
     try:
         run_git(project, "add", "--all")
         run_git(project, "commit", "--quiet", "--amend", "--no-edit")
     except subprocess.CalledProcessError:
-        say("The table was read, but not committed: see what Git says above.")
+        say("The table was read, but not committed. Fix what Git prints above.")
     return True
 
 
-def _options(source: str, target: str) -> list[tuple[str, str]]:
-    return [("SOURCE", source), ("TARGET", target)]
-
-
-def _variable(name: str, value: str) -> str:
-    """Return a variable for make, to which a dollar is special."""
-    return f"{name}={value}".replace("$", "$$")
-
-
-def _data_line(source: str, answers: Mapping[str, Any]) -> str:
-    options = _options(source, answers["target_column"])
-    return shlex.join(["make", "data", *(_variable(*option) for option in options)])
+def _variables(source: str, target: str) -> list[str]:
+    return [f"SOURCE={source}", f"TARGET={target}"]
 
 
 def next_steps(folder: str, *, has_commit: bool, data: str) -> str:
-    """Return the commands to type in the new project, with what they do."""
+    """Return the commands to type next, with what they do."""
     commit = "git init && git add --all && git commit -m 'First version'"
     steps = [
         (f"cd {folder}", ""),
         *([] if has_commit else [(commit, "")]),
-        *([(data, "turns it to your table")] if data else []),
+        *([(data, "makes it about your table")] if data else []),
         ("make repro", "from raw data to metrics and plots"),
-        ("make test", "checks everything"),
+        ("make test", "linter, types, tests"),
     ]
     lines = [
         f"  {command:<12}{f'  # {what}' if what else ''}" for command, what in steps
     ]
-    return "\n".join(["", f"{folder} is there. Next:", "", *lines])
+    return "\n".join(["", f"Created {folder}. Next:", "", *lines])

@@ -1,0 +1,94 @@
+"""The optional parts of a project: whole files and folders outside of toolkit/.
+
+To add one: a line here, and in the prompt of `components` in cookiecutter.json. Files
+that every project gets must not link to the files of a component.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from hooks.paths import is_within
+
+
+class Component(NamedTuple):
+    """What a component is for, and its files and folders."""
+
+    description: str
+    paths: tuple[str, ...]
+
+
+def locks(name: str) -> Iterator[str]:
+    """Yield the files that lock optional packages."""
+    yield f"environments/{name}.in"
+    yield f"environments/{name}.txt"
+
+
+COMPONENTS = {
+    "notebooks": Component(
+        "a folder for notebooks that look at the data", ("notebooks",)
+    ),
+    "github": Component(
+        "workflows that test and report pull requests, issue forms", (".github",)
+    ),
+    "containers": Component(
+        "a Docker image of the environment, a development container",
+        (".devcontainer", "environments/Dockerfile"),
+    ),
+    "clusters": Component(
+        "locked packages to compute on a cluster of Dask or Ray",
+        (*locks("dask"), *locks("ray")),
+    ),
+    "tracking": Component(
+        "a guide to results on an MLflow server, locked packages",
+        ("docs/tracking.md", "docs/media/mlflow.png", *locks("mlflow")),
+    ),
+    "nightly": Component(
+        "a script that runs the pipeline on a schedule", ("pipelines",)
+    ),
+}
+
+SETS = {
+    "minimal": (),
+    "standard": ("notebooks", "github", "containers"),
+    "everything": tuple(COMPONENTS),
+}
+
+
+def choose_components(answer: str) -> set[str]:
+    """Return the names of the components that were asked for.
+
+    Raises:
+        ValueError: A name is not known; says which, and what can be chosen.
+    """
+    if answer.strip() in SETS:
+        return set(SETS[answer.strip()])
+    names = {name.strip() for name in answer.split(",")}
+    if unknown := sorted(names - set(COMPONENTS)):
+        raise ValueError(
+            f'"{unknown[0]}" is not a component. Answer {", ".join(SETS)}, or a list of'
+            f" {', '.join(COMPONENTS)} with commas between them."
+        )
+    return names
+
+
+def is_left_out(name: str, chosen: set[str]) -> bool:
+    """Return whether a file belongs to a component that was not chosen."""
+    return any(
+        is_within(name, component.paths)
+        for key, component in COMPONENTS.items()
+        if key not in chosen
+    )
+
+
+def prompt() -> str:
+    """Return the question, with a line for each component; cookiecutter.json has it."""
+    lines = [f"    {name}: {part.description}" for name, part in COMPONENTS.items()]
+    standard = ", ".join(SETS["standard"])
+    return "\n".join(
+        [
+            f"Components: minimal (none), standard ({standard}), everything, or names"
+            " with commas between them",
+            *lines,
+            "   ",
+        ]
+    )
