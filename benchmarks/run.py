@@ -1,13 +1,17 @@
-"""Time the pipeline against the script: `python benchmarks/run.py ROWS [REPEATS]`.
+"""Time the pipeline against the script: `python benchmarks/run.py ROWS [REPEATS] [CLONE]`.
 
 Makes a table of ROWS rows, a copy of the project that reads it, and runs in turn: the
 script with one-hot encoding, the script with native categories, a cold `dvc repro`, one
 with nothing to do, `dvc status`, and one after a changed `train` parameter. Prints
 medians and ratios as Markdown, and the peak memory of each stage with its workers.
+
+With CLONE, the folder of another clone with its own .venv, the pipelines of both are
+timed in turn, without the scripts.
 """
 
 import contextlib
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -23,7 +27,6 @@ from generate import LEVELS, NUMBERS
 from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[1]
-PYTHON = sys.executable
 
 # One-hot encoded, a larger table does not fit into 24 GB.
 ONE_HOT_ROWS = 2_000_000
@@ -44,17 +47,21 @@ def contract() -> dict[str, object]:
     return {"schema_type": "dataframe", "strict": True, "columns": columns}
 
 
-def make_project(folder: Path, rows: int) -> None:
-    """Write a copy of the project's last commit that reads a generated table."""
-    subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
+def make_project(folder: Path, rows: int, root: Path) -> None:
+    """Write a copy of the last commit of a clone that reads a generated table."""
+    subprocess.run(["git", "clone", "-q", str(root), str(folder)], check=True)
     table = folder / "data/raw/table.csv"
     table.parent.mkdir(parents=True, exist_ok=True)
     script = str(ROOT / "benchmarks/generate.py")
-    subprocess.run([PYTHON, script, str(rows), str(table)], check=True)
+    subprocess.run([sys.executable, script, str(rows), str(table)], check=True)
     write(folder / "data/schema.yaml", contract())
     pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
     del pipeline["stages"]["sample"]
-    pipeline["vars"][1]["path"]["raw"] = "data/raw/table.csv"
+    for variables in pipeline["vars"]:
+        # Before 0.2, paths were one mapping.
+        holder = variables.get("path", variables)
+        if "raw" in holder:
+            holder["raw"] = "data/raw/table.csv"
     write(folder / "dvc.yaml", pipeline)
     params = yaml.safe_load((folder / "params.yaml").read_text())
     params["data"] |= {"target": "target", "positive": 1}
@@ -84,11 +91,12 @@ def change_train(folder: Path, repeat: int) -> None:
     write(folder / "params.yaml", params)
 
 
-def measure(command: list[str], folder: Path) -> tuple[float, Peaks]:
+def measure(command: list[str], folder: Path, root: Path) -> tuple[float, Peaks]:
     """Return seconds, and for each stage the peak memory of its processes in bytes."""
+    code = [folder / "code", folder / "toolkit" / "src"]
     environment = os.environ | {
-        "PYTHONPATH": str(folder / "code"),
-        "PATH": f"{Path(PYTHON).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join(map(str, code)),
+        "PATH": f"{root / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "DVC_SITE_CACHE_DIR": str(folder / ".site"),
     }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -124,18 +132,15 @@ def sample_memory(running: psutil.Process, peaks: Peaks) -> None:
 
 def stage_of(command: list[str]) -> str:
     """Return the stage that a process runs, or nothing."""
-    if (
-        len(command) > 2
-        and command[1] == "-m"
-        and command[2].startswith("reproducible")
-    ):
-        return command[2].rpartition(".")[2]
-    return ""
+    module = command[2] if len(command) > 2 and command[1] == "-m" else ""
+    return (
+        module.rpartition(".")[2] if re.search(r"\.(datasets|models)\.", module) else ""
+    )
 
 
-def list_commands(rows: int) -> dict[str, list[str]]:
+def list_commands(rows: int, *, scripts: bool) -> dict[str, list[str]]:
     """Return what is timed, by name, in the order of a round."""
-    script = [PYTHON, str(ROOT / "benchmarks/script.py"), "data/raw/table.csv"]
+    script = [sys.executable, str(ROOT / "benchmarks/script.py"), "data/raw/table.csv"]
     commands = {
         "script, one-hot": [*script, "onehot"],
         "script, native": [*script, "native"],
@@ -144,36 +149,50 @@ def list_commands(rows: int) -> dict[str, list[str]]:
         "dvc status": ["dvc", "status"],
         "changed train parameter": ["dvc", "repro"],
     }
-    if rows > ONE_HOT_ROWS:
+    if rows > ONE_HOT_ROWS or not scripts:
         del commands["script, one-hot"]
+    if not scripts:
+        del commands["script, native"]
     return commands
 
 
 def measure_all(
-    folder: Path, rows: int, repeats: int
+    folders: dict[Path, Path], rows: int, repeats: int
 ) -> tuple[dict[str, list[float]], Peaks]:
-    """Return the seconds of each run by name, and the highest peaks."""
-    commands = list_commands(rows)
-    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    """Return the seconds of each run by name, and the highest peaks.
+
+    Args:
+        folders: For each copy of a project, the clone that it was made of.
+        rows: Of the table.
+        repeats: Rounds; in each, the copies take their turn.
+    """
+    alone = len(folders) == 1
+    commands = list_commands(rows, scripts=alone)
+    seconds: dict[str, list[float]] = defaultdict(list)
     highest: Peaks = defaultdict(int)
     for repeat in tqdm(range(repeats), "repeats"):
-        make_cold(folder)
-        for name, command in commands.items():
-            if name.startswith("changed"):
-                change_train(folder, repeat + 1)
-            taken, peaks = measure(command, folder)
-            seconds[name].append(taken)
-            for stage, peak in peaks.items():
-                highest[stage] = max(highest[stage], peak)
-    return seconds, dict(highest)
+        for folder, root in folders.items():
+            make_cold(folder)
+            for name, command in commands.items():
+                if name.startswith("changed"):
+                    change_train(folder, repeat + 1)
+                taken, peaks = measure(command, folder, root)
+                label = name if alone else f"{name}: {folder.name}"
+                seconds[label].append(taken)
+                for stage, peak in peaks.items():
+                    highest[stage] = max(highest[stage], peak)
+    return dict(seconds), dict(highest)
 
 
-def main(rows: int, repeats: int) -> None:
+def main(rows: int, repeats: int, other: Path | None) -> None:
     """Print the tables."""
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "project"
-        make_project(folder, rows)
-        seconds, peaks = measure_all(folder, rows, repeats)
+        folders = {Path(temporary) / "this": ROOT}
+        if other:
+            folders[Path(temporary) / "other"] = other.resolve()
+        for folder, root in folders.items():
+            make_project(folder, rows, root)
+        seconds, peaks = measure_all(folders, rows, repeats)
     medians = {name: statistics.median(runs) for name, runs in seconds.items()}
     lines = [
         f"{rows} rows, {repeats} repeats",
@@ -188,6 +207,9 @@ def main(rows: int, repeats: int) -> None:
     lines += ["", "| ratio of medians | |", "| --- | ---: |"]
     pairs = [("cold", "script, one-hot"), ("cold", "script, native")]
     pairs += [("nothing to do", "dvc status"), ("changed train parameter", "cold")]
+    if other:
+        names = list_commands(rows, scripts=False)
+        pairs = [(f"{name}: this", f"{name}: other") for name in names]
     pairs = [(a, b) for a, b in pairs if b in medians]
     lines += [f"| {a} / {b} | {medians[a] / medians[b]:.2f} |" for a, b in pairs]
     lines += ["", "| stage | peak MB |", "| --- | ---: |"]
@@ -196,4 +218,5 @@ def main(rows: int, repeats: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 5)
+    clone = Path(sys.argv[3]) if len(sys.argv) > 3 else None
+    main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 5, clone)

@@ -1,4 +1,4 @@
-"""Time the judging of a table beside reading it: `python benchmarks/judge.py ROWS`.
+"""Time the checks of a table beside reading it: `python benchmarks/checks.py ROWS`.
 
 Reading is pyarrow's: `pyarrow.csv.open_csv` with inferred types, on all cores. Runs of
 all kinds alternate, as machines are noisy; the figures are medians.
@@ -20,14 +20,15 @@ from generate import main as write_table
 from reproducible_ml.adopt.propose import Context, propose
 from reproducible_ml.adopt.request import Request
 from reproducible_ml.contract.checks import broken_rules, cast
-from reproducible_ml.contract.schema import Contract, Dialect
+from reproducible_ml.contract.schema import Contract, Data, Dialect
 from reproducible_ml.core.files import replacing_folder
+from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import parallel
+from reproducible_ml.core.project import find_project
 from reproducible_ml.quality.report import check_quality
+from reproducible_ml.quality.validation import validate_table
 from reproducible_ml.reading.raw import Portion, read_portions
 from reproducible_ml.reading.scan import scan
-from tumour_diagnosis.datasets.validate import validate_table
-from tumour_diagnosis.params import Params
 
 REPEATS = 5
 
@@ -40,15 +41,15 @@ def read(file: Path) -> None:
             pass
 
 
-def judge_form(file: Path, contract: Contract, params: Params) -> None:
-    """Hold every byte and every value against the contract, as `validate` does."""
+def check_values(file: Path, contract: Contract, compute: Compute) -> None:
+    """Check every byte and every value against the contract, as `validate` does."""
     assert not scan(file, Dialect())
-    portions = read_portions([file], contract, params.compute.rows_per_part)
-    work = partial(_judge_portion, contract=contract)
-    assert not any(parallel(work, ((p,) for p in portions), params.compute, "judge"))
+    portions = read_portions([file], contract, compute.rows_per_part)
+    work = partial(_check_portion, contract=contract)
+    assert not any(parallel(work, ((p,) for p in portions), compute, "check"))
 
 
-def _judge_portion(portion: Portion, contract: Contract) -> bool:
+def _check_portion(portion: Portion, contract: Contract) -> bool:
     return any(True for _ in broken_rules(cast(portion.rows, contract), contract))
 
 
@@ -66,24 +67,27 @@ def main(rows: int) -> None:
         file = folder / "table.csv"
         write_table(rows, file)
         values = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
-        context = Context(values, None, folder / "work", folder / "problems.csv")
+        context = Context(
+            find_project(), values, None, folder / "work", folder / "problems.csv"
+        )
         adopt = partial(propose, file, Request(target="target"), context)
         proposal = adopt()
-        contract, params = proposal.contract, Params.model_validate(proposal.params)
+        contract, compute = proposal.contract, Compute()
+        data = Data.model_validate(proposal.params["data"])
 
         def validate() -> None:
             with replacing_folder(folder / "table") as table:
-                validate_table([file], contract, params, table, context.report)
+                validate_table([file], contract, data, compute, table, context.report)
 
         validate()
         kinds: dict[str, Callable[[], object]] = {
             "pyarrow.csv.open_csv": partial(read, file),
-            "bytes and values judged": partial(judge_form, file, contract, params),
+            "bytes and values checked": partial(check_values, file, contract, compute),
             "the same, with keys and Parquet written": validate,
-            "suspicions": partial(
-                check_quality, folder / "table", contract, params, file
+            "data quality": partial(
+                check_quality, folder / "table", contract, data, compute, file
             ),
-            "make data: inferred, then all of the above": adopt,
+            "rml data: inferred, then all of the above": adopt,
         }
         times = {kind: list[float]() for kind in kinds}
         for _ in range(REPEATS):
