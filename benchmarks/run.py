@@ -1,4 +1,4 @@
-"""Time the pipeline against the script: `python benchmarks/run.py ROWS [REPEATS] [CLONE]`.
+"""Time the pipeline: `python benchmarks/run.py ROWS [REPEATS] [CLONE]`.
 
 Makes a table of ROWS rows, a copy of the project that reads it, and runs in turn: the
 script with one-hot encoding, the script with native categories, a cold `dvc repro`, one
