@@ -14,7 +14,7 @@ Examples:
   rml data visits.csv --target returned
   rml data https://example.org/visits.csv.gz --target returned --time visited
   rml data sqlite:///shop.db --query "SELECT * FROM visits" --key id --target returned
-  rml data                 (look again for the table that the project has)
+  rml data                 (read the table of the project again)
 """
 
 
@@ -56,9 +56,14 @@ def check() -> None:
 @click.argument("source", required=False)
 @click.option("--target", help="The column to predict.")
 @click.option("--task", type=click.Choice(["binary", "multiclass", "regression"]))
-@click.option("--positive", help="Of two classes, the one to give a probability of.")
-@click.option("--id", help="Columns that say which row it is, separated by commas.")
-@click.option("--group", help="Column of the entity that rows belong to: split by it.")
+@click.option(
+    "--positive", help="Of two classes, the one whose probability is predicted."
+)
+@click.option("--id", help="Columns that identify a row, separated by commas.")
+@click.option(
+    "--group",
+    help="Column of the entity that rows belong to; the split keeps it together.",
+)
 @click.option("--time", help="Column with the date of a row: test on the latest fifth.")
 @click.option("--name", help="Name of the file or folder in data/raw/.")
 @click.option(
@@ -70,17 +75,19 @@ def check() -> None:
     "--decimal", type=click.Choice(["comma", "point"]), help="What 1,234 means."
 )
 @click.option("--text", help="Columns that hold text, separated by commas.")
-@click.option("--missing", help="Texts that mean a missing value, by commas.")
+@click.option("--missing", help="Texts that mean a missing value, separated by commas.")
 @click.option("--query", help="Of a database: one SELECT, or the path of a .sql file.")
-@click.option("--key", help="Of a database: columns that tell rows apart, by commas.")
+@click.option(
+    "--key", help="Of a database: columns that identify a row, separated by commas."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
 @click.option("--yes", is_flag=True, help="Change an edited contract without asking.")
 def data(**options: Any) -> None:
-    """Make the project about your own table: SOURCE is a file, folder, URL or database.
+    """Bring your own table: SOURCE is a file, folder, URL or database.
 
-    The whole table is read and checked. If nothing is wrong with it, it is put into
-    data/raw/ under DVC, and data/schema.yaml, params.yaml and dvc.yaml are written for
-    it. Your own edits of these files stay, wherever the table allows.
+    The whole table is read and checked. If it is valid, it is put into data/raw/ under
+    DVC, and data/schema.yaml, params.yaml and dvc.yaml are written for it. Your own
+    edits of these files are kept wherever the table allows.
     """
     from reproducible_ml.adopt.adopt import adopt
     from reproducible_ml.adopt.request import Options
@@ -118,16 +125,18 @@ def check_lock() -> None:
 
 
 @cli.command()
-@click.option("--base", help="Branch, tag or commit; else where main was left.")
-@click.option("--offline", is_flag=True, help="Do not ask the remote storage.")
+@click.option(
+    "--base", help="Branch, tag or commit; by default where the branch left main."
+)
+@click.option("--offline", is_flag=True, help="Do not contact the remote storage.")
 def report(*, base: str | None, offline: bool) -> None:
     """Report what a change does, for its reviewers.
 
     Compares the results in the working tree with those of a base commit, checks that
-    they are what is committed, and checks the gates of params.yaml. Writes
-    reports/report.md and prints it without the pictures. Run it after `make repro`.
-    It exits with 1, after the report is written, if results could not be reproduced or
-    a gate failed.
+    the committed results were reproduced, and checks the gates of params.yaml. Writes
+    reports/report.md and prints it without the diagrams. Run it after `make repro`. It
+    exits with 1, after the report is written, if results were not reproduced or a gate
+    failed.
     """
     from reproducible_ml.report.report import write_report
 
@@ -144,14 +153,14 @@ def report(*, base: str | None, offline: bool) -> None:
     metavar="KEY=VALUE",
     help="A parameter to change; repeat it for several.",
 )
-@click.option("--name", help="Name of the experiment; else DVC invents one.")
+@click.option("--name", help="Name of the experiment; by default DVC chooses one.")
 def exp(*, settings: tuple[str, ...], name: str | None) -> None:
     """Run the pipeline with other settings, and show what that changes.
 
-    Whatever is in the folder takes part: settings, edited parameters, code and data.
-    The results stay in the folder, and as an experiment that DVC keeps. Wrong settings,
-    and files that the experiment would lose, are refused before anything runs. If a
-    stage fails, everything is put back as it was.
+    Uncommitted changes of parameters, code and data are part of the experiment. The
+    results stay in the working tree, and DVC stores the experiment. Wrong settings, and
+    files that the experiment would lose, are errors before anything runs. If a stage
+    fails, the working tree is restored.
 
     \b
     Examples:
@@ -167,8 +176,8 @@ def exp(*, settings: tuple[str, ...], name: str | None) -> None:
 def exps() -> None:
     """List the experiments on the last commit, the best first.
 
-    Shown are the parameters and metrics that differ. Experiments that wait in the
-    queue, are running or failed come last.
+    The table has the parameters and metrics that differ. Experiments that are queued,
+    running or failed come last.
     """
     from reproducible_ml.experiments.listing import list_experiments
 
@@ -186,7 +195,7 @@ def branch(name: str) -> None:
 
 @cli.command("queue-reset")
 def queue_reset() -> None:
-    """Repair the queue of experiments after something was killed."""
+    """Repair the queue of experiments after a process was killed."""
     from reproducible_ml.experiments.queue import reset_queue
 
     reset_queue(_project().root)
@@ -195,11 +204,11 @@ def queue_reset() -> None:
 @cli.command()
 @click.argument("names", nargs=-1)
 def track(names: tuple[str, ...]) -> None:
-    """Show results on the MLflow server that MLFLOW_TRACKING_URI names.
+    """Log results to the MLflow server that MLFLOW_TRACKING_URI names.
 
     NAMES are commits or experiments; without them, the result in the working tree.
-    `make repro` does it where params.yaml says `tracking: mlflow`. A server that cannot
-    be used costs a warning, never a run.
+    `rml repro` and `rml exp` do it if params.yaml has `tracking: mlflow`. If the server
+    or MLflow itself is missing, that is a warning, never an error.
     """
     from reproducible_ml.tracking.server import track as run
 

@@ -1,8 +1,8 @@
-"""Rebuild the last commit elsewhere, under other conditions, and compare every hash.
+"""`rml verify`: rebuild HEAD under other conditions, and compare every hash.
 
-What is committed counts, not what lies in the working tree: HEAD is cloned into a
-temporary folder and rebuilt there from raw data. Hash seed, time zone, locale, threads,
-processes, umask, folder and the processor's vector instructions are others.
+HEAD is cloned into a temporary folder and rebuilt there from raw data, with another
+hash seed, time zone, locale, number of threads, parallel backend, umask, folder and set
+of vector instructions.
 """
 
 import json
@@ -21,7 +21,7 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.modeling.drawing.summary import format_table
 
-# The stages where rounding on another processor may show; in data it must not.
+# Stages whose results may differ by rounding on another processor.
 NUMERIC = {"train", "evaluate"}
 
 METRICS = "reports/metrics.json"
@@ -42,7 +42,7 @@ def conditions(*, same_processor: bool) -> dict[str, str]:
 
 
 def older_processor() -> dict[str, str]:
-    """Return variables that hide what is new in this processor."""
+    """Return variables that disable the newer instructions of this processor."""
     from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
     found = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
@@ -52,7 +52,7 @@ def older_processor() -> dict[str, str]:
 
 
 def clone(repository: Path, copy: Path) -> None:
-    """Clone HEAD; give the copy imported raw data, and other processes to work with."""
+    """Clone HEAD with imported raw data, and set another parallel backend."""
     _git("clone", "--quiet", str(repository), str(copy))
     share_raw_data(repository, copy)
     path = copy / "params.yaml"
@@ -63,7 +63,7 @@ def clone(repository: Path, copy: Path) -> None:
 
 
 def share_raw_data(repository: Path, copy: Path) -> None:
-    """Give a copy of the repository the raw data that no stage makes."""
+    """Give a copy of the repository the raw data that no stage writes."""
     if imported := _git("ls-files", "*.dvc", cwd=copy).splitlines():
         cache = _dvc("cache", "dir", cwd=repository).strip()
         _dvc("remote", "add", "--local", "original", cache, cwd=copy)
@@ -80,7 +80,11 @@ def _dvc(*arguments: str, cwd: Path) -> str:
 
 
 def rebuild(copy: Path, variables: dict[str, str]) -> None:
-    """Run every stage of the copy with its own code; raise UserError if one fails."""
+    """Run every stage of the copy with its own code.
+
+    Raises:
+        UserError: A stage failed.
+    """
     environment = (
         os.environ
         | variables
@@ -94,7 +98,7 @@ def rebuild(copy: Path, variables: dict[str, str]) -> None:
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
     done = subprocess.run(command, cwd=copy, env=environment, umask=0o077, check=False)
     if done.returncode:
-        raise UserError("HEAD does not rebuild: see the stage's message above")
+        raise UserError("HEAD cannot be rebuilt: see the message of the stage above")
 
 
 def read_hashes(lock: Path) -> Hashes:
@@ -126,7 +130,7 @@ def _verdict(committed: str | None, rebuilt: str | None) -> str:
 
 
 def largest_difference(committed: dict[str, Any], rebuilt: dict[str, Any]) -> float:
-    """Return by how much any metric differs that both have."""
+    """Return the largest difference of a metric that both have."""
     both = [
         n for n in committed if committed[n] is not None and rebuilt.get(n) is not None
     ]
@@ -134,30 +138,31 @@ def largest_difference(committed: dict[str, Any], rebuilt: dict[str, Any]) -> fl
 
 
 def conclusion(verdicts: list[tuple[str, str, str]], difference: float) -> str:
-    """Return what the comparison means, in words."""
+    """Return in words what the comparison means."""
     changed = {stage for stage, _, verdict in verdicts if verdict != "equal"}
     if not changed:
-        return "Every output came back, bit for bit."
+        return "Every output was reproduced, bit for bit."
     if changed <= NUMERIC:
         return (
-            "All data came back bit for bit, but model or reports did not. An estimator"
-            " that goes through BLAS may differ in the last bits between processors."
-            f" The metrics differ by at most {difference:.1g}."
-            " It is that if `rml verify --same-processor`"
-            " finds all equal; else something in the stage depends on"
-            " chance or time."
+            "All data were reproduced bit for bit, but model or reports were not."
+            f" The metrics differ by at most {difference:.1g}. An estimator that uses BLAS"
+            " may differ in the last bits between processors; then `rml verify"
+            " --same-processor` finds no difference. Else a stage depends on chance or"
+            " time."
         )
     return (
-        "Some data did not come back. Either dvc.lock is not what this code makes (run"
-        " `dvc repro` and commit dvc.lock and reports/), or a stage depends on chance,"
-        " time, order or place: begin with the first one that differs."
+        "Some data were not reproduced. Either dvc.lock is outdated (run `make repro`"
+        " and commit dvc.lock and reports/), or a stage depends on chance, time, order"
+        " or folder: begin with the first one that differs."
     )
 
 
 def verify(repository: Path, *, same_processor: bool) -> bool:
-    """Rebuild HEAD of the repository, print a table, and say whether all is equal."""
+    """Rebuild HEAD, print a table of the outputs, and return whether all are equal."""
     if _git("status", "--porcelain", cwd=repository):
-        sys.stdout.write("There are uncommitted changes: what is verified is HEAD.\n")
+        sys.stdout.write(
+            "There are uncommitted changes; HEAD is verified without them.\n"
+        )
     variables = conditions(same_processor=same_processor)
     with tempfile.TemporaryDirectory(prefix="verify ") as folder:
         copy = Path(folder) / "another place"

@@ -1,4 +1,4 @@
-"""Names of the experiments in a repository: DVC keeps each as a Git reference."""
+"""`rml branch`: make a Git branch of an experiment."""
 
 import re
 import shlex
@@ -8,8 +8,7 @@ from pathlib import Path
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.text import plain
-from reproducible_ml.report.gates import default_remote
-from reproducible_ml.versioning.dvc import run_dvc
+from reproducible_ml.versioning.dvc import default_remote, run_dvc
 from reproducible_ml.versioning.git import (
     Revision,
     find_commit,
@@ -18,9 +17,7 @@ from reproducible_ml.versioning.git import (
 )
 from reproducible_ml.versioning.lock import LOCK
 
-# Below refs/exps also stand notes of DVC's own. An experiment has the commit that it
-# was based on in its reference, then its name.
-# Names that are listed where none fits.
+# Names of experiments that an error lists.
 SHOWN = 20
 
 
@@ -32,26 +29,24 @@ def make_branch(root: Path, name: str) -> str:
     """
     known = find_experiments(root)
     if name not in known:
-        raise UserError(f"{_wrong(name)} {_list([*known])}")
+        raise UserError(f"{_unknown(name)} {_list([*known])}")
     branch = f"exp/{name}"
     if find_commit(root, f"refs/heads/{branch}"):
         raise UserError(
-            f"{branch}: is there already, and stays as it is. To look at it:"
-            f" git switch {branch}. To do without it: git branch --delete {branch}"
+            f"{branch}: this branch exists already. To look at it: git switch {branch}."
+            f" To remove it: git branch --delete {branch}"
         )
     if find_commit(root, "refs/heads/exp"):
         raise UserError(
-            f"a branch named exp leaves no room for {branch}. Give it another name:"
+            f"{branch}: Git cannot make it while there is a branch `exp`. Rename that:"
             " git branch --move exp other-name"
         )
     run_dvc("exp", "branch", name, branch, cwd=root)
     return branch
 
 
-def _wrong(name: str) -> str:
-    return (
-        f"{plain(name)}: there is no such experiment." if name else "Which experiment?"
-    )
+def _unknown(name: str) -> str:
+    return f"{plain(name)}: no such experiment." if name else "Which experiment?"
 
 
 def _list(names: list[str]) -> str:
@@ -62,18 +57,18 @@ def _list(names: list[str]) -> str:
 
 
 def what_next(root: Path, branch: str) -> Iterator[str]:
-    """Yield the lines to type for a pull request, with a word on each."""
+    """Yield the commands for a pull request, each with a comment."""
     here, there = Revision(root).text(LOCK), Revision(root, branch).text(LOCK)
     quoted = shlex.quote(branch)
     clean = not run_git(root, "diff", "--name-only", "HEAD")
     away = "" if clean else "git stash && "
     look = f"{away}git switch {quoted} && dvc checkout"
     if default_remote(root):
-        # `dvc push` takes what the dvc.lock in the folder names.
+        # `dvc push` pushes what dvc.lock in the working tree names.
         push = "dvc push" if here == there else f"{look} && dvc push"
         yield f"{push}   # data and model"
     else:
-        yield f"{look}   # to look at it; data stay here, as there is no DVC remote"
+        yield f"{look}   # data stay on this computer: there is no DVC remote"
     remotes = (run_git(root, "remote") or b"").decode().split()
     if not remotes:
         yield "git remote add origin ADDRESS   # there is no Git remote yet"
@@ -84,7 +79,7 @@ def what_next(root: Path, branch: str) -> Iterator[str]:
 
 
 def _page(root: Path, remote: str, branch: str) -> str:
-    """Return where GitHub's form for a pull request is."""
+    """Return the address of GitHub's form for a pull request."""
     address = (run_git(root, "remote", "get-url", remote) or b"").decode().strip()
     found = re.search(r"github\.com[:/](.+?)/?(?:\.git)?$", address)
     project = (

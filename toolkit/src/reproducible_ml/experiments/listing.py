@@ -1,8 +1,4 @@
-"""List the experiments on the last commit, the best first.
-
-Shown are the parameters and metrics that differ. Those that wait in the queue, are
-running or failed come last.
-"""
+"""`rml exps`: a table of the experiments on the last commit, the best first."""
 
 import json
 import math
@@ -25,9 +21,17 @@ from reproducible_ml.versioning.dvc import run_dvc
 from reproducible_ml.versioning.git import find_commit, find_experiments
 from reproducible_ml.versioning.lock import flatten
 
-# States of what is no experiment.
+# States of rows that are not experiments.
 FOLDER = "this folder"
 COMMIT = "last commit"
+
+NONE = """\
+There is no experiment on the last commit. Run one:
+
+    rml exp -S train.seed=1
+
+docs/experiments.md shows the whole way, from settings to a pull request.
+"""
 
 
 class Row(NamedTuple):
@@ -35,9 +39,9 @@ class Row(NamedTuple):
 
     Attributes:
         name: Of the experiment or branch.
-        state: What it is, or what became of it; empty for an experiment that ended.
+        state: As "queued" or "last commit"; empty for an experiment that ended.
         params: All parameters by dotted key.
-        metrics: All metrics, none before the end.
+        metrics: All metrics; empty before the end.
     """
 
     name: str
@@ -47,7 +51,7 @@ class Row(NamedTuple):
 
 
 def read_rows(root: Path) -> list[Row]:
-    """Return the folder if it differs from the last commit, that, its experiments."""
+    """Return the working tree if it differs, the last commit, and its experiments."""
     shown = json.loads(run_dvc("exp", "show", "--json", cwd=root) or "[]")
     rows = [*_rows(shown)]
     if len(rows) > 1 and rows[0][2:] == rows[1][2:]:
@@ -76,7 +80,7 @@ def _row(revision: dict[str, Any], name: str, state: str) -> Row:
     )
     state = "" if state == "success" else state
     if state in ("queued", "running", "failed"):
-        # What DVC shows are metrics of the commit that it is based on.
+        # DVC shows the metrics of the commit that it is based on.
         metrics = {}
     if not (params or revision["data"]):
         state = f"{state} cannot be read".strip()
@@ -95,7 +99,7 @@ def best_first(rows: Sequence[Row], metric: str, greater_is_better: bool) -> lis
 
 
 def differing(found: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the keys whose values are not the same everywhere."""
+    """Return the keys whose values are not the same in all."""
     keys = dict.fromkeys(key for values in found for key in values)
     missing = object()
     return [
@@ -107,25 +111,16 @@ def differing(found: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-NONE = """\
-There is no experiment on the last commit. Make one:
-
-    make exp S='train.seed=1'
-
-S holds parameters of params.yaml; docs/experiments.md shows the whole way.
-"""
-
-
 def draw(rows: Sequence[Row], metric: str, known: dict[str, bool]) -> Table:
     """Return a table of rows.
 
     Args:
         rows: In the order in which they are shown.
-        metric: The one that is always shown, and first.
-        known: Whether greater is better, for each metric where that is known.
+        metric: The metric that is always shown, and first.
+        known: Whether greater is better, by metric.
     """
-    judged = [row.metrics for row in rows if row.metrics]
-    metrics = [*dict.fromkeys([metric, *(differing(judged) if judged else ())])]
+    measured = [row.metrics for row in rows if row.metrics]
+    metrics = [*dict.fromkeys([metric, *(differing(measured) if measured else ())])]
     params = differing([row.params for row in rows if row.params] or [{}])
     table = Table(header_style="bold", box=None, pad_edge=False)
     table.add_column("experiment", overflow="fold")
@@ -141,7 +136,7 @@ def draw(rows: Sequence[Row], metric: str, known: dict[str, bool]) -> Table:
 
 
 def _title(name: str) -> Text:
-    """Return a name that is broken where it may be, so that columns stay narrow."""
+    """Return a name with line breaks at underscores, so that columns stay narrow."""
     return Text("_\n").join(inert(part) for part in name.split("_"))
 
 
@@ -152,7 +147,7 @@ def _cells(row: Row, metrics: Sequence[str], params: Sequence[str]) -> list[Text
 
 
 def inert(text: str) -> Text:
-    """Return text in which nothing is a command, to rich or to a terminal."""
+    """Return text without markup or terminal commands."""
     return Text(plain(text))
 
 
@@ -162,7 +157,7 @@ def _value(value: Any) -> str:
 
 
 def short_names(keys: Sequence[str]) -> list[str]:
-    """Return the last part of each dotted key, or all of it where others share that."""
+    """Return the last part of each dotted key, or the key where that is not unique."""
     last = [key.rpartition(".")[2] for key in keys]
     return [
         name if last.count(name) == 1 else key
@@ -171,7 +166,7 @@ def short_names(keys: Sequence[str]) -> list[str]:
 
 
 def others(root: Path) -> str:
-    """Return a line on the experiments that are based on other commits."""
+    """Return a line on experiments that are based on other commits."""
     head = find_commit(root, "HEAD")
     count = len(find_experiments(root)) - len(find_experiments(root, head))
     if count < 1:
@@ -180,7 +175,7 @@ def others(root: Path) -> str:
 
 
 def list_experiments(project: Project) -> None:
-    """Print a table of experiments, or what to type if there are none."""
+    """Print a table of experiments, or how to run one."""
     root, params = project.root, project.params()
     metrics = known_metrics(project, params.data.task)
     known = {name: metrics[name].greater_is_better for name in metrics}
@@ -190,7 +185,7 @@ def list_experiments(project: Project) -> None:
         return
     metric = gate_metric(params)
     ordered = best_first(rows, metric, known.get(metric, True))
-    ending = f"Best {plain(metric)} first. To propose one: rml branch NAME\n"
+    ending = f"Best {plain(metric)} first. A branch of one: rml branch NAME\n"
     if any(row.state == "failed" for row in rows):
         ending += "Why one failed: dvc queue logs NAME\n"
     show_in_terminal(draw(ordered, metric, known), ending + others(root))

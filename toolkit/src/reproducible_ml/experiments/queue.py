@@ -1,8 +1,8 @@
-"""Bring the queue of experiments back to order after something was killed.
+"""`rml queue-reset`: repair DVC's queue of experiments after a process was killed.
 
-Ends the workers of this repository, with what they run; keeps what had come to its end;
-has DVC list the rest as failed; and removes what they left behind. Experiments that
-wait in the queue stay there. A run of `dvc exp run --temp` that is alive is left alone.
+Workers of this repository, and what they run, are killed. Results of finished
+experiments are kept, the others become failed, and temporary files are removed. Queued
+experiments stay. A living run of `dvc exp run --temp` is not touched.
 """
 
 import json
@@ -18,12 +18,12 @@ from reproducible_ml.core.text import plain
 from reproducible_ml.versioning.dvc import run_dvc
 from reproducible_ml.versioning.git import run_git
 
-# Where DVC keeps all that the queue and `--temp` need.
+# Where DVC keeps the queue, and copies for it and `--temp`.
 FOLDER = ".dvc/tmp/exps"
 
 
-class Found(NamedTuple):
-    """A process, its command and the folder it works in."""
+class Running(NamedTuple):
+    """A process, its command and its working directory."""
 
     process: psutil.Process
     command: Sequence[str]
@@ -31,34 +31,34 @@ class Found(NamedTuple):
 
     @property
     def is_worker(self) -> bool:
-        """Whether it takes experiments from a queue, or runs one of it."""
+        """Whether it is a worker of the queue, or runs an experiment of it."""
         return "queue-worker" in self.command or "exec-run" in self.command
 
     @property
     def is_temporary_run(self) -> bool:
-        """Whether somebody typed `dvc exp run --temp`."""
+        """Whether it is a `dvc exp run --temp`."""
         return {"exp", "run", "--temp"} <= {*self.command}
 
 
-def inside(root: Path) -> list[Found]:
+def find_processes(root: Path) -> list[Running]:
     """Return the processes that work in a repository."""
-    # The kernel knows no symbolic links.
+    # The kernel reports paths without symbolic links.
     here = root.resolve()
     return [found for found in _all() if found.folder.is_relative_to(here)]
 
 
-def _all() -> Iterator[Found]:
+def _all() -> Iterator[Running]:
     for process in psutil.process_iter():
         try:
             command, folder = process.cmdline(), process.cwd()
         except psutil.Error:
             continue
         if command and folder:
-            yield Found(process, command, Path(folder))
+            yield Running(process, command, Path(folder))
 
 
-def of_queue(root: Path, found: Sequence[Found]) -> list[Found]:
-    """Return workers, the runs that they began, and what a killed one left behind."""
+def queue_processes(root: Path, found: Sequence[Running]) -> list[Running]:
+    """Return workers, the runs they started, and orphans of killed ones."""
     copies = root.resolve() / FOLDER
     alive = {one.folder for one in found if one.is_temporary_run}
     return [
@@ -73,7 +73,7 @@ def _below(folder: Path, others: set[Path]) -> bool:
     return any(folder.is_relative_to(other) for other in others)
 
 
-def kill(found: Sequence[Found]) -> int:
+def kill(found: Sequence[Running]) -> int:
     """Kill processes, and return how many there were."""
     killed = []
     for process, _, _ in found:
@@ -87,13 +87,13 @@ def kill(found: Sequence[Found]) -> int:
 
 
 class Run(NamedTuple):
-    """What DVC noted of a run in a copy of the repository.
+    """A run in a copy of the repository, as recorded by DVC.
 
     Attributes:
-        note: The folder with DVC's notes.
+        note: The folder with DVC's record.
         name: Of the experiment.
         copy: The copy that it ran in.
-        reference: Where the copy's Git has the result; None before the end.
+        reference: Git reference of the result in the copy; None before the end.
     """
 
     note: Path
@@ -103,7 +103,7 @@ class Run(NamedTuple):
 
 
 def unfinished(root: Path) -> Iterator[Run]:
-    """Yield the runs whose copy is still there; DVC removes it after the end."""
+    """Yield the runs whose copy exists; DVC removes it after the end."""
     for path in sorted((root / FOLDER / "run").glob("*/*.run")):
         try:
             noted = json.loads(path.read_text("utf-8"))
@@ -117,34 +117,34 @@ def unfinished(root: Path) -> Iterator[Run]:
 
 def reset(root: Path) -> Iterator[str]:
     """Yield a line for each thing that was done."""
-    found = inside(root)
+    found = find_processes(root)
     alive = {one.folder for one in found if one.is_temporary_run}
-    if ended := kill(of_queue(root, found)):
-        yield f"Processes of the queue that were ended: {ended}."
+    if ended := kill(queue_processes(root, found)):
+        yield f"Killed processes of the queue: {ended}."
     runs = [run for run in unfinished(root) if not _works_in(run.copy, alive, root)]
     kept = {run.name for run in runs if _keep(root, run)}
     lost = {run.name for run in runs} - kept
-    # Only DVC knows how to say that they failed.
+    # So that DVC lists them as failed.
     run_dvc("queue", "stop", "--kill", cwd=root)
     _forget_messages(root)
-    yield from _printed("Had come to an end, and kept", kept)
-    yield from _printed("Cut off; run it again", lost)
+    yield from _printed("Finished, result kept", kept)
+    yield from _printed("Killed; run it again", lost)
     if count := sum(map(_remove, _leftovers(root, runs, alive))):
-        yield f"Leftovers that were removed: {count}."
+        yield f"Removed temporary files and folders: {count}."
     for one in found:
         if one.is_temporary_run:
-            yield f"Left alone: process {one.process.pid}, a run with --temp."
+            yield f"Not touched: process {one.process.pid}, a run with --temp."
 
 
 def _works_in(copy: Path, alive: set[Path], root: Path) -> bool:
-    """Say whether a living run works in the copy, or may be about to."""
+    """Return whether a living run works in the copy, or may be about to."""
     return copy.resolve() in alive or any(
         not folder.is_relative_to((root / FOLDER).resolve()) for folder in alive
     )
 
 
 def _keep(root: Path, run: Run) -> bool:
-    """Bring a result from a copy to the repository, if there is one."""
+    """Fetch the result of a copy into the repository, if there is one."""
     if not run.reference:
         return False
     wanted = f"{run.reference}:{run.reference}"
@@ -157,10 +157,10 @@ def _printed(words: str, names: set[str]) -> Iterator[str]:
 
 
 def _forget_messages(root: Path) -> None:
-    """Remove messages to workers that are gone: the next one would obey them.
+    """Remove messages to dead workers: the next worker would obey them.
 
-    DVC tells workers to stop. One that is dead does not read it; its successor, of the
-    same name, would stop at once.
+    A dead worker does not read DVC's message to stop; its successor of the same name
+    would stop at once.
     """
     for message in (root / FOLDER / "celery/broker/in").glob("*.pidbox.msg"):
         message.unlink(missing_ok=True)
@@ -172,11 +172,11 @@ def _leftovers(root: Path, runs: Sequence[Run], alive: set[Path]) -> Iterator[Pa
         if not _works_in(copy, alive, root):
             yield copy
     for run in runs:
-        # The queue's own notes hold the log, for `dvc queue logs`.
+        # Records of the queue hold the log, for `dvc queue logs`.
         if run.copy.parent.name == standalone.name:
             yield run.note
     for lock in (root / ".dvc/tmp/rwlock", root / FOLDER / "rwlock"):
-        # What a full disk or a kill leaves of it makes DVC refuse to work.
+        # An empty one, left by a full disk or a kill, makes every DVC command fail.
         if lock.exists() and not lock.read_bytes().strip():
             yield lock
 
@@ -190,13 +190,13 @@ def _remove(path: Path) -> bool:
 
 
 def waiting(root: Path) -> str:
-    """Return a line on the experiments that are still in the queue."""
+    """Return a line on the experiments that are queued."""
     queue = root / FOLDER / "celery/broker/in"
     count = len([*queue.glob("*.celery.msg")])
-    return f"In the queue: {count}. To run them: dvc queue start\n" if count else ""
+    return f"Queued: {count}. To run them: dvc queue start\n" if count else ""
 
 
 def reset_queue(root: Path) -> None:
-    """Bring the queue to order, and print what was done."""
-    lines = [*reset(root)] or ["There was nothing to bring to order."]
+    """Repair the queue, and print what was done."""
+    lines = [*reset(root)] or ["There was nothing to repair."]
     sys.stdout.write("\n".join([*lines, waiting(root)]))

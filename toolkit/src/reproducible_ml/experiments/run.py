@@ -1,9 +1,7 @@
-"""Run the pipeline with other settings, and tell what that changes.
+"""`rml exp`: run the pipeline with other settings, and print what that changes.
 
-Whatever is in the folder takes part: settings, edited parameters, code and data. The
-results stay in the folder, and as an experiment that DVC keeps. What would get lost
-with it, and wrong settings, are refused before anything runs. If a stage fails, all is
-put back as it was.
+It is `dvc exp run` in the working tree, with checks before (settings, untracked files)
+and a comparison after it. If a stage fails, the working tree is restored.
 """
 
 import shlex
@@ -42,9 +40,11 @@ from reproducible_ml.versioning.git import (
 )
 from reproducible_ml.versioning.lock import LOCK, compare_locks, locked_outputs
 
+BY_HAND = f"To go back to the last commit: git restore {PARAMS} {LOCK} reports"
+
 
 def describe_changes(project: Project, base: str) -> Iterator[str]:
-    """Yield parts in Markdown: what changed from a commit to the working tree."""
+    """Yield what changed from a commit to the working tree, in Markdown."""
     root = project.root
     old, new = read_results(Revision(root, base)), read_results(Revision(root))
     yield f"Compared with {describe_base(root, base, 'HEAD')}."
@@ -59,7 +59,8 @@ def describe_changes(project: Project, base: str) -> Iterator[str]:
 def _unchanged(old: Results, new: Results) -> str:
     if old.params == new.params:
         return "**Nothing changed**: code, data, parameters and results are the same."
-    return f"{changes.params(old, new)}\n\n**No result changed**: no stage reads these."
+    text = "**No result changed**: no stage reads these parameters."
+    return f"{changes.params(old, new)}\n\n{text}"
 
 
 def _metrics(old: Results, new: Results, project: Project) -> Iterator[str]:
@@ -69,37 +70,34 @@ def _metrics(old: Results, new: Results, project: Project) -> Iterator[str]:
     yield sections.metrics(old, new, found, known)
     for change in found:
         if change.name == gate_metric(params):
-            yield f"{sections.moved(change)}."
+            yield f"{sections.describe(change)}."
     gates = check_gates(params.gate, params.evaluate.metrics, new, found, known)
-    if failed := [f"{gate.name}: {gate.words}" for gate in gates if not gate.passed]:
-        yield f"**As a pull request it would be refused:**\n\n{bullets(failed)}"
-
-
-BY_HAND = f"To go back to the last commit: git restore {PARAMS} {LOCK} reports"
+    if failed := [f"{gate.name}: {gate.reason}" for gate in gates if not gate.passed]:
+        yield f"**These gates would fail in a pull request:**\n\n{bullets(failed)}"
 
 
 def take_snapshot(root: Path) -> str:
-    """Return a commit that holds all tracked files as they are now."""
+    """Return a commit of all tracked files as they are now."""
     if not run_git(root, "diff", "--name-only", "HEAD"):
         return "HEAD"
-    # It is on no branch, and changes nothing in the folder.
+    # It is on no branch, and changes no file.
     if made := run_git(root, "stash", "create"):
         return made.decode().strip()
-    raise UserError("Git cannot keep a copy of your files: see `git stash create`")
+    raise UserError("Git cannot store a copy of your files: `git stash create` fails")
 
 
 def restore_snapshot(root: Path, snapshot: str, planned: str) -> str:
-    """Undo what a run changed, if that is safe, and say what was done.
+    """Undo what a run changed, if that is safe, and return what was done.
 
     Args:
         root: Of the repository.
-        snapshot: Commit that holds the files as they were.
-        planned: Text that the run gave to params.yaml.
+        snapshot: Commit of the files before the run.
+        planned: Text of params.yaml during the run.
     """
     before = Revision(root, snapshot)
     if Revision(root).text(PARAMS) not in (planned, before.text(PARAMS)):
-        return f"{PARAMS} was edited meanwhile: nothing was put back. {BY_HAND}"
-    # Files that were changed or deleted, not those that came into being.
+        return f"{PARAMS} was edited during the run, so nothing was restored. {BY_HAND}"
+    # Modified and deleted files, but no new ones.
     compared = ["diff", "--name-only", "-z", "--diff-filter=MD", snapshot, "--"]
     found = run_git(
         root, *compared, PARAMS, LOCK, *sorted(locked_outputs(before.yaml(LOCK)))
@@ -110,15 +108,15 @@ def restore_snapshot(root: Path, snapshot: str, planned: str) -> str:
     try:
         run_dvc("checkout", "--allow-missing", "--quiet", cwd=root)
     except UserError as error:
-        return f"{PARAMS} and reports are as before, data and model not: {error}"
-    return f"{PARAMS}, results and data are as before."
+        return f"{PARAMS} and reports are restored, data and model are not: {error}"
+    return f"{PARAMS}, results and data are restored."
 
 
 def run(project: Project, settings: Sequence[str], name: str | None) -> str | None:
-    """Run an experiment in the folder, and return its name.
+    """Run an experiment in the working tree, and return its name.
 
     Raises:
-        UserError: It was refused, or a stage failed.
+        UserError: A check before it failed, or a stage.
         KeyboardInterrupt: It was stopped by Ctrl-C.
     """
     root = project.root
@@ -134,7 +132,7 @@ def run(project: Project, settings: Sequence[str], name: str | None) -> str | No
         raise KeyboardInterrupt
     if failed:
         undone = restore_snapshot(root, files, planned)
-        raise UserError(f"the run failed, as told above. {undone}")
+        raise UserError(f"the run failed, see above. {undone}")
     return next(iter(dict(find_experiments(root).items() - before.items())), None)
 
 
@@ -144,7 +142,7 @@ def _arguments(settings: Sequence[str], name: str | None) -> list[str]:
 
 
 def run_dvc_shown(root: Path, arguments: Sequence[str]) -> tuple[bool, bool]:
-    """Run `dvc exp run` to its end, and say whether it failed, and was stopped."""
+    """Run `dvc exp run`, and return whether it failed and whether it was stopped."""
     command = [sys.executable, "-m", "dvc", "exp", "run", *arguments]
     stopped = False
     with subprocess.Popen(command, cwd=root) as process:
@@ -152,25 +150,24 @@ def run_dvc_shown(root: Path, arguments: Sequence[str]) -> tuple[bool, bool]:
             try:
                 process.wait()
             except KeyboardInterrupt:
-                # DVC got it as well, and needs a moment to leave the repository whole.
+                # DVC got it as well, and needs a moment to clean up.
                 stopped = True
     return process.returncode != 0, stopped
 
 
 def what_next(root: Path, name: str | None) -> str:
-    """Return what to type now."""
+    """Return what to do next."""
     if name is None:
         return "All experiments: rml exps\n"
     if equals_head(root, name):
-        return (
-            f"Experiment: {name}, the same as HEAD. To drop it: dvc exp remove {name}\n"
-        )
+        remove = f"dvc exp remove {shlex.quote(name)}"
+        return f"Experiment: {name}, the same as HEAD. To remove it: {remove}\n"
     same = same_files(root, name)
-    also = f" They are those of {', '.join(same)}." if same else ""
+    also = f" They equal those of {', '.join(same)}." if same else ""
     return (
-        f"Experiment: {name}. Its results are in this folder.{also}\n"
-        f"To propose it: rml branch {shlex.quote(name)}. All: rml exps."
-        " To go back to the last commit: git restore . && dvc checkout\n"
+        f"Experiment: {name}. Its results are in the working tree.{also}\n"
+        f"A branch of it: rml branch {shlex.quote(name)}. All experiments: rml exps."
+        " Back to the last commit: git restore . && dvc checkout\n"
     )
 
 

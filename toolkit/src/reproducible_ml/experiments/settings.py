@@ -1,6 +1,7 @@
-"""Settings as `rml exp -S train.seed=1 -S split.test_size=0.3` gives them.
+"""Checks before an experiment runs: its settings, and files that it would lose.
 
-They are tried on a copy of params.yaml, so that a mistake is told before anything runs.
+Settings, as in `rml exp -S train.seed=1 -S split.test_size=0.3`, are applied to a copy
+of params.yaml, so that mistakes are found before anything runs.
 """
 
 import shlex
@@ -18,16 +19,19 @@ from reproducible_ml.versioning.lock import LOCK, locked_outputs
 
 FORM = "Write key=value with a key of params.yaml, as train.seed=1."
 
+# Files that an error lists.
+SHOWN = 10
+
 
 def check_settings(settings: Sequence[str]) -> list[str]:
-    """Return settings as `dvc exp run --set-param` takes them.
+    """Check the form of settings, and return them for `dvc exp run --set-param`.
 
     Args:
-        settings: Each is one `key=value`, or several separated by blanks, in quotes
-            where a shell needs them.
+        settings: Each is a `key=value`, or several, separated by spaces and quoted as
+            in a shell.
 
     Raises:
-        UserError: With a line for each that is not a setting.
+        UserError: A line for each that is not a setting.
     """
     words = []
     for text in settings:
@@ -41,7 +45,7 @@ def check_settings(settings: Sequence[str]) -> list[str]:
 
 
 def _problem(word: str) -> str | None:
-    """Say why this is no setting."""
+    """Return why this is not a setting, None if it is one."""
     from dvc.utils.hydra import to_hydra_overrides
     from hydra.errors import HydraException
 
@@ -49,29 +53,29 @@ def _problem(word: str) -> str | None:
     try:
         [setting] = to_hydra_overrides([word])
     except HydraException:
-        quotes = "Other signs than letters, digits and . _ - need quotes:"
-        return f"-S {word}: is no setting. {FORM} {quotes} \"split.salt='a, b'\"."
+        quotes = "Characters other than letters, digits and . _ - need quotes:"
+        return f"-S {word}: is not a setting. {FORM} {quotes} \"split.salt='a, b'\"."
     if not setting.key_or_group or ":" in key or "${" in word:
-        return f"-S {word}: is no setting. {FORM}"
+        return f"-S {word}: is not a setting. {FORM}"
     if setting.is_sweep_override():
         return (
-            f"-S {word}: several values are several experiments. Queue them:"
+            f"-S {word}: several values make several experiments. Queue them:"
             f" dvc exp run --queue -S {shlex.quote(word)} && dvc queue start."
-            f" (A list stands in brackets: {key}=[a,b])"
+            f" (A list is written in brackets: {key}=[a,b])"
         )
     return None
 
 
 def _allowed_to_add(word: str) -> str:
-    """Let a setting add its key: what may be added, params.yaml's rules decide."""
+    """Allow a setting to add its key; the rules of params.yaml check it later."""
     return word if word.startswith("~") else f"++{word.lstrip('+')}"
 
 
 def planned_params(project: Project, settings: Sequence[str]) -> str:
-    """Return the text that params.yaml will have with these settings.
+    """Return the text of params.yaml with these settings.
 
     Raises:
-        UserError: With a line for each that breaks a rule.
+        UserError: A line for each mistake in params.yaml with these settings.
     """
     with TemporaryDirectory() as folder:
         path = Path(folder) / PARAMS
@@ -96,12 +100,12 @@ def _change(path: Path, settings: Sequence[str]) -> None:
             raise UserError(f"-S {setting.lstrip('+')}: {said}") from error
 
 
-# Files that are told one by one.
-SHOWN = 10
-
-
 def check_files(root: Path) -> None:
-    """Raise UserError with a line for each reason why a run would lose something."""
+    """Check that a run would lose no file and no merge.
+
+    Raises:
+        UserError: A line for each reason.
+    """
     problems = [*_problems(root)]
     if len(problems) > SHOWN:
         problems[SHOWN:] = [f"and {len(problems) - SHOWN} more: see `git status`"]
@@ -111,26 +115,25 @@ def check_files(root: Path) -> None:
 
 def _problems(root: Path) -> Iterator[str]:
     if find_commit(root, "HEAD") is None:
-        yield "there is no commit to compare with: git add --all && git commit"
+        yield "there is no commit yet: git add --all && git commit"
         return
     if find_commit(root, "MERGE_HEAD"):
-        yield "a merge is going on, and DVC would forget that. Finish it: git commit"
+        yield "a merge is in progress, and DVC would lose it. Finish it: git commit"
     for name in untracked(root):
         yield (
-            f"{plain(name)}: is not in Git, so the experiment would lack it. Commit it:"
-            f" git add {shlex.quote(plain(name))} && git commit, or list it in"
-            " .gitignore"
+            f"{plain(name)}: is not in Git, so the experiment would not have it. Fix:"
+            f" git add {shlex.quote(plain(name))} && git commit, or list it in .gitignore"
         )
     for name in hidden(root):
         yield (
-            f"{plain(name)}: Git was told not to look at it, so DVC would undo its"
-            " changes. git update-index --no-assume-unchanged --no-skip-worktree"
+            f"{plain(name)}: Git ignores its changes, so DVC would undo them. Fix:"
+            " git update-index --no-assume-unchanged --no-skip-worktree"
             f" {shlex.quote(plain(name))}"
         )
 
 
 def untracked(root: Path) -> list[str]:
-    """Return files that Git neither tracks nor ignores, and no stage writes."""
+    """Return files that Git neither tracks nor ignores and no stage writes."""
     listed = _names(root, "--others", "--exclude-standard")
     written = locked_outputs(Revision(root).yaml(LOCK)).keys()
     return [
@@ -141,7 +144,7 @@ def untracked(root: Path) -> list[str]:
 
 
 def hidden(root: Path) -> list[str]:
-    """Return tracked files that are marked as unchanged, whatever they hold."""
+    """Return tracked files whose changes Git was set to ignore."""
     lines = _names(root, "-v")
     return [line[2:] for line in lines if line[0].islower() or line[0] == "S"]
 

@@ -1,4 +1,4 @@
-"""What was changed: parameters, packages, stages."""
+"""Tables of what changed: parameters, packages, stages, data and the contract."""
 
 import difflib
 import json
@@ -20,6 +20,17 @@ from reproducible_ml.versioning.lock import (
 )
 
 LOCKS = ("environments/runtime.txt", "environments/dev.txt")
+
+CONTRACT = "data/schema.yaml"
+
+# Which report counts the rows of a table, and under which key, by the last part of the
+# table's path.
+ROW_COUNTS = {
+    "validated": ("reports/validation.json", None),
+    "clean": ("reports/cleaning.json", None),
+    "train": ("reports/split.json", "train"),
+    "test": ("reports/split.json", "test"),
+}
 
 
 def params(base: Results, head: Results) -> str:
@@ -52,12 +63,12 @@ def packages(base: Revision, head: Revision) -> str:
     ]
     if not rows:
         return "Packages: none changed in environments/."
-    note = "DVC does not look at packages: after the commit, `make verify` does."
+    note = "DVC does not track packages. After the commit, check with `make verify`."
     return f"{table(['package', 'base', 'now'], rows)}\n\n{note}"
 
 
 def versions(revision: Revision) -> dict[str, str]:
-    """Return what the locked environment asks for, by the name of the package."""
+    """Return the version of each package in the locked environment."""
     found = {}
     for path in LOCKS:
         for line in (revision.text(path) or "").splitlines():
@@ -72,38 +83,27 @@ def versions(revision: Revision) -> dict[str, str]:
 
 
 def stages(base: Results, head: Results) -> str:
-    """Return a table of the stages that were run again, why, and what came of it."""
+    """Return a table of the stages that ran again, why, and which results changed."""
     rows = []
     for found in compare_locks(base.lock, head.lock):
-        made = listed(found.outputs, 3) if found.outputs else "the same as before"
+        made = listed(found.outputs, 3) if found.outputs else "none"
         if found.only_in:
             made = "-"
         rows.append([code(found.stage), _why(found), made])
     if not rows:
-        return "Stages: none was run again."
-    return table(["stage", "run again because of", "changed results"], rows)
+        return "Stages: none ran again."
+    return table(["stage", "ran again because of", "changed results"], rows)
 
 
 def _why(found: Difference) -> str:
-    """Return what made a stage run again."""
+    """Return the cause why a stage ran again."""
     if found.only_in:
         return "new stage" if found.only_in == "new" else "stage removed"
     if found.inputs:
         return listed(found.inputs)
     if found.upstream:
         return f"{listed(found.upstream)} of other stages"
-    return "nothing that the lock names"
-
-
-CONTRACT = "data/schema.yaml"
-
-# Where the rows of a table are counted: the last part of its path, a report, its key.
-COUNTED = {
-    "validated": ("reports/validation.json", None),
-    "clean": ("reports/cleaning.json", None),
-    "train": ("reports/split.json", "train"),
-    "test": ("reports/split.json", "test"),
-}
+    return "nothing recorded in dvc.lock"
 
 
 def tables(base: Revision, head: Revision, old: Results, new: Results) -> str:
@@ -115,7 +115,7 @@ def tables(base: Revision, head: Revision, old: Results, new: Results) -> str:
         old: Results at the base.
         new: Results now.
     """
-    was, now = (_hashes(*side) for side in ((base, old), (head, new)))
+    was, now = _hashes(old), _hashes(new)
     rows = [
         [
             code(path),
@@ -132,8 +132,8 @@ def tables(base: Revision, head: Revision, old: Results, new: Results) -> str:
     return f"{table(titles, rows)}\n\n{_columns(base, head)}"
 
 
-def _hashes(revision: Revision, results: Results) -> dict[str, str]:
-    """Return the hash of each table by path: made by a stage, or brought by a user."""
+def _hashes(results: Results) -> dict[str, str]:
+    """Return the hash of each table that a stage reads or writes, by path."""
     found: dict[str, str] = {}
     for stage in locked_stages(results.lock).values():
         for kind in ("deps", "outs"):
@@ -148,7 +148,7 @@ def _hash(known: dict[str, str], path: str) -> str:
 
 
 def _rows(revision: Revision, path: str) -> str:
-    report, key = COUNTED.get(path.rpartition("/")[2], ("", None))
+    report, key = ROW_COUNTS.get(path.rpartition("/")[2], ("", None))
     found = revision.json(report) if report else None
     if key and isinstance(found, dict):
         found = found.get(key)
@@ -157,7 +157,7 @@ def _rows(revision: Revision, path: str) -> str:
 
 
 def _columns(base: Revision, head: Revision) -> str:
-    """Say which columns came, went, or are of another type."""
+    """List the columns that are new, gone, or of another type."""
     old, new = (section(r.yaml(CONTRACT), "columns") for r in (base, head))
     other = [n for n in new if n in old and _type(old[n]) != _type(new[n])]
     sides = {
@@ -165,9 +165,9 @@ def _columns(base: Revision, head: Revision) -> str:
         "gone": [name for name in old if name not in new],
         "of another type": other,
     }
-    told = [f"{len(n)} {word}: {listed(n)}" for word, n in sides.items() if n]
+    parts = [f"{len(n)} {word}: {listed(n)}" for word, n in sides.items() if n]
     count = f"Columns: {len(old)} at the base, {len(new)} now"
-    return f"{count}; {'; '.join(told) or 'the same ones'}."
+    return f"{count}; {'; '.join(parts) or 'the same ones'}."
 
 
 def _type(column: Any) -> Any:
@@ -175,16 +175,16 @@ def _type(column: Any) -> Any:
 
 
 def contract(base: Revision, head: Revision) -> str:
-    """Return what changed in the contract, as a difference that is folded away."""
+    """Return what changed in the contract, as a folded diff."""
     lines = [*_difference(base.text(CONTRACT) or "", head.text(CONTRACT) or "")]
     if not lines:
         return f"Contract: {CONTRACT} did not change."
     signs = [sum(line.startswith(sign) for line in lines) for sign in "+-"]
-    summary = f"Contract: {CONTRACT} has {signs[0]} new lines and {signs[1]} fewer"
+    summary = f"Contract: {CONTRACT} has {signs[0]} new and {signs[1]} removed lines"
     return details(summary, fence("\n".join(lines), "diff"))
 
 
 def _difference(old: str, new: str) -> Iterator[str]:
-    """Yield the lines that differ, with two around them, without the names of files."""
+    """Yield the lines of a diff with two lines of context, without file names."""
     found = difflib.unified_diff(old.splitlines(), new.splitlines(), n=2, lineterm="")
     return (line for number, line in enumerate(found) if number > 1)

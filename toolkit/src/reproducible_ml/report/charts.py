@@ -1,7 +1,8 @@
-"""Pictures that GitHub draws from text: mermaid's xychart, several lines in each.
+"""Mermaid diagrams, which GitHub draws: line charts and the graph of the pipeline.
 
-Its lines have equally spaced places, so all lines of a chart have a common grid. It has
-no legend: a key in words goes with each chart. NaN and 1e-05 would be mistakes in it.
+The points of a mermaid line are equally spaced, so all lines of a chart share one grid.
+There is no legend, so a key in words follows each chart. NaN and exponents (1e-05) are
+syntax errors in it.
 """
 
 import math
@@ -20,16 +21,16 @@ from reproducible_ml.versioning.dvc import run_dvc
 
 Floats = npt.NDArray[np.float64]
 
-# Places of a grid.
+# Points of a line.
 POINTS = 50
 
-# What is larger has no place in a picture, and what differs by less looks the same.
+# Values beyond LARGE are not drawn; smaller differences than SMALL cannot be seen.
 LARGE, SMALL = 1e15, 1e-12
 
-# Whole numbers that can be written along an axis without overlap.
+# Whole numbers that fit along an axis without overlap.
 LABELS = 20
 
-# Visible on white and on black, and told apart by people who see no red or no green.
+# Visible on white and on black, and distinguishable for the colour-blind.
 COLOURS = {"grey": "#8c959f", "orange": "#e8590c", "blue": "#388bfd"}
 
 SETTINGS = (
@@ -37,9 +38,18 @@ SETTINGS = (
     ' {{"xyChart": {{"plotColorPalette": "{colours}"}}}}}}}}%%'
 )
 
+# Nodes and edges that are drawn.
+SHOWN = 150
+
+NODE = re.compile(r'\s*(node\d+)\["(.*)"\]')
+EDGE = re.compile(r"\s*node\d+-->node\d+")
+
+# Characters that mermaid may take for syntax.
+SPECIAL = re.compile(r"[^\w\s./-]")
+
 
 class Axis(NamedTuple):
-    """A title of our own, and the ends of an axis; if so, only whole numbers count."""
+    """Title and ends of an axis; `whole` if its values are whole numbers."""
 
     title: str
     low: float
@@ -48,13 +58,13 @@ class Axis(NamedTuple):
 
 
 def chart(title: str, x: Axis, y: Axis, lines: dict[str, tuple[str, Floats]]) -> str:
-    """Return a chart, and the key to its colours.
+    """Return a chart and the key to its colours.
 
     Args:
-        title: Of the chart; no words of users.
-        x: The grid goes from end to end.
-        y: Values beyond its ends are moved there.
-        lines: What each shows, its colour and its values, at most POINTS.
+        title: Of the chart; must not hold text from users.
+        x: The first and last point lie at its ends.
+        y: Values beyond its ends are clipped.
+        lines: Colour and values (at most POINTS) of each line, by its name in the key.
     """
     colours = ", ".join(COLOURS[colour] for colour, _ in lines.values())
     (x, _), (y, size) = short_number(x), short_number(y)
@@ -73,7 +83,7 @@ def chart(title: str, x: Axis, y: Axis, lines: dict[str, tuple[str, Floats]]) ->
 
 
 def mermaid(lines: Sequence[str]) -> str:
-    """Return lines of a diagram as a block; they are long, and cut by their makers."""
+    """Return the lines of a diagram as a code block."""
     text = "\n".join(lines)
     return fence("", "mermaid").replace("\n", f"\n{text}\n", 1)
 
@@ -87,7 +97,7 @@ def _range(axis: Axis) -> str:
 
 
 def short_number(axis: Axis) -> tuple[Axis, float]:
-    """Return the axis with short labels, in a unit that its title names; the unit."""
+    """Return the axis in a unit that keeps its labels short, and that unit."""
     largest = max(abs(axis.low), abs(axis.high))
     if 1e-3 <= largest < 1e5:
         return axis, 1.0
@@ -98,17 +108,17 @@ def short_number(axis: Axis) -> tuple[Axis, float]:
 
 
 def decimals(values: Sequence[float], axis: Axis) -> list[str]:
-    """Return numbers without an exponent, with as many decimals as the axis needs."""
+    """Format numbers without exponents, with as many decimals as the axis needs."""
     size = axis.high - axis.low
     count = min(max(0, 3 - math.floor(math.log10(size))), 15)
-    # Minus zero would be another text for the same number.
+    # Adding 0.0 turns -0.0 into 0.0.
     return [f"{round(value, count) + 0.0:.{count}f}" for value in values]
 
 
 def padded_axis(
     title: str, values: Sequence[Floats], *, step: float | None = None
 ) -> Axis:
-    """Return an axis with room for all values, and with ends at round numbers."""
+    """Return an axis that covers all values and ends at round numbers."""
     _, low, high, _ = exact_axis(title, values)
     if step is None:
         size = max(high - low, abs(low) / 1e6, abs(high) / 1e6)
@@ -118,7 +128,7 @@ def padded_axis(
 
 
 def exact_axis(title: str, values: Sequence[Floats]) -> Axis:
-    """Return an axis from the lowest to the highest value, of some length."""
+    """Return an axis from the lowest to the highest value, never of length 0."""
     known = np.concatenate([*values, np.zeros(0)])
     known = known[np.abs(np.nan_to_num(known, nan=np.inf)) < LARGE]
     low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
@@ -126,26 +136,16 @@ def exact_axis(title: str, values: Sequence[Floats]) -> Axis:
 
 
 def grid(axis: Axis, points: int = POINTS) -> Floats:
-    """Return equally spaced places from end to end."""
+    """Return equally spaced points from end to end."""
     return np.linspace(axis.low, axis.high, points)
 
 
-# Nodes and edges that are drawn.
-SHOWN = 150
-
-NODE = re.compile(r'\s*(node\d+)\["(.*)"\]')
-EDGE = re.compile(r"\s*node\d+-->node\d+")
-
-# What mermaid may take for more than a text.
-SPECIAL = re.compile(r"[^\w\s./-]")
-
-
 def pipeline_graph(root: Path) -> str:
-    """Return the graph of the pipeline, folded away."""
+    """Return the graph of the pipeline, folded."""
     try:
         drawn = run_dvc("dag", "--md", cwd=root)
     except UserError:
-        return "Pipeline: `dvc dag` cannot draw it."
+        return "Pipeline: `dvc dag` failed."
     lines = clean_graph(drawn)
     more = len(lines) - SHOWN
     note = f"\n\n… and {more} more nodes and edges" if more > 0 else ""
@@ -154,7 +154,7 @@ def pipeline_graph(root: Path) -> str:
 
 
 def clean_graph(drawn: str) -> list[str]:
-    """Return DVC's nodes and edges, with no sign in a name that draws anything."""
+    """Return DVC's nodes and edges, without mermaid syntax in the names."""
     lines = []
     for line in drawn.splitlines():
         if node := NODE.fullmatch(line):

@@ -1,4 +1,4 @@
-"""How the metrics of two revisions differ, and whether that is more than noise."""
+"""Whether the metrics of two revisions differ by more than noise."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from reproducible_ml.modeling.metrics.metric import Metrics
 from reproducible_ml.report.results import NO_RESULTS, Results, pair
 
-# Replicates of each side that are combined where they are no pairs.
+# Replicates of each side that are combined where they are not paired.
 COMBINED = 1_000
 
 Interval = tuple[float, float]
@@ -18,10 +18,10 @@ class Change(NamedTuple):
 
     Attributes:
         name: Of the metric.
-        base: Its value there, None where it is no finite number.
+        base: Its value there, None where it is not a finite number.
         head: Its value now.
-        interval: 95 % interval of head - base; None where nothing tells.
-        verdict: What that means, in a word or two.
+        interval: 95 % interval of head - base; None where it is unknown.
+        verdict: What that means, as "within noise".
     """
 
     name: str
@@ -32,7 +32,7 @@ class Change(NamedTuple):
 
 
 def number(value: Any) -> float | None:
-    """Return a finite number as such, and None for all else."""
+    """Return a finite number as a float, and None for everything else."""
     known = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if known and math.isfinite(value) else None
 
@@ -45,7 +45,7 @@ def difference(
     Args:
         base: Replicates; None where the metric is not defined.
         head: Replicates; if paired, of the same weightings in the same order.
-        paired: Whether they are pairs; else each is combined with each.
+        paired: Whether they are pairs; else all combinations are taken.
     """
     import numpy as np
 
@@ -70,8 +70,8 @@ def compare(
     Args:
         base: Results at the base.
         head: Results now.
-        metrics: What is known of each metric by name.
-        wanted: The metrics that there should be now.
+        metrics: The known metrics by name.
+        wanted: The metrics that params.yaml names.
     """
     pairing = pair(base, head)
     if pairing.kind == "none":
@@ -99,7 +99,7 @@ def _compare(
             name, old, None, None, "not a number" if name in head.metrics else absent
         )
     if old is None:
-        word = "base is no number" if name in base.metrics else "new"
+        word = "base is not a number" if name in base.metrics else "new"
         return Change(name, None, new, None, word)
     known = [r.bootstrap and r.bootstrap.replicates.get(name) for r in (base, head)]
     found = None
@@ -112,7 +112,7 @@ def _compare(
 def change_verdict(
     change: float, interval: Interval | None, greater_is_better: bool | None
 ) -> str:
-    """Return what a change means, by its 95 % interval and the way that is better."""
+    """Return what a change means, by its 95 % interval and the better direction."""
     if change == 0 and interval in (None, (0.0, 0.0)):
         return "unchanged"
     if interval and interval[0] <= 0 <= interval[1]:

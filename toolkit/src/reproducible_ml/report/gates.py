@@ -1,4 +1,4 @@
-"""What the section `gate` of params.yaml asks of the metrics, and the answers."""
+"""Gates: the conditions in params.yaml that a change must meet."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +12,19 @@ from reproducible_ml.modeling.metrics.metric import Metrics
 from reproducible_ml.report.compare import Change, number
 from reproducible_ml.report.markdown import code, listed
 from reproducible_ml.report.results import EVALUATION, METRICS, Group, Results
-from reproducible_ml.versioning.dvc import run_dvc
+from reproducible_ml.versioning.dvc import default_remote, run_dvc
 from reproducible_ml.versioning.lock import flatten
 
-# Misses of a floor that are told one by one.
+# Metrics below a floor that are listed.
 SHOWN = 10
+
+# Characters of an error that are shown.
+MESSAGE = 300
+
+REMOTE = "outputs are in the remote"
+
+# States in `dvc status --cloud`: only here, and neither here nor there.
+LACKING = ("new", "missing")
 
 
 class Gate(Section):
@@ -31,11 +39,11 @@ class Gate(Section):
 
 
 class GateResult(NamedTuple):
-    """A condition, whether it holds (None: it could not be looked at), and why."""
+    """A condition, whether it is met (None: not checked), and why."""
 
     name: str
     passed: bool | None
-    words: str
+    reason: str
 
 
 def check_gates(
@@ -45,17 +53,17 @@ def check_gates(
     changes: Sequence[Change],
     metrics: Metrics,
 ) -> list[GateResult]:
-    """Return all gates that are about metrics.
+    """Check all gates that concern metrics.
 
     Args:
         gate: The conditions.
-        names: Metrics that params.yaml asks for; the first is that of the gate unless
-            it names another.
+        names: Metrics that params.yaml names; the gate is about the first, unless it
+            names another.
         head: Results now.
         changes: How they differ from the base.
-        metrics: What is known of each metric by name.
+        metrics: The known metrics by name.
     """
-    found = [numbers(names, head.metrics)]
+    found = [check_numbers(names, head.metrics)]
     found.append(_against_base(gate, gate.metric or names[0], changes, metrics))
     if gate.floors:
         missed = [*_missed(head.metrics, gate.floors, metrics)]
@@ -66,26 +74,26 @@ def check_gates(
     return found
 
 
-def numbers(wanted: Sequence[str], found: Mapping[str, Any]) -> GateResult:
-    """Demand a finite number for every metric, wanted or merely written."""
+def check_numbers(wanted: Sequence[str], found: Mapping[str, Any]) -> GateResult:
+    """Check that every metric is a finite number, also those that nobody asked for."""
     written = dict(flatten(found))
     wrong = [
         f"{code(name)} is {code(written[name]) if name in written else 'missing'}"
         for name in dict.fromkeys([*wanted, *written])
         if number(written.get(name)) is None
-        # Words and lists beside the metrics are no business of ours.
+        # Texts and lists beside the metrics are allowed.
         if name in wanted or isinstance(written[name], float | None)
     ]
-    words = (
+    reason = (
         f"{METRICS}: {'; '.join(wrong[:SHOWN])}" if wrong else "all are finite numbers"
     )
-    return GateResult("metrics are numbers", not wrong, words)
+    return GateResult("metrics are numbers", not wrong, reason)
 
 
 def _against_base(
     gate: Gate, name: str, changes: Sequence[Change], metrics: Metrics
 ) -> GateResult:
-    """Demand that the metric of the gate is not worse than at the base."""
+    """Check that the gate's metric is not worse than at the base."""
     title = f"{code(name)} against the base"
     change = next(change for change in changes if change.name == name)
     if change.head is None:
@@ -94,7 +102,9 @@ def _against_base(
         return GateResult(title, True, "the base has none to compare with")
     if name not in metrics:
         return GateResult(
-            title, False, "it is no metric of the task: which way is better?"
+            title,
+            False,
+            "it is not a metric of the task, so its better direction is unknown",
         )
     sign = 1 if metrics[name].greater_is_better else -1
     loss = (change.base - change.head) * sign
@@ -104,16 +114,16 @@ def _against_base(
             title, True, f"{change.verdict}{f' {allowed}' if loss > 0 else ''}"
         )
     beyond = change.verdict != "within noise"
-    words = f"worse {allowed}; {change.verdict if not beyond else 'more than noise'}"
+    reason = f"worse {allowed}; {change.verdict if not beyond else 'more than noise'}"
     if beyond and change.interval is None:
-        words = f"worse {allowed}; no interval tells whether it is noise"
-    return GateResult(title, gate.only_beyond_noise and not beyond, words)
+        reason = f"worse {allowed}; without an interval, so it may be noise"
+    return GateResult(title, gate.only_beyond_noise and not beyond, reason)
 
 
 def _missed(
     found: Mapping[str, Any], floors: Mapping[str, float], metrics: Metrics
 ) -> Iterator[str]:
-    """Yield words for each metric that is worse than its floor, or no number."""
+    """Yield a text for each metric that is worse than its floor, or undefined."""
     for name, floor in floors.items():
         value = number(found.get(name))
         if value is None or name not in metrics:
@@ -122,13 +132,14 @@ def _missed(
         better = metrics[name].greater_is_better
         if value < floor if better else value > floor:
             word = "below" if better else "above"
-            yield f"{code(name)} is {format_number(value)}, {word} {format_number(floor)}"
+            is_ = f"{code(name)} is {format_number(value)}"
+            yield f"{is_}, {word} {format_number(floor)}"
 
 
 def _missed_by_groups(
     slice_floors: Mapping[str, Mapping[str, float]], head: Results, metrics: Metrics
 ) -> Iterator[str]:
-    """Yield words for each group of rows in which a metric is worse than its floor."""
+    """Yield a text for each group of rows in which a metric is worse than its floor."""
     slices: Mapping[str, list[Group]] = (
         head.evaluation.slices if head.evaluation else {}
     )
@@ -138,51 +149,38 @@ def _missed_by_groups(
             yield f"{EVALUATION} has no groups of {code(column)}"
         for group in groups:
             values = {name: value.value for name, value in group.metrics.items()}
-            for words in _missed(values, floors, metrics):
+            for reason in _missed(values, floors, metrics):
                 where = f"{code(column)} {code(group.group)} ({group.rows} rows)"
-                yield f"{where}: {words}"
+                yield f"{where}: {reason}"
 
 
 def _floors(title: str, missed: Sequence[str]) -> GateResult:
     more = len(missed) - SHOWN
     shown = [*missed[:SHOWN], *([f"and {more} more"] if more > 0 else [])]
-    return GateResult(title, not missed, "; ".join(shown) or "all are kept")
-
-
-TITLE = "outputs are in the remote"
-
-# Characters of an error that are shown.
-MESSAGE = 300
-
-# Only here, and neither here nor there.
-LACKING = ("new", "missing")
+    return GateResult(title, not missed, "; ".join(shown) or "all are met")
 
 
 def remote_status(root: Path, *, offline: bool) -> GateResult | None:
-    """Return whether all that dvc.lock names was pushed; None if no remote is set.
+    """Check that all outputs in dvc.lock were pushed; None without a remote.
 
     Args:
         root: Of the repository.
-        offline: Ask nobody, as where there is no login.
+        offline: Do not contact the remote, as where there is no login.
     """
     if default_remote(root) is None:
         return None
     if offline:
-        return GateResult(TITLE, None, "not looked at, as asked for")
+        return GateResult(REMOTE, None, "not checked (offline)")
     try:
         status = json.loads(run_dvc("status", "--cloud", "--json", cwd=root) or "{}")
     except UserError as error:
-        words = f"{code(error, MESSAGE)}: check address and login (`.cloud/README.md`)"
-        return GateResult(TITLE, False, words)
+        fix = "check address and credentials (`.cloud/README.md`)"
+        reason = f"{code(error, MESSAGE)}: {fix}"
+        return GateResult(REMOTE, False, reason)
     lacking = [path for path, state in status.items() if state in LACKING]
-    words = f"not there: {listed(lacking)}. Fix: `dvc push`" if lacking else "all are"
-    return GateResult(TITLE, not lacking, words)
-
-
-def default_remote(root: Path) -> str | None:
-    """Return the name of the remote that `dvc push` would take, if there is one."""
-    from dvc.config import Config
-
-    config = Config(dvc_dir=str(root / ".dvc"), validate=False)
-    name: str | None = config.get("core", {}).get("remote")
-    return name
+    reason = (
+        f"not pushed: {listed(lacking)}. Fix: `dvc push`"
+        if lacking
+        else "all are there"
+    )
+    return GateResult(REMOTE, not lacking, reason)

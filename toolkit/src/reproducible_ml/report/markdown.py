@@ -1,7 +1,7 @@
-"""Markdown for GitHub in which nothing that people wrote does anything but be read.
+"""Markdown for GitHub in which text from users cannot act as markup.
 
-Names of columns, values, parameters and branches may come from strangers. They stand
-in code spans and fenced blocks alone, where GitHub makes no links, mentions or HTML.
+Names of columns, values, parameters and branches may come from strangers. They appear
+only in code spans and fenced blocks, where GitHub makes no links, mentions or HTML.
 """
 
 import os
@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 from reproducible_ml.core.text import plain
 
-# Characters of a text, and lines and bytes of a block or table, that are shown.
+# Limits: characters of a text, lines and bytes of a block or table.
 WIDTH = 60
 LINES = 60
 BYTES = 6_000
 
-# What would end a code span, or a cell of a table even within one.
+# These would end a code span, or a table cell even within one.
 INERT = str.maketrans({"`": "'", "|": "¦"})
 
-# A cell without words: a number, an interval or a dash.
+# A number, an interval or a dash.
 NUMBERS = re.compile(r"[-+\d.,e]+( to [-+\d.,e]+)?")
 
 
@@ -44,7 +44,7 @@ def listed(names: Iterable[object], limit: int = 5) -> str:
 
 
 def fence(text: str, language: str = "") -> str:
-    """Return lines as a code block that no line of them can close."""
+    """Return lines as a code block that none of them can close."""
     lines = cut([short(plain(line), 2 * WIDTH) for line in text.splitlines()])
     runs = re.findall("`+", "\n".join(lines))
     marks = "`" * max(3, 1 + max(map(len, runs), default=0))
@@ -52,11 +52,11 @@ def fence(text: str, language: str = "") -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table, cut where it gets long; columns of numbers align to the right.
+    """Return a table, cut if it is long; columns of numbers are right-aligned.
 
     Args:
-        header: A title a column.
-        rows: Cells, in which what people wrote is code.
+        header: Titles of the columns.
+        rows: Cells; text from users must be `code`.
     """
     cells = [*rows]
     columns = [*zip(*cells, strict=True)] or [()] * len(header)
@@ -66,7 +66,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def bullets(lines: Sequence[str]) -> str:
-    """Return a list, cut where it gets long."""
+    """Return a list, cut if it is long."""
     return "\n".join(cut([f"- {line}" for line in lines], before_more="- "))
 
 
@@ -83,7 +83,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def details(summary: str, text: str) -> str:
-    """Return text that is folded away behind a line of our own words."""
+    """Return folded text; the summary must not hold text from users."""
     return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
 
 
@@ -94,7 +94,7 @@ if TYPE_CHECKING:
 def show_in_terminal(shown: "RenderableType", ending: str = "") -> None:
     """Print Markdown, or what rich can draw, and a plain ending.
 
-    It is as wide as the terminal, or as a log in CI allows.
+    The width is that of the terminal, or 120 characters.
     """
     from rich.console import Console
     from rich.markdown import Markdown
@@ -106,5 +106,5 @@ def show_in_terminal(shown: "RenderableType", ending: str = "") -> None:
         sys.stdout.write(f"{captured.get()}\n{ending}")
         sys.stdout.flush()
     except BrokenPipeError:
-        # As in `make report | head`. Python would write again when it ends.
+        # As in `rml report | head`. Python would write again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,10 +1,4 @@
-"""What a change does, for its reviewers.
-
-Compares the results in the working tree with those of a base commit, checks that they
-are what is committed, and asks the gates of params.yaml. Writes reports/report.md and
-prints it without the pictures. Run it after `make repro`. It fails, after the report is
-written, if results did not come back or a gate does not let the change pass.
-"""
+"""`rml report`: write reports/report.md, what a change does, for its reviewers."""
 
 import subprocess
 from collections.abc import Iterable
@@ -19,14 +13,14 @@ from reproducible_ml.versioning.git import find_base
 
 REPORT = "reports/report.md"
 
-# A comment on GitHub holds 65,536 characters.
+# A comment on GitHub may have 65,536 characters.
 BYTES = 60_000
 
-SHORTENED = "Parts were left out, as the report would be too long for a comment."
+SHORTENED = "Sections are left out: the report would be too long for a comment."
 
 
 def fit_comment(parts: Iterable[str], size: int = BYTES) -> str:
-    """Join parts, and leave out those that do not fit into so many bytes."""
+    """Join sections; those that do not fit into `size` bytes are left out."""
     kept = []
     room = size - len(SHORTENED) - 1
     wanted = [*filter(None, parts)]
@@ -41,9 +35,9 @@ def fit_comment(parts: Iterable[str], size: int = BYTES) -> str:
 
 
 def describe_base(root: Path, commit: str | None, wanted: str | None) -> str:
-    """Return words for the base."""
+    """Return the base as text: hash, name and subject."""
     if commit is None:
-        return "nothing, as there is no commit before"
+        return "nothing: there is no commit before"
     log = ["git", "-C", str(root), "log", "-1", "--format=%s", commit]
     subject = subprocess.check_output(log, encoding="utf-8", errors="replace").strip()
     name = f" ({code(wanted)})" if wanted else ""
@@ -51,12 +45,12 @@ def describe_base(root: Path, commit: str | None, wanted: str | None) -> str:
 
 
 def write_report(project: Project, wanted: str | None, *, offline: bool) -> bool:
-    """Write reports/report.md, print it without pictures, and say whether all is well.
+    """Write reports/report.md, print it without diagrams, return whether it passes.
 
     Args:
         project: The repository, after `dvc repro`.
-        wanted: Branch, tag or commit to compare with; None: where main was left.
-        offline: Do not ask the remote storage.
+        wanted: Branch, tag or commit to compare with; None: where the branch left main.
+        offline: Do not contact the remote storage.
     """
     root = project.root
     base = find_base(root, wanted)

@@ -1,4 +1,4 @@
-"""Does the pipeline make what is committed? Judged after it was run."""
+"""Whether the pipeline reproduced the committed results; checked after it ran."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -27,20 +27,20 @@ COMMIT = "`make repro && git add dvc.lock reports && git commit`"
 
 
 class Reproduction(NamedTuple):
-    """Whether results came back, in words, with a line for each reason why not.
+    """Whether results were reproduced, and a line for each reason why not.
 
-    `stale`: the pipeline was not run, or failed. `uncommitted`: what it was run on is
-    not committed. `different`: what is committed is not what it makes.
+    `stale`: the pipeline did not run, or failed. `uncommitted`: it ran on inputs that
+    are not committed. `different`: it makes other results than the committed ones.
     """
 
     state: Literal["equal", "rounding", "stale", "uncommitted", "different"]
-    words: str
+    summary: str
     reasons: tuple[str, ...] = ()
     fix: str = ""
 
     @property
     def holds(self) -> bool:
-        """Whether the committed results may be believed."""
+        """Whether the committed results can be trusted."""
         return self.state in ("equal", "rounding")
 
 
@@ -52,53 +52,58 @@ def check_reproduction(
     tolerance: float,
     metrics: Metrics,
 ) -> Reproduction:
-    """Say whether the working tree holds what is committed.
+    """Compare the results in the working tree with the committed ones.
 
     Args:
         committed: Results as they are in Git.
-        rebuilt: Results as the pipeline left them.
-        stale: Stage and problem, where the pipeline is not up to date.
-        files: All files that differ from what is committed.
-        tolerance: Relative difference of metrics that rounding may make.
-        metrics: What is known of each metric by name.
+        rebuilt: Results after the run.
+        stale: Stage and reason, where the pipeline is not up to date.
+        files: All files that differ from HEAD.
+        tolerance: Relative difference of metrics that counts as rounding.
+        metrics: The known metrics by name.
     """
     if stale:
-        lines = [f"{code(stage)}: {code(words, MESSAGE)}" for stage, words in stale]
-        words = "Not reproduced: the pipeline is not up to date, or a stage failed."
+        lines = [f"{code(stage)}: {code(summary, MESSAGE)}" for stage, summary in stale]
+        summary = "Not reproduced: the pipeline is not up to date, or a stage failed."
         return Reproduction(
-            "stale", words, tuple(lines), "`make repro`, and mend what it says"
+            "stale",
+            summary,
+            tuple(lines),
+            "run `make repro` and solve the errors that it prints",
         )
     found = compare_locks(committed.lock, rebuilt.lock)
     reports = [name for name in files if name.startswith(REPORTS)]
     reasons = _reasons(found, reports)
     if edited := edited_inputs(rebuilt, files):
-        words = f"Not committed: {listed(edited)} and results made with it."
+        summary = f"Not committed: {listed(edited)} and the results made with it."
         return Reproduction(
-            "uncommitted", words, reasons, "`git add --all && git commit`"
+            "uncommitted", summary, reasons, "`git add --all && git commit`"
         )
     if not reasons:
         return Reproduction("equal", "Reproduced, bit for bit.")
     close = agree(committed.metrics, rebuilt.metrics, tolerance, metrics)
     if close and is_numeric(found, reports):
         return Reproduction(
-            "rounding", "Reproduced: same up to rounding on another processor.", reasons
+            "rounding", "Reproduced, up to rounding on another processor.", reasons
         )
-    words = "Not reproduced: what is committed is not what the pipeline makes."
-    return Reproduction("different", words, reasons, COMMIT)
+    summary = (
+        "Not reproduced: the pipeline makes other results than the committed ones."
+    )
+    return Reproduction("different", summary, reasons, COMMIT)
 
 
 def _reasons(found: Sequence[Difference], reports: Sequence[str]) -> tuple[str, ...]:
-    """Return a line for each stage that differs, or else for the reports that do."""
+    """Return a line for each stage that differs, else one for the reports."""
     lines = []
     for stage, inputs, upstream, outputs, only_in in found:
         because = inputs or upstream
-        what = f"changed: {listed(because)}" if because else "the same inputs"
+        what = f"changed: {listed(because)}" if because else "same inputs"
         if only_in:
             what = f"is {'not' if only_in == 'new' else 'only'} in the committed {LOCK}"
-        made = f"; made otherwise: {listed(outputs)}" if outputs else ""
+        made = f"; different results: {listed(outputs)}" if outputs else ""
         lines.append(f"{code(stage)}: {what}{made}")
     if reports and not found:
-        lines.append(f"differ from the commit: {listed(reports)}")
+        lines.append(f"not as committed: {listed(reports)}")
     return tuple(lines)
 
 
@@ -116,7 +121,7 @@ def edited_inputs(rebuilt: Results, files: Sequence[str]) -> list[str]:
 
 
 def is_numeric(found: Sequence[Difference], reports: Sequence[str]) -> bool:
-    """Say whether only the model, and what was computed with it, came out otherwise."""
+    """Return whether only the model, and what was computed with it, differs."""
     made = {path for difference in found for path in difference.outputs}
     return all(
         difference.stage in NUMERIC and not difference.inputs and not difference.only_in
@@ -130,7 +135,7 @@ def is_numeric(found: Sequence[Difference], reports: Sequence[str]) -> bool:
 def agree(
     old: Mapping[str, Any], new: Mapping[str, Any], tolerance: float, metrics: Metrics
 ) -> bool:
-    """Say whether both have the same metrics, equal within a relative tolerance."""
+    """Return whether both have the same metrics, equal within a relative tolerance."""
     names = old.keys() | new.keys()
     return bool(names) and all(
         _close(
@@ -145,6 +150,6 @@ def _close(
 ) -> bool:
     if old is None or new is None:
         return False
-    # The last decimal that is kept may be another as well.
+    # The last stored decimal may differ as well.
     last = 10**-DECIMALS if metric and not metric.in_unit_of_target else 0.0
     return math.isclose(old, new, rel_tol=tolerance, abs_tol=1.5 * last)

@@ -1,4 +1,7 @@
-"""What a revision says of its results; what cannot be read counts as not there."""
+"""Results of a revision, read from its reports, and whether two are comparable.
+
+Files that cannot be read count as missing.
+"""
 
 import math
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -12,6 +15,9 @@ METRICS = "reports/metrics.json"
 EVALUATION = "reports/evaluation.json"
 BOOTSTRAP = "reports/bootstrap.json"
 PARAMS = "params.yaml"
+
+# Keys of `data` that change what a metric means.
+QUESTION = ("target", "task", "positive")
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -64,7 +70,7 @@ class Bootstrap(BaseModel):
 
 
 class Results(NamedTuple):
-    """All of it, as the files have it."""
+    """Contents of the files; empty or None where one is missing."""
 
     params: dict[str, Any]
     lock: dict[str, Any]
@@ -101,55 +107,53 @@ def section(params: dict[str, Any], name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-# What makes a metric another one by the same name.
-QUESTION = ("target", "task", "positive")
-
-
 class Pairing(NamedTuple):
-    """How replicates of two revisions belong together, and what to say of it.
+    """How the replicates of two revisions can be compared, and a note on it.
 
-    With `values` there are no replicates to compare, with `none` no values either.
+    `values`: there are no replicates, so only values are compared; `none`: not even
+    these.
     """
 
     kind: Literal["paired", "unpaired", "values", "none"]
-    words: str
+    note: str
 
 
 def pair(base: Results, head: Results) -> Pairing:
-    """Say whether both revisions judged the same rows, so that replicates are pairs."""
+    """Return how the replicates compare: in pairs if the test rows are the same."""
     if not base.metrics:
-        return Pairing(
-            "none", "The base has no metrics: there is nothing to compare with."
-        )
+        return Pairing("none", "The base has no metrics to compare with.")
     asked = [section(results.params, "data") for results in (base, head)]
     other = [f"data.{n}" for n in QUESTION if asked[0].get(n) != asked[1].get(n)]
     if other:
-        words = (
-            f"{', '.join(other)} changed: metrics of another question do not compare."
+        note = (
+            f"{', '.join(other)} changed, so the metrics mean something else and cannot"
+            " be compared."
         )
-        return Pairing("none", words)
+        return Pairing("none", note)
     if base.bootstrap is None or head.bootstrap is None:
-        return Pairing("values", "A side has no replicates, so there are no intervals.")
+        return Pairing(
+            "values", "One side has no replicates, so there are no intervals."
+        )
     return _pair(base.bootstrap, head.bootstrap, same_table(base, head))
 
 
 def _pair(base: Bootstrap, head: Bootstrap, same: bool) -> Pairing:
     if base.test_set != head.test_set:
-        words = (
+        note = (
             f"The test set changed ({base.rows} rows at the base, {head.rows} now), so"
-            " the differences are unpaired: some of each may come from the rows."
+            " the differences are unpaired: part of them may be due to the rows."
         )
-        return Pairing("unpaired", words)
+        return Pairing("unpaired", note)
     if base.interval_rows != head.interval_rows:
-        words = "evaluate.interval_rows changed, so the differences are unpaired."
-        return Pairing("unpaired", words)
-    words = f"Intervals of paired differences on the same {head.rows} test rows"
+        note = "evaluate.interval_rows changed, so the differences are unpaired."
+        return Pairing("unpaired", note)
+    note = f"Intervals of paired differences on the same {head.rows} test rows"
     but = "" if same else ", some values or parts of which changed"
-    return Pairing("paired", f"{words}{but}.")
+    return Pairing("paired", f"{note}{but}.")
 
 
 def same_table(base: Results, head: Results) -> bool:
-    """Say whether both lock files name the same test table, bit for bit."""
+    """Return whether both lock files have the same hash of the test table."""
     found = [
         {path: md5 for path, md5 in outs.items() if path.endswith("/test")}
         for outs in (

@@ -1,4 +1,4 @@
-"""All that is known of a change: what it is compared with, whether it came back."""
+"""Review of a change: results at the base and now, reproduction and gates."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ MESSAGE = 300
 
 
 def known_metrics(project: Project, task: str) -> Metrics:
-    """Return the project's metrics of a task, and those of single classes."""
+    """Return the project's metrics of a task, for multiclass also those of each class."""
     # scikit-learn takes a second to import.
     from reproducible_ml.modeling.metrics.multiclass import PER_CLASS
 
@@ -40,17 +40,17 @@ def gate_metric(params: Any) -> str:
 
 
 class Review(NamedTuple):
-    """Base and working tree, and what was found about them.
+    """Comparison of a base commit with the working tree.
 
     Attributes:
         base: Files at the base, None if there is no commit before.
         head: Files in the working tree.
         old: Results at the base.
         new: Results in the working tree.
-        metric: The metric that groups of rows are shown by.
-        metrics: What is known of each metric by name.
+        metric: The metric shown for groups of rows.
+        metrics: The known metrics by name.
         changes: How each metric changed.
-        reproduction: Whether the results came back.
+        reproduction: Whether the results were reproduced.
         gates: All other conditions.
     """
 
@@ -66,12 +66,12 @@ class Review(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether nothing stands against the change."""
+        """Whether the results were reproduced and no gate failed."""
         return self.reproduction.holds and not self.failed
 
     @property
     def failed(self) -> list[GateResult]:
-        """The conditions that do not hold."""
+        """The gates that are not met."""
         return [gate for gate in self.gates if gate.passed is False]
 
 
@@ -114,7 +114,7 @@ def make_review(project: Project, base: str | None, *, offline: bool) -> Review:
 def _check_reproduction(
     root: Path, new: Results, params: Any, metrics: Metrics
 ) -> Reproduction:
-    """Say whether the working tree holds what is committed."""
+    """Check that the results in the working tree are the committed ones."""
     try:
         stale = find_outdated(root, data=True)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""The parts of the report, from the verdict to the pictures."""
+"""The sections of the report, from the verdict to the plots."""
 
 from collections.abc import Iterator, Sequence
 from math import hypot
@@ -21,13 +21,15 @@ from reproducible_ml.report.results import (
 )
 from reproducible_ml.report.review import Review
 
-# What is told of each class, and of other metrics if they moved so.
+# The metric shown of each class; verdicts with which other metrics are shown as well.
 OF_CLASSES = "f1"
 MOVED = ("better", "worse")
 
+MET = {True: "yes", False: "**no**", None: "not checked"}
+
 NOTE = (
-    "Groups have no replicates in Git: these verdicts come from the intervals of both"
-    " sides, as if they were independent, and so see less than pairs would."
+    "Replicates of groups are not in Git, so these verdicts come from the intervals of"
+    " both sides as if they were independent. They detect less than paired ones."
 )
 
 
@@ -44,12 +46,12 @@ class Row(NamedTuple):
 
     @property
     def change(self) -> float | None:
-        """By how much the metric changed."""
+        """By how much the metric changed; None where that is unknown."""
         old, new = number(self.base.value), number(self.head.value)
         return None if old is None or new is None else new - old
 
     def verdict(self, metrics: Metrics) -> str:
-        """Return what that means, in a word or two."""
+        """Return what that means, as "within noise"."""
         if self.change is None:
             return "not defined" if number(self.head.value) is None else "new"
         known = metrics.get(self.metric)
@@ -58,13 +60,13 @@ class Row(NamedTuple):
 
 
 def groups(base: Results, head: Results, metric: str, metrics: Metrics) -> str:
-    """Return a table of groups of rows: a metric of all, others where they moved.
+    """Return a table of groups of rows: one metric of all, others where they changed.
 
     Args:
         base: Results at the base.
         head: Results now.
-        metric: The one to show of all groups; of classes it is OF_CLASSES.
-        metrics: What is known of each metric by name.
+        metric: The metric to show of all groups; of classes it is OF_CLASSES.
+        metrics: The known metrics by name.
     """
     rows = [
         row
@@ -72,7 +74,7 @@ def groups(base: Results, head: Results, metric: str, metrics: Metrics) -> str:
         if row.is_main or row.verdict(metrics) in MOVED
     ]
     if not rows:
-        return "Groups of rows: none are judged."
+        return "Groups of rows: none in evaluate.slices."
     titles = ["group", "rows", "metric", "base", "now", "change", "95 %", "verdict"]
     return f"{table(titles, (_group_cells(row, metrics) for row in rows))}\n\n{NOTE}"
 
@@ -80,7 +82,7 @@ def groups(base: Results, head: Results, metric: str, metrics: Metrics) -> str:
 def every_row(
     base: Evaluation | None, head: Evaluation | None, metric: str
 ) -> Iterator[Row]:
-    """Yield the metrics of all groups and classes that are judged now."""
+    """Yield the metrics of all groups and classes that there are now."""
     if head is None:
         return
     old = base.slices if base else {}
@@ -130,24 +132,21 @@ def signed(value: float) -> str:
 
 
 def ends(interval: Interval | None) -> str:
-    """Return an interval of changes; a dash where there is none to tell."""
+    """Format an interval of changes; a dash where there is none."""
     return " to ".join(map(signed, interval)) if interval and any(interval) else "-"
 
 
-HOLDS = {True: "yes", False: "**no**", None: "not looked at"}
-
-
 def verdict(review: Review) -> str:
-    """Return in one line whether results came back and the gate lets them pass."""
+    """Return in one line whether results were reproduced and the gates passed."""
     names = ", ".join(gate.name for gate in review.failed)
     gate = f"Gate failed: {names}." if names else "Gate passed."
-    told = [change for change in review.changes if change.name == review.metric]
-    metric = "".join(f" {moved(change)}." for change in told)
-    return f"**{review.reproduction.words} {gate}**{metric}"
+    main = [change for change in review.changes if change.name == review.metric]
+    metric = "".join(f" {describe(change)}." for change in main)
+    return f"**{review.reproduction.summary} {gate}**{metric}"
 
 
-def moved(change: Change) -> str:
-    """Return what became of a metric, in words."""
+def describe(change: Change) -> str:
+    """Return the change of a metric in words."""
     if change.base is None or change.head is None:
         return f"{code(change.name)} is {format_number(change.head)}, {change.verdict}"
     values = f"from {format_number(change.base)} to {format_number(change.head)}"
@@ -155,7 +154,7 @@ def moved(change: Change) -> str:
 
 
 def reasons(review: Review) -> Iterator[str]:
-    """Yield what differs from the commit, and what to do."""
+    """Yield what was not reproduced, and how to fix it."""
     yield bullets(review.reproduction.reasons)
     if review.reproduction.fix:
         yield f"Fix: {review.reproduction.fix}."
@@ -163,8 +162,8 @@ def reasons(review: Review) -> Iterator[str]:
 
 def gates(review: Review) -> str:
     """Return a table of all conditions."""
-    rows = [[gate.name, HOLDS[gate.passed], gate.words] for gate in review.gates]
-    text = table(["gate", "holds", "why"], rows)
+    rows = [[gate.name, MET[gate.passed], gate.reason] for gate in review.gates]
+    text = table(["gate", "met", "why"], rows)
     asked = [section(results.params, "gate") for results in (review.old, review.new)]
     if asked[0] and asked[0] != asked[1]:
         text += "\n\n**The gate itself was changed**: see the parameters."
@@ -178,11 +177,11 @@ def metrics(old: Results, new: Results, found: Sequence[Change], known: Metrics)
         old: Results at the base.
         new: Results now.
         found: How each metric changed.
-        known: What is known of each metric by name.
+        known: The known metrics by name.
     """
     titles = ["metric", "base", "now", "change", "95 % interval", "verdict"]
     rows = [_cells(change, known) for change in found]
-    note = f"{pair(old, new).words} ↑ higher is better, ↓ lower is."
+    note = f"{pair(old, new).note} ↑ higher is better, ↓ lower is better."
     return f"{table(titles, rows)}\n\n{note}"
 
 
@@ -201,13 +200,13 @@ def _cells(change: Change, known: Metrics) -> list[str]:
 
 
 def comparable(review: Review) -> Review:
-    """Return the review without results at the base that answer another question."""
+    """Return the review without the results at the base if they are not comparable."""
     other = pair(review.old, review.new).kind == "none"
     return review._replace(old=NO_RESULTS) if other else review
 
 
 def sections(review: Review, base: str) -> Iterator[str]:
-    """Yield the parts of the report that are words and tables."""
+    """Yield the sections of text and tables."""
     yield verdict(review)
     yield f"Compared with {base}."
     yield from reasons(review)
@@ -216,7 +215,7 @@ def sections(review: Review, base: str) -> Iterator[str]:
     yield metrics(review.old, review.new, review.changes, review.metrics)
     yield "### Parameters, data, code"
     if review.base is None or not review.old.lock:
-        yield "The base has no pipeline: everything is new."
+        yield "The base has no dvc.lock, so everything is new."
     else:
         yield changes.params(review.old, review.new)
         yield changes.tables(review.base, review.head, review.old, review.new)
@@ -229,7 +228,7 @@ def sections(review: Review, base: str) -> Iterator[str]:
 
 
 def pictures(review: Review) -> Iterator[str]:
-    """Yield the parts of the report that have to be drawn."""
+    """Yield the sections with diagrams."""
     yield "### Plots"
     same = comparable(review).old is not NO_RESULTS
     yield from plots.draw(review.base if same else None, review.head)

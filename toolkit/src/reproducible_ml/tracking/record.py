@@ -1,4 +1,4 @@
-"""A result as a tracking server is told of it."""
+"""A result in the form in which it is logged to MLflow."""
 
 import getpass
 import hashlib
@@ -25,7 +25,16 @@ from reproducible_ml.versioning.lock import LOCK, flatten, locked_outputs
 MODEL = "models/model.skops"
 MANIFEST = "models/model.json"
 
-# What no name of a parameter or a metric may hold, and how long it may be.
+# Tags that MLflow knows.
+COMMIT = "mlflow.source.git.commit"
+BRANCH = "mlflow.source.git.branch"
+DIRTY = "mlflow.source.git.dirty"
+
+SOURCE = {"mlflow.source.name": "dvc.yaml", "mlflow.source.type": "LOCAL"}
+
+LOCK_HASH = "dvc.lock.sha256"
+
+# Characters that MLflow does not allow in names, and the maximal length of a name.
 FORBIDDEN = re.compile(r"[^\w.\- ]")
 LENGTH = 250
 
@@ -33,7 +42,7 @@ Value = TypeVar("Value")
 
 
 def params(results: Results) -> dict[str, str]:
-    """Return each parameter by its dotted key; lists and what is no text as JSON."""
+    """Return each parameter by its dotted key; everything but text as JSON."""
     return unique_names((key, _text(value)) for key, value in flatten(results.params))
 
 
@@ -54,13 +63,13 @@ def metrics(results: Results) -> dict[str, float]:
 
 
 def undefined(results: Results) -> str:
-    """Return the names of metrics that are no finite number."""
+    """Return the names of metrics that are not finite numbers."""
     found = flatten(results.metrics)
     return ", ".join(sorted(name for name, value in found if number(value) is None))
 
 
 def unique_names(items: Iterable[tuple[str, Value]]) -> dict[str, Value]:
-    """Return the values by names that MLflow takes; two never get the same one."""
+    """Return the values by names that MLflow allows; each name is unique."""
     found: dict[str, Value] = {}
     for name, value in items:
         clean = FORBIDDEN.sub("_", name)
@@ -71,7 +80,7 @@ def unique_names(items: Iterable[tuple[str, Value]]) -> dict[str, Value]:
 
 
 def model_hashes(revision: Revision, results: Results) -> dict[str, str]:
-    """Return the MD5 by which DVC knows the model, and the SHA-256 of its manifest."""
+    """Return DVC's MD5 of the model, and the SHA-256 in its manifest."""
     known = locked_outputs(results.lock)
     manifest = revision.json(MANIFEST) or _cached(revision, known.get(MANIFEST, ""))
     sha256 = manifest.get("sha256", "") if isinstance(manifest, dict) else ""
@@ -79,23 +88,13 @@ def model_hashes(revision: Revision, results: Results) -> dict[str, str]:
 
 
 def _cached(revision: Revision, md5: str) -> Any:
-    """Return a JSON file of a commit, which is not in Git, from DVC's cache."""
+    """Return a JSON file from DVC's cache."""
     path = f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}"
     return Revision(revision.root).json(path)
 
 
-# Names to which MLflow gives a place of their own.
-COMMIT = "mlflow.source.git.commit"
-BRANCH = "mlflow.source.git.branch"
-DIRTY = "mlflow.source.git.dirty"
-
-FROM_HERE = {"mlflow.source.name": "dvc.yaml", "mlflow.source.type": "LOCAL"}
-
-LOCK_HASH = "dvc.lock.sha256"
-
-
 class Record(NamedTuple):
-    """A title for people, and what there is to compare and to find it by."""
+    """What is logged of a result: its title, parameters, metrics and tags."""
 
     title: str
     params: dict[str, str]
@@ -108,7 +107,8 @@ def read_record(root: Path, name: str = "") -> Record:
 
     Args:
         root: Of the repository.
-        name: A commit, by any name of it, or an experiment of DVC's; empty: neither.
+        name: A commit, by any name of it, or an experiment of DVC's; empty: the
+            working tree.
 
     Raises:
         UserError: There is no such commit, or it has no results.
@@ -116,13 +116,13 @@ def read_record(root: Path, name: str = "") -> Record:
     revision = Revision(root, _find(root, name) if name else None)
     lock = revision.text(LOCK)
     if lock is None:
-        where = f"{name}: has no {LOCK}" if name else f"{LOCK}: is not there"
+        where = f"{name}: has no {LOCK}" if name else f"{LOCK}: does not exist"
         raise UserError(f"{where}, so there is no result. Run `make repro`.")
     results = read_results(revision)
     source = _git(root) if revision.commit is None else {COMMIT: revision.commit}
     tags = {
         **source,
-        **FROM_HERE,
+        **SOURCE,
         **model_hashes(revision, results),
         LOCK_HASH: hashlib.sha256(lock.encode()).hexdigest(),
         "undefined_metrics": undefined(results),
@@ -138,14 +138,13 @@ def _find(root: Path, name: str) -> str:
     found = find_experiments(root).get(name) or find_commit(root, name)
     if found is None:
         raise UserError(
-            f"{name}: no such commit or experiment here. `git log` and `dvc exp show`"
-            " list those there are."
+            f"{name}: no such commit or experiment here. See `git log` and `rml exps`."
         )
     return found
 
 
 def _git(root: Path) -> dict[str, str]:
-    """Return what Git says of the working tree; empty texts where it says nothing."""
+    """Return commit, branch and state of the working tree; empty where unknown."""
     commit = find_commit(root, "HEAD") or ""
     branch = run_git(root, "symbolic-ref", "--quiet", "--short", "HEAD") or b""
     clean = commit and not changed_files(root)
@@ -157,7 +156,7 @@ def _git(root: Path) -> dict[str, str]:
 
 
 def _title(source: dict[str, str]) -> str:
-    """Return words as "main 1a2b3c4 + changes"."""
+    """Return a title as "main 1a2b3c4 + changes"."""
     words = [source[BRANCH], source[COMMIT][:7] or "without a commit"]
     if source[DIRTY] == "true" and source[COMMIT]:
         words.append("+ changes")

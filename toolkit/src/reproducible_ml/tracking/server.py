@@ -1,8 +1,7 @@
-"""Show results on an MLflow server.
+"""`rml track`: log results to an MLflow server.
 
-`make repro` does it where params.yaml says `tracking: mlflow`. The server is the one
-that MLFLOW_TRACKING_URI names. A server that cannot be used costs a warning, never a
-run.
+`rml repro` and `rml exp` do so if params.yaml has `tracking: mlflow`. The server is
+that of MLFLOW_TRACKING_URI. If it cannot be used, that is a warning, never an error.
 """
 
 import logging
@@ -20,15 +19,15 @@ from reproducible_ml.core.text import plain
 from reproducible_ml.tracking.record import COMMIT, LOCK_HASH, Record, read_record
 
 SETTINGS = {
-    # MLflow would try for minutes.
+    # By default, MLflow tries for minutes.
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "4",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    # It would print the password of an address.
+    # MLflow would print the address with its password.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 
-# Where MLflow shows the runs, unless MLFLOW_EXPERIMENT_NAME says otherwise.
+# MLflow's experiment, unless MLFLOW_EXPERIMENT_NAME names another.
 EXPERIMENT = "reproducible-ml"
 
 
@@ -43,29 +42,29 @@ def track(project: Project, names: Sequence[str] = ()) -> None:
         UserError: params.yaml is wrong, or there is no such result.
     """
     if project.params().tracking == "none":
-        sys.stdout.write("params.yaml says `tracking: none`: nothing to log.\n")
+        sys.stdout.write("Nothing to log: params.yaml has `tracking: none`.\n")
         return
     uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
     experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
-    # What MLflow prints about itself is no help here.
+    # Messages of MLflow about itself do not help users here.
     logging.disable()
     warnings.simplefilter("ignore")
     for record in [read_record(project.root, name) for name in names or ("",)]:
         try:
             shown, new = log(record, uri, experiment)
         except Exception as error:
-            # Whatever a network, a server or a package may do: the results are there.
+            # The results exist: no failure of network, server or package is an error.
             sys.stderr.write(f"warning: {explain(error, uri)}\n")
             return
-        words = "" if new else "this commit and dvc.lock are there already, "
-        sys.stdout.write(f"MLflow: {words}{shown}\n")
+        note = "" if new else "already logged for this commit and dvc.lock, "
+        sys.stdout.write(f"MLflow: {note}{shown}\n")
 
 
 def log(record: Record, uri: str, experiment: str) -> tuple[str, bool]:
-    """Return where the result is shown, and whether it is new there.
+    """Log a result; return where it is shown, and whether it is new there.
 
     Raises:
-        Exception: Whatever MLflow raises; a run that was begun is marked as failed.
+        Exception: Whatever MLflow raises; a started run is marked as failed.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -93,7 +92,7 @@ def _find_run(client: Any, experiment: str, record: Record) -> str | None:
         if run.info.status == "FINISHED":
             return str(run.info.run_id)
         if run.info.status == "RUNNING":
-            # Whoever began it was killed.
+            # Its process was killed.
             client.set_terminated(run.info.run_id, "FAILED")
     return None
 
@@ -115,7 +114,7 @@ def _write(client: Any, experiment: str, record: Record) -> str:
 
 
 def explain(error: BaseException, uri: str) -> str:
-    """Return a line for an error, without the password that the address may hold."""
+    """Return a line for an error, without the password in the address."""
     if isinstance(error, ModuleNotFoundError):
         return f"not logged to MLflow: {error}. Run `make setup`."
     where = without_password(uri)
@@ -127,15 +126,15 @@ def explain(error: BaseException, uri: str) -> str:
 
 
 def without_password(address: str) -> str:
-    """Return an address without user and password, also if it is written wrongly."""
+    """Return an address without user and password, even if it is malformed."""
     return re.sub(r"^([\w+.-]+://)?.*@", r"\1", address)
 
 
 def link(uri: str, experiment: str, run: str) -> str:
-    """Return where people see the run."""
+    """Return the address of the page of a run."""
     shown = without_password(uri).rstrip("/")
     if not shown.startswith(("http://", "https://")):
         return f"run {run} at {shown}"
-    # Else MLflow 3 shows the run among those of language models.
+    # By default, MLflow 3 shows the run among those of language models.
     page = f"experiments/{experiment}/runs/{run}?workflowType=machine_learning"
     return f"{shown}/#/{page}"

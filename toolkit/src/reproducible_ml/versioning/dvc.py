@@ -1,4 +1,4 @@
-"""Run DVC's own commands, and say in one line what went wrong."""
+"""Run DVC commands; an error is DVC's own message in one line."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from reproducible_ml.core.errors import UserError
 
 
 class DvcError(UserError):
-    """Says why a DVC command failed, in DVC's own words."""
+    """A DVC command failed; the message is DVC's own."""
 
 
 def run_dvc(*arguments: str, cwd: Path, shown: bool = False) -> str:
@@ -25,7 +25,7 @@ def run_dvc(*arguments: str, cwd: Path, shown: bool = False) -> str:
     Args:
         arguments: What follows `dvc` on the command line.
         cwd: Folder to run in.
-        shown: Let DVC draw its progress, and its errors, if there is a terminal.
+        shown: Let DVC show progress and errors if there is a terminal.
 
     Raises:
         DvcError: The command failed.
@@ -47,8 +47,17 @@ def run_dvc(*arguments: str, cwd: Path, shown: bool = False) -> str:
     return done.stdout
 
 
+def default_remote(root: Path) -> str | None:
+    """Return the name of the remote that `dvc push` uses, if there is one."""
+    from dvc.config import Config
+
+    config = Config(dvc_dir=str(root / ".dvc"), validate=False)
+    name: str | None = config.get("core", {}).get("remote")
+    return name
+
+
 def read_pointer(pointer: Path) -> dict[str, Any]:
-    """Return the content of a .dvc file, or nothing if it is not there."""
+    """Return the content of a .dvc file; empty if it does not exist."""
     if not pointer.exists():
         return {}
     content: dict[str, Any] = yaml.safe_load(pointer.read_text("utf-8"))
@@ -56,7 +65,7 @@ def read_pointer(pointer: Path) -> dict[str, Any]:
 
 
 def is_unchanged(pointer: Path) -> bool:
-    """Say whether the data beside a .dvc file are there and as it says."""
+    """Return whether the data of a .dvc file are there and unchanged."""
     if not pointer.exists():
         return False
     status = run_dvc("status", "--json", pointer.name, cwd=pointer.parent)
@@ -64,7 +73,7 @@ def is_unchanged(pointer: Path) -> bool:
 
 
 def look_up(url: str, name: str, folder: Path) -> Path:
-    """Write a .dvc file with what tells this version of a URL apart, as its ETag.
+    """Write a .dvc file that identifies the current version of a URL, as by its ETag.
 
     Args:
         url: Anything DVC can read.
@@ -72,7 +81,7 @@ def look_up(url: str, name: str, folder: Path) -> Path:
         folder: An empty folder; becomes a DVC repository of its own.
 
     Raises:
-        UserError: It is not there, cannot be reached, or needs a package or a login.
+        UserError: It does not exist, cannot be reached, or needs a package or a login.
     """
     scheme = url.partition("://")[0]
     if scheme not in ("http", "https") and find_spec(f"dvc_{scheme}") is None:
@@ -101,25 +110,27 @@ def _reason(url: str, said: str) -> str:
         return _answer(url)
     if "does not exist" in said:
         return (
-            "is not there, or your login may not see it. Check the address and the"
+            "does not exist, or your login cannot see it. Check the address and the"
             " credentials (.cloud/README.md)."
         )
-    # Before the dash stands that an import failed, which is known.
+    # DVC writes "import failed - REASON".
     return (
         f"{said.rpartition(' - ')[2].rstrip('.')}. See .cloud/README.md on logging in."
     )
 
 
 def _answer(url: str) -> str:
-    """Ask the server itself: DVC takes each of its refusals for "does not exist"."""
+    """Ask the server itself: DVC reports every refusal as "does not exist"."""
     try:
         request = urllib.request.Request(url, method="HEAD")
         with urllib.request.urlopen(request, timeout=30):
-            return "the server gives no file. Download it and give its path."
+            return "the server sends no file. Download it and give its path."
     except urllib.error.HTTPError as error:
         login = " If it needs a login, download the file and give its path."
         fix = login if error.code in (401, 403) else ""
-        return f"the server says {error.code} {error.reason}. Check the address.{fix}"
+        return (
+            f"the server answers {error.code} {error.reason}. Check the address.{fix}"
+        )
     except OSError as error:
         reason = getattr(error, "reason", error)
         return f"cannot be reached: {reason}. Check the address and the network."

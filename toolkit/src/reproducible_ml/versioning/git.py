@@ -1,4 +1,4 @@
-"""Files of a commit or of the working tree, and which commit is the base."""
+"""Files of a commit or the working tree, the base of a change, DVC's experiments."""
 
 import json
 import re
@@ -11,8 +11,12 @@ import yaml
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.text import plain
 
-# Whose merge base with HEAD is the base of a change, unless another is asked for.
+# The merge base of HEAD with one of these is the default base of a change.
 TRUNKS = ("main", "origin/main")
+
+# DVC's reference of an experiment: the commit it is based on, then its name. (Other
+# references in refs/exps are DVC's own.)
+EXPERIMENT = re.compile(r"refs/exps/([0-9a-f]{2}/[0-9a-f]{38})/([^/]+) (\w+)")
 
 
 class Revision(NamedTuple):
@@ -70,10 +74,10 @@ def _word(printed: bytes | None) -> str | None:
 
 
 def find_base(root: Path, wanted: str | None = None) -> str | None:
-    """Return the commit that a change is compared with; None if there is none before.
+    """Return the commit to compare a change with; None if there is no commit before.
 
-    Unless one is asked for, it is where the branch left main; on main itself, HEAD if
-    there are uncommitted changes, else the commit before.
+    The default is where the branch left main; on main itself, HEAD if there are
+    uncommitted changes, else the commit before.
 
     Raises:
         UserError: There is no commit of that name.
@@ -92,11 +96,11 @@ def _asked(root: Path, name: str) -> str | None:
     found = find_commit(root, name)
     shallow = _word(run_git(root, "rev-parse", "--is-shallow-repository")) == "true"
     if found or (name == "HEAD^1" and not shallow):
-        # The first commit of all has none before it.
+        # The first commit has none before it.
         return found
     raise UserError(
-        f"BASE={name}: no such commit here. Name a branch, tag or commit that `git log`"
-        " knows; in a clone without history, get it: `git fetch --unshallow`."
+        f"--base {name}: no such branch, tag or commit here. See `git log --all`. In a"
+        " clone without history: `git fetch --unshallow`."
     )
 
 
@@ -105,9 +109,6 @@ def changed_files(root: Path) -> list[str]:
     known = run_git(root, "diff", "--name-only", "-z", "HEAD") or b""
     new = run_git(root, "ls-files", "--others", "--exclude-standard", "-z") or b""
     return sorted(filter(None, (known + new).decode("utf-8", "replace").split("\0")))
-
-
-EXPERIMENT = re.compile(r"refs/exps/([0-9a-f]{2}/[0-9a-f]{38})/([^/]+) (\w+)")
 
 
 def find_experiments(root: Path, base: str | None = None) -> dict[str, str]:
@@ -127,20 +128,24 @@ def find_experiments(root: Path, base: str | None = None) -> dict[str, str]:
 
 
 def check_new_name(root: Path, name: str) -> None:
-    """Raise UserError if a new experiment cannot have this name."""
+    """Check the name of a new experiment.
+
+    Raises:
+        UserError: It is taken or not valid.
+    """
     if name in find_experiments(root):
         raise UserError(
-            f"NAME={plain(name)}: is taken. Choose another, or:"
-            f" dvc exp remove {plain(name)}"
+            f"--name {plain(name)}: there is an experiment of this name. Choose another,"
+            f" or remove it: dvc exp remove {plain(name)}"
         )
     if "/" in name or run_git(root, "check-ref-format", f"refs/exps/{name}") is None:
         raise UserError(
-            f"NAME={plain(name)}: is no name. Use letters, digits, hyphens."
+            f"--name {plain(name)}: is not valid. Use letters, digits and hyphens."
         )
 
 
 def same_files(root: Path, name: str) -> list[str]:
-    """Return the other experiments that hold the same files, to the last byte."""
+    """Return the other experiments whose files are all the same."""
     known = find_experiments(root)
     trees = [f"{commit}^{{tree}}" for commit in known.values()]
     found = (run_git(root, "rev-parse", *trees) or b"").decode().split()
@@ -151,6 +156,6 @@ def same_files(root: Path, name: str) -> list[str]:
 
 
 def equals_head(root: Path, name: str) -> bool:
-    """Say whether an experiment holds the same files as the last commit."""
+    """Return whether the files of an experiment are those of the last commit."""
     commit = find_experiments(root)[name]
     return run_git(root, "diff", "--quiet", "HEAD", commit) is not None

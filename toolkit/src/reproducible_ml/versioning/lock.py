@@ -1,4 +1,4 @@
-"""Which stages two lock files tell apart, and by what."""
+"""dvc.lock: what it records, how two of them differ, and whether it is up to date."""
 
 import json
 import subprocess
@@ -14,6 +14,11 @@ from reproducible_ml.versioning.git import Revision
 
 LOCK = "dvc.lock"
 
+FIX = "Run `make repro`, then commit dvc.lock and reports/."
+
+# States of files that are only in the cache or remote, as in a new clone.
+ABSENT = ("deleted", "not in cache")
+
 Lock = Mapping[str, Any]
 
 
@@ -22,10 +27,10 @@ class Difference(NamedTuple):
 
     Attributes:
         stage: Its name.
-        inputs: What of `cmd`, parameters and files from outside the pipeline changed.
-        upstream: Changed files that other stages wrote.
-        outputs: Changed files that it wrote.
-        only_in: The side that alone has the stage, old or new.
+        inputs: Changed parameters and files from outside the pipeline, and `cmd`.
+        upstream: Changed outputs of other stages that it reads.
+        outputs: Changed outputs.
+        only_in: `old` or `new` if only that side has the stage.
     """
 
     stage: str
@@ -105,7 +110,7 @@ def _params(stage: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield dotted key and value of all that a mapping of mappings holds."""
+    """Yield dotted key and value of everything in nested mappings."""
     if isinstance(value, dict) and (value or not prefix):
         for key, item in value.items():
             yield from flatten(item, f"{prefix}.{key}" if prefix else str(key))
@@ -113,42 +118,36 @@ def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, value
 
 
-FIX = "Run `make repro`, then commit dvc.lock and reports/."
-
-# What DVC says of files that are elsewhere, as in a new clone.
-ABSENT = ("deleted", "not in cache")
-
-
 def find_outdated(root: Path, *, data: bool) -> list[tuple[str, str]]:
-    """Return stage and what is wrong, for each way in which the lock is not up to date.
+    """Return stage and reason for everything in which dvc.lock is not up to date.
 
     Args:
         root: Of the repository.
-        data: Whether the data must be there as well.
+        data: Whether the data must be in the working tree as well.
 
     Raises:
-        UserError: DVC cannot read the pipeline.
+        UserError: DVC cannot read dvc.yaml.
     """
     locked = locked_stages(Revision(root).yaml(LOCK))
     names = run_dvc("stage", "list", "--name-only", cwd=root).split()
     found = [(name, "is not in dvc.lock") for name in names if name not in locked]
     status = json.loads(run_dvc("status", "--json", cwd=root) or "{}")
-    told = [
+    reported = [
         (stage, path, state)
         for stage, items in status.items()
         if stage not in dict(found)
         for path, state in _reported(items)
     ]
-    ignored = set() if data else ignored_by_git(root, [path for _, path, _ in told])
+    ignored = set() if data else ignored_by_git(root, [path for _, path, _ in reported])
     return found + [
         (stage, f"{path} is {state}" if path else state)
-        for stage, path, state in told
+        for stage, path, state in reported
         if not (state in ABSENT and path in ignored)
     ]
 
 
 def _reported(items: list[Any]) -> Iterator[tuple[str, str]]:
-    """Yield path or parameter, and its state, from what DVC says of a stage."""
+    """Yield path or parameter, and its state, from the status of a stage."""
     for item in items:
         if isinstance(item, str):
             if item.startswith("changed"):
@@ -163,7 +162,7 @@ def _reported(items: list[Any]) -> Iterator[tuple[str, str]]:
 
 
 def ignored_by_git(root: Path, paths: list[str]) -> set[str]:
-    """Return those paths that Git ignores, as DVC has them."""
+    """Return those paths that Git ignores."""
     done = subprocess.run(
         ["git", "-C", str(root), "check-ignore", "-z", "--stdin", "--no-index"],
         input="\0".join(paths),
@@ -181,6 +180,6 @@ def check_lock(root: Path) -> None:
         UserError: A line for each reason why it is not.
     """
     if found := find_outdated(root, data=False):
-        lines = [f"{plain(f'{stage}: {words}')}. {FIX}" for stage, words in found]
+        lines = [f"{plain(f'{stage}: {reason}')}. {FIX}" for stage, reason in found]
         raise UserError("\n".join(lines))
     sys.stdout.write("dvc.lock is up to date.\n")
