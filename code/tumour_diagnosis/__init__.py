@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-# A copy of the repository runs its own code: `dvc exp run --temp` and the queue work in
-# such copies, where an editable installation would find the code of the original.
-_own = Path("code", __name__)
-if _own.is_dir():
-    __path__.insert(0, str(_own.resolve()))
+# Code of the repository around the current folder comes first. So copies run their own
+# code: Git worktrees, and those of `dvc exp run --temp` and the queue. An editable
+# installation alone would find the code of the original.
+for _folder in (Path.cwd(), *Path.cwd().parents):
+    if (_own := _folder / "code" / __name__).is_dir():
+        __path__.insert(0, str(_own))
+        break

@@ -9,8 +9,10 @@ __version__ = "0.2.0"
 # but with GNU's default a busy machine fits ten times slower (docs/benchmarks.md).
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-# A copy of the repository runs its own code: `dvc exp run --temp` and the queue work in
-# such copies, where an editable installation would find the code of the original.
-_own = Path("toolkit/src", __name__)
-if _own.is_dir():
-    __path__.insert(0, str(_own.resolve()))
+# Code of the repository around the current folder comes first. So copies run their own
+# code: Git worktrees, and those of `dvc exp run --temp` and the queue. An editable
+# installation alone would find the code of the original.
+for _folder in (Path.cwd(), *Path.cwd().parents):
+    if (_own := _folder / "toolkit/src" / __name__).is_dir():
+        __path__.insert(0, str(_own))
+        break

@@ -3,27 +3,44 @@
 import logging
 import signal
 import sys
+from importlib.util import find_spec
 from typing import Any, NoReturn
 
 import click
 
 from reproducible_ml.core.errors import report_errors
 
-DATA_EXAMPLES = """\b
-Examples:
-  rml data visits.csv --target returned
-  rml data https://example.org/visits.csv.gz --target returned --time visited
-  rml data sqlite:///shop.db --query "SELECT * FROM visits" --key id --target returned
-  rml data                 (read the table of the project again)
-"""
+# Packages that a command needs and that not every project installs.
+OPTIONAL = {"track": "mlflow"}
+
+
+def _examples(*lines: str) -> str:
+    """Return the end of a help text."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+class Commands(click.Group):
+    """Commands in the order of their definition, without those that cannot run here."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands whose packages are installed."""
+        return [
+            name
+            for name in self.commands
+            if name not in OPTIONAL or find_spec(OPTIONAL[name])
+        ]
 
 
 @click.group(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="reproducible-ml", prog_name="rml")
 def cli() -> None:
     """Reproduce, compare and try models in a DVC repository.
+
+    Commands whose packages are not installed are not listed; `rml track` needs mlflow,
+    which `make setup` installs if params.yaml has `tracking: mlflow`.
 
     \b
     Completion of commands and options, for bash (zsh and fish alike):
@@ -42,7 +59,7 @@ def _project() -> Any:
     return project
 
 
-@cli.command()
+@cli.command(epilog=_examples("rml check"))
 def check() -> None:
     """Check params.yaml as a whole, before anything runs.
 
@@ -52,7 +69,14 @@ def check() -> None:
     click.echo("params.yaml is valid.")
 
 
-@cli.command(epilog=DATA_EXAMPLES)
+@cli.command(
+    epilog=_examples(
+        "rml data visits.csv --target returned",
+        "rml data https://example.org/visits.csv.gz --target returned --time visited",
+        'rml data sqlite:///shop.db --query "SELECT * FROM visits" --key id --target x',
+        "rml data                 (read the table of the project again)",
+    )
+)
 @click.argument("source", required=False)
 @click.option("--target", help="The column to predict.")
 @click.option("--task", type=click.Choice(["binary", "multiclass", "regression"]))
@@ -83,7 +107,7 @@ def check() -> None:
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
 @click.option("--yes", is_flag=True, help="Change an edited contract without asking.")
 def data(**options: Any) -> None:
-    """Bring your own table: SOURCE is a file, folder, URL or database.
+    """Bring your own table: a file, folder, URL or database.
 
     The whole table is read and checked. If it is valid, it is put into data/raw/ under
     DVC, and data/schema.yaml, params.yaml and dvc.yaml are written for it. Your own
@@ -99,7 +123,7 @@ def data(**options: Any) -> None:
         raise
 
 
-@cli.command()
+@cli.command(epilog=_examples("rml repro", "rml repro train --force"))
 @click.argument("targets", nargs=-1)
 @click.option("--force", is_flag=True, help="Run every stage, even if nothing changed.")
 def repro(targets: tuple[str, ...], *, force: bool) -> None:
@@ -113,7 +137,7 @@ def repro(targets: tuple[str, ...], *, force: bool) -> None:
     reproduce(_project(), targets, force=force)
 
 
-@cli.command("check-lock")
+@cli.command("check-lock", epilog=_examples("rml check-lock"))
 def check_lock() -> None:
     """Check that dvc.lock is up to date; needs no data.
 
@@ -144,7 +168,12 @@ def report(*, base: str | None, offline: bool) -> None:
         sys.exit(1)
 
 
-@cli.command()
+@cli.command(
+    epilog=_examples(
+        "rml exp -S train.seed=1",
+        "rml exp -S train.estimator.arguments.max_iter=200 -S split.salt=a --name more",
+    )
+)
 @click.option(
     "-S",
     "--set",
@@ -155,24 +184,19 @@ def report(*, base: str | None, offline: bool) -> None:
 )
 @click.option("--name", help="Name of the experiment; by default DVC chooses one.")
 def exp(*, settings: tuple[str, ...], name: str | None) -> None:
-    """Run the pipeline with other settings, and show what that changes.
+    """Run the pipeline with other settings, and compare.
 
     Uncommitted changes of parameters, code and data are part of the experiment. The
     results stay in the working tree, and DVC stores the experiment. Wrong settings, and
     files that the experiment would lose, are errors before anything runs. If a stage
     fails, the working tree is restored.
-
-    \b
-    Examples:
-      rml exp -S train.seed=1
-      rml exp -S train.estimator.arguments.max_iter=200 -S split.salt=a --name more
-    """  # noqa: D301
+    """
     from reproducible_ml.experiments.run import experiment
 
     experiment(_project(), settings, name or None)
 
 
-@cli.command()
+@cli.command(epilog=_examples("rml exps", "rml exps | grep queued"))
 def exps() -> None:
     """List the experiments on the last commit, the best first.
 
@@ -184,7 +208,7 @@ def exps() -> None:
     list_experiments(_project())
 
 
-@cli.command()
+@cli.command(epilog=_examples("rml branch more"))
 @click.argument("name", required=False, default="")
 def branch(name: str) -> None:
     """Make a Git branch of the experiment NAME, ready to be pushed."""
@@ -193,7 +217,7 @@ def branch(name: str) -> None:
     run(_project().root, name)
 
 
-@cli.command("queue-reset")
+@cli.command("queue-reset", epilog=_examples("rml queue-reset"))
 def queue_reset() -> None:
     """Repair the queue of experiments after a process was killed."""
     from reproducible_ml.experiments.queue import reset_queue
@@ -201,7 +225,7 @@ def queue_reset() -> None:
     reset_queue(_project().root)
 
 
-@cli.command()
+@cli.command(epilog=_examples("rml track", "rml track HEAD more"))
 @click.argument("names", nargs=-1)
 def track(names: tuple[str, ...]) -> None:
     """Log results to the MLflow server that MLFLOW_TRACKING_URI names.
@@ -215,7 +239,7 @@ def track(names: tuple[str, ...]) -> None:
     run(_project(), names)
 
 
-@cli.command()
+@cli.command(epilog=_examples("rml verify", "rml verify --same-processor"))
 @click.option(
     "--same-processor",
     is_flag=True,
@@ -234,7 +258,7 @@ def verify(*, same_processor: bool) -> None:
         sys.exit(1)
 
 
-@cli.command(context_settings={"ignore_unknown_options": True})
+@cli.command(hidden=True, context_settings={"ignore_unknown_options": True})
 @click.argument("name")
 @click.argument("command", nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Run it, even on the same files.")

@@ -145,7 +145,7 @@ def conclusion(verdicts: list[tuple[str, str, str]], difference: float) -> str:
     if changed <= NUMERIC:
         return (
             "All data were reproduced bit for bit, but model or reports were not."
-            f" The metrics differ by at most {difference:.1g}. An estimator that uses BLAS"
+            f" The metrics differ by at most {difference:.1g}. Estimators that use BLAS"
             " may differ in the last bits between processors; then `rml verify"
             " --same-processor` finds no difference. Else a stage depends on chance or"
             " time."

@@ -136,7 +136,9 @@ def draw(rows: Sequence[Row], metric: str, known: dict[str, bool]) -> Table:
 
 
 def _title(name: str) -> Text:
-    """Return a name with line breaks at underscores, so that columns stay narrow."""
+    """Return a name; in a terminal in lines, so that columns stay narrow."""
+    if not sys.stdout.isatty():
+        return inert(name)
     return Text("_\n").join(inert(part) for part in name.split("_"))
 
 

@@ -122,7 +122,8 @@ def _problems(root: Path) -> Iterator[str]:
     for name in untracked(root):
         yield (
             f"{plain(name)}: is not in Git, so the experiment would not have it. Fix:"
-            f" git add {shlex.quote(plain(name))} && git commit, or list it in .gitignore"
+            f" git add {shlex.quote(plain(name))} && git commit; or add it to"
+            " .gitignore"
         )
     for name in hidden(root):
         yield (

@@ -18,6 +18,10 @@ WIDTH = 60
 LINES = 60
 BYTES = 6_000
 
+# Width of Markdown and of tables where the output is not a terminal.
+PIPED_WIDTH = 120
+UNLIMITED = 10_000
+
 # These would end a code span, or a table cell even within one.
 INERT = str.maketrans({"`": "'", "|": "¦"})
 
@@ -94,16 +98,22 @@ if TYPE_CHECKING:
 def show_in_terminal(shown: "RenderableType", ending: str = "") -> None:
     """Print Markdown, or what rich can draw, and a plain ending.
 
-    The width is that of the terminal, or 120 characters.
+    The width is that of the terminal. In a pipe, Markdown is PIPED_WIDTH wide, a
+    table is as wide as it needs, and no line ends in spaces.
     """
     from rich.console import Console
     from rich.markdown import Markdown
 
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    is_markdown, is_piped = isinstance(shown, str), not sys.stdout.isatty()
+    piped_width = PIPED_WIDTH if is_markdown else UNLIMITED
+    console = Console(width=piped_width if is_piped else None)
     with console.capture() as captured:
         console.print(Markdown(shown) if isinstance(shown, str) else shown)
+    text = captured.get()
+    if is_piped:
+        text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
     try:
-        sys.stdout.write(f"{captured.get()}\n{ending}")
+        sys.stdout.write(f"{text}\n{ending}")
         sys.stdout.flush()
     except BrokenPipeError:
         # As in `rml report | head`. Python would write again at exit.

@@ -26,7 +26,7 @@ MESSAGE = 300
 
 
 def known_metrics(project: Project, task: str) -> Metrics:
-    """Return the project's metrics of a task, for multiclass also those of each class."""
+    """Return the project's metrics of a task; for multiclass also those per class."""
     # scikit-learn takes a second to import.
     from reproducible_ml.modeling.metrics.multiclass import PER_CLASS
 

@@ -135,8 +135,8 @@ def check_new_name(root: Path, name: str) -> None:
     """
     if name in find_experiments(root):
         raise UserError(
-            f"--name {plain(name)}: there is an experiment of this name. Choose another,"
-            f" or remove it: dvc exp remove {plain(name)}"
+            f"--name {plain(name)}: there is such an experiment already. Choose another"
+            f" name, or remove it: dvc exp remove {plain(name)}"
         )
     if "/" in name or run_git(root, "check-ref-format", f"refs/exps/{name}") is None:
         raise UserError(
