@@ -1,0 +1,185 @@
+"""The deps of each stage in dvc.yaml are the code that it imports, no more, no less."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PACKAGE = str(SETTINGS["tool"]["reproducible_ml"]["package"])
+
+# Where a top-level package of this repository lies.
+SOURCES = {PACKAGE: ROOT / "code", "reproducible_ml": ROOT / "toolkit/src"}
+
+# What no result depends on: changing it must not run a stage again.
+NO_DEPS = ("report", "experiments", "tracking", "modeling/drawing", "cli.py")
+
+TEXT = (ROOT / "dvc.yaml").read_text("utf-8")
+VARIABLES = {
+    key: value
+    for item in yaml.safe_load(TEXT).get("vars", [])
+    if isinstance(item, dict)
+    for key, value in item.items()
+}
+
+
+def read_stages() -> dict[str, Any]:
+    """Return the stages that run a module of the project, with variables filled in."""
+    text = re.sub(r"\$\{(\w+)\}", lambda name: str(VARIABLES[name[1]]), TEXT)
+    stages = yaml.safe_load(text)["stages"]
+    return {n: s for n, s in stages.items() if f"python -m {PACKAGE}." in s["cmd"]}
+
+
+STAGES = read_stages()
+
+
+def find_source(module: str) -> Path | None:
+    """Return the file of a module of this repository, or None for anything else."""
+    if (top := module.partition(".")[0]) not in SOURCES:
+        return None
+    path = SOURCES[top].joinpath(*module.split("."))
+    files = (path.with_suffix(".py"), path / "__init__.py")
+    return next((file for file in files if file.is_file()), None)
+
+
+def imported_modules(file: Path) -> Iterator[str]:
+    """Yield the names that may be modules in all imports of a file."""
+    tree = ast.parse(file.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{file}: relative imports are not followed here"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def find_code(module: str) -> set[str]:
+    """Return the files of this repository that a module imports, directly or not."""
+    found: set[Path] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if "." in name:
+            # Python imports the packages around a module first.
+            waiting.append(name.rpartition(".")[0])
+        file = find_source(name)
+        if file and file not in found:
+            found.add(file)
+            waiting += imported_modules(file)
+    return {str(file.relative_to(ROOT)) for file in found if not is_trivial(file)}
+
+
+def is_trivial(file: Path) -> bool:
+    """Return whether a file is an __init__.py that no result can depend on."""
+    if file.name != "__init__.py":
+        return False
+    is_top = file.parent.parent in SOURCES.values()
+    return is_top or all(
+        isinstance(node, ast.Expr) for node in ast.parse(file.read_text("utf-8")).body
+    )
+
+
+def code_deps(stage: dict[str, Any]) -> list[str]:
+    """Return those deps of a stage that are code."""
+    folders = [str(path.relative_to(ROOT)) for path in SOURCES.values()]
+    return [dep for dep in stage["deps"] if dep.startswith(tuple(folders))]
+
+
+def lies_in(file: str, dep: str) -> bool:
+    return file == dep or file.startswith(f"{dep}/")
+
+
+def module_of(stage: dict[str, Any]) -> str:
+    words: list[str] = stage["cmd"].split()
+    return words[words.index("-m") + 1]
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_all_code_that_a_stage_imports_is_a_dep(name: str) -> None:
+    deps = code_deps(STAGES[name])
+    missing = [
+        file
+        for file in sorted(find_code(module_of(STAGES[name])))
+        if not any(lies_in(file, dep) for dep in deps)
+    ]
+    assert not missing, f"dvc.yaml: add to the deps of {name}: {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_all_code_in_the_deps_of_a_stage_is_imported(name: str) -> None:
+    code = find_code(module_of(STAGES[name]))
+    unused = [
+        dep
+        for dep in code_deps(STAGES[name])
+        # Own classes of the project's folders may be named in params.yaml alone.
+        if not (dep.startswith("code/") and (ROOT / dep).is_dir())
+        and not any(lies_in(file, dep) for file in code)
+    ]
+    assert not unused, f"dvc.yaml: remove from the deps of {name}: {', '.join(unused)}"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_code_without_influence_on_results_is_no_dep(name: str) -> None:
+    toolkit = str((SOURCES["reproducible_ml"] / "reproducible_ml").relative_to(ROOT))
+    for part in NO_DEPS:
+        assert not any(
+            lies_in(f"{toolkit}/{part}", dep) for dep in code_deps(STAGES[name])
+        )
+
+
+# DVC hashes a file in a dep folder, Git does not have it: a clone would differ.
+def test_all_files_in_deps_are_in_git() -> None:
+    deps = {dep for stage in STAGES.values() for dep in code_deps(stage)}
+    untracked = git_lines("ls-files", "--others", "--exclude-standard", "--", *deps)
+    assert not untracked, f"git add {' '.join(untracked)}"
+
+
+def git_lines(*arguments: str) -> list[str]:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("this is not a Git repository")
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Copy what Git tracks, without data, to a DVC repository of the test's own."""
+    for name in git_lines("ls-files", "--cached", "--others", "--exclude-standard"):
+        if (ROOT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, tmp_path / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def status(root: Path, *stages: str) -> str:
+    """Return what DVC finds to be out of date, in the form of JSON."""
+    command = [sys.executable, "-m", "dvc", "status", "--json", *stages]
+    return subprocess.run(
+        command, cwd=root, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_parameter_of_train_changes_no_stage_before_it(copy: Path) -> None:
+    earlier = list(STAGES)[: list(STAGES).index("train")]
+    before = status(copy, *earlier), status(copy, "train")
+    module = find_source(module_of(STAGES["train"]))
+    assert module
+    edited = copy / module.relative_to(ROOT)
+    edited.write_text(f"{edited.read_text('utf-8')}\n# A new parameter\n", "utf-8")
+    params = yaml.safe_load((copy / "params.yaml").read_text("utf-8"))
+    params["train"]["new"] = 1
+    (copy / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
+    assert status(copy, *earlier) == before[0]
+    if (ROOT / "dvc.lock").exists():
+        assert status(copy, "train") != before[1]
