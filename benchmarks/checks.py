@@ -20,14 +20,14 @@ from generate import main as write_table
 from reproducible_ml.adopt.propose import Context, propose
 from reproducible_ml.adopt.request import Request
 from reproducible_ml.contract.checks import broken_rules, cast
-from reproducible_ml.contract.schema import Contract, Data, Dialect
+from reproducible_ml.contract.schema import Contract, CsvDialect, Data
 from reproducible_ml.core.files import replacing_folder
+from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute
-from reproducible_ml.core.parts import parallel
 from reproducible_ml.core.project import find_project
 from reproducible_ml.quality.report import check_quality
 from reproducible_ml.quality.validation import validate_table
-from reproducible_ml.reading.raw import Portion, read_portions
+from reproducible_ml.reading.raw import Chunk, read_chunks
 from reproducible_ml.reading.scan import scan
 
 REPEATS = 5
@@ -43,13 +43,13 @@ def read(file: Path) -> None:
 
 def check_values(file: Path, contract: Contract, compute: Compute) -> None:
     """Check every byte and every value against the contract, as `validate` does."""
-    assert not scan(file, Dialect())
-    portions = read_portions([file], contract, compute.rows_per_part)
+    assert not scan(file, CsvDialect())
+    portions = read_chunks([file], contract, compute.rows_per_part)
     work = partial(_check_portion, contract=contract)
-    assert not any(parallel(work, ((p,) for p in portions), compute, "check"))
+    assert not any(map_jobs(work, ((p,) for p in portions), compute, "check"))
 
 
-def _check_portion(portion: Portion, contract: Contract) -> bool:
+def _check_portion(portion: Chunk, contract: Contract) -> bool:
     return any(True for _ in broken_rules(cast(portion.rows, contract), contract))
 
 

@@ -65,7 +65,7 @@ def table(values: Rows) -> pd.DataFrame:
     bought = pd.CategoricalDtype(["no", "yes"])
     frame = frame.astype({"x": float, "y": "str", "z": "int64", "bought": bought})
     row_keys = keys.hash_rows(frame, ["x", "y", "z"])
-    return frame.set_index(pd.Index(row_keys, name=keys.NAME))
+    return frame.set_index(pd.Index(row_keys, name=keys.ROW_KEY))
 
 
 def distinct(frame: pd.DataFrame) -> pd.DataFrame:
@@ -254,7 +254,7 @@ def test_main_compares_whole_rows_where_there_is_an_id(
     project: Path, people: pd.DataFrame, set_params: SetParams, write_table: WriteTable
 ) -> None:
     set_params(data={"id": ["name"]})
-    people.index = pd.Index(keys.hash_rows(people, ["name"]), name=keys.NAME)
+    people.index = pd.Index(keys.hash_rows(people, ["name"]), name=keys.ROW_KEY)
     repeated = pd.concat([people, people.iloc[:5]])
     cleaned, report = run(write_table(repeated, project / "validated", 25))
     assert len(cleaned) == 60

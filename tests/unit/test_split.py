@@ -34,7 +34,7 @@ def table(values: list[int]) -> pd.DataFrame:
     """Return a row for each number, whose key and group are made of that number."""
     who = pd.Series([f"person {value % 20}" for value in values], dtype="str")
     frame = pd.DataFrame({"x": values, "who": who, "y": np.arange(len(values)) % 2})
-    return frame.set_index(pd.Index(keys.hash_rows(frame, ["x"]), name=keys.NAME))
+    return frame.set_index(pd.Index(keys.hash_rows(frame, ["x"]), name=keys.ROW_KEY))
 
 
 def sides(frame: pd.DataFrame, **params: object) -> npt.NDArray[np.bool_]:

@@ -75,7 +75,7 @@ def people() -> pd.DataFrame:
         }
     )
     row_keys = keys.hash_rows(frame, list(frame.columns.drop("bought")))
-    return frame.set_index(pd.Index(row_keys, name=keys.NAME))
+    return frame.set_index(pd.Index(row_keys, name=keys.ROW_KEY))
 
 
 @pytest.fixture

@@ -26,14 +26,9 @@ from reproducible_ml.core.outliers import (
     has_outlier,
     learn_bounds,
 )
+from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute, Section, load_section
-from reproducible_ml.core.parts import (
-    count_rows,
-    parallel,
-    parts,
-    read_part,
-    write_part,
-)
+from reproducible_ml.core.parts import count_rows, parts, read_part, write_part
 from reproducible_ml.core.stage import run
 from tumour_diagnosis.datasets.split import Split, is_test, load_split
 
@@ -113,7 +108,10 @@ def _training_values(
 ) -> pd.DataFrame:
     """Return numbers of training rows of a part, a share of them chosen by key."""
     rows = _without(read_part(part, [*names, *split.columns(data)]), repeated)
-    chosen = keys.uniform(rows.index.to_numpy(np.uint64), keys.number("bounds")) < share
+    chosen = (
+        keys.uniform(rows.index.to_numpy(np.uint64), keys.salt_from_text("bounds"))
+        < share
+    )
     rows = rows[chosen]
     return rows.loc[~is_test(rows, data, split), names].astype(float)
 
@@ -150,7 +148,7 @@ def main(validated: Path, contract: Path, clean: Path, report: Path) -> None:
             _training_values, data=data, split=split, names=names, share=share
         )
         read = zip(parts(validated), repeated, strict=True)
-        values = parallel(learn, read, compute, "learn bounds")
+        values = map_jobs(learn, read, compute, "learn bounds")
         bounds = learn_bounds(pd.concat(values), params.outliers)
     with replacing_folder(clean) as table:
         work = partial(
@@ -163,7 +161,7 @@ def main(validated: Path, contract: Path, clean: Path, report: Path) -> None:
             table=table,
         )
         jobs = zip(count(), parts(validated), repeated)
-        counts = sum(parallel(work, jobs, compute, "clean"), Counter[str]())
+        counts = sum(map_jobs(work, jobs, compute, "clean"), Counter[str]())
     summary = {"rows": 0, "duplicates": 0, "missing": 0, "outliers": 0, "clipped": 0}
     clip_to = bounds if params.outliers.action == "clip" else {}
     learned = {"bounds": bounds, "clip_to": clip_to}

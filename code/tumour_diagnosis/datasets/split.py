@@ -11,7 +11,12 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from reproducible_ml.contract.schema import Data
-from reproducible_ml.contract.target import Classes, Summary, join, summarise
+from reproducible_ml.contract.target import (
+    ClassSummary,
+    TargetSummary,
+    merge_summaries,
+    summarise_target,
+)
 from reproducible_ml.core import keys
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import replacing_folder, write_json
@@ -72,7 +77,7 @@ def is_test(rows: pd.DataFrame, data: Data, split: Split) -> npt.NDArray[np.bool
         row_keys = keys.hash_rows(rows, [str(data.group)])
     else:
         row_keys = rows.index.to_numpy(dtype=np.uint64)
-    return keys.uniform(row_keys, keys.number(split.salt)) < split.test_size
+    return keys.uniform(row_keys, keys.salt_from_text(split.salt)) < split.test_size
 
 
 def split_rows(
@@ -85,15 +90,15 @@ def split_rows(
 
 def _split_part(
     number: int, rows: pd.DataFrame, data: Data, split: Split, train: Path, test: Path
-) -> list[Summary]:
+) -> list[TargetSummary]:
     """Write both sides of a part, and return a summary of their targets."""
     sides = split_rows(rows, data, split)
     for side, table in zip(sides, (train, test), strict=True):
         write_part(side, table, number)
-    return [summarise(side[data.target], data) for side in sides]
+    return [summarise_target(side[data.target], data) for side in sides]
 
 
-def check_sides(train: Summary, test: Summary, data: Data) -> None:
+def check_sides(train: TargetSummary, test: TargetSummary, data: Data) -> None:
     """Raise UserError if a model cannot be trained on one side or tested on the other.
 
     A class that only the test set has is a warning.
@@ -102,7 +107,7 @@ def check_sides(train: Summary, test: Summary, data: Data) -> None:
     for side, target in (("training", train), ("test", test)):
         if problem := target.problem(data):
             raise UserError(f"the {side} set {problem}. {fix}")
-    if isinstance(train, Classes) and isinstance(test, Classes):
+    if isinstance(train, ClassSummary) and isinstance(test, ClassSummary):
         for label in sorted(test.counts.keys() - train.counts.keys()):
             logger.warning(
                 'warning: column "%s": class "%s" has %d rows in the test set, but none'
@@ -123,10 +128,11 @@ def main(clean: Path, train: Path, test: Path, report: Path) -> None:
             _split_part, data=data, split=split, train=train_rows, test=test_rows
         )
         found = map_parts(work, clean, load_section(Compute))
-        sides = [join(side) for side in zip(*found, strict=True)]
+        sides = [merge_summaries(side) for side in zip(*found, strict=True)]
         check_sides(sides[0], sides[1], data)
     facts = {
-        name: side.facts() for name, side in zip(("train", "test"), sides, strict=True)
+        name: side.to_dict()
+        for name, side in zip(("train", "test"), sides, strict=True)
     }
     write_json(facts, report)
     for name, known in facts.items():

@@ -3,9 +3,9 @@
 import logging
 from pathlib import Path
 
-from reproducible_ml.contract.findings import SHOWN, listed, reject
+from reproducible_ml.contract.findings import MAX_PRINTED, limit_per_kind, reject
 from reproducible_ml.contract.schema import Data, load_contract
-from reproducible_ml.contract.target import summarise_table
+from reproducible_ml.contract.target import summarise_table_target
 from reproducible_ml.core.files import replacing_folder, write_json
 from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.core.stage import run
@@ -42,11 +42,11 @@ def main(
         checked = validate_table(files, columns, data, compute, table, problems, CHECKS)
         quality = check_quality(table, columns, data, compute, raw)
         reject(quality.rejections, problems)
-        target = summarise_table(table, data, compute).facts()
+        target = summarise_table_target(table, data, compute).to_dict()
         now = profile_table(table, columns, data, compute)
         # Printed, but not written: what was committed before must not change an output.
         drift = compare_with_committed(profile, table, now, columns, data, compute, raw)
-    for finding in listed([*quality.warnings, *drift], SHOWN):
+    for finding in limit_per_kind([*quality.warnings, *drift], MAX_PRINTED):
         logger.warning("warning: %s", finding)
     write_json({**target, "missing": count_missing(checked)}, report)
     write_json(now, profile, indent=None)

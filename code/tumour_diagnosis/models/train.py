@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import InvalidParameterError
 
 from reproducible_ml.contract.schema import Contract, Data, load_contract
-from reproducible_ml.contract.target import Classes, rare_class, read_target
+from reproducible_ml.contract.target import ClassSummary, rare_class, read_target
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import write_text
 from reproducible_ml.core.outliers import Bounds
@@ -149,7 +149,7 @@ def warn_of_rare_class(rows: pd.DataFrame, data: Data, train: Train) -> None:
     """Print a warning if one class is so rare that the model may ignore it."""
     if data.task == "regression" or train.class_weight:
         return
-    counts = Classes.of(rows[data.target]).counts
+    counts = ClassSummary.of(rows[data.target]).counts
     if label := rare_class(counts):
         logger.warning(
             'warning: class "%s" has only %.1f %% of the training rows. Set'

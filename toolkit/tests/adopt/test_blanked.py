@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from reproducible_ml.adopt.table_form import Blanked
-from reproducible_ml.contract.schema import Column, Notes
+from reproducible_ml.contract.schema import Column, ColumnMetadata
 from reproducible_ml.profiling.inferred import InferredColumn
 
 BATCH = pa.record_batch(
@@ -72,5 +72,5 @@ def test_texts_are_declared_as_the_column_reads_them(
 
 
 def test_texts_that_were_found_by_others_stay_declared() -> None:
-    column = Column(dtype="str", metadata=Notes(missing=("?",)))
+    column = Column(dtype="str", metadata=ColumnMetadata(missing=("?",)))
     assert missing(blanked(["none", "NA"]), "text", column) == ("?", "none")

@@ -7,7 +7,13 @@ import pytest
 import yaml
 
 from reproducible_ml.adopt.yaml_files import difference, rewrite, to_yaml
-from reproducible_ml.contract.schema import Column, Contract, Dialect, Notes, Range
+from reproducible_ml.contract.schema import (
+    Column,
+    ColumnMetadata,
+    Contract,
+    CsvDialect,
+    Range,
+)
 
 AGE = Column(
     dtype="int64", description="In years", in_range=Range(min_value=0, max_value=99)
@@ -27,16 +33,17 @@ def contract(**columns: Column) -> Contract:
         Column(dtype="category", isin=("no", "yes", "1", "null", "1e3", "2024-01-01")),
         Column(dtype="category", isin=(1, 2)),
         Column(
-            dtype="str", metadata=Notes(reason='it\'s: "odd" # [1]', missing=("-",))
+            dtype="str",
+            metadata=ColumnMetadata(reason='it\'s: "odd" # [1]', missing=("-",)),
         ),
-        Column(dtype="datetime64[ns]", metadata=Notes(format="%d.%m.%Y")),
+        Column(dtype="datetime64[ns]", metadata=ColumnMetadata(format="%d.%m.%Y")),
         Column(dtype="datetime64[ns]", less_than=datetime.date(2100, 1, 1)),
         Column(dtype="category", isin=("\x1b[31m", "\u202e", "a\nb", "😀")),
     ],
 )
 @pytest.mark.parametrize("name", ["plain", "a b: c", "no", "1", "# x", "", "größe"])
 def test_written_contract_is_read_as_the_same(column: Column, name: str) -> None:
-    written = Contract(metadata=Dialect(delimiter="\t"), columns={name: column})
+    written = Contract(metadata=CsvDialect(delimiter="\t"), columns={name: column})
     for text in (to_yaml(written), rewrite(to_yaml(contract(age=AGE)), written)):
         assert Contract.model_validate(yaml.safe_load(text)) == written
         assert "\x1b" not in text

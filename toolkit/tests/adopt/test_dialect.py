@@ -7,14 +7,14 @@ import pytest
 
 from reproducible_ml.adopt.dialect import SAMPLE, detect_dialect
 from reproducible_ml.contract.findings import Finding
-from reproducible_ml.contract.schema import Dialect
+from reproducible_ml.contract.schema import CsvDialect
 
 TEXT = "id,name\n1,Zoë\n2,Bob\n"
 
 
 def detect(
     folder: Path, content: str | bytes
-) -> tuple[Dialect, list[Finding], list[Finding]]:
+) -> tuple[CsvDialect, list[Finding], list[Finding]]:
     path = folder / "people.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return detect_dialect(path)
@@ -25,7 +25,7 @@ def rejected(folder: Path, content: str | bytes) -> str:
     return str(rejection).removeprefix(str(folder / "people.csv"))
 
 
-def warned(folder: Path, content: str | bytes) -> tuple[Dialect, str]:
+def warned(folder: Path, content: str | bytes) -> tuple[CsvDialect, str]:
     dialect, rejections, (warning,) = detect(folder, content)
     assert not rejections
     return dialect, str(warning).removeprefix(str(folder / "people.csv"))
@@ -34,23 +34,23 @@ def warned(folder: Path, content: str | bytes) -> tuple[Dialect, str]:
 @pytest.mark.parametrize(
     ("content", "dialect"),
     [
-        (TEXT, Dialect()),
-        (TEXT.encode("utf-8-sig"), Dialect()),
-        (TEXT.replace("\n", "\r\n"), Dialect()),
-        (TEXT.replace("\n", "\r"), Dialect()),
-        (TEXT.encode("utf-16"), Dialect(encoding="utf-16")),
-        (TEXT.encode("utf-16-le"), Dialect(encoding="utf-16-le")),
-        (TEXT.replace(",", "\t"), Dialect(delimiter="\t")),
-        ("a;b\n1,5;2,5\n3,5;x\n", Dialect(delimiter=";")),
-        ("text\nhello\nworld\n", Dialect()),
-        ('id,"first\nname"\n1,a\n2,b\n'.replace("\n", " ", 1), Dialect()),
-        ("country,2019,2020\nDE,1,2\nFR,2,3\n", Dialect()),
-        ("\nid,name\n1,a\n2,b\n", Dialect(preamble=1)),
-        ("#id,name\n1,a\n2,b\n", Dialect()),
+        (TEXT, CsvDialect()),
+        (TEXT.encode("utf-8-sig"), CsvDialect()),
+        (TEXT.replace("\n", "\r\n"), CsvDialect()),
+        (TEXT.replace("\n", "\r"), CsvDialect()),
+        (TEXT.encode("utf-16"), CsvDialect(encoding="utf-16")),
+        (TEXT.encode("utf-16-le"), CsvDialect(encoding="utf-16-le")),
+        (TEXT.replace(",", "\t"), CsvDialect(delimiter="\t")),
+        ("a;b\n1,5;2,5\n3,5;x\n", CsvDialect(delimiter=";")),
+        ("text\nhello\nworld\n", CsvDialect()),
+        ('id,"first\nname"\n1,a\n2,b\n'.replace("\n", " ", 1), CsvDialect()),
+        ("country,2019,2020\nDE,1,2\nFR,2,3\n", CsvDialect()),
+        ("\nid,name\n1,a\n2,b\n", CsvDialect(preamble=1)),
+        ("#id,name\n1,a\n2,b\n", CsvDialect()),
     ],
 )
 def test_dialect_is_found_without_a_word(
-    tmp_path: Path, content: str | bytes, dialect: Dialect
+    tmp_path: Path, content: str | bytes, dialect: CsvDialect
 ) -> None:
     assert detect(tmp_path, content) == (dialect, [], [])
 
@@ -58,7 +58,7 @@ def test_dialect_is_found_without_a_word(
 def test_compressed_file_is_judged_by_what_is_inside(tmp_path: Path) -> None:
     path = tmp_path / "people.csv.gz"
     path.write_bytes(gzip.compress(TEXT.replace(",", ";").encode()))
-    assert detect_dialect(path) == (Dialect(delimiter=";"), [], [])
+    assert detect_dialect(path) == (CsvDialect(delimiter=";"), [], [])
 
 
 def test_compressed_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_compressed_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
 
 def test_windows_1252_is_taken_with_a_warning(tmp_path: Path) -> None:
     dialect, warning = warned(tmp_path, TEXT.encode("cp1252"))
-    assert dialect == Dialect(encoding="cp1252")
+    assert dialect == CsvDialect(encoding="cp1252")
     assert warning == (
         ' line 2: "Zoë" is not UTF-8, but looks like this in windows-1252 (1 row).'
         " Export it as UTF-8 if that is wrong."
@@ -93,7 +93,7 @@ def test_lines_before_the_header_are_told(
 ) -> None:
     dialect, warning = warned(tmp_path, preamble + TEXT)
     lines = preamble.count("\n")
-    assert dialect == Dialect(preamble=lines)
+    assert dialect == CsvDialect(preamble=lines)
     assert f' line 1: "{shown}" stands before the header' in warning
     assert f"which is line {lines + 1}, and is left out" in warning
     assert "Set `preamble` in metadata of data/schema.yaml" in warning
@@ -104,12 +104,16 @@ def test_delimiter_that_is_told_to_excel_is_left_out_without_words(
     tmp_path: Path, delimiter: str
 ) -> None:
     text = f"sep={delimiter}\n" + TEXT.replace(",", delimiter)
-    assert detect(tmp_path, text) == (Dialect(delimiter=delimiter, preamble=1), [], [])
+    assert detect(tmp_path, text) == (
+        CsvDialect(delimiter=delimiter, preamble=1),
+        [],
+        [],
+    )
 
 
 def test_second_delimiter_is_told(tmp_path: Path) -> None:
     dialect, warning = warned(tmp_path, "a,b;c,d\n1,2;3,4\n5,6;7,8\n")
-    assert dialect == Dialect()
+    assert dialect == CsvDialect()
     assert "is read with commas between values, but could be with semico" in warning
 
 
@@ -158,7 +162,7 @@ def test_long_file_is_judged_by_its_beginning_but_for_the_encoding(
     tmp_path: Path,
 ) -> None:
     rows = f"3,{'Ada ' * 50}\n" * (SAMPLE // 100)
-    assert detect(tmp_path, TEXT + rows) == (Dialect(), [], [])
+    assert detect(tmp_path, TEXT + rows) == (CsvDialect(), [], [])
     _, (rejection,), _ = detect(
         tmp_path, TEXT.encode() + (rows + "4,é\n").encode("cp1252")
     )
@@ -177,7 +181,7 @@ def test_titles_that_are_filled_up_with_blanks_are_left_out(
 ) -> None:
     table = "id;name;city;age\n1;Ann;Rome;30\n2;Bob;Oslo;40\n"
     dialect, warning = warned(tmp_path, titles + table)
-    assert dialect == Dialect(delimiter=";", preamble=rows)
+    assert dialect == CsvDialect(delimiter=";", preamble=rows)
     assert f"stands before the header, which is line {rows + 1}" in warning
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from reproducible_ml.adopt.table_form import Read, read_table_form
-from reproducible_ml.contract.findings import Rejected
-from reproducible_ml.contract.schema import Column, Contract, Dialect, Notes
+from reproducible_ml.contract.findings import TableRejected
+from reproducible_ml.contract.schema import Column, ColumnMetadata, Contract, CsvDialect
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.profiling.inferred import Hints
 from reproducible_ml.reading.raw import raw_files
@@ -40,7 +40,7 @@ def table(tmp_path: Path) -> Path:
 
 def test_form_is_found(table: Path) -> None:
     found = read(table, ["odd", "none here"])
-    assert found.dialect == Dialect(delimiter=";")
+    assert found.dialect == CsvDialect(delimiter=";")
     assert column(found, "x").metadata.decimal == ","
     assert (found.wrong, found.warnings) == ([], [])
 
@@ -48,7 +48,7 @@ def test_form_is_found(table: Path) -> None:
 def test_lines_of_json_that_are_no_rows_are_told(tmp_path: Path) -> None:
     lines = ['{"a": 1, "b": {"c": 2}}', '{"a": 2, "b": {"c": 3}}', '{"a": 3']
     (tmp_path / "table.jsonl").write_text("\n".join(lines))
-    with pytest.raises(Rejected) as error:
+    with pytest.raises(TableRejected) as error:
         read(tmp_path / "table.jsonl")
     nested, cut_off = error.value.findings
     assert (nested.line, nested.column, nested.rows) == (1, "b", 2)
@@ -85,11 +85,11 @@ def test_blanks_around_a_missing_text_count_in_texts_alone(table: Path) -> None:
 
 def test_texts_that_the_contract_declares_missing_mean_no_value(table: Path) -> None:
     declared = {
-        "x": Column(dtype="float64", metadata=Notes(missing=("odd",))),
-        "n": Column(dtype="Int64", metadata=Notes(missing=("none here",))),
+        "x": Column(dtype="float64", metadata=ColumnMetadata(missing=("odd",))),
+        "n": Column(dtype="Int64", metadata=ColumnMetadata(missing=("none here",))),
         "city": Column(dtype="str"),
     }
-    existing = Contract(metadata=Dialect(delimiter=";"), columns=declared)
+    existing = Contract(metadata=CsvDialect(delimiter=";"), columns=declared)
     found = read(table, existing=existing)
     assert found.wrong == []
     assert column(found, "x").metadata.missing == ("odd",)
@@ -126,7 +126,7 @@ def test_dialect_of_the_contract_is_honoured(tmp_path: Path) -> None:
     lines = [f"{n};{n},5|x" for n in range(30)]
     (tmp_path / "t.csv").write_text("\n".join(["about", "a;b|c", *lines, ""]))
     columns = {"a;b": Column(dtype="str"), "c": Column(dtype="str")}
-    dialect = Dialect(delimiter="|", preamble=1)
+    dialect = CsvDialect(delimiter="|", preamble=1)
     existing = Contract(metadata=dialect, columns=columns)
     found = read(tmp_path / "t.csv", existing=existing)
     assert found.dialect == dialect
@@ -136,19 +136,19 @@ def test_dialect_of_the_contract_is_honoured(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "dialect",
     [
-        Dialect(delimiter=";"),
-        Dialect(preamble=1),
-        Dialect(encoding="utf-16"),
+        CsvDialect(delimiter=";"),
+        CsvDialect(preamble=1),
+        CsvDialect(encoding="utf-16"),
     ],
 )
 def test_dialect_of_the_contract_that_no_longer_suits_is_found_anew(
-    dialect: Dialect, tmp_path: Path
+    dialect: CsvDialect, tmp_path: Path
 ) -> None:
     (tmp_path / "t.csv").write_text("a,b\n" + "1,ä\n2,ö\n" * 9)
     columns = {"a": Column(dtype="int64"), "b": Column(dtype="str")}
     existing = Contract(metadata=dialect, columns=columns)
     found = read(tmp_path / "t.csv", existing=existing)
-    assert found.dialect == Dialect()
+    assert found.dialect == CsvDialect()
     assert list(found.inferred) == ["a", "b"]
 
 
@@ -156,7 +156,9 @@ def test_parts_that_are_written_otherwise_are_rejected(tmp_path: Path) -> None:
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "1.csv").write_text("a,b\n" + "1,2\n" * 9)
     (tmp_path / "parts" / "2.csv").write_text("a;b\n" + "1;2\n" * 9)
-    with pytest.raises(Rejected, match=r"2\.csv: is written otherwise than 1\.csv"):
+    with pytest.raises(
+        TableRejected, match=r"2\.csv: is written otherwise than 1\.csv"
+    ):
         read(tmp_path / "parts")
     assert (tmp_path / "problems.csv").exists()
 
@@ -170,7 +172,7 @@ def test_part_of_one_row_is_no_problem(tmp_path: Path) -> None:
 
 def test_row_of_another_width_is_rejected_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n" + "1,2\n" * 9 + "3\n" + "1,2\n" * 9)
-    with pytest.raises(Rejected, match="line 11"):
+    with pytest.raises(TableRejected, match="line 11"):
         read(tmp_path / "t.csv")
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from reproducible_ml.adopt.propose import nothing_left, without_leaks
 from reproducible_ml.contract.findings import Finding
-from reproducible_ml.contract.schema import Column, Contract, Data, Notes
+from reproducible_ml.contract.schema import Column, ColumnMetadata, Contract, Data
 from reproducible_ml.quality.report import QualityReport
 
 RAW = Path("visits.csv")
-CODE = Column(dtype="int64", metadata=Notes(missing=("-1",)))
+CODE = Column(dtype="int64", metadata=ColumnMetadata(missing=("-1",)))
 CONTRACT = Contract(
     columns={"code": CODE, "y": Column(dtype="category", isin=("no", "yes"))}
 )
@@ -24,7 +24,7 @@ CERTAIN = QualityReport([], [warning("leak")], {"code": "is the target recoded"}
 
 def test_column_that_is_the_target_is_excluded_and_it_is_told() -> None:
     contract, (told,) = without_leaks(CONTRACT, CERTAIN, ())
-    assert contract.columns["code"].metadata == Notes(
+    assert contract.columns["code"].metadata == ColumnMetadata(
         treatment="exclude", reason="is the target recoded", missing=("-1",)
     )
     assert "It is excluded: remove its treatment" in str(told)

@@ -9,13 +9,13 @@ import pytest
 
 from reproducible_ml.adopt.merge import as_inferred, merge, reads_alike, widen
 from reproducible_ml.contract.checks import broken_rules, cast
-from reproducible_ml.contract.findings import Finding, Rejected
+from reproducible_ml.contract.findings import Finding, TableRejected
 from reproducible_ml.contract.schema import (
     Column,
+    ColumnMetadata,
     Contract,
-    Dialect,
+    CsvDialect,
     Length,
-    Notes,
     Range,
 )
 from tumour_diagnosis.datasets.validate import validate_table
@@ -55,7 +55,7 @@ def test_columns_keep_the_order_that_people_gave_them() -> None:
 
 
 def test_dialect_is_that_of_the_table_and_words_are_those_of_people() -> None:
-    inferred = Contract(metadata=Dialect(delimiter=";"), columns={"age": AGE})
+    inferred = Contract(metadata=CsvDialect(delimiter=";"), columns={"age": AGE})
     existing = Contract(name="visits", description="Ours", columns={"age": AGE})
     merged = merge(existing, inferred)
     assert merged.metadata.delimiter == ";"
@@ -88,7 +88,7 @@ def widened(
         }
     )
     (tmp_path / "parts").mkdir()
-    with pytest.raises(Rejected) as error:
+    with pytest.raises(TableRejected) as error:
         validate_table(
             [file], before, params, tmp_path / "parts", tmp_path / "problems.csv"
         )
@@ -114,7 +114,7 @@ def test_numbers_that_people_made_categories_stay_so(tmp_path: Path) -> None:
 
 
 def test_categories_without_end_become_what_they_look_like(tmp_path: Path) -> None:
-    inferred = Column(dtype="str", metadata=Notes(treatment="target_encoding"))
+    inferred = Column(dtype="str", metadata=ColumnMetadata(treatment="target_encoding"))
     values = [f"city {number}" for number in range(200)]
     assert widened(CITY, inferred, values, tmp_path) == inferred
 
@@ -210,7 +210,9 @@ def test_value_that_is_missing_now_may_be_missing(
 
 
 def test_truth_that_is_missing_now_may_be_missing(tmp_path: Path) -> None:
-    column = Column(dtype="bool", metadata=Notes(true=("ja",), false=("nein",)))
+    column = Column(
+        dtype="bool", metadata=ColumnMetadata(true=("ja",), false=("nein",))
+    )
     wide = widened(column, Column(dtype="str"), ["ja", None], tmp_path)
     assert wide == changed(column, dtype="boolean", nullable=True)
 
@@ -222,10 +224,10 @@ def test_value_that_repeats_now_may_repeat(tmp_path: Path) -> None:
 
 
 def test_other_type_keeps_what_people_said_of_the_column(tmp_path: Path) -> None:
-    said = changed(AGE, metadata=Notes(treatment="exclude", reason="Unfair"))
-    inferred = Column(dtype="float64", metadata=Notes(decimal=","))
+    said = changed(AGE, metadata=ColumnMetadata(treatment="exclude", reason="Unfair"))
+    inferred = Column(dtype="float64", metadata=ColumnMetadata(decimal=","))
     column = widened(said, inferred, ["1,5", "2"], tmp_path)
-    notes = Notes(treatment="exclude", reason="Unfair", decimal=",")
+    notes = ColumnMetadata(treatment="exclude", reason="Unfair", decimal=",")
     assert column == Column(dtype="float64", description="In years", metadata=notes)
 
 
@@ -236,18 +238,18 @@ def test_whole_numbers_too_large_for_floats_become_whole(tmp_path: Path) -> None
 
 
 def test_reading_stays_where_only_a_bound_is_broken(tmp_path: Path) -> None:
-    notes = Notes(treatment="exclude", decimal=",", missing=("?",))
+    notes = ColumnMetadata(treatment="exclude", decimal=",", missing=("?",))
     own = Column(
         dtype="float64", in_range=Range(min_value=0, max_value=9), metadata=notes
     )
-    found = Column(dtype="str", metadata=Notes(missing=("k.A.",)))
+    found = Column(dtype="str", metadata=ColumnMetadata(missing=("k.A.",)))
     column = widened(own, found, ["12,5", "?"], tmp_path)
     assert column.metadata == notes
     assert column.in_range == Range(min_value=0, max_value=12.5)
 
 
 def test_treatment_that_suits_no_other_type_goes() -> None:
-    numeric = Column(dtype="int64", metadata=Notes(treatment="numeric"))
+    numeric = Column(dtype="int64", metadata=ColumnMetadata(treatment="numeric"))
     assert as_inferred(numeric, TEXT) == TEXT
 
 
@@ -278,10 +280,13 @@ def test_widened_contract_is_honoured(tmp_path: Path) -> None:
     [
         (changed(AGE, dtype="Int64", nullable=True), True),
         (changed(AGE, in_range=None), True),
-        (changed(AGE, metadata=Notes(treatment="exclude", reason="Unfair")), True),
+        (
+            changed(AGE, metadata=ColumnMetadata(treatment="exclude", reason="Unfair")),
+            True,
+        ),
         (changed(AGE, dtype="float64"), False),
-        (changed(AGE, metadata=Notes(thousands=",")), False),
-        (changed(AGE, metadata=Notes(missing=("-1",))), False),
+        (changed(AGE, metadata=ColumnMetadata(thousands=",")), False),
+        (changed(AGE, metadata=ColumnMetadata(missing=("-1",))), False),
     ],
 )
 def test_columns_are_read_alike_if_texts_mean_the_same(
@@ -291,5 +296,5 @@ def test_columns_are_read_alike_if_texts_mean_the_same(
 
 
 def test_missing_texts_need_not_matter() -> None:
-    other = changed(AGE, metadata=Notes(missing=("-1",)))
+    other = changed(AGE, metadata=ColumnMetadata(missing=("-1",)))
     assert reads_alike(AGE, other, missing=False)

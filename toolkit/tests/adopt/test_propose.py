@@ -11,8 +11,14 @@ import pytest
 
 from reproducible_ml.adopt.propose import Context, Proposal, propose
 from reproducible_ml.adopt.request import Request
-from reproducible_ml.contract.findings import Rejected
-from reproducible_ml.contract.schema import Column, Contract, Dialect, Notes, Range
+from reproducible_ml.contract.findings import TableRejected
+from reproducible_ml.contract.schema import (
+    Column,
+    ColumnMetadata,
+    Contract,
+    CsvDialect,
+    Range,
+)
 from reproducible_ml.core.errors import UserError
 
 PARAMS: dict[str, Any] = {
@@ -147,7 +153,7 @@ def test_rejected_table_is_reported_and_nothing_else_is_written(
 ) -> None:
     visits["age"] = visits["age"].astype(object)
     visits.loc[5, "age"] = "forty"
-    with pytest.raises(Rejected, match='line 7, column "age": "forty"'):
+    with pytest.raises(TableRejected, match='line 7, column "age": "forty"'):
         adopter(visits)
     written = {p.name for p in adopter.folder.rglob("*") if p.is_file()}
     assert written == {"visits.csv", "problems.csv"}
@@ -157,7 +163,7 @@ def test_target_with_missing_values_is_rejected(
     adopter: Adopter, visits: pd.DataFrame
 ) -> None:
     visits.loc[3, "returned"] = None
-    with pytest.raises(Rejected, match='line 5, column "returned"'):
+    with pytest.raises(TableRejected, match='line 5, column "returned"'):
         adopter(visits)
 
 
@@ -169,7 +175,7 @@ def test_typed_target_with_missing_values_is_rejected_by_row(
 ) -> None:
     visits["returned"] = pd.array(values * 40, dtype=dtype)
     visits.to_parquet(adopter.folder / "v.parquet")
-    with pytest.raises(Rejected, match='row 3, column "returned"'):
+    with pytest.raises(TableRejected, match='row 3, column "returned"'):
         adopter.read(adopter.folder / "v.parquet")
 
 
@@ -191,7 +197,7 @@ def test_table_of_nothing_but_leaks_is_rejected(
     table = visits[["visit", "returned"]].assign(
         code=visits["returned"].map({"no": "A", "yes": "B"})
     )
-    with pytest.raises(Rejected, match="nothing to learn from"):
+    with pytest.raises(TableRejected, match="nothing to learn from"):
         adopter(table)
 
 
@@ -252,7 +258,7 @@ def test_order_of_day_and_month_is_as_asked(
     day_first: bool, form: str, adopter: Adopter, visits: pd.DataFrame
 ) -> None:
     visits["day"] = [f"0{n % 9 + 1}/0{n % 8 + 1}/2024" for n in range(120)]
-    with pytest.raises(Rejected, match="DATES=day-first"):
+    with pytest.raises(TableRejected, match="DATES=day-first"):
         adopter(visits)
     found = adopter(visits, day_first=day_first)
     assert found.contract.columns["day"].metadata.format == form
@@ -295,18 +301,18 @@ def test_same_table_again_changes_nothing(known: Adopter, visits: pd.DataFrame) 
     ("name", "edit"),
     [
         ("age", {"description": "In full years"}),
-        ("age", {"metadata": Notes(treatment="exclude", reason="Unfair")}),
+        ("age", {"metadata": ColumnMetadata(treatment="exclude", reason="Unfair")}),
         ("age", {"in_range": Range(min_value=18, max_value=90)}),
         ("age", {"in_range": Range(min_value=-5, max_value=1e9)}),
         ("age", {"in_range": None}),
         ("age", {"dtype": "str", "in_range": None, "str_matches": "[0-9]"}),
         ("age", {"dtype": "Int64", "nullable": True}),
         ("age", {"dtype": "float64"}),
-        ("age", {"metadata": Notes(missing=("none", "-999"))}),
+        ("age", {"metadata": ColumnMetadata(missing=("none", "-999"))}),
         ("ward", {"dtype": "str", "isin": None}),
         ("ward", {"isin": ("skin", "eye", "heart", "lung")}),
-        ("ward", {"metadata": Notes(treatment="target_encoding")}),
-        ("day", {"metadata": Notes(format="%Y-%m-%d")}),
+        ("ward", {"metadata": ColumnMetadata(treatment="target_encoding")}),
+        ("day", {"metadata": ColumnMetadata(format="%Y-%m-%d")}),
         ("visit", {"unique": False, "str_matches": "V"}),
     ],
 )
@@ -341,7 +347,7 @@ def test_format_that_people_declared_is_not_asked_for_again(
     visits["day"] = [f"0{n % 9 + 1}/0{n % 8 + 1}/2024" for n in range(120)]
     adopter.accept(adopter(visits, day_first=True))
     assert adopter(visits).contract == adopter.contract
-    adopter.edit("day", metadata=Notes(format="%m/%d/%Y"))
+    adopter.edit("day", metadata=ColumnMetadata(format="%m/%d/%Y"))
     assert adopter(visits).contract == adopter.contract
 
 
@@ -358,7 +364,9 @@ def test_format_stays_also_if_dates_are_missing_now(
 def test_missing_texts_that_people_declared_count_in_a_changed_table(
     known: Adopter, visits: pd.DataFrame
 ) -> None:
-    known.edit("age", dtype="Int64", nullable=True, metadata=Notes(missing=("odd",)))
+    known.edit(
+        "age", dtype="Int64", nullable=True, metadata=ColumnMetadata(missing=("odd",))
+    )
     visits["age"] = visits["age"].astype(object)
     visits.loc[5, "age"] = "odd"
     visits.loc[6, "age"] = 9999
@@ -374,7 +382,7 @@ def test_code_that_people_declared_a_value_is_one(
     found = adopter(visits)
     assert "code" in [w.kind for w in found.warnings]
     adopter.accept(found)
-    adopter.edit("age", metadata=Notes())
+    adopter.edit("age", metadata=ColumnMetadata())
     again = adopter(visits)
     assert again.contract.columns["age"].metadata.missing == ()
     assert again.contract.columns["age"].in_range == Range(
@@ -387,10 +395,12 @@ def test_dialect_that_people_declared_is_honoured(adopter: Adopter) -> None:
     lines = [f"{n},{n % 7};{n % 5},5;{'no' if n % 3 else 'yes'}" for n in range(60)]
     (adopter.folder / "t.csv").write_text("\n".join(["a;b;returned", *lines, ""]))
     adopter.contract = Contract(
-        metadata=Dialect(delimiter=";"),
+        metadata=CsvDialect(delimiter=";"),
         columns={
-            "a": Column(dtype="str", metadata=Notes(treatment="target_encoding")),
-            "b": Column(dtype="float64", metadata=Notes(decimal=",")),
+            "a": Column(
+                dtype="str", metadata=ColumnMetadata(treatment="target_encoding")
+            ),
+            "b": Column(dtype="float64", metadata=ColumnMetadata(decimal=",")),
             "returned": Column(dtype="category", isin=("no", "yes")),
         },
     )
@@ -404,7 +414,7 @@ def test_leak_that_people_use_on_purpose_stays(
     visits["code"] = visits["returned"].map({"no": "A", "yes": "B"})
     adopter.accept(adopter(visits))
     assert adopter(visits).contract == adopter.contract
-    for notes in (Notes(treatment="categorical"), Notes()):
+    for notes in (ColumnMetadata(treatment="categorical"), ColumnMetadata()):
         adopter.edit("code", metadata=notes)
         found = adopter(visits)
         assert found.contract == adopter.contract
@@ -418,7 +428,7 @@ def test_leak_of_another_target_is_excluded_unless_people_treat_it(
     visits["code"] = visits["returned"].map({"no": "A", "yes": "B"})
     adopter.accept(adopter(visits, target="weight"))
     assert adopter(visits).contract.columns["code"].treatment == "exclude"
-    adopter.edit("code", metadata=Notes(treatment="categorical"))
+    adopter.edit("code", metadata=ColumnMetadata(treatment="categorical"))
     assert adopter(visits).contract.columns["code"].treatment == "categorical"
 
 
@@ -521,7 +531,9 @@ def test_changed_table_that_is_broken_is_rejected_and_reported(
     visits["ward"] = visits["ward"].where(visits.index % 9 > 0, "lung")
     visits["age"] = visits["age"].astype(object)
     visits.loc[5, "age"] = "forty"
-    with pytest.raises(Rejected, match='line 7, column "age": "forty" is not a whole'):
+    with pytest.raises(
+        TableRejected, match='line 7, column "age": "forty" is not a whole'
+    ):
         known(visits)
     assert "forty" in known.report.read_text()
 
@@ -535,7 +547,7 @@ def test_accepted_change_makes_no_report(known: Adopter, visits: pd.DataFrame) -
 def test_report_of_what_was_rejected_before_goes(
     known: Adopter, visits: pd.DataFrame
 ) -> None:
-    with pytest.raises(Rejected):
+    with pytest.raises(TableRejected):
         known(visits[:5])
     assert known.report.exists()
     known(visits)

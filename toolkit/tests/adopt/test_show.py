@@ -9,13 +9,14 @@ from reproducible_ml.adopt.adopt import printable, show
 from reproducible_ml.adopt.propose import Proposal
 from reproducible_ml.adopt.task import Choice
 from reproducible_ml.contract.findings import Finding
-from reproducible_ml.contract.schema import Column, Contract, Notes
+from reproducible_ml.contract.schema import Column, ColumnMetadata, Contract
 from reproducible_ml.profiling.inferred import InferredColumn
 
 AGE = Column(dtype="int64")
 Y = Column(dtype="category", isin=("no", "yes"))
 EXCLUDED = Column(
-    dtype="str", metadata=Notes(treatment="exclude", reason="hardly any value repeats")
+    dtype="str",
+    metadata=ColumnMetadata(treatment="exclude", reason="hardly any value repeats"),
 )
 
 Capture = pytest.CaptureFixture[str]

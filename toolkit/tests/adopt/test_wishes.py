@@ -3,12 +3,12 @@
 from typing import Any
 
 from reproducible_ml.adopt.request import Request, apply_request
-from reproducible_ml.contract.schema import Column, Contract, Notes, Range
+from reproducible_ml.contract.schema import Column, ColumnMetadata, Contract, Range
 from reproducible_ml.profiling.inferred import Hints
 
 TARGET = Column(dtype="category", isin=(1, 2, 3), description="Of the wine")
 NUMBER = Column(dtype="int64", description="Ours")
-DATE = Column(dtype="datetime64[ns]", metadata=Notes(format="%d/%m/%Y"))
+DATE = Column(dtype="datetime64[ns]", metadata=ColumnMetadata(format="%d/%m/%Y"))
 
 
 def asked(existing: Column, inferred: Column, **wishes: Any) -> Column:
@@ -37,7 +37,7 @@ def test_without_wishes_the_contract_stays() -> None:
 
 
 def test_column_becomes_text() -> None:
-    text = Column(dtype="str", metadata=Notes(treatment="target_encoding"))
+    text = Column(dtype="str", metadata=ColumnMetadata(treatment="target_encoding"))
     assert asked(NUMBER, text, text=("x",)) == text.model_copy(
         update={"description": "Ours"}
     )
@@ -66,17 +66,19 @@ def test_target_that_suits_the_task_keeps_its_edits() -> None:
 
 
 def test_order_of_day_and_month_is_as_asked() -> None:
-    month_first = Column(dtype="datetime64[ns]", metadata=Notes(format="%m/%d/%Y"))
+    month_first = Column(
+        dtype="datetime64[ns]", metadata=ColumnMetadata(format="%m/%d/%Y")
+    )
     assert asked(DATE, month_first, day_first=False) == month_first
     assert asked(DATE, month_first) == DATE
 
 
 def test_decimal_sign_is_as_asked() -> None:
-    comma = Column(dtype="float64", metadata=Notes(decimal=","))
+    comma = Column(dtype="float64", metadata=ColumnMetadata(decimal=","))
     bounded = NUMBER.model_copy(
         update={
             "in_range": Range(min_value=0, max_value=9),
-            "metadata": Notes(thousands=","),
+            "metadata": ColumnMetadata(thousands=","),
         }
     )
     found = asked(bounded, comma, decimal=",")
@@ -89,16 +91,18 @@ def test_decimal_sign_is_as_asked() -> None:
 
 
 def test_texts_that_mean_no_value_are_added_where_they_occur() -> None:
-    existing = Column(dtype="int64", metadata=Notes(missing=("?",)))
-    inferred = Column(dtype="Int64", metadata=Notes(missing=("-", "x")))
+    existing = Column(dtype="int64", metadata=ColumnMetadata(missing=("?",)))
+    inferred = Column(dtype="Int64", metadata=ColumnMetadata(missing=("-", "x")))
     column = asked(existing, inferred, missing=("-", "none of these"))
-    assert column == Column(dtype="int64", metadata=Notes(missing=("?", "-")))
+    assert column == Column(dtype="int64", metadata=ColumnMetadata(missing=("?", "-")))
 
 
 def test_text_that_means_no_value_is_no_category() -> None:
     existing = Column(dtype="category", isin=("no", "maybe", "yes"))
     inferred = Column(
-        dtype="category", isin=("no", "yes"), metadata=Notes(missing=("maybe",))
+        dtype="category",
+        isin=("no", "yes"),
+        metadata=ColumnMetadata(missing=("maybe",)),
     )
     assert asked(existing, inferred, missing=("maybe",)) == inferred
 

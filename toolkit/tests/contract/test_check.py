@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from reproducible_ml.contract.checks import (
     FINITE,
     NOT_NULL,
+    add_row_keys,
     broken_rules,
     cast,
-    finish,
-    may_be_rounded,
+    has_inexact_integers,
 )
 from reproducible_ml.contract.schema import Contract, Data, load_contract
 from reproducible_ml.core import keys
@@ -207,7 +207,7 @@ def broken_by_pandera(schema: str, frame: pd.DataFrame) -> set[tuple[str, int]]:
 def test_whole_numbers_beyond_a_float_are_suspect(
     people: pd.DataFrame, contract: Contract, number: float, may_be: bool
 ) -> None:
-    assert may_be_rounded(people.assign(income=number), contract) == may_be
+    assert has_inexact_integers(people.assign(income=number), contract) == may_be
 
 
 def test_finish_sets_categories_and_keys(
@@ -215,9 +215,9 @@ def test_finish_sets_categories_and_keys(
 ) -> None:
     loose = people.reset_index(drop=True).iloc[:1]
     loose = loose.assign(bought=pd.Categorical(["no"]))
-    frame = finish(loose, contract, DATA)
+    frame = add_row_keys(loose, contract, DATA)
     assert list(frame["bought"].cat.categories) == ["no", "yes"]
-    assert frame.index.name == keys.NAME
+    assert frame.index.name == keys.ROW_KEY
     assert frame.index[0] == people.index[0]
 
 
@@ -226,7 +226,7 @@ def test_finish_puts_categories_in_the_order_of_the_contract(
     people: pd.DataFrame, contract: Contract
 ) -> None:
     city = people["city"].cat.set_categories(["Rome", "Bonn", "Oslo"])
-    frame = finish(people.assign(city=city), contract, DATA)
+    frame = add_row_keys(people.assign(city=city), contract, DATA)
     assert list(frame["city"].cat.categories) == ["Bonn", "Oslo", "Rome"]
     assert frame["city"].tolist() == people["city"].tolist()
 
@@ -235,7 +235,7 @@ def test_finish_makes_keys_of_the_id_if_there_is_one(
     people: pd.DataFrame, contract: Contract
 ) -> None:
     data = Data(target="bought", positive="yes", id=("name",))
-    frame = finish(people.reset_index(drop=True), contract, data)
+    frame = add_row_keys(people.reset_index(drop=True), contract, data)
     assert frame.index.nunique() == 20
 
 
@@ -244,5 +244,5 @@ def test_finish_makes_keys_without_the_target(
     people: pd.DataFrame, contract: Contract
 ) -> None:
     relabelled = people.assign(bought=pd.Categorical(["yes"] * 60))
-    frame = finish(relabelled.reset_index(drop=True), contract, DATA)
+    frame = add_row_keys(relabelled.reset_index(drop=True), contract, DATA)
     assert frame.index.tolist() == people.index.tolist()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reproducible_ml.contract.findings import Finding, harmless, quoted, reject
+from reproducible_ml.contract.findings import Finding, escape_formula, quoted, reject
 from reproducible_ml.core.errors import UserError
 
 FILE = Path("data/raw/people.csv")
@@ -94,4 +94,4 @@ def test_report_holds_no_formula(value: str, cell: str, tmp_path: Path) -> None:
 
 
 def test_report_shortens_long_values() -> None:
-    assert len(str(harmless("x" * 10**6))) == 1000
+    assert len(str(escape_formula("x" * 10**6))) == 1000

@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 import yaml
 
-from reproducible_ml.contract.schema import Column, Contract, Data, Notes, load_contract
+from reproducible_ml.contract.schema import (
+    Column,
+    ColumnMetadata,
+    Contract,
+    Data,
+    load_contract,
+)
 from reproducible_ml.core.errors import UserError
 
 DATA = Data(target="bought", positive="yes")
@@ -68,13 +74,13 @@ def test_features_are_treated_by_their_dtype(
 
 def test_text_is_no_feature_unless_it_says_so(contract: Contract) -> None:
     assert "name" not in contract.features(DATA)
-    text = Column(dtype="str", metadata=Notes(treatment="bag_of_words"))
+    text = Column(dtype="str", metadata=ColumnMetadata(treatment="bag_of_words"))
     changed = contract.model_copy(update={"columns": {"name": text}})
     assert changed.treated("bag_of_words", DATA) == ["name"]
 
 
 def test_excluded_column_says_nothing_about_a_row(contract: Contract) -> None:
-    age = Column(dtype="int64", metadata=Notes(treatment="exclude"))
+    age = Column(dtype="int64", metadata=ColumnMetadata(treatment="exclude"))
     columns = {**contract.columns, "age": age}
     changed = contract.model_copy(update={"columns": columns})
     assert "age" not in changed.features(DATA)

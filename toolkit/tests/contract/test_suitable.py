@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reproducible_ml.contract.schema import Column, incompatible_checks
+from reproducible_ml.contract.schema import Column, check_compatibility
 
 
 # What would end in a traceback, once rows are compared.
@@ -45,7 +45,7 @@ def test_check_that_does_not_suit_the_type_is_told(
     dtype: Any, check: dict[str, Any], problem: str
 ) -> None:
     column = Column.model_validate({"dtype": dtype, **check})
-    assert problem in incompatible_checks(column)[0]
+    assert problem in check_compatibility(column)[0]
 
 
 @pytest.mark.parametrize(
@@ -60,4 +60,4 @@ def test_check_that_does_not_suit_the_type_is_told(
     ],
 )
 def test_check_that_suits_the_type_is_taken(dtype: Any, check: dict[str, Any]) -> None:
-    assert incompatible_checks(Column.model_validate({"dtype": dtype, **check})) == []
+    assert check_compatibility(Column.model_validate({"dtype": dtype, **check})) == []

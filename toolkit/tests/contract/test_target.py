@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from reproducible_ml.contract.schema import Data
 from reproducible_ml.contract.target import (
-    Classes,
-    Numbers,
+    ClassSummary,
+    NumberSummary,
     exact_sum,
-    join,
+    merge_summaries,
     read_target,
-    summarise,
+    summarise_target,
 )
 
 BINARY = Data(target="y", positive="yes")
@@ -69,19 +69,19 @@ def test_regression_gives_floats(dtype: str) -> None:
 
 @pytest.mark.parametrize("data", [BINARY, SEVERAL])
 def test_classes_are_counted(data: Data) -> None:
-    known = summarise(category(["b", "a", "b"], ["a", "b", "c"]), data)
-    assert known.facts() == {"rows": 3, "classes": {"a": 1, "b": 2}}
+    known = summarise_target(category(["b", "a", "b"], ["a", "b", "c"]), data)
+    assert known.to_dict() == {"rows": 3, "classes": {"a": 1, "b": 2}}
 
 
 def test_numbers_are_measured() -> None:
-    known = summarise(pd.Series([3.0, 1.0, 5.0]), NUMBER)
+    known = summarise_target(pd.Series([3.0, 1.0, 5.0]), NUMBER)
     target = {"min": 1.0, "mean": 3.0, "max": 5.0}
-    assert known.facts() == {"rows": 3, "target": target}
+    assert known.to_dict() == {"rows": 3, "target": target}
 
 
 def test_no_numbers_have_no_range() -> None:
-    known = summarise(pd.Series([], dtype="float64"), NUMBER)
-    assert known.facts() == {"rows": 0, "target": None}
+    known = summarise_target(pd.Series([], dtype="float64"), NUMBER)
+    assert known.to_dict() == {"rows": 0, "target": None}
 
 
 @given(values=floats, data=st.data())
@@ -91,10 +91,10 @@ def test_numbers_in_any_parts_and_order_are_known_the_same(
     mixed = data.draw(st.permutations(values))
     cut = data.draw(st.integers(0, len(values)))
     parts = [
-        summarise(pd.Series(p, dtype="float64"), NUMBER)
+        summarise_target(pd.Series(p, dtype="float64"), NUMBER)
         for p in (mixed[:cut], mixed[cut:])
     ]
-    assert join(parts) == summarise(pd.Series(values), NUMBER)
+    assert merge_summaries(parts) == summarise_target(pd.Series(values), NUMBER)
 
 
 @given(values=labels, data=st.data())
@@ -103,10 +103,10 @@ def test_classes_in_any_parts_are_known_the_same(
 ) -> None:
     cut = data.draw(st.integers(0, len(values)))
     parts = [
-        summarise(pd.Series(p, dtype="str"), SEVERAL)
+        summarise_target(pd.Series(p, dtype="str"), SEVERAL)
         for p in (values[:cut], values[cut:])
     ]
-    assert join(parts) == summarise(pd.Series(values), SEVERAL)
+    assert merge_summaries(parts) == summarise_target(pd.Series(values), SEVERAL)
 
 
 @given(values=floats)
@@ -124,7 +124,9 @@ def test_a_sum_is_exact_where_floats_are_not(values: list[float]) -> None:
 def test_a_mean_of_many_is_rounded_once() -> None:
     values = np.random.default_rng(0).lognormal(10, 3, 10_000)
     mean = sum(map(Fraction, values.tolist())) / len(values)
-    assert summarise(pd.Series(values), NUMBER).facts()["target"]["mean"] == float(mean)
+    assert summarise_target(pd.Series(values), NUMBER).to_dict()["target"][
+        "mean"
+    ] == float(mean)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ def test_a_mean_of_many_is_rounded_once() -> None:
     ],
 )
 def test_what_can_be_learned_passes(values: pd.Series, data: Data) -> None:
-    known = summarise(values, data)
+    known = summarise_target(values, data)
     assert known.problem(data) is None
 
 
@@ -144,17 +146,17 @@ def test_what_can_be_learned_passes(values: pd.Series, data: Data) -> None:
     ("known", "data", "problem"),
     [
         (
-            Classes.of(pd.Series([], dtype="str")),
+            ClassSummary.of(pd.Series([], dtype="str")),
             SEVERAL,
             "holds 0 rows of 0 class(es)",
         ),
-        (Classes.of(pd.Series(["a"])), SEVERAL, "holds 1 rows of 1 class(es)"),
+        (ClassSummary.of(pd.Series(["a"])), SEVERAL, "holds 1 rows of 1 class(es)"),
         (
-            Classes.of(pd.Series(["a", "b"])),
+            ClassSummary.of(pd.Series(["a", "b"])),
             BINARY,
             'holds no row of the positive class "yes"',
         ),
-        (Numbers.of(pd.Series([1.0])), NUMBER, "holds 1 row(s)"),
+        (NumberSummary.of(pd.Series([1.0])), NUMBER, "holds 1 row(s)"),
     ],
 )
 def test_what_is_too_little_says_why(known: Any, data: Data, problem: str) -> None:
@@ -163,5 +165,5 @@ def test_what_is_too_little_says_why(known: Any, data: Data, problem: str) -> No
 
 def test_facts_are_fit_for_json() -> None:
     for values, data in ((pd.Series([1, 2]), NUMBER), (pd.Series(["a"]), SEVERAL)):
-        facts = summarise(values, data).facts()
+        facts = summarise_target(values, data).to_dict()
         assert json.loads(json.dumps(facts, allow_nan=False)) == facts

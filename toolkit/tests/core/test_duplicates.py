@@ -23,7 +23,9 @@ rows = st.lists(st.tuples(values, st.sampled_from("ab")), min_size=1, max_size=2
 
 def table(pairs: list[tuple[float, str]]) -> pd.DataFrame:
     frame = pd.DataFrame(pairs, columns=["x", "y"]).astype({"x": float, "y": "str"})
-    return frame.set_index(pd.Index(keys.hash_rows(frame, ["x", "y"]), name=keys.NAME))
+    return frame.set_index(
+        pd.Index(keys.hash_rows(frame, ["x", "y"]), name=keys.ROW_KEY)
+    )
 
 
 def places(found: list[duplicates.Positions], part_rows: int) -> list[int]:

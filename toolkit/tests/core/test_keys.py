@@ -138,26 +138,26 @@ def test_uniform_of_two_salts_has_nothing_in_common() -> None:
 
 @given(salt=st.text())
 def test_number_of_a_salt_fits_into_64_bits(salt: str) -> None:
-    assert 0 <= keys.number(salt) < 2**64
-    assert keys.number(salt) == keys.number(salt)
+    assert 0 <= keys.salt_from_text(salt) < 2**64
+    assert keys.salt_from_text(salt) == keys.salt_from_text(salt)
 
 
 def test_number_tells_salts_apart() -> None:
-    assert len({keys.number(salt) for salt in ["", "a", "b", "ab"]}) == 4
+    assert len({keys.salt_from_text(salt) for salt in ["", "a", "b", "ab"]}) == 4
 
 
 @pytest.mark.parametrize("rows", [100, 101])
 def test_sample_of_few_rows_is_all_of_them(rows: int) -> None:
-    assert keys.sample(some_keys(100), rows, 0).tolist() == list(range(100))
+    assert keys.sample_rows(some_keys(100), rows, 0).tolist() == list(range(100))
 
 
 def test_sample_is_in_order_and_without_repeats() -> None:
-    chosen = keys.sample(some_keys(100), 30, 0).tolist()
+    chosen = keys.sample_rows(some_keys(100), 30, 0).tolist()
     assert len(chosen) == 30
     assert chosen == sorted(set(chosen))
 
 
 def test_sample_does_not_depend_on_the_order_of_rows() -> None:
     row_keys = some_keys(100)
-    backwards = row_keys[::-1][keys.sample(row_keys[::-1], 30, 0)]
-    assert set(backwards) == set(row_keys[keys.sample(row_keys, 30, 0)])
+    backwards = row_keys[::-1][keys.sample_rows(row_keys[::-1], 30, 0)]
+    assert set(backwards) == set(row_keys[keys.sample_rows(row_keys, 30, 0)])

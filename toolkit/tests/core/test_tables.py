@@ -13,12 +13,12 @@ import pytest
 
 from reproducible_ml.core.duplicates import _hashes
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import (
     count_rows,
     fingerprint,
     map_parts,
-    parallel,
     parts,
     read_part,
     read_table,
@@ -132,7 +132,7 @@ def test_map_parts_does_not_depend_on_processes(
 def test_parallel_returns_a_result_for_each_job(compute: Compute, number: int) -> None:
     jobs = ((2, exponent) for exponent in range(number))
     expected = [2**exponent for exponent in range(number)]
-    assert parallel(pow, jobs, compute, "powers") == expected
+    assert map_jobs(pow, jobs, compute, "powers") == expected
 
 
 def test_parallel_asks_for_jobs_as_they_are_needed() -> None:
@@ -143,7 +143,7 @@ def test_parallel_asks_for_jobs_as_they_are_needed() -> None:
             assert len(done) >= number - 2
             yield (number,)
 
-    parallel(done.append, jobs(), SEQUENTIAL, "numbers")
+    map_jobs(done.append, jobs(), SEQUENTIAL, "numbers")
     assert done == list(range(9))
 
 
@@ -153,7 +153,7 @@ def test_parallel_raises_the_error_of_a_worker(
 ) -> None:
     jobs: list[tuple[Any, ...]] = [(tmp_path / "absent",)] * 4
     with pytest.raises(UserError, match="absent: holds no"):
-        parallel(raw_files, jobs, compute, "files")
+        map_jobs(raw_files, jobs, compute, "files")
 
 
 # In a process of its own: what is tested is that it ends.
@@ -163,7 +163,7 @@ def test_parallel_raises_the_error_of_the_generator_of_jobs(
     backend: str, before: int
 ) -> None:
     code = f"""\
-from reproducible_ml.core.parts import parallel
+from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Compute
 
@@ -172,7 +172,7 @@ def jobs():
     raise UserError("no more jobs")
 
 try:
-    parallel(pow, jobs(), Compute(backend="{backend}", n_jobs=2), "powers")
+    map_jobs(pow, jobs(), Compute(backend="{backend}", n_jobs=2), "powers")
 except UserError as error:
     print(error)
 """

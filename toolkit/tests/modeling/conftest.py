@@ -94,7 +94,7 @@ def make_orders(rows: int, seed: int, task: str = "binary") -> pd.DataFrame:
             ),
         }
     )
-    index = pd.Index(keys.hash_rows(orders, list(COLUMNS)), name=keys.NAME)
+    index = pd.Index(keys.hash_rows(orders, list(COLUMNS)), name=keys.ROW_KEY)
     size = np.digitize(odds, [0.0, 1.0])
     targets = {
         "returned": np.where(odds > 0.5, "yes", "no"),

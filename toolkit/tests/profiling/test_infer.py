@@ -12,7 +12,7 @@ import pytest
 
 from reproducible_ml.profiling.infer import infer
 from reproducible_ml.profiling.inferred import HEADER, Hints, InferredColumn
-from reproducible_ml.reading.values import misfits
+from reproducible_ml.reading.values import unconvertible
 
 NONE = Hints()
 CHANCE = random.Random(0)
@@ -139,7 +139,7 @@ def test_clean_table_raises_no_alarm_and_fits_its_own_contract(
     for name, one in table(tmp_path, **columns).items():
         assert one.found == ()
         texts = ["" if value is None else str(value) for value in columns[name]]
-        assert not any(misfits(pa.array(texts), one.column).to_pylist())
+        assert not any(unconvertible(pa.array(texts), one.column).to_pylist())
         assert one.column.nullable == ("" in texts)
 
 

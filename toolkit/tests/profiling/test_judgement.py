@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from reproducible_ml.contract.findings import LISTED
-from reproducible_ml.contract.schema import Column, Notes
+from reproducible_ml.contract.findings import MAX_LISTED
+from reproducible_ml.contract.schema import Column, ColumnMetadata
 from reproducible_ml.profiling.column_types import TypeCandidate
 from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory
 from reproducible_ml.profiling.profile import profile_columns
@@ -19,7 +19,7 @@ from reproducible_ml.profiling.values import (
 FILE = Path("a.csv")
 WHOLE = Column(dtype="Int64", nullable=True)
 NUMBER = Column(dtype="float64", nullable=True)
-DAYS = Column(dtype="datetime64[ns]", metadata=Notes(format="%d.%m.%Y"))
+DAYS = Column(dtype="datetime64[ns]", metadata=ColumnMetadata(format="%d.%m.%Y"))
 DATE = Column(dtype="datetime64[ns]", nullable=True)
 
 
@@ -82,7 +82,7 @@ def test_code_in_a_target_is_kept() -> None:
 def test_more_misfits_than_are_named_are_counted() -> None:
     texts = [*map(str, range(3000)), *(f"x{n % 130}" for n in range(140))]
     _, findings = found(texts, WHOLE)
-    assert len(findings) == LISTED + 1
+    assert len(findings) == MAX_LISTED + 1
     assert str(findings[-1].finding) == (
         'a.csv, column "x": has more texts like the 100 that are listed, from here on'
         " (30 rows). Look for what they have in common, and correct it in the source."
@@ -96,7 +96,7 @@ def test_more_misfits_than_are_named_are_counted() -> None:
     [("9999-12-31", None), ("0000-00-00", None), ("31.12.9999", "%d.%m.%Y")],
 )
 def test_date_that_means_none_is_missing_and_told(text: str, form: str | None) -> None:
-    column = DATE.model_copy(update={"metadata": Notes(format=form)})
+    column = DATE.model_copy(update={"metadata": ColumnMetadata(format=form)})
     good = "2024-01-31" if form is None else "31.01.2024"
     candidate, findings = found([good, text, text], column)
     assert candidate.column.metadata.missing == (text,)

@@ -97,7 +97,7 @@ def stored(write_table: WriteTable, tmp_path: Path) -> Callable[..., Path]:
         frame: pd.DataFrame, *ids: str, name: str = "table", rows: int = 1700
     ) -> Path:
         row_keys = keys.hash_rows(frame, ids or list(frame.columns.drop("y")))
-        keyed = frame.set_index(pd.Index(row_keys, name=keys.NAME))
+        keyed = frame.set_index(pd.Index(row_keys, name=keys.ROW_KEY))
         return write_table(keyed, tmp_path / name, rows)
 
     return write

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reproducible_ml.contract.findings import LISTED, Finding
+from reproducible_ml.contract.findings import MAX_LISTED, Finding
 from reproducible_ml.contract.schema import Contract
 from reproducible_ml.quality.diagnose import diagnose, diagnose_duplicates
 
@@ -127,10 +127,10 @@ def test_rows_are_counted_over_the_whole_file(tmp_path: Path) -> None:
 def test_a_hundred_texts_of_a_rule_are_told_and_the_rows_with_others(
     tmp_path: Path,
 ) -> None:
-    rows = [GOOD.replace("40", f"x{i}") for i in range(LISTED + 50)] * 2
+    rows = [GOOD.replace("40", f"x{i}") for i in range(MAX_LISTED + 50)] * 2
     found = diagnose(write(tmp_path, *rows), CONTRACT)
-    findings = [(i + 2, "age", f"x{i}", 2) for i in range(LISTED)]
-    assert places(found) == [*findings, (LISTED + 2, "age", None, 100)]
+    findings = [(i + 2, "age", f"x{i}", 2) for i in range(MAX_LISTED)]
+    assert places(found) == [*findings, (MAX_LISTED + 2, "age", None, 100)]
     assert found[-1].problem.startswith("has more texts like the 100")
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from reproducible_ml.contract.findings import Finding
-from reproducible_ml.contract.schema import Dialect
+from reproducible_ml.contract.schema import CsvDialect
 from reproducible_ml.core.params import Compute
 from reproducible_ml.quality.duplicate_rows import first_records, with_line_numbers
 
@@ -53,7 +53,9 @@ def test_value_gets_the_line_of_its_first_row(
 ) -> None:
     raw = tmp_path / "raw.csv"
     FRAME.assign(note=["two\nlines", *"bcdef"]).to_csv(raw, index=False)
-    (found,) = with_line_numbers([about(value, column)], table, raw, Dialect(), COMPUTE)
+    (found,) = with_line_numbers(
+        [about(value, column)], table, raw, CsvDialect(), COMPUTE
+    )
     assert (found.file, found.line, found.record) == (raw, line, None)
 
 
@@ -63,7 +65,7 @@ def test_row_of_a_later_file_gets_its_file(table: Path, tmp_path: Path) -> None:
     FRAME[:2].to_csv(raw / "a.csv", index=False)
     FRAME[2:].to_parquet(raw / "b.parquet", index=False)
     odd = Finding("repeated rows", raw, "is odd", "Fix it.", record=3)
-    (found,) = with_line_numbers([odd], table, raw, Dialect(), COMPUTE)
+    (found,) = with_line_numbers([odd], table, raw, CsvDialect(), COMPUTE)
     assert str(found) == f"{raw}/b.parquet row 2: is odd. Fix it."
 
 
@@ -75,4 +77,4 @@ def test_finding_without_a_row_or_a_file_stays(
     finding: Finding, table: Path, tmp_path: Path
 ) -> None:
     raw = tmp_path / "gone.csv"
-    assert with_line_numbers([finding], table, raw, Dialect(), COMPUTE) == [finding]
+    assert with_line_numbers([finding], table, raw, CsvDialect(), COMPUTE) == [finding]

@@ -4,13 +4,15 @@ from typing import Any
 
 import pytest
 
-from reproducible_ml.contract.schema import Column, Notes
+from reproducible_ml.contract.schema import Column, ColumnMetadata
 from reproducible_ml.quality.advice import explain_unreadable
 from reproducible_ml.reading.values import ISO_WITH_OFFSET
 
 
 def explained(text: str, dtype: Any, **notes: Any) -> tuple[str, str]:
-    return explain_unreadable(text, Column(dtype=dtype, metadata=Notes(**notes)))
+    return explain_unreadable(
+        text, Column(dtype=dtype, metadata=ColumnMetadata(**notes))
+    )
 
 
 @pytest.mark.parametrize(

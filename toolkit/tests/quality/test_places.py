@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from reproducible_ml.contract.findings import Finding
-from reproducible_ml.contract.schema import Dialect
+from reproducible_ml.contract.schema import CsvDialect
 from reproducible_ml.profiling.inferred import HEADER, Found
-from reproducible_ml.reading.places import with_lines
+from reproducible_ml.reading.raw import with_lines
 
 CSV = 'name,age\n"Ann\nMary",7\n\nBob,x\nEve,y\n'
 
@@ -18,8 +18,8 @@ def found(file: Path, record: int | None) -> Found:
     return Found("reject", Finding("number", file, "is odd", "Fix it."), record)
 
 
-def lines(*founds: Found, dialect: Dialect | None = None) -> list[int | None]:
-    return [finding.line for finding in with_lines(founds, dialect or Dialect())]
+def lines(*founds: Found, dialect: CsvDialect | None = None) -> list[int | None]:
+    return [finding.line for finding in with_lines(founds, dialect or CsvDialect())]
 
 
 def test_line_is_that_of_the_file_after_quoted_newlines_and_blank_lines(
@@ -39,7 +39,7 @@ def test_lines_of_a_compressed_file_are_those_of_its_text(tmp_path: Path) -> Non
 def test_preamble_and_delimiter_of_the_dialect_are_respected(tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
     file.write_text("Report of May\nby Ann, Bob\nname;age\nAnn;7\nBob;x\n")
-    dialect = Dialect(delimiter=";", preamble=2)
+    dialect = CsvDialect(delimiter=";", preamble=2)
     assert lines(found(file, 1), dialect=dialect) == [5]
 
 
@@ -48,7 +48,7 @@ def test_header_has_a_line_in_csv_alone(tmp_path: Path) -> None:
     csv.write_text("Report\n\n" + CSV)
     pa.parquet.write_table(pa.table({"age": [7, 8]}), parquet)
     founds = [found(csv, HEADER), found(parquet, HEADER), found(parquet, 1)]
-    assert lines(*founds, dialect=Dialect(preamble=1)) == [3, None, 2]
+    assert lines(*founds, dialect=CsvDialect(preamble=1)) == [3, None, 2]
 
 
 def test_line_of_json_counts_blank_lines(tmp_path: Path) -> None:
@@ -72,4 +72,4 @@ def test_each_file_has_its_own_lines(tmp_path: Path) -> None:
 
 def test_finding_about_no_row_stays_as_it_is(tmp_path: Path) -> None:
     whole = found(tmp_path / "nowhere.csv", None)
-    assert with_lines([whole], Dialect()) == [whole.finding]
+    assert with_lines([whole], CsvDialect()) == [whole.finding]

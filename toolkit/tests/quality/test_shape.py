@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reproducible_ml.contract.findings import LISTED
-from reproducible_ml.contract.schema import Dialect
+from reproducible_ml.contract.findings import MAX_LISTED
+from reproducible_ml.contract.schema import CsvDialect
 from reproducible_ml.quality.raw_rows import check_shape, valid_rows
 
 HEADER = "name,age\n"
@@ -14,7 +14,7 @@ HEADER = "name,age\n"
 def judged(tmp_path: Path, text: str) -> list[str]:
     path = tmp_path / "people.csv"
     path.write_bytes(text.encode())
-    lines = map(str, check_shape(path, Dialect()))
+    lines = map(str, check_shape(path, CsvDialect()))
     return [line.removeprefix(f"{tmp_path}/") for line in lines]
 
 
@@ -83,8 +83,8 @@ def test_header_is_known_where_some_of_its_names_were_changed(tmp_path: Path) ->
 def test_a_hundred_ragged_rows_are_told_and_that_there_are_more(
     tmp_path: Path,
 ) -> None:
-    *findings, more = judged(tmp_path, HEADER + "Bob\n" * (LISTED + 50))
-    assert len(findings) == LISTED
+    *findings, more = judged(tmp_path, HEADER + "Bob\n" * (MAX_LISTED + 50))
+    assert len(findings) == MAX_LISTED
     assert (
         "line 102: is the first of more rows like the 100 that are listed (50" in more
     )
@@ -93,7 +93,7 @@ def test_a_hundred_ragged_rows_are_told_and_that_there_are_more(
 def test_sound_rows_leave_out_the_others(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text(HEADER + "Ann,40\nBob\nCid,50\n")
-    rows = list(valid_rows(path, Dialect(), []))
+    rows = list(valid_rows(path, CsvDialect(), []))
     assert rows == [(1, ["name", "age"]), (2, ["Ann", "40"]), (4, ["Cid", "50"])]
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from reproducible_ml.contract.schema import Column, Contract, Dialect, Notes
+from reproducible_ml.contract.schema import Column, ColumnMetadata, Contract, CsvDialect
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.reading.csv_files import BLOCK, NumberedRows, csv_texts, read_csv
-from reproducible_ml.reading.encoding import LONGEST
+from reproducible_ml.reading.encoding import MAX_ROW_BYTES
 
 
 def contract(**columns: Any) -> Contract:
@@ -59,7 +59,7 @@ def test_gzip_of_several_members_is_read_whole(tmp_path: Path) -> None:
 def test_dialect_says_how_the_file_is_written(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes('Report "1"\n\nx;name\n1;Zo\u00eb\n'.encode(encoding))
-    dialect = Dialect(delimiter=";", encoding=encoding, preamble=2)
+    dialect = CsvDialect(delimiter=";", encoding=encoding, preamble=2)
     (batch,) = csv_texts(path, dialect)
     assert batch.to_pydict() == {"x": ["1"], "name": ["Zo\u00eb"]}
     assert list(NumberedRows(path, dialect)) == [
@@ -69,7 +69,7 @@ def test_dialect_says_how_the_file_is_written(tmp_path: Path, encoding: str) -> 
 
 
 def test_notes_say_how_values_are_written(tmp_path: Path) -> None:
-    notes = Notes(decimal=",", thousands=".", suffix="kg", missing=("?",))
+    notes = ColumnMetadata(decimal=",", thousands=".", suffix="kg", missing=("?",))
     declared = contract(
         x={"dtype": "float64", "nullable": True, "metadata": notes},
         n={"dtype": "Int64"},
@@ -116,7 +116,7 @@ def test_both_ways_read_the_same(
 ) -> None:
     path = write(tmp_path, f"x\n{text}\n")
     fast = values(path, contract(x={"dtype": dtype}))["x"]
-    notes = Notes(missing=("nothing",))
+    notes = ColumnMetadata(missing=("nothing",))
     careful = values(path, contract(x={"dtype": dtype, "metadata": notes}))["x"]
     assert fast == careful
     assert value is None or fast == [value]
@@ -128,21 +128,21 @@ def test_rows_longer_than_a_block_are_read(tmp_path: Path) -> None:
     names = values(path, contract(name={"dtype": "str"}))["name"]
     assert names == ["Ann", long, "Bob"]
     assert [
-        n for batch in csv_texts(path, Dialect()) for n in batch["name"].to_pylist()
+        n for batch in csv_texts(path, CsvDialect()) for n in batch["name"].to_pylist()
     ] == names
 
 
 def test_longest_row_is_read(tmp_path: Path) -> None:
-    long = "x" * (LONGEST - 1)
+    long = "x" * (MAX_ROW_BYTES - 1)
     path = write(tmp_path, f"name\nAnn\n{long}\nBob\n")
     names = values(path, contract(name={"dtype": "str"}))["name"]
     assert names == ["Ann", long, "Bob"]
 
 
 def test_value_longer_than_the_largest_block_is_told(tmp_path: Path) -> None:
-    path = write(tmp_path, f"name\nAnn\n{'x' * LONGEST}xx\nBob\n")
+    path = write(tmp_path, f"name\nAnn\n{'x' * MAX_ROW_BYTES}xx\nBob\n")
     with pytest.raises(UserError, match="line 3: has a value of more than 16 MiB"):
-        list(NumberedRows(path, Dialect()))
+        list(NumberedRows(path, CsvDialect()))
 
 
 @pytest.mark.parametrize(
@@ -157,12 +157,12 @@ def test_file_that_does_not_fit_is_refused(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("text", ["x,n", "x,n\n", "x,n\n\n"])
 def test_header_alone_has_no_rows(tmp_path: Path, text: str) -> None:
     assert list(read_csv(write(tmp_path, text), NUMBERS)) == []
-    assert list(csv_texts(write(tmp_path, text), Dialect())) == []
+    assert list(csv_texts(write(tmp_path, text), CsvDialect())) == []
 
 
 def test_texts_are_those_of_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, 'a,b\n NA ,""\n007,"x\n""y"""\n')
-    (batch,) = csv_texts(path, Dialect())
+    (batch,) = csv_texts(path, CsvDialect())
     assert batch.to_pydict() == {"a": [" NA ", "007"], "b": ["", 'x\n"y"']}
 
 
@@ -171,4 +171,4 @@ def test_bytes_of_another_encoding_are_replaced_in_numbered_rows(
 ) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"name\nZo\xeb\n")
-    assert list(NumberedRows(path, Dialect()))[1] == (2, ["Zo\ufffd"])
+    assert list(NumberedRows(path, CsvDialect()))[1] == (2, ["Zo\ufffd"])

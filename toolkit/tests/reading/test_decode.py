@@ -8,8 +8,8 @@ import pytest
 
 from reproducible_ml.reading.encoding import (
     BLOCK,
+    encoding_of_mark,
     first_bytes,
-    marked_encoding,
     text_blocks,
 )
 
@@ -98,8 +98,8 @@ def test_bytes_that_mean_nothing_in_an_encoding_are_refused(
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
 def test_byte_order_mark_tells_the_encoding(encoding: str) -> None:
-    assert marked_encoding("a".encode(encoding)) == encoding
+    assert encoding_of_mark("a".encode(encoding)) == encoding
 
 
 def test_without_byte_order_mark_nothing_is_told() -> None:
-    assert marked_encoding(b"a") is None
+    assert encoding_of_mark(b"a") is None

@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from reproducible_ml.reading.encoding import check_encoding, misencoded, undecodable
+from reproducible_ml.reading.encoding import (
+    detect_encoding,
+    undecodable_bytes,
+    wrong_encoding,
+)
 
 TEXT = "id,name\n1,Ada\n2,Müller\n3,Ada\n4,Köln\n"
 
@@ -31,12 +35,12 @@ def test_unicode_is_found_without_a_word(
     tmp_path: Path, written: str, found: str
 ) -> None:
     path = write(tmp_path, TEXT.encode(written, errors="ignore"))
-    assert check_encoding(path) == (found, None)
+    assert detect_encoding(path) == (found, None)
 
 
 def test_windows_1252_is_found_and_shown(tmp_path: Path) -> None:
     path = write(tmp_path, TEXT.encode("cp1252"))
-    found, finding = check_encoding(path)
+    found, finding = detect_encoding(path)
     assert found == "cp1252"
     assert str(finding) == (
         f'{path} line 3: "Müller" is not UTF-8, but looks like this in windows-1252'
@@ -47,13 +51,13 @@ def test_windows_1252_is_found_and_shown(tmp_path: Path) -> None:
 
 def test_windows_1252_may_hold_what_looks_like_utf8_by_chance(tmp_path: Path) -> None:
     path = write(tmp_path, "id\nGroß\u2013klein\nMüller\n".encode("cp1252"))
-    assert check_encoding(path)[0] == "cp1252"
+    assert detect_encoding(path)[0] == "cp1252"
 
 
 def test_mixed_encodings_are_told_with_a_line_of_each(tmp_path: Path) -> None:
     good = "id,name\n1,Müller\n".encode()
     path = write(tmp_path, good + '2,"Köln, alt"\n'.encode("cp1252"))
-    found, finding = check_encoding(path)
+    found, finding = detect_encoding(path)
     assert found == ""
     assert str(finding) == (
         f'{path} line 3: "K\\xf6ln" is not UTF-8, but line 2 is ("Müller"):'
@@ -70,7 +74,7 @@ def test_mixed_encodings_are_told_with_a_line_of_each(tmp_path: Path) -> None:
 )
 def test_other_encodings_are_not_guessed(tmp_path: Path, content: bytes) -> None:
     path = write(tmp_path, content)
-    found, finding = check_encoding(path)
+    found, finding = detect_encoding(path)
     assert found == ""
     assert f"{path} line 2: " in str(finding)
     assert "is not UTF-8 (1 row)" in str(finding)
@@ -79,7 +83,7 @@ def test_other_encodings_are_not_guessed(tmp_path: Path, content: bytes) -> None
 
 def test_file_that_ends_within_a_character_is_cut_off(tmp_path: Path) -> None:
     path = write(tmp_path, "id,name\n1,Zoë".encode()[:-1])
-    found, finding = check_encoding(path)
+    found, finding = detect_encoding(path)
     assert found == ""
     assert f"{path} line 2: " in str(finding)
     assert "is cut off in the middle of a character. Copy" in str(finding)
@@ -87,7 +91,7 @@ def test_file_that_ends_within_a_character_is_cut_off(tmp_path: Path) -> None:
 
 def test_line_counts_also_where_lines_end_as_on_old_macs(tmp_path: Path) -> None:
     path = write(tmp_path, "id\rAda\rMüller\r".encode("cp1252"))
-    finding = check_encoding(path)[1]
+    finding = detect_encoding(path)[1]
     assert finding is not None
     assert finding.line == 3
 
@@ -100,7 +104,7 @@ def test_encoding_other_than_named_is_told(
     tmp_path: Path, written: str, named: str
 ) -> None:
     path = write(tmp_path, TEXT.encode(written))
-    assert str(misencoded(path, named)) == (
+    assert str(wrong_encoding(path, named)) == (
         f"{path}: is {written}, not {named}."
         f" Set `encoding: {written}` in metadata of data/schema.yaml."
     )
@@ -112,6 +116,6 @@ def test_undecodable_bytes_are_told_with_their_line(
 ) -> None:
     bad = {"cp1252": b"\x81\n", "utf-16-le": b"\x00\xd8\x0a\x00"}[encoding]
     path = write(tmp_path, "id\n1\n".encode(encoding) + bad)
-    finding = undecodable(path, encoding)
+    finding = undecodable_bytes(path, encoding)
     assert finding.line == 3
     assert f"is not text in {encoding}. Export it as UTF-8" in str(finding)

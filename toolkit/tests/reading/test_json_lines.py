@@ -12,7 +12,7 @@ from reproducible_ml.reading.json_lines import (
     LINES,
     json_texts,
     read_json_lines,
-    sound_objects,
+    valid_objects,
 )
 
 CONTRACT = Contract.model_validate(
@@ -114,7 +114,7 @@ def test_line_that_is_no_flat_object_is_told(
 ) -> None:
     path = write(tmp_path, '{"a": 1}', "", line, '{"a": 2}')
     findings: list[Finding] = []
-    assert [number for number, _ in sound_objects(path, findings)] == [1, 4]
+    assert [number for number, _ in valid_objects(path, findings)] == [1, 4]
     (finding,) = findings
     assert (finding.line, finding.column, finding.rows) == (3, column, 1)
     assert finding.problem.startswith(problem)
@@ -127,7 +127,7 @@ def test_line_of_another_encoding_is_told(tmp_path: Path) -> None:
     path = tmp_path / "people.jsonl"
     path.write_bytes(b'{"a": 1}\n{"a": "\xfc"}\n')
     findings: list[Finding] = []
-    assert len(list(sound_objects(path, findings))) == 1
+    assert len(list(valid_objects(path, findings))) == 1
     assert [(f.line, f.problem) for f in findings] == [(2, "is not UTF-8")]
 
 
@@ -135,13 +135,13 @@ def test_last_line_that_is_cut_off_is_told(tmp_path: Path) -> None:
     path = tmp_path / "people.jsonl"
     path.write_bytes(b'{"a": 1}\n{"a": "x')
     findings: list[Finding] = []
-    list(sound_objects(path, findings))
+    list(valid_objects(path, findings))
     assert [f.fix for f in findings] == ["Export it again: it looks cut off."]
 
 
 def test_same_problem_of_many_lines_is_told_once(tmp_path: Path) -> None:
     findings: list[Finding] = []
-    list(sound_objects(write(tmp_path, *['{"a": [1]}'] * 300), findings))
+    list(valid_objects(write(tmp_path, *['{"a": [1]}'] * 300), findings))
     assert [(f.line, f.rows) for f in findings] == [(1, 300)]
 
 

@@ -10,22 +10,22 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from reproducible_ml.contract.schema import Column, Contract, Notes
+from reproducible_ml.contract.schema import Column, ColumnMetadata, Contract
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.reading.parquet_files import (
     convert,
-    misfits,
+    is_convertible_type,
     parquet_batches,
     parquet_schema,
     read_parquet,
-    suits,
+    unconvertible,
 )
 
 DAY = pd.Timestamp("2024-01-31")
 
 
 def column(dtype: Any, isin: Any = None, **notes: Any) -> Column:
-    return Column(dtype=dtype, isin=isin, metadata=Notes(**notes))
+    return Column(dtype=dtype, isin=isin, metadata=ColumnMetadata(**notes))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_misfits_are_the_values_that_cannot_be_converted(
     values: list[Any], dtype: str, bad: list[bool]
 ) -> None:
     array = pa.array(values)
-    assert misfits(array, column(dtype)).to_pylist() == bad
+    assert unconvertible(array, column(dtype)).to_pylist() == bad
     with pytest.raises(pa.ArrowInvalid):
         convert(array, column(dtype))
 
@@ -112,7 +112,7 @@ def test_misfits_are_the_values_that_cannot_be_converted(
 def test_types_that_mean_something_else_do_not_suit(
     values: list[Any], dtype: str
 ) -> None:
-    assert not suits(pa.array(values).type, column(dtype))
+    assert not is_convertible_type(pa.array(values).type, column(dtype))
     with pytest.raises(pa.ArrowInvalid, match="does not suit"):
         convert(pa.array(values), column(dtype))
 

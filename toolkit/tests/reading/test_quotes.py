@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from reproducible_ml.contract.findings import Finding
-from reproducible_ml.contract.schema import Dialect
-from reproducible_ml.reading.rows import read_rows
+from reproducible_ml.contract.schema import CsvDialect
+from reproducible_ml.reading.rows import read_row_blocks
 from reproducible_ml.reading.scan import check_quotes, row_width
 
 FIX = 'Close the quote, or write a quote that belongs to the text twice ("").'
@@ -18,7 +18,7 @@ def judge(folder: Path, text: str) -> list[Finding]:
     width = text.split("\n")[0].count(",") + 1
     return [
         finding
-        for rows in read_rows(path, Dialect())
+        for rows in read_row_blocks(path, CsvDialect())
         for finding in check_quotes(path, rows, width)
     ]
 

@@ -7,14 +7,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from reproducible_ml.contract.schema import Contract, Data, Dialect, load_contract
+from reproducible_ml.contract.schema import Contract, CsvDialect, Data, load_contract
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.reading.raw import (
-    form,
+    file_format,
+    mark_last,
     raw_files,
-    read_portions,
+    read_chunks,
     text_batches,
-    with_last,
 )
 
 
@@ -125,7 +125,7 @@ def test_raw_files_knows_a_pointer(
 def test_read_portions_cuts_a_file_into_equal_portions(
     project: Path, contract: Contract, rows: int
 ) -> None:
-    portions = list(read_portions([project / "people.csv"], contract, rows))
+    portions = list(read_chunks([project / "people.csv"], contract, rows))
     sizes = [portion.rows.num_rows for portion in portions]
     assert sizes[:-1] == [rows] * (len(sizes) - 1)
     assert sum(sizes) == 60
@@ -136,7 +136,7 @@ def test_read_portions_counts_the_rows_of_each_file_from_0(
     project: Path, contract: Contract
 ) -> None:
     files = [project / "people.csv"] * 2
-    firsts = [portion.first for portion in read_portions(files, contract, 40)]
+    firsts = [portion.first for portion in read_chunks(files, contract, 40)]
     assert firsts == [0, 40, 0, 40]
 
 
@@ -146,7 +146,7 @@ def test_read_portions_gives_the_same_rows_of_csv_and_parquet(
     people.reset_index(drop=True).to_parquet(project / "people.parquet")
     files = [[project / "people.csv"], [project / "people.parquet"]]
     csv, parquet = (
-        pa.concat_tables(p.rows for p in read_portions(f, contract, 25)).to_pandas()
+        pa.concat_tables(p.rows for p in read_chunks(f, contract, 25)).to_pandas()
         for f in files
     )
     text = {"city": "str", "bought": "str"}
@@ -157,7 +157,7 @@ def test_read_portions_takes_columns_in_any_order(
     project: Path, people: pd.DataFrame, contract: Contract
 ) -> None:
     people[people.columns[::-1]].to_csv(project / "other.csv", index=False)
-    (portion,) = read_portions([project / "other.csv"], contract, 100)
+    (portion,) = read_chunks([project / "other.csv"], contract, 100)
     assert portion.rows.column_names == list(contract.columns)
 
 
@@ -168,7 +168,7 @@ def test_read_portions_copes_with_windows(
 ) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(f"{prefix}x{newline}1{newline}2".encode())
-    (portion,) = read_portions([path], numbers, 10)
+    (portion,) = read_chunks([path], numbers, 10)
     assert portion.rows["x"].to_pylist() == [1.0, 2.0]
 
 
@@ -177,7 +177,7 @@ def test_read_portions_reads_line_ends_in_quotes(
 ) -> None:
     path = project / "people.csv"
     path.write_text(path.read_text().replace("person 1,", '"person\n1",'))
-    rows = pa.concat_tables(p.rows for p in read_portions([path], contract, 25))
+    rows = pa.concat_tables(p.rows for p in read_chunks([path], contract, 25))
     assert rows["name"].to_pylist().count("person\n1") == 3
     assert rows.num_rows == 60
 
@@ -188,7 +188,7 @@ def test_read_portions_knows_spellings_of_no_value(
 ) -> None:
     path = project / "people.csv"
     path.write_text(path.read_text().replace(",,", f",{text},"))
-    rows = pa.concat_tables(p.rows for p in read_portions([path], contract, 100))
+    rows = pa.concat_tables(p.rows for p in read_chunks([path], contract, 100))
     assert rows["income"].null_count == 15
 
 
@@ -198,21 +198,21 @@ def test_read_portions_raises_on_a_row_that_does_not_fit(
 ) -> None:
     path = write(tmp_path / "a.csv", f"x\n1\n{line}\n")
     with pytest.raises(pa.ArrowInvalid):
-        list(read_portions([path], numbers, 10))
+        list(read_chunks([path], numbers, 10))
 
 
 def test_read_portions_of_a_header_alone_are_none(
     tmp_path: Path, numbers: Contract
 ) -> None:
     path = write(tmp_path / "a.csv", "x\n")
-    assert sum(p.rows.num_rows for p in read_portions([path], numbers, 10)) == 0
+    assert sum(p.rows.num_rows for p in read_chunks([path], numbers, 10)) == 0
 
 
 def test_read_portions_says_which_is_the_last_of_a_file(
     project: Path, contract: Contract
 ) -> None:
     files = [project / "people.csv"] * 2
-    last = [portion.is_last for portion in read_portions(files, contract, 25)]
+    last = [portion.is_last for portion in read_chunks(files, contract, 25)]
     assert last == [False, False, True] * 2
 
 
@@ -224,7 +224,7 @@ def test_read_portions_gives_the_same_rows_of_json_lines(
     )
     csv, json = (
         pa.concat_tables(
-            p.rows for p in read_portions([project / name], contract, 25)
+            p.rows for p in read_chunks([project / name], contract, 25)
         ).to_pylist()
         for name in ("people.csv", "people.jsonl")
     )
@@ -239,7 +239,7 @@ def test_read_portions_tells_of_a_file_that_is_cut_off(
     path = tmp_path / name
     path.write_bytes(gzip.compress(lines.encode())[:-20])
     with pytest.raises(UserError, match=rf"{name}: is damaged or cut off"):
-        list(read_portions([path], numbers, 10))
+        list(read_chunks([path], numbers, 10))
 
 
 def test_read_portions_raises_on_bytes_of_another_encoding(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_read_portions_raises_on_bytes_of_another_encoding(tmp_path: Path) -> No
     path = tmp_path / "a.csv"
     path.write_bytes(b"x\n\x81\n")
     with pytest.raises(pa.ArrowInvalid):
-        list(read_portions([path], contract, 10))
+        list(read_chunks([path], contract, 10))
 
 
 @pytest.mark.parametrize(
@@ -265,13 +265,13 @@ def test_text_batches_are_the_texts_of_the_file(
     tmp_path: Path, name: str, content: bytes
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    (batch,) = text_batches(tmp_path / name, Dialect())
+    (batch,) = text_batches(tmp_path / name, CsvDialect())
     assert batch.to_pydict() == {"x": ["1"], "y": [""]}
 
 
 def test_text_batches_of_parquet_are_typed(tmp_path: Path) -> None:
     pd.DataFrame({"x": [1]}).to_parquet(tmp_path / "a.parquet")
-    (batch,) = text_batches(tmp_path / "a.parquet", Dialect())
+    (batch,) = text_batches(tmp_path / "a.parquet", CsvDialect())
     assert batch.to_pydict() == {"x": [1]}
 
 
@@ -292,11 +292,11 @@ def test_text_batches_of_parquet_are_typed(tmp_path: Path) -> None:
     ],
 )
 def test_form_is_told_by_the_name(name: str, expected: str | None) -> None:
-    assert form(Path(name)) == expected
+    assert file_format(Path(name)) == expected
 
 
 @pytest.mark.parametrize("items", [[], [1], [1, 2, 3]])
 def test_with_last_says_which_item_is_the_last(items: list[int]) -> None:
-    assert [item for item, _ in with_last(items)] == items
-    assert [last for _, last in with_last(items)][-1:] == [True][: len(items)]
-    assert not any(last for _, last in list(with_last(items))[:-1])
+    assert [item for item, _ in mark_last(items)] == items
+    assert [last for _, last in mark_last(items)][-1:] == [True][: len(items)]
+    assert not any(last for _, last in list(mark_last(items))[:-1])

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from reproducible_ml.contract.schema import Dialect
-from reproducible_ml.reading.encoding import BLOCK, LONGEST
-from reproducible_ml.reading.rows import Rows, read_rows
+from reproducible_ml.contract.schema import CsvDialect
+from reproducible_ml.reading.encoding import BLOCK, MAX_ROW_BYTES
+from reproducible_ml.reading.rows import Rows, read_row_blocks
 
 
 def read(folder: Path, text: str, preamble: int = 0) -> list[Rows]:
     path = folder / "a.csv"
     path.write_text(text, newline="")
-    return list(read_rows(path, Dialect(preamble=preamble)))
+    return list(read_row_blocks(path, CsvDialect(preamble=preamble)))
 
 
 def long_table(value: str) -> str:
@@ -50,10 +50,10 @@ def test_row_without_line_end_comes_last_and_is_not_complete(tmp_path: Path) -> 
 
 
 def test_reading_stops_at_a_row_that_is_too_long(tmp_path: Path) -> None:
-    text = "id,text\n1," + "x" * 3 * LONGEST + "\n" + long_table("a")
+    text = "id,text\n1," + "x" * 3 * MAX_ROW_BYTES + "\n" + long_table("a")
     last = read(tmp_path, text)[-1]
     assert (last.line, last.complete) == (1, False)
-    assert LONGEST < len(last.text) <= 2 * LONGEST + BLOCK
+    assert MAX_ROW_BYTES < len(last.text) <= 2 * MAX_ROW_BYTES + BLOCK
 
 
 def test_rows_after_a_long_one_are_read(tmp_path: Path) -> None:

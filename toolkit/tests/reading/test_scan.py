@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reproducible_ml.contract.schema import Dialect
-from reproducible_ml.reading.encoding import BLOCK, LONGEST
+from reproducible_ml.contract.schema import CsvDialect
+from reproducible_ml.reading.encoding import BLOCK, MAX_ROW_BYTES
 from reproducible_ml.reading.scan import scan
 
 HEADER = "id,name,x\n"
@@ -23,7 +23,7 @@ def told(
 ) -> list[str]:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    findings = scan(path, Dialect.model_validate(dialect))
+    findings = scan(path, CsvDialect.model_validate(dialect))
     return [str(finding).removeprefix(str(path)) for finding in findings]
 
 
@@ -131,7 +131,7 @@ def test_open_quote_in_the_header_is_told(tmp_path: Path) -> None:
 
 
 def test_open_quote_in_a_large_file_is_told_without_reading_on(tmp_path: Path) -> None:
-    rows = ROWS * (2 * LONGEST // len(ROWS))
+    rows = ROWS * (2 * MAX_ROW_BYTES // len(ROWS))
     (line,) = told(tmp_path, HEADER + '0,"name,0\n' + rows)
     assert line.startswith(' line 2: "name,0" opens a quote that is not closed')
 
@@ -160,7 +160,7 @@ def test_end_without_line_end_is_no_cut(tmp_path: Path, end: str) -> None:
 
 
 def test_longest_row_is_taken(tmp_path: Path) -> None:
-    assert told(tmp_path, f"{HEADER}1,{'x' * (LONGEST - 6)},2\n" + ROWS) == []
+    assert told(tmp_path, f"{HEADER}1,{'x' * (MAX_ROW_BYTES - 6)},2\n" + ROWS) == []
 
 
 @pytest.mark.parametrize("quote", ["", '"'])
@@ -169,7 +169,7 @@ def test_longest_row_is_taken(tmp_path: Path) -> None:
 def test_longer_row_is_told(
     tmp_path: Path, quote: str, before: str, after: str
 ) -> None:
-    long = quote + "x" * LONGEST + quote
+    long = quote + "x" * MAX_ROW_BYTES + quote
     (line,) = told(tmp_path, f"{HEADER}{before}1,{long},2\n" + after)
     number = 2 + before.count("\n")
     assert line.startswith(f' line {number}: "1,{quote}xxx')
@@ -179,7 +179,7 @@ def test_longer_row_is_told(
 # Whether it ever ends is not looked for.
 @pytest.mark.parametrize("end", ['",2\n', ""])
 def test_quote_that_is_open_too_long_is_told(tmp_path: Path, end: str) -> None:
-    (line,) = told(tmp_path, f'{HEADER}1,"{"x" * 3 * LONGEST}{end}')
+    (line,) = told(tmp_path, f'{HEADER}1,"{"x" * 3 * MAX_ROW_BYTES}{end}')
     assert line.startswith(' line 2: "xxx')
     assert "opens a quote that is not closed within 16 MiB. Close the quote" in line
 
@@ -203,7 +203,7 @@ def test_compressed_file_that_is_cut_off_is_told(
 
 def test_missing_file_is_no_finding(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        scan(tmp_path / "people.csv", Dialect())
+        scan(tmp_path / "people.csv", CsvDialect())
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "cp1252"])

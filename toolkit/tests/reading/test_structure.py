@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from reproducible_ml.reading.rows import (
     last_bit,
-    places,
+    positions,
     quoted_line_ends,
     quoted_values,
     regular_values,
@@ -19,8 +19,8 @@ from reproducible_ml.reading.rows import (
 def test_line_ends_are_told_from_quoted_ones() -> None:
     text = b'a\n"b\nc",d\n'
     newlines, quoted, misplaced = structure(text, b",")
-    assert places(newlines).tolist() == [1, 4, 9]
-    assert places(newlines & quoted).tolist() == [4]
+    assert positions(newlines).tolist() == [1, 4, 9]
+    assert positions(newlines & quoted).tolist() == [4]
     assert not misplaced.any()
 
 
@@ -50,7 +50,7 @@ def test_bits_and_places_tell_the_same(text: str) -> None:
         np.testing.assert_array_equal(one, other)
     newlines, quoted, _ = structure(content, b",")
     folds = quoted_line_ends(content, opens, closes)
-    np.testing.assert_array_equal(places(newlines & quoted), folds)
+    np.testing.assert_array_equal(positions(newlines & quoted), folds)
 
 
 def test_quote_inside_a_value_is_a_character() -> None:

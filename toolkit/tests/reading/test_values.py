@@ -8,12 +8,17 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from reproducible_ml.contract.schema import Column, Notes
-from reproducible_ml.reading.values import ISO_WITH_OFFSET, convert, is_plain, misfits
+from reproducible_ml.contract.schema import Column, ColumnMetadata
+from reproducible_ml.reading.values import (
+    ISO_WITH_OFFSET,
+    convert,
+    is_read_by_arrow,
+    unconvertible,
+)
 
 
 def column(dtype: Any, isin: tuple[Any, ...] | None = None, **notes: Any) -> Column:
-    return Column(dtype=dtype, isin=isin, metadata=Notes(**notes))
+    return Column(dtype=dtype, isin=isin, metadata=ColumnMetadata(**notes))
 
 
 def values(texts: list[str | None], declared: Column) -> list[Any]:
@@ -22,7 +27,7 @@ def values(texts: list[str | None], declared: Column) -> list[Any]:
 
 
 def bad(texts: list[str | None], declared: Column) -> list[str | None]:
-    mask = misfits(pa.array(texts, pa.string()), declared)
+    mask = unconvertible(pa.array(texts, pa.string()), declared)
     assert mask.null_count == 0
     return [t for t, broken in zip(texts, mask.to_pylist(), strict=True) if broken]
 
@@ -183,7 +188,7 @@ def test_nothing_is_read_as_nothing() -> None:
 def test_plain_columns_are_read_by_arrow_alone() -> None:
     texts = ["1.5", "", " 2", "inf", "NA"]
     declared = column("float64")
-    assert is_plain(declared)
+    assert is_read_by_arrow(declared)
     read = pyarrow.csv.read_csv(
         io.BytesIO("\n".join(["x", *map('"{}"'.format, texts)]).encode()),
         convert_options=pyarrow.csv.ConvertOptions(column_types={"x": pa.float64()}),
@@ -204,8 +209,8 @@ def test_plain_columns_are_read_by_arrow_alone() -> None:
     ],
 )
 def test_columns_with_notes_on_spelling_are_not_plain(notes: dict[str, Any]) -> None:
-    assert not is_plain(column("float64", **notes))
+    assert not is_read_by_arrow(column("float64", **notes))
 
 
 def test_category_named_like_missing_is_not_plain() -> None:
-    assert not is_plain(column("category", ("None", "some")))
+    assert not is_read_by_arrow(column("category", ("None", "some")))

@@ -25,7 +25,7 @@ from reproducible_ml.adopt.propose import Context, Proposal, propose
 from reproducible_ml.adopt.request import Options, Request, read_request
 from reproducible_ml.adopt.table_form import target_wanted
 from reproducible_ml.adopt.yaml_files import difference, rewrite, to_yaml
-from reproducible_ml.contract.findings import SHOWN, listed
+from reproducible_ml.contract.findings import MAX_PRINTED, limit_per_kind
 from reproducible_ml.contract.schema import Column, Data, load_contract
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import write_text
@@ -54,7 +54,7 @@ def show(project: Project, proposal: Proposal, name: str) -> None:
             )
         )
     console.print(_text(f"\n{_task(project, proposal)}"))
-    for finding in listed(proposal.warnings, SHOWN):
+    for finding in limit_per_kind(proposal.warnings, MAX_PRINTED):
         console.print(_text(f"warning: {finding}"), soft_wrap=True)
 
 

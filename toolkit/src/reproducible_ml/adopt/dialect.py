@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reproducible_ml.contract.findings import Finding, quoted
-from reproducible_ml.contract.schema import Dialect
-from reproducible_ml.reading.encoding import check_encoding, damaged, text_blocks
+from reproducible_ml.contract.schema import CsvDialect
+from reproducible_ml.reading.encoding import damaged_file, detect_encoding, text_blocks
 from reproducible_ml.reading.file_type import COMPRESSED
-from reproducible_ml.reading.values import MISSING
+from reproducible_ml.reading.values import NA_VALUES
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -123,8 +123,8 @@ def is_data(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
 def is_header(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Say whether a text stands over numbers, which a value would hardly do."""
     for name, column in zip(names, zip(*rows, strict=False), strict=False):
-        values = [value for value in column if value.strip() not in MISSING]
-        named = name.strip() not in MISSING and not is_number(name)
+        values = [value for value in column if value.strip() not in NA_VALUES]
+        named = name.strip() not in NA_VALUES and not is_number(name)
         if named and values and all(map(is_number, values)):
             return True
     return False
@@ -244,20 +244,20 @@ LOOKED_AT = 1000
 READ_SO = "Export it as UTF-8 if that is wrong."
 
 
-def detect_dialect(file: Path) -> tuple[Dialect, list[Finding], list[Finding]]:
+def detect_dialect(file: Path) -> tuple[CsvDialect, list[Finding], list[Finding]]:
     """Return how a file is written, why it cannot be taken so, and what to look at.
 
     The encoding is judged by the whole file, the rest by its first million characters.
     Findings of the kinds "no rows" and "one row" may not matter in a folder of files.
     """
     try:
-        encoding, finding = check_encoding(file)
+        encoding, finding = detect_encoding(file)
     except OSError:
         if file.suffix not in COMPRESSED:
             raise
-        return Dialect(), [damaged(file)], []
+        return CsvDialect(), [damaged_file(file)], []
     if not encoding:
-        return Dialect(), [finding] if finding else [], []
+        return CsvDialect(), [finding] if finding else [], []
     warnings = [finding._replace(fix=READ_SO)] if finding else []
     text, whole = _sample(file, encoding)
     reading, rivals = read(text)
@@ -268,7 +268,7 @@ def detect_dialect(file: Path) -> tuple[Dialect, list[Finding], list[Finding]]:
         warnings += strange
         rejections += _too_short(file, reading, place) if whole else []
     warnings += _ambiguities(file, text, reading, rivals, header.line)
-    dialect = Dialect(
+    dialect = CsvDialect(
         delimiter=reading.delimiter, encoding=encoding, preamble=header.line - 1
     )
     return dialect, rejections, warnings

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from reproducible_ml.contract.checks import NOT_NULL
-from reproducible_ml.contract.findings import LISTED, Finding
+from reproducible_ml.contract.findings import MAX_LISTED, Finding
 from reproducible_ml.contract.schema import (
     TREATMENTS,
     Column,
@@ -100,7 +100,7 @@ def _widened(column: Column, inferred: Column, findings: list[Finding]) -> Colum
     for finding in findings:
         # A check is named with its bounds: in_range(0, 120).
         texts[finding.kind.partition("(")[0]].append(finding.value or "")
-    too_many = len(texts["isin"]) >= LISTED and inferred.dtype != "category"
+    too_many = len(texts["isin"]) >= MAX_LISTED and inferred.dtype != "category"
     if OTHER_TYPE & texts.keys() or too_many:
         return as_inferred(column, inferred)
     changed: dict[str, Any] = {}

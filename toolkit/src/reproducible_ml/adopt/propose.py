@@ -17,9 +17,9 @@ from reproducible_ml.adopt.roles import (
 )
 from reproducible_ml.adopt.table_form import Read, read_table_form, unknown_column
 from reproducible_ml.adopt.task import Choice, choose_task
-from reproducible_ml.contract.findings import Finding, Rejected, reject
+from reproducible_ml.contract.findings import Finding, TableRejected, reject
 from reproducible_ml.contract.schema import Contract, Data, Dtype
-from reproducible_ml.contract.target import Classes, summarise_table
+from reproducible_ml.contract.target import ClassSummary, summarise_table_target
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import replacing_folder
 from reproducible_ml.core.params import Compute
@@ -133,7 +133,7 @@ def propose(raw: Path, wanted: Request, context: Context) -> Proposal:
     for _ in range(STEPS):
         try:
             proposal = _proposal(files, raw, contract, read, wanted, trial)
-        except Rejected as error:
+        except TableRejected as error:
             wider = _complete(widen(contract, own, error.findings), wanted)
             if wider == contract:
                 break
@@ -193,8 +193,8 @@ def _checked(
         more += check_split(
             checked, data, compute, _held_out(data, parsed.split, context), raw
         )
-        summary = summarise_table(checked, data, compute)
-        if isinstance(summary, Classes) and not parsed.train.class_weight:
+        summary = summarise_table_target(checked, data, compute)
+        if isinstance(summary, ClassSummary) and not parsed.train.class_weight:
             more += check_imbalance(summary.counts, data, raw)
     more = with_line_numbers(more, checked, raw, contract.metadata, compute)
     return quality._replace(warnings=[*more, *quality.warnings])

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from reproducible_ml.adopt.dialect import detect_dialect
 from reproducible_ml.contract.findings import Finding, quoted, reject
-from reproducible_ml.contract.schema import Contract, Dialect
+from reproducible_ml.contract.schema import Contract, CsvDialect
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.profiling.infer import infer
 from reproducible_ml.profiling.inferred import (
@@ -24,11 +24,16 @@ from reproducible_ml.profiling.profile import as_texts
 from reproducible_ml.quality.diagnose import diagnose
 from reproducible_ml.quality.raw_rows import check_shape
 from reproducible_ml.reading.csv_files import csv_header
-from reproducible_ml.reading.json_lines import sound_objects
-from reproducible_ml.reading.places import header_line, row_lines
-from reproducible_ml.reading.raw import form, raw_files, text_batches
+from reproducible_ml.reading.json_lines import valid_objects
+from reproducible_ml.reading.raw import (
+    file_format,
+    header_line,
+    raw_files,
+    row_lines,
+    text_batches,
+)
 from reproducible_ml.reading.scan import scan
-from reproducible_ml.reading.values import MISSING, arrow_type
+from reproducible_ml.reading.values import NA_VALUES, arrow_type
 
 
 class Blanked:
@@ -74,7 +79,7 @@ class Blanked:
             # Blanks around a value count in texts alone.
             seen = {text.strip() for text in seen}
         notes = found.column.metadata
-        spelled = sorted({*notes.missing, *seen} - {*MISSING})
+        spelled = sorted({*notes.missing, *seen} - {*NA_VALUES})
         metadata = notes.model_copy(update={"missing": tuple(spelled)})
         return found._replace(
             column=found.column.model_copy(update={"metadata": metadata})
@@ -98,7 +103,7 @@ class Read(NamedTuple):
         warnings: What to look at.
     """
 
-    dialect: Dialect
+    dialect: CsvDialect
     inferred: dict[str, InferredColumn]
     wrong: list[Finding]
     warnings: list[Finding]
@@ -137,24 +142,24 @@ def read_table_form(
     return Read(dialect, inferred, wrong, warnings)
 
 
-def misshapen(file: Path, dialect: Dialect) -> list[Finding]:
+def misshapen(file: Path, dialect: CsvDialect) -> list[Finding]:
     """Return what is wrong with the lines of a file, whatever its columns."""
-    if form(file) == "csv":
+    if file_format(file) == "csv":
         return check_shape(file, dialect)
     findings: list[Finding] = []
-    if form(file) == "json":
-        for _ in sound_objects(file, findings):
+    if file_format(file) == "json":
+        for _ in valid_objects(file, findings):
             pass
     return findings
 
 
 def read_dialect(
     files: Sequence[Path], existing: Contract | None, report: Path
-) -> tuple[Dialect, list[Finding]]:
+) -> tuple[CsvDialect, list[Finding]]:
     """Return how the CSV files are written, and what to look at."""
-    texts = [file for file in files if form(file) == "csv"]
+    texts = [file for file in files if file_format(file) == "csv"]
     if not texts:
-        return Dialect(), []
+        return CsvDialect(), []
     if existing is not None and _suits(texts[0], existing):
         dialect, warnings = existing.metadata, list[Finding]()
     else:
@@ -174,7 +179,7 @@ def _suits(file: Path, contract: Contract) -> bool:
 
 def _detect(
     files: Sequence[Path], report: Path, *, alone: bool
-) -> tuple[Dialect, list[Finding]]:
+) -> tuple[CsvDialect, list[Finding]]:
     found = [detect_dialect(file) for file in files]
     dialect = found[0][0]
     rejections, warnings = list[Finding](), list[Finding]()
@@ -188,7 +193,7 @@ def _detect(
 
 
 def _other_dialect(
-    file: Path, first: Path, other: Dialect, dialect: Dialect
+    file: Path, first: Path, other: CsvDialect, dialect: CsvDialect
 ) -> Finding:
     ours, theirs = dialect.model_dump(), other.model_dump()
     differences = ", ".join(
@@ -202,7 +207,7 @@ def _other_dialect(
 
 def _findings(
     inferred: Mapping[str, InferredColumn],
-    dialect: Dialect,
+    dialect: CsvDialect,
     severity: Literal["reject", "ask", "warn"],
 ) -> list[Finding]:
     found = [f for column in inferred.values() for f in column.found]
@@ -213,7 +218,7 @@ def _without_odd_rows(
     wrong: list[Finding],
     files: Sequence[Path],
     inferred: Mapping[str, InferredColumn],
-    dialect: Dialect,
+    dialect: CsvDialect,
 ) -> list[Finding]:
     """Tell of repeated headers, units and totals once, not in each column."""
     columns = {name: found.column for name, found in inferred.items()}
@@ -249,10 +254,10 @@ def column_names(files: Sequence[Path], report: Path) -> list[str]:
     """
     dialect, _ = read_dialect(files, None, report)
     first = files[0]
-    if form(first) == "csv":
+    if file_format(first) == "csv":
         return csv_header(first, dialect)
     try:
-        batch = next(iter(text_batches(first, Dialect())), None)
+        batch = next(iter(text_batches(first, CsvDialect())), None)
     except pa.ArrowInvalid as error:
         reject(misshapen(first, dialect), report)
         raise UserError(f"{first}: cannot be read: {error}") from error
@@ -274,7 +279,7 @@ def listed(names: Sequence[str], limit: int) -> str:
     return ", ".join(map(quoted, names[:limit])) + (", …" if names[limit:] else "")
 
 
-def with_lines(found: Sequence[ColumnFinding], dialect: Dialect) -> list[Finding]:
+def with_lines(found: Sequence[ColumnFinding], dialect: CsvDialect) -> list[Finding]:
     """Return the findings, each with the line of the row that it is about."""
     wanted: dict[Path, set[int]] = {}
     for one in found:
@@ -289,10 +294,10 @@ def with_lines(found: Sequence[ColumnFinding], dialect: Dialect) -> list[Finding
     ]
 
 
-def _lines(file: Path, dialect: Dialect, records: set[int]) -> dict[int, int | None]:
+def _lines(file: Path, dialect: CsvDialect, records: set[int]) -> dict[int, int | None]:
     """Return the line of each record; in Parquet, its row, from 1."""
     header = header_line(file, dialect) if HEADER in records else None
-    if form(file) == "parquet":
+    if file_format(file) == "parquet":
         return {HEADER: header} | {r: r + 1 for r in records if r != HEADER}
     lines = enumerate(row_lines(file, dialect))
     return {HEADER: header} | {r: line for r, line in lines if r in records}

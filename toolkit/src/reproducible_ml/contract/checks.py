@@ -65,10 +65,10 @@ def _broken(values: pd.Series, column: Column) -> Iterator[tuple[str, Mask]]:
         bound = getattr(column, check)
         if bound is not None:
             found = breaks(values, bound).fillna(False).to_numpy(dtype=bool)
-            yield shown_rule(check, bound), found & ~missing
+            yield format_rule(check, bound), found & ~missing
 
 
-def shown_rule(check: str, bound: Any) -> str:
+def format_rule(check: str, bound: Any) -> str:
     """Return a check as text: `in_range(0, 120)`."""
     if isinstance(bound, Range):
         return f"{check}({_shown(bound.min_value)}, {_shown(bound.max_value)})"
@@ -122,13 +122,13 @@ CHECKS: dict[str, Callable[[pd.Series, Any], Any]] = {
 }
 
 
-def may_be_rounded(frame: pd.DataFrame, contract: Contract) -> bool:
+def has_inexact_integers(frame: pd.DataFrame, contract: Contract) -> bool:
     """Say whether a float column has numbers that may be whole ones, but not exact."""
     floats = [n for n, c in contract.columns.items() if c.dtype == "float64"]
     return any(np.any(np.abs(frame[name].to_numpy()) >= EXACT) for name in floats)
 
 
-def finish(frame: pd.DataFrame, contract: Contract, data: Data) -> pd.DataFrame:
+def add_row_keys(frame: pd.DataFrame, contract: Contract, data: Data) -> pd.DataFrame:
     """Return the checked rows with the contract's categories and their row keys."""
     categories = {
         name: _with_categories(frame[name], list(column.isin or ()))
@@ -137,7 +137,7 @@ def finish(frame: pd.DataFrame, contract: Contract, data: Data) -> pd.DataFrame:
     }
     frame = frame.assign(**categories)
     inputs = data.id or list(contract.inputs(data))
-    return frame.set_index(pd.Index(keys.hash_rows(frame, inputs), name=keys.NAME))
+    return frame.set_index(pd.Index(keys.hash_rows(frame, inputs), name=keys.ROW_KEY))
 
 
 def _with_categories(values: pd.Series, categories: list[object]) -> pd.Series:

@@ -11,14 +11,14 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import replacing
 
 # Findings of a kind that the report lists, and that the terminal shows.
-LISTED = 100
-SHOWN = 3
+MAX_LISTED = 100
+MAX_PRINTED = 3
 
 # What a spreadsheet takes for the beginning of a formula; in Asia, wide signs as well.
 FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 # Characters of a value that are shown.
-WIDTH = 40
+MAX_WIDTH = 40
 
 
 class Finding(NamedTuple):
@@ -51,7 +51,7 @@ class Finding(NamedTuple):
         return f"{place}: {value}{self.problem}{rows}. {self.fix}"
 
 
-class Rejected(UserError):
+class TableRejected(UserError):
     """A table that was not taken, and all that is wrong with it."""
 
     def __init__(self, lines: Sequence[str], findings: Sequence[Finding]) -> None:
@@ -61,11 +61,11 @@ class Rejected(UserError):
 
 def quoted(value: str) -> str:
     """Return the value in quotes, short and on one line."""
-    text = value if len(value) <= WIDTH else value[: WIDTH - 1] + "…"
+    text = value if len(value) <= MAX_WIDTH else value[: MAX_WIDTH - 1] + "…"
     return f'"{text}"' if text.isprintable() else repr(text)
 
 
-def listed(findings: Iterable[Finding], limit: int) -> Iterator[Finding]:
+def limit_per_kind(findings: Iterable[Finding], limit: int) -> Iterator[Finding]:
     """Yield the first `limit` findings of each kind in each column."""
     seen: Counter[tuple[str, str | None]] = Counter()
     for finding in findings:
@@ -85,20 +85,22 @@ def reject(findings: Sequence[Finding], report: Path) -> None:
         report.unlink(missing_ok=True)
         return
     write_report(findings, report)
-    lines = [str(finding) for finding in listed(findings, SHOWN)]
+    lines = [str(finding) for finding in limit_per_kind(findings, MAX_PRINTED)]
     more = len(findings) - len(lines)
     if more == 1:
         # It takes no more room than the line that would point to it.
         lines = [str(finding) for finding in findings]
     elif more:
         lines.append(f"{more} more problems: see {report}")
-    raise Rejected(lines, findings)
+    raise TableRejected(lines, findings)
 
 
 def write_report(findings: Iterable[Finding], report: Path) -> None:
     """Write a table of findings that is safe to open in a spreadsheet."""
-    rows = pd.DataFrame(list(listed(findings, LISTED)), columns=Finding._fields)
-    texts = rows[["file", "column", "value", "problem", "fix"]].map(harmless)
+    rows = pd.DataFrame(
+        list(limit_per_kind(findings, MAX_LISTED)), columns=Finding._fields
+    )
+    texts = rows[["file", "column", "value", "problem", "fix"]].map(escape_formula)
     columns = ["file", "line", "column", "value", "rows", "problem", "fix"]
     whole = {"line": "Int64", "rows": "Int64"}
     with replacing(report) as temporary:
@@ -106,7 +108,7 @@ def write_report(findings: Iterable[Finding], report: Path) -> None:
         table.to_csv(temporary, index=False, lineterminator="\n")
 
 
-def harmless(value: object) -> str | None:
+def escape_formula(value: object) -> str | None:
     """Return short text on one line that a spreadsheet does not take for a formula."""
     if value is None:
         return None

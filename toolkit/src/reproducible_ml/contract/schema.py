@@ -42,7 +42,7 @@ BOUNDS = ("in_range", *LIMITS)
 TEXT_CHECKS = ("str_matches", "str_length")
 
 
-def incompatible_checks(column: "Column") -> list[str]:
+def check_compatibility(column: "Column") -> list[str]:
     """Return what is wrong with the checks of a column: "less_than does not suit str".
 
     Only numbers and dates have bounds, only texts have patterns and lengths, and values
@@ -195,7 +195,7 @@ class Length(Section):
     max_value: int | None = None
 
 
-class Notes(Section):
+class ColumnMetadata(Section):
     """What pandera leaves to its users (`metadata`): how to read and use a column.
 
     The spellings concern raw files whose values are text, as CSV.
@@ -236,7 +236,7 @@ class Column(Section):
     less_than_or_equal_to: Any = None
     str_matches: Annotated[str, AfterValidator(_pattern)] | None = None
     str_length: Length | None = None
-    metadata: Notes = Notes()
+    metadata: ColumnMetadata = ColumnMetadata()
 
     @property
     def treatment(self) -> Treatment:
@@ -244,7 +244,7 @@ class Column(Section):
         return self.metadata.treatment or TREATMENTS[self.dtype][0]
 
 
-class Dialect(Section):
+class CsvDialect(Section):
     """How raw CSV files are written: `preamble` lines stand before the header."""
 
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
@@ -261,7 +261,7 @@ class Contract(Section):
     title: str | None = None
     description: str | None = None
     strict: Literal[True] = True
-    metadata: Dialect = Dialect()
+    metadata: CsvDialect = CsvDialect()
     columns: dict[str, Column]
 
     def inputs(self, data: Data) -> dict[str, Column]:
@@ -329,10 +329,12 @@ def _problems(contract: Contract) -> list[str]:
     problems += [
         f'column "{name}": {problem}'
         for name, column in contract.columns.items()
-        for problem in incompatible_checks(column)
+        for problem in check_compatibility(column)
     ]
-    if keys.NAME in contract.columns:
-        problems.append(f'column "{keys.NAME}": this name is taken, rename the column')
+    if keys.ROW_KEY in contract.columns:
+        problems.append(
+            f'column "{keys.ROW_KEY}": this name is taken, rename the column'
+        )
     return problems
 
 

@@ -37,7 +37,7 @@ def read_target(rows: pd.DataFrame, data: Data) -> pd.Series:
     return values.astype(np.float64)
 
 
-class Classes(NamedTuple):
+class ClassSummary(NamedTuple):
     """How many rows of each class there are, by its label as text."""
 
     counts: Counter[str]
@@ -53,11 +53,11 @@ class Classes(NamedTuple):
         """Number of rows."""
         return self.counts.total()
 
-    def join(self, other: Self) -> Self:
+    def merge(self, other: Self) -> Self:
         """Return what is known of both."""
         return self._replace(counts=self.counts + other.counts)
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return rows and classes for a report."""
         return {"rows": self.rows, "classes": dict(sorted(self.counts.items()))}
 
@@ -70,7 +70,7 @@ class Classes(NamedTuple):
         return None
 
 
-class Numbers(NamedTuple):
+class NumberSummary(NamedTuple):
     """Size and range of numbers, and their sum, exact in whatever order they come."""
 
     rows: int
@@ -85,7 +85,7 @@ class Numbers(NamedTuple):
         low, high = numbers.min(initial=np.inf), numbers.max(initial=-np.inf)
         return cls(len(numbers), float(low), float(high), exact_sum(numbers))
 
-    def join(self, other: Self) -> Self:
+    def merge(self, other: Self) -> Self:
         """Return what is known of both."""
         return self._replace(
             rows=self.rows + other.rows,
@@ -94,7 +94,7 @@ class Numbers(NamedTuple):
             total=self.total + other.total,
         )
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return rows, range and mean for a report."""
         if not self.rows:
             return {"rows": 0, "target": None}
@@ -109,37 +109,37 @@ class Numbers(NamedTuple):
         return f"holds {self.rows} row(s)" if self.rows < 2 else None
 
 
-Summary = Classes | Numbers
+TargetSummary = ClassSummary | NumberSummary
 
-KINDS: dict[str, type[Classes] | type[Numbers]] = {
-    "binary": Classes,
-    "multiclass": Classes,
-    "regression": Numbers,
+KINDS: dict[str, type[ClassSummary] | type[NumberSummary]] = {
+    "binary": ClassSummary,
+    "multiclass": ClassSummary,
+    "regression": NumberSummary,
 }
 
 
-def summarise(values: pd.Series, data: Data) -> Summary:
+def summarise_target(values: pd.Series, data: Data) -> TargetSummary:
     """Return what is known of the target's values in some rows."""
     return KINDS[data.task].of(values)
 
 
-def summarise_table(table: Path, data: Data, compute: Compute) -> Summary:
+def summarise_table_target(table: Path, data: Data, compute: Compute) -> TargetSummary:
     """Return what is known of the target's values in a table of parts."""
     work = partial(_summarise_part, data=data)
-    return join(map_parts(work, table, compute, [data.target]))
+    return merge_summaries(map_parts(work, table, compute, [data.target]))
 
 
-def _summarise_part(_: int, rows: pd.DataFrame, data: Data) -> Summary:
-    return summarise(rows[data.target], data)
+def _summarise_part(_: int, rows: pd.DataFrame, data: Data) -> TargetSummary:
+    return summarise_target(rows[data.target], data)
 
 
-def join(summaries: Iterable[Summary]) -> Summary:
+def merge_summaries(summaries: Iterable[TargetSummary]) -> TargetSummary:
     """Return what is known of all rows together, however they were cut into parts."""
     first, *others = summaries
     whole: Any = first
     for other in others:
-        whole = whole.join(other)
-    known: Summary = whole
+        whole = whole.merge(other)
+    known: TargetSummary = whole
     return known
 
 

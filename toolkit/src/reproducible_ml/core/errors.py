@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reproducible_ml.core.text import plain
+from reproducible_ml.core.text import one_line
 
 
 class UserError(Exception):
@@ -21,7 +21,7 @@ def report_errors() -> Iterator[None]:
     try:
         yield
     except (UserError, OSError) as error:
-        lines = [f"error: {plain(line)}" for line in str(error).splitlines()]
+        lines = [f"error: {one_line(line)}" for line in str(error).splitlines()]
         sys.exit("\n".join(lines))
     except KeyboardInterrupt:
         sys.exit(130)

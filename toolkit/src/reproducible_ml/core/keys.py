@@ -14,7 +14,7 @@ import pandas as pd
 
 Keys = npt.NDArray[np.uint64]
 
-NAME = "row_key"
+ROW_KEY = "row_key"
 
 
 def hash_rows(frame: pd.DataFrame, columns: Sequence[str]) -> Keys:
@@ -45,12 +45,12 @@ def uniform(keys: Keys, salt: int) -> npt.NDArray[np.float64]:
     return (mix(keys, salt) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def number(salt: str) -> int:
+def salt_from_text(salt: str) -> int:
     """Return a salt written as text as a 64-bit number."""
     return int.from_bytes(hashlib.sha256(salt.encode()).digest()[:8], "big")
 
 
-def sample(keys: Keys, rows: int, salt: int) -> npt.NDArray[np.intp]:
+def sample_rows(keys: Keys, rows: int, salt: int) -> npt.NDArray[np.intp]:
     """Return the positions, in order, of at most `rows` rows chosen by their keys."""
     if len(keys) <= rows:
         return np.arange(len(keys))

@@ -5,8 +5,7 @@ is: see `keys`. Parts are bounded in size, so working part by part keeps memory 
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +14,7 @@ import pandas as pd
 
 from reproducible_ml.core import keys
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.parallel import InWorkingDirectory, workers
+from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute
 
 Result = TypeVar("Result")
@@ -60,7 +59,7 @@ def sample_table(
         columns: Read these alone (the index comes along).
     """
     row_keys = read_table(table, []).index.to_numpy(dtype=np.uint64)
-    chosen = row_keys[keys.sample(row_keys, limit, keys.number(salt))]
+    chosen = row_keys[keys.sample_rows(row_keys, limit, keys.salt_from_text(salt))]
     rows = (read_part(part, columns) for part in parts(table))
     return pd.concat([part[part.index.isin(chosen)] for part in rows])
 
@@ -100,7 +99,7 @@ def map_parts(
         columns: Read these alone (the index comes along).
     """
     jobs = [(number, part, columns) for number, part in enumerate(parts(table))]
-    return parallel(_Reader(function), jobs, compute, table.name)
+    return map_jobs(_Reader(function), jobs, compute, table.name)
 
 
 class _Reader:
@@ -111,49 +110,3 @@ class _Reader:
 
     def __call__(self, number: int, part: Path, columns: Sequence[str] | None) -> Any:
         return self.function(number, read_part(part, columns))
-
-
-def parallel(
-    function: Callable[..., Result],
-    jobs: Iterable[tuple[Any, ...]],
-    compute: Compute,
-    description: str,
-) -> list[Result]:
-    """Return `function(*job)` for each job, in their order, with a progress bar.
-
-    Jobs may come from a generator: it is asked for no more than there are workers. A
-    single job is done in this process, as starting another takes longer than most jobs.
-    """
-    from joblib import Parallel, delayed
-    from tqdm import tqdm
-
-    errors: list[Exception] = []
-    jobs = _until_error(jobs, errors)
-    first = list(islice(jobs, 2))
-    alone = Compute(backend="sequential", n_jobs=1)
-    work = delayed(InWorkingDirectory(function))
-    with workers(compute if len(first) > 1 else alone):
-        # Ray gives results only all at once: its bar stands still until then.
-        kind = "list" if compute.backend == "ray" else "generator"
-        run = Parallel(return_as=kind, pre_dispatch="n_jobs", max_nbytes=None)
-        bar = tqdm(
-            run(work(*job) for job in chain(first, jobs)),
-            description,
-            unit=" parts",
-            disable=None,
-            leave=False,
-        )
-        results = list(bar)
-    if errors:
-        raise errors[0]
-    return results
-
-
-def _until_error(
-    jobs: Iterable[tuple[Any, ...]], errors: list[Exception]
-) -> Iterator[tuple[Any, ...]]:
-    """End at an error and keep it: joblib asks for jobs in a thread that would hang."""
-    try:
-        yield from jobs
-    except Exception as error:
-        errors.append(error)

@@ -4,14 +4,14 @@ import io
 import sys
 
 
-def plain(text: str) -> str:
+def one_line(text: str) -> str:
     """Return text on one line, without control or bidirectional characters."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def printable(text: str) -> str:
     """Return text without control characters; its line ends stay."""
-    return "\n".join(map(plain, text.split("\n")))
+    return "\n".join(map(one_line, text.split("\n")))
 
 
 def use_replacement_characters() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.text import plain
+from reproducible_ml.core.text import one_line
 from reproducible_ml.versioning.dvc import default_remote, run_dvc
 from reproducible_ml.versioning.git import (
     Revision,
@@ -46,14 +46,14 @@ def make_branch(root: Path, name: str) -> str:
 
 
 def _unknown(name: str) -> str:
-    return f"{plain(name)}: no such experiment." if name else "Which experiment?"
+    return f"{one_line(name)}: no such experiment." if name else "Which experiment?"
 
 
 def _list(names: list[str]) -> str:
     if not names:
         return "There are none yet: rml exp -S train.seed=1"
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"There are: {', '.join(map(plain, names[:SHOWN]))}{more}"
+    return f"There are: {', '.join(map(one_line, names[:SHOWN]))}{more}"
 
 
 def what_next(root: Path, branch: str) -> Iterator[str]:
@@ -91,5 +91,5 @@ def _page(root: Path, remote: str, branch: str) -> str:
 def branch(root: Path, name: str) -> None:
     """Make a branch of an experiment, and print what to type next."""
     made = make_branch(root, name)
-    lines = "\n".join(f"    {plain(line)}" for line in what_next(root, made))
-    sys.stdout.write(f"Made the branch {plain(made)}. Next:\n\n{lines}\n")
+    lines = "\n".join(f"    {one_line(line)}" for line in what_next(root, made))
+    sys.stdout.write(f"Made the branch {one_line(made)}. Next:\n\n{lines}\n")

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reproducible_ml.core.project import Project
-from reproducible_ml.core.text import plain
+from reproducible_ml.core.text import one_line
 from reproducible_ml.modeling.drawing.summary import format_number
 from reproducible_ml.report.compare import number
 from reproducible_ml.report.markdown import short, show_in_terminal
@@ -150,7 +150,7 @@ def _cells(row: Row, metrics: Sequence[str], params: Sequence[str]) -> list[Text
 
 def inert(text: str) -> Text:
     """Return text without markup or terminal commands."""
-    return Text(plain(text))
+    return Text(one_line(text))
 
 
 def _value(value: Any) -> str:
@@ -187,7 +187,7 @@ def list_experiments(project: Project) -> None:
         return
     metric = gate_metric(params)
     ordered = best_first(rows, metric, known.get(metric, True))
-    ending = f"Best {plain(metric)} first. A branch of one: rml branch NAME\n"
+    ending = f"Best {one_line(metric)} first. A branch of one: rml branch NAME\n"
     if any(row.state == "failed" for row in rows):
         ending += "Why one failed: dvc queue logs NAME\n"
     show_in_terminal(draw(ordered, metric, known), ending + others(root))

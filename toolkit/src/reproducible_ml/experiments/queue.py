@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import psutil
 
-from reproducible_ml.core.text import plain
+from reproducible_ml.core.text import one_line
 from reproducible_ml.versioning.dvc import run_dvc
 from reproducible_ml.versioning.git import run_git
 
@@ -153,7 +153,7 @@ def _keep(root: Path, run: Run) -> bool:
 
 def _printed(words: str, names: set[str]) -> Iterator[str]:
     if names:
-        yield f"{words}: {', '.join(map(plain, sorted(names)))}."
+        yield f"{words}: {', '.join(map(one_line, sorted(names)))}."
 
 
 def _forget_messages(root: Path) -> None:

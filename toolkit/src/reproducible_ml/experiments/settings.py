@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
-from reproducible_ml.core.text import plain
+from reproducible_ml.core.text import one_line
 from reproducible_ml.report.results import PARAMS
 from reproducible_ml.versioning.git import Revision, find_commit, run_git
 from reproducible_ml.versioning.lock import LOCK, locked_outputs
@@ -121,15 +121,15 @@ def _problems(root: Path) -> Iterator[str]:
         yield "a merge is in progress, and DVC would lose it. Finish it: git commit"
     for name in untracked(root):
         yield (
-            f"{plain(name)}: is not in Git, so the experiment would not have it. Fix:"
-            f" git add {shlex.quote(plain(name))} && git commit; or add it to"
+            f"{one_line(name)}: is not in Git, so the experiment would not have it."
+            f" Fix: git add {shlex.quote(one_line(name))} && git commit; or add it to"
             " .gitignore"
         )
     for name in hidden(root):
         yield (
-            f"{plain(name)}: Git ignores its changes, so DVC would undo them. Fix:"
+            f"{one_line(name)}: Git ignores its changes, so DVC would undo them. Fix:"
             " git update-index --no-assume-unchanged --no-skip-worktree"
-            f" {shlex.quote(plain(name))}"
+            f" {shlex.quote(one_line(name))}"
         )
 
 

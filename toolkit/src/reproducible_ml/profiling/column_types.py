@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import pyarrow.compute as pc
 
 from reproducible_ml.contract.findings import quoted
-from reproducible_ml.contract.schema import Column, Notes
+from reproducible_ml.contract.schema import Column, ColumnMetadata
 from reproducible_ml.profiling import dates, numbers
 from reproducible_ml.profiling.conventions import TableConventions, is_date_name
 from reproducible_ml.profiling.dates import COMPACT_PATTERN, describe_times_of_day
@@ -19,7 +19,7 @@ from reproducible_ml.profiling.profile import (
     missing_spellings,
     undeclared_spellings,
 )
-from reproducible_ml.reading.values import misfits
+from reproducible_ml.reading.values import unconvertible
 
 # Share of rows from which two ways to write a column are reported as one mixture.
 MIXTURE = 0.95
@@ -110,7 +110,7 @@ def _negative(
         return
     texts, rows, places = profile.seen.content
     odd = pc.match_substring_regex(texts, NEGATIVE)
-    plain = pc.invert(misfits(texts, numbers.number_column(reading)))
+    plain = pc.invert(unconvertible(texts, numbers.number_column(reading)))
     both = pc.sum(pc.or_(odd, plain)).as_py()
     if pc.any(odd).as_py() and both >= MIXTURE * len(texts):
         first = pc.index(odd, True).as_py()
@@ -175,7 +175,7 @@ def _texts_among_numbers(
     if reading is None or not MOSTLY * present <= reading.rows < present:
         return
     texts, _, places = profile.seen.content
-    wrong = misfits(texts, numbers.number_column(reading))
+    wrong = unconvertible(texts, numbers.number_column(reading))
     if len(texts) - pc.sum(wrong).as_py() >= MANY_MIXED:
         first = pc.index(wrong, True).as_py()
         problem = f"is no number, as {reading.rows} of {present} rows are"
@@ -226,13 +226,15 @@ def detect_type(
         return _unsupported(sorted(unknown)[0], make_finding)
     spelled, missing = _missing(profile, among_text=False)
     if profile.present == missing:
-        column = Column(dtype="str", nullable=True, metadata=Notes(missing=spelled))
+        column = Column(
+            dtype="str", nullable=True, metadata=ColumnMetadata(missing=spelled)
+        )
         return TypeCandidate("empty", column, "no row has a value", missing)
     if len(families) == 1 or families == {"integer", "number"}:
         typed = _typed("number" if len(families) > 1 else families.pop())
         if typed:
             return typed._replace(missing=missing)
-    notes = Notes(missing=spelled)
+    notes = ColumnMetadata(missing=spelled)
     for find in (_boolean, _date, _number):
         found = find(profile, notes, profile.present - missing, known, make_finding)
         if found:
@@ -243,7 +245,9 @@ def detect_type(
 def as_text(profile: ColumnProfile, make_finding: FindingFactory) -> TypeCandidate:
     """Return how to read a column as text."""
     spelled, missing = _missing(profile, among_text=True)
-    column = Column(dtype="str", nullable=True, metadata=Notes(missing=spelled))
+    column = Column(
+        dtype="str", nullable=True, metadata=ColumnMetadata(missing=spelled)
+    )
     present = profile.present - missing
     reading = numbers.choose_number_format(profile.numbers, None)
     if reading and numbers.are_codes(reading) and reading.rows >= MIXTURE * present:
@@ -295,7 +299,7 @@ def _typed(family: str) -> TypeCandidate | None:
 
 def _boolean(
     profile: ColumnProfile,
-    notes: Notes,
+    notes: ColumnMetadata,
     present: int,
     known: TableConventions,
     make_finding: FindingFactory,
@@ -315,7 +319,7 @@ def _boolean(
 
 def _date(
     profile: ColumnProfile,
-    notes: Notes,
+    notes: ColumnMetadata,
     present: int,
     known: TableConventions,
     make_finding: FindingFactory,
@@ -343,7 +347,7 @@ def _date(
 
 def _number(
     profile: ColumnProfile,
-    notes: Notes,
+    notes: ColumnMetadata,
     present: int,
     known: TableConventions,
     make_finding: FindingFactory,
@@ -386,7 +390,7 @@ def _mostly(profile: ColumnProfile, fitting: int, present: int, column: Column) 
     if present < ENOUGH or odd > max(1, MISTAKES * present):
         return False
     texts = profile.seen.content.texts
-    wrong = pc.sum(misfits(texts, column)).as_py()
+    wrong = pc.sum(unconvertible(texts, column)).as_py()
     if len(texts) - wrong < MANY:
         return bool(odd <= max(1, RARE * present))
     return bool(wrong <= max(1, MISTAKES * len(texts)))

@@ -41,7 +41,7 @@ from reproducible_ml.profiling.values import (
     exceeds_int64,
     measure_columns,
 )
-from reproducible_ml.reading.raw import form
+from reproducible_ml.reading.raw import file_format
 from reproducible_ml.reading.values import convert
 
 __all__ = ["Hints", "InferredColumn", "infer"]
@@ -149,7 +149,9 @@ def _absent(
     """Yield the files that lack the column, and may not; or have it, if fewer do."""
     # Of JSON, a key may be left out where there is no value.
     lacking = [
-        n for n in sorted(profile.lacking) if form(make_finding.files[n]) != "json"
+        n
+        for n in sorted(profile.lacking)
+        if file_format(make_finding.files[n]) != "json"
     ]
     odd, problem, fix = (
         lacking,

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reproducible_ml.contract.schema import Column, Notes
+from reproducible_ml.contract.schema import Column, ColumnMetadata
 from reproducible_ml.profiling.distinct import Tally
-from reproducible_ml.reading.values import BLANK
+from reproducible_ml.reading.values import SPACES
 
 SIGNS = "$€£¥₹₩₽₺¢"
 CODES = """
@@ -77,9 +77,9 @@ STYLES = PLAIN_NUMBER | {
 }
 
 NUMBER = (
-    rf"^(?P<sign>[-+]?){BLANK}(?P<prefix>{CURRENCY})?{BLANK}"
+    rf"^(?P<sign>[-+]?){SPACES}(?P<prefix>{CURRENCY})?{SPACES}"
     r"(?P<body>[-+]?[0-9.,](?:[0-9.,'\s\x{00A0}\x{202F}]*[0-9.,])?(?:[eE][-+]?[0-9]+)?)"
-    rf"{BLANK}(?P<suffix>[^0-9\s.,'+\-][^0-9]{{0,14}}[23]?)?$"
+    rf"{SPACES}(?P<suffix>[^0-9\s.,'+\-][^0-9]{{0,14}}[23]?)?$"
 )
 
 
@@ -131,7 +131,7 @@ def _styles(texts: pa.StringArray, styles: dict[str, str]) -> pa.StringArray:
 
 
 Decimal = Literal[".", ","]
-PLAIN = Notes()
+PLAIN = ColumnMetadata()
 
 # Styles without a separator, with a decimal sign, and with one between thousands.
 WITHOUT = {"whole", "code", "long", "signed", "infinite"}
@@ -321,7 +321,7 @@ def are_codes(reading: NumberFormat) -> bool:
     return "code" in reading.styles and reading.styles <= WITHOUT
 
 
-def number_column(reading: NumberFormat, notes: Notes = PLAIN) -> Column:
+def number_column(reading: NumberFormat, notes: ColumnMetadata = PLAIN) -> Column:
     """Return the column that reads numbers like this."""
     said = {
         "decimal": reading.decimal,

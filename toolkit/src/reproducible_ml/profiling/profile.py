@@ -19,7 +19,7 @@ from reproducible_ml.profiling.distinct import (
     occurrences,
 )
 from reproducible_ml.profiling.numbers import number_patterns
-from reproducible_ml.reading.values import FALSE, MISSING, TRUE
+from reproducible_ml.reading.values import FALSE_VALUES, NA_VALUES, TRUE_VALUES
 
 # Spellings, in lower case, that are no value in any column: nobody means a value.
 ANYWHERE = frozenset(
@@ -27,7 +27,7 @@ ANYWHERE = frozenset(
 )
 # Those that are no value among numbers and dates, but may be one among texts.
 AMONG_NUMBERS = ANYWHERE | frozenset(
-    [text.lower() for text in MISSING]
+    [text.lower() for text in NA_VALUES]
     + [
         "-",
         "--",
@@ -82,7 +82,7 @@ def boolean_spellings(
 
 def are_default_booleans(true: Iterable[str], false: Iterable[str]) -> bool:
     """Say whether these need no mention in the contract."""
-    return {*true} <= {*TRUE} and {*false} <= {*FALSE}
+    return {*true} <= {*TRUE_VALUES} and {*false} <= {*FALSE_VALUES}
 
 
 def missing_spellings(texts: Iterable[str], *, among_text: bool) -> list[str]:
@@ -94,7 +94,7 @@ def missing_spellings(texts: Iterable[str], *, among_text: bool) -> list[str]:
     """
     if not among_text:
         return [text for text in texts if text.strip().lower() in AMONG_NUMBERS]
-    known = {*MISSING}
+    known = {*NA_VALUES}
     return [t for t in texts if t.strip() in known or t.strip().lower() in ANYWHERE]
 
 
@@ -102,7 +102,7 @@ def undeclared_spellings(blank: Iterable[str], *, among_text: bool) -> tuple[str
     """Return the spellings of "no value" that the contract must name."""
     # Blanks around a value count in texts alone.
     spelled = {text if among_text else text.strip() for text in blank}
-    return tuple(sorted(spelled - {*MISSING}))
+    return tuple(sorted(spelled - {*NA_VALUES}))
 
 
 Batches = Callable[[Path], Iterable[pa.RecordBatch]]
@@ -186,7 +186,7 @@ class ColumnProfile:
         if self.seen.complete:
             part = part.distinct()
         trimmed = part._replace(texts=pc.utf8_trim_whitespace(part.texts))
-        missing = pc.is_in(part.texts, pa.array(MISSING))
+        missing = pc.is_in(part.texts, pa.array(NA_VALUES))
         self.absent += len(values) - int(part.rows.sum())
         self.absent += int(part.where(missing).rows.sum())
         blank = _is_blank(trimmed.texts)

@@ -11,7 +11,7 @@ from reproducible_ml.profiling.bounds import length_bounds
 from reproducible_ml.profiling.inferred import LOOK, ColumnFinding, FindingFactory
 from reproducible_ml.profiling.profile import LONG, ColumnProfile, missing_spellings
 from reproducible_ml.quality.column_names import LOOKALIKES
-from reproducible_ml.reading.values import MISSING
+from reproducible_ml.reading.values import NA_VALUES
 
 # So many different texts are categories if no new one is to be expected: each stands in
 # this many rows on average, and few in one row only. The share of those is the chance
@@ -164,7 +164,7 @@ def inconsistent_spellings(
     places = dict(zip(names, first.tolist(), strict=True))
     groups: dict[str, list[str]] = defaultdict(list)
     for text in names:
-        if text not in column.metadata.missing and text.strip() not in MISSING:
+        if text not in column.metadata.missing and text.strip() not in NA_VALUES:
             groups[_folded(text)].append(text)
     for group in groups.values():
         # The most frequent is meant, of equals the first.

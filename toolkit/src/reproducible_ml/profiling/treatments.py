@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pandas as pd
 import pyarrow as pa
 
-from reproducible_ml.contract.schema import Column, Notes
+from reproducible_ml.contract.schema import Column, ColumnMetadata
 from reproducible_ml.profiling.bounds import date_bounds, number_bounds
 from reproducible_ml.profiling.column_types import TypeCandidate
 from reproducible_ml.profiling.conventions import (
@@ -103,7 +103,7 @@ def _classes(column: Column, known: TextSummary, *, as_text: bool) -> ColumnProp
     classes = tuple(sorted(values if as_text else map(int, values)))
     notes = column.metadata
     if as_text:
-        notes = Notes(missing=notes.missing)
+        notes = ColumnMetadata(missing=notes.missing)
     said = {"dtype": "category", "isin": classes, "metadata": notes}
     shown = f"{len(classes)} different numbers in {known.rows} rows"
     return ColumnProposal("category", column.model_copy(update=said), shown)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reproducible_ml.contract.findings import LISTED
-from reproducible_ml.contract.schema import Column, Notes
+from reproducible_ml.contract.findings import MAX_LISTED
+from reproducible_ml.contract.schema import Column, ColumnMetadata
 from reproducible_ml.profiling import dates
 from reproducible_ml.profiling.column_types import MISTAKES, TypeCandidate
 from reproducible_ml.profiling.distinct import FirstTexts, Occurrences, occurrences
@@ -21,7 +21,7 @@ from reproducible_ml.profiling.profile import (
     pool_batches,
 )
 from reproducible_ml.quality.diagnose import COMMON, MORE
-from reproducible_ml.reading.values import attempt
+from reproducible_ml.reading.values import try_convert
 
 # Numbers that often stand for "no value".
 CODES = [-1, *(sign * (10**n - 1) for n in range(2, 10) for sign in (-1, 1))]
@@ -55,8 +55,8 @@ class Measurements:
 
     def __init__(self, column: Column) -> None:
         self.column = column
-        self.misfits = FirstTexts(LISTED)
-        self.infinite = FirstTexts(LISTED)
+        self.misfits = FirstTexts(MAX_LISTED)
+        self.infinite = FirstTexts(MAX_LISTED)
         self.wrong = 0
         self.unnamed: int | None = None
         self.rows = 0
@@ -68,7 +68,7 @@ class Measurements:
 
     def add(self, part: Occurrences) -> None:
         """Take note of texts."""
-        values, bad = attempt(part.texts, self.column)
+        values, bad = try_convert(part.texts, self.column)
         misfits = part.where(bad)
         self.misfits.add(misfits)
         self.wrong += int(misfits.rows.sum())
@@ -222,7 +222,9 @@ def check_values(
     findings += _infinite(found, make_finding)
     findings += _rounded(candidate, profile, make_finding)
     spelled = tuple(sorted({*candidate.column.metadata.missing, *missing}))
-    notes: Notes = candidate.column.metadata.model_copy(update={"missing": spelled})
+    notes: ColumnMetadata = candidate.column.metadata.model_copy(
+        update={"missing": spelled}
+    )
     column = candidate.column.model_copy(update={"metadata": notes})
     total = candidate.missing + sum(missing.values())
     return candidate._replace(column=column, missing=total), findings

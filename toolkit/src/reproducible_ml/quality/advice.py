@@ -11,7 +11,7 @@ from reproducible_ml.contract.checks import FINITE, NOT_NULL
 from reproducible_ml.contract.findings import quoted
 from reproducible_ml.contract.schema import Column
 from reproducible_ml.quality.column_names import closest_match
-from reproducible_ml.reading.values import ISO_WITH_OFFSET, arrow_type, misfits
+from reproducible_ml.reading.values import ISO_WITH_OFFSET, arrow_type, unconvertible
 
 SCHEMA = "in data/schema.yaml"
 CORRECT = "Correct it in the source"
@@ -85,7 +85,7 @@ def _reads(text: str, column: Column, **notes: Any) -> bool:
     if metadata.decimal == metadata.thousands:
         return False
     changed = column.model_copy(update={"metadata": metadata})
-    return not misfits(pa.array([text]), changed)[0].as_py()
+    return not unconvertible(pa.array([text]), changed)[0].as_py()
 
 
 def _explain_number(text: str, column: Column) -> Advice:

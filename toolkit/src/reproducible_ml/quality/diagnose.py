@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reproducible_ml.contract.checks import EXACT, Mask, broken_rules, cast
-from reproducible_ml.contract.findings import LISTED, Finding
+from reproducible_ml.contract.findings import MAX_LISTED, Finding
 from reproducible_ml.contract.schema import Contract
 from reproducible_ml.quality.advice import REPEATED, ROUNDED, UNREADABLE, explain
 from reproducible_ml.quality.raw_rows import (
@@ -19,10 +19,10 @@ from reproducible_ml.quality.raw_rows import (
     is_units_row,
     read_chunks,
 )
-from reproducible_ml.reading.parquet_files import convert, misfits
-from reproducible_ml.reading.raw import form, with_last
+from reproducible_ml.reading.parquet_files import convert, unconvertible
+from reproducible_ml.reading.raw import file_format, mark_last
 
-MORE = f"has more texts like the {LISTED} that are listed, from here on"
+MORE = f"has more texts like the {MAX_LISTED} that are listed, from here on"
 COMMON = "Look for what they have in common, and correct it in the source."
 
 Places = npt.NDArray[np.int64]
@@ -40,9 +40,9 @@ def diagnose(file: Path, contract: Contract) -> list[Finding]:
     findings: list[Finding] = []
     violations = Violations()
     is_first = True
-    for chunk, is_last in with_last(read_chunks(file, contract, findings)):
+    for chunk, is_last in mark_last(read_chunks(file, contract, findings)):
         rows = _without_total(chunk, file, contract, findings) if is_last else chunk
-        if is_first and len(rows.lines) and form(file) == "csv":
+        if is_first and len(rows.lines) and file_format(file) == "csv":
             rows = _without_units(rows, file, contract, findings)
         is_first = False
         for column, rule, broken in _offending(rows, contract):
@@ -87,7 +87,7 @@ class Violations:
             before = known.get(text)
             if before:
                 known[text] = (before[0], before[1] + rows)
-            elif len(known) < LISTED:
+            elif len(known) < MAX_LISTED:
                 known[text] = (first, rows)
             else:
                 line, others = self.others.get((column, rule), (first, 0))
@@ -163,7 +163,7 @@ def _all_offending(chunk: Chunk, contract: Contract) -> Iterator[tuple[str, str,
     values = {}
     for name, column in contract.columns.items():
         texts = chunk.columns[name]
-        unreadable = misfits(texts, column)
+        unreadable = unconvertible(texts, column)
         mask = unreadable.to_numpy(zero_copy_only=False)
         yield name, UNREADABLE, np.asarray(mask, dtype=bool)
         values[name] = convert(_without(texts, unreadable), column)

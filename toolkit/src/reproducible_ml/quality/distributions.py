@@ -18,8 +18,9 @@ from pydantic import model_validator
 
 from reproducible_ml.contract.schema import Column, Contract, Data
 from reproducible_ml.core import keys
+from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute, Section
-from reproducible_ml.core.parts import map_parts, parallel, parts, read_part
+from reproducible_ml.core.parts import map_parts, parts, read_part
 
 ROWS = 200_000
 
@@ -47,7 +48,7 @@ def read_subset(
         for file, first, end in zip(files, firsts, ends, strict=True)
         if end > first
     ]
-    chosen = parallel(_choose, jobs or [(files[0], 0, share, columns)], compute, "read")
+    chosen = map_jobs(_choose, jobs or [(files[0], 0, share, columns)], compute, "read")
     return pd.concat(chosen)
 
 
@@ -56,7 +57,7 @@ def _choose(
 ) -> pd.DataFrame:
     rows = read_part(file, columns)
     numbers = np.arange(first, first + len(rows), dtype=np.uint64)
-    return rows[keys.uniform(numbers, keys.number("subset")) < share]
+    return rows[keys.uniform(numbers, keys.salt_from_text("subset")) < share]
 
 
 Counts = npt.NDArray[np.int64]

@@ -9,11 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from reproducible_ml.contract.findings import Finding
-from reproducible_ml.contract.schema import Dialect
+from reproducible_ml.contract.schema import CsvDialect
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import map_parts, parts
-from reproducible_ml.reading.places import row_lines
-from reproducible_ml.reading.raw import raw_files
+from reproducible_ml.reading.raw import raw_files, row_lines
 
 # Findings about a value of which people want to see a row.
 ABOUT_VALUES = {
@@ -37,7 +36,7 @@ def with_line_numbers(
     findings: Sequence[Finding],
     table: Path,
     raw: Path,
-    dialect: Dialect,
+    dialect: CsvDialect,
     compute: Compute,
 ) -> list[Finding]:
     """Return the findings, with the file and the line of the first row that they mean.
@@ -84,7 +83,7 @@ def _first(_: int, rows: pd.DataFrame, value: str) -> int | None:
 
 
 def _lines(
-    files: Sequence[Path], dialect: Dialect, records: set[int]
+    files: Sequence[Path], dialect: CsvDialect, records: set[int]
 ) -> dict[int, tuple[Path, int]]:
     """Return the file and the line of each record."""
     found = {}
@@ -96,7 +95,7 @@ def _lines(
     return found
 
 
-def _places(files: Sequence[Path], dialect: Dialect) -> Iterator[tuple[Path, int]]:
+def _places(files: Sequence[Path], dialect: CsvDialect) -> Iterator[tuple[Path, int]]:
     for file in files:
         for line in row_lines(file, dialect):
             yield file, line

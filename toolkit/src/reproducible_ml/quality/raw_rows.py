@@ -12,19 +12,23 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from reproducible_ml.contract.findings import LISTED, Finding
-from reproducible_ml.contract.schema import Column, Contract, Dialect
+from reproducible_ml.contract.findings import MAX_LISTED, Finding
+from reproducible_ml.contract.schema import Column, Contract, CsvDialect
 from reproducible_ml.quality.column_names import Header, check_names, closest_match
 from reproducible_ml.reading.csv_files import NumberedRows, Row
-from reproducible_ml.reading.json_lines import FLATTEN, sound_objects, texts_of
-from reproducible_ml.reading.parquet_files import parquet_batches, parquet_schema, suits
-from reproducible_ml.reading.raw import form
-from reproducible_ml.reading.values import MISSING, misfits
+from reproducible_ml.reading.json_lines import FLATTEN, text_batch, valid_objects
+from reproducible_ml.reading.parquet_files import (
+    is_convertible_type,
+    parquet_batches,
+    parquet_schema,
+)
+from reproducible_ml.reading.raw import file_format
+from reproducible_ml.reading.values import NA_VALUES, unconvertible
 
 TRAILING = "trailing delimiter"
 
 
-def check_shape(file: Path, dialect: Dialect) -> list[Finding]:
+def check_shape(file: Path, dialect: CsvDialect) -> list[Finding]:
     """Return what is wrong with the rows of a CSV file, whatever its columns."""
     findings: list[Finding] = []
     for _ in valid_rows(file, dialect, findings):
@@ -32,7 +36,9 @@ def check_shape(file: Path, dialect: Dialect) -> list[Finding]:
     return findings
 
 
-def valid_rows(file: Path, dialect: Dialect, findings: list[Finding]) -> Iterator[Row]:
+def valid_rows(
+    file: Path, dialect: CsvDialect, findings: list[Finding]
+) -> Iterator[Row]:
     """Yield the header and the rows that fit it; add what is wrong with the others."""
     rows = iter(NumberedRows(file, dialect))
     header = next(rows, None)
@@ -47,7 +53,7 @@ def valid_rows(file: Path, dialect: Dialect, findings: list[Finding]) -> Iterato
             yield row
             continue
         counts[finding.kind] += 1
-        if counts[finding.kind] <= (1 if finding.kind == TRAILING else LISTED):
+        if counts[finding.kind] <= (1 if finding.kind == TRAILING else MAX_LISTED):
             findings.append(finding)
         else:
             others.setdefault(finding.kind, finding)
@@ -55,12 +61,12 @@ def valid_rows(file: Path, dialect: Dialect, findings: list[Finding]) -> Iterato
         place = next(i for i, f in enumerate(findings) if f.kind == TRAILING)
         findings[place] = findings[place]._replace(rows=counts[TRAILING])
         others.pop(TRAILING, None)
-    findings += [_more(one, counts[kind] - LISTED) for kind, one in others.items()]
+    findings += [_more(one, counts[kind] - MAX_LISTED) for kind, one in others.items()]
 
 
 def _more(finding: Finding, rows: int) -> Finding:
     """Return the finding that there are more rows than are listed."""
-    problem = f"is the first of more rows like the {LISTED} that are listed"
+    problem = f"is the first of more rows like the {MAX_LISTED} that are listed"
     kind = f"more {finding.kind}"
     return finding._replace(kind=kind, problem=problem, rows=rows)
 
@@ -116,7 +122,7 @@ def read_chunks(
     Values are the file's own texts; those of Parquet are as they are.
     """
     read = {"csv": _csv_chunks, "json": _json_chunks, "parquet": _parquet_chunks}
-    yield from read[form(file) or "csv"](file, contract, findings)
+    yield from read[file_format(file) or "csv"](file, contract, findings)
 
 
 def _csv_chunks(
@@ -151,7 +157,7 @@ def _json_chunks(
     file: Path, contract: Contract, findings: list[Finding]
 ) -> Iterator[Chunk]:
     names: dict[str, int] = {}
-    for line, values in sound_objects(file, findings):
+    for line, values in valid_objects(file, findings):
         for name in values:
             names.setdefault(name, line)
     # A key may be left out where it may have no value.
@@ -162,10 +168,10 @@ def _json_chunks(
     if found := check_names(file, Header(list(names), None, names), contract):
         findings += found
         return
-    rows = sound_objects(file, [])
+    rows = valid_objects(file, [])
     while chunk := list(islice(rows, ROWS)):
         lines = np.array([line for line, _ in chunk])
-        batch = texts_of([values for _, values in chunk], list(contract.columns))
+        batch = text_batch([values for _, values in chunk], list(contract.columns))
         yield Chunk(lines, dict(zip(batch.schema.names, batch.columns, strict=True)))
 
 
@@ -186,7 +192,7 @@ def _parquet_chunks(
 def _unsuited(file: Path, schema: pa.Schema, contract: Contract) -> Iterator[Finding]:
     for name, column in contract.columns.items():
         kind = schema.field(name).type
-        if not suits(kind, column):
+        if not is_convertible_type(kind, column):
             problem = f"holds {kind}, which cannot be {column.dtype}"
             fix = "Convert it in the source, or change its dtype in data/schema.yaml."
             if pa.types.is_nested(kind):
@@ -214,7 +220,7 @@ def find_totals_column(row: Mapping[str, object], contract: Contract) -> str | N
     texts = {
         name: str(value).strip() for name, value in row.items() if value is not None
     }
-    texts = {name: text for name, text in texts.items() if text not in MISSING}
+    texts = {name: text for name, text in texts.items() if text not in NA_VALUES}
     others = [text for text in texts.values() if text.casefold() not in TOTALS]
     named = [name for name, text in texts.items() if text.casefold() in TOTALS]
     is_total = len(named) == 1 and others and all(map(NUMBER.fullmatch, others))
@@ -241,14 +247,14 @@ def is_units_row(row: Mapping[str, str], contract: Contract) -> bool:
 def _says_something(text: str) -> bool:
     """Say whether a text is more than a dash or a blank."""
     return (
-        text.strip() not in MISSING
+        text.strip() not in NA_VALUES
         and re.search(r"[^-\u2013\u2014.\s]", text) is not None
     )
 
 
 def _is_misfit(text: str, column: Column) -> bool:
     """Say whether a text is none of the column's values, nor one in another form."""
-    misfit = misfits(pa.array([text], pa.string()), column)[0].as_py()
+    misfit = unconvertible(pa.array([text], pa.string()), column)[0].as_py()
     return bool(misfit) and not re.match(r"\W*[0-9]", text)
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import Contract, Data
-from reproducible_ml.contract.target import Classes, summarise_table
+from reproducible_ml.contract.target import ClassSummary, summarise_table_target
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import count_rows
 from reproducible_ml.quality.columns import EXCLUDE, check_columns
@@ -79,8 +79,8 @@ def check_quality(
         findings += check_numbers(some[data.target], data.target, raw)
         numeric = [*numeric, data.target]
     else:
-        summary = summarise_table(table, data, compute)
-        assert isinstance(summary, Classes)
+        summary = summarise_table_target(table, data, compute)
+        assert isinstance(summary, ClassSummary)
         findings += check_classes(summary.counts, data, raw)
     findings += check_duplicate_rows(table, contract, data, compute, some, raw)
     findings += check_columns(some, features, numeric, raw)

@@ -11,21 +11,21 @@ import pandas as pd
 
 from reproducible_ml.contract.checks import (
     NOT_NULL,
+    add_row_keys,
     broken_rules,
     cast,
-    finish,
-    may_be_rounded,
+    has_inexact_integers,
 )
 from reproducible_ml.contract.findings import Finding, reject
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core.duplicates import find_duplicates
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute
-from reproducible_ml.core.parts import parallel, write_part
+from reproducible_ml.core.parts import write_part
 from reproducible_ml.quality.diagnose import diagnose, diagnose_duplicates
 from reproducible_ml.quality.raw_rows import contains_header, find_totals_column
-from reproducible_ml.reading.places import row_lines
-from reproducible_ml.reading.raw import Portion, form, read_portions
+from reproducible_ml.reading.raw import Chunk, file_format, read_chunks, row_lines
 from reproducible_ml.reading.scan import scan
 
 # Says of each row whether it is right. The first line of its docstring says what must
@@ -82,12 +82,12 @@ def validate_table(
     Raises:
         UserError: A line for each of the first problems.
     """
-    texts = [(file, contract.metadata) for file in files if form(file) == "csv"]
-    reject(_joined(parallel(scan, texts, compute, "scan")), report)
+    texts = [(file, contract.metadata) for file in files if file_format(file) == "csv"]
+    reject(_joined(map_jobs(scan, texts, compute, "scan")), report)
     checked, error = _check_all(files, contract, data, compute, table, checks)
     if error or any(part.broken or part.suspect for part in checked):
         jobs = [(file, contract) for file in files]
-        found = _joined(parallel(diagnose, jobs, compute, "diagnose"))
+        found = _joined(map_jobs(diagnose, jobs, compute, "diagnose"))
         reject([_of_target(finding, data) for finding in found], report)
     if error:
         raise UserError(f"{files[0].parent}: cannot be read: {error}") from error
@@ -124,19 +124,19 @@ def _check_all(
     """Write the parts of `table`; return what is known of them, or why it ended."""
     import pyarrow
 
-    portions = read_portions(files, contract, compute.rows_per_part)
+    portions = read_chunks(files, contract, compute.rows_per_part)
     work = partial(
         _check_part, contract=contract, data=data, table=table, checks=tuple(checks)
     )
     try:
-        return parallel(work, enumerate(portions), compute, "validate"), None
+        return map_jobs(work, enumerate(portions), compute, "validate"), None
     except pyarrow.ArrowInvalid as error:
         return [], error
 
 
 def _check_part(
     number: int,
-    portion: Portion,
+    portion: Chunk,
     contract: Contract,
     data: Data,
     table: Path,
@@ -144,13 +144,13 @@ def _check_part(
 ) -> CheckedPart:
     frame = cast(portion.rows, contract)
     broken = any(True for _ in broken_rules(frame, contract))
-    suspect = may_be_rounded(frame, contract) or contains_header(frame, contract)
+    suspect = has_inexact_integers(frame, contract) or contains_header(frame, contract)
     if portion.is_last:
         (last,) = portion.rows.slice(portion.rows.num_rows - 1).to_pylist()
         suspect = suspect or find_totals_column(last, contract) is not None
     failed = {}
     if not broken:
-        rows = finish(frame, contract, data)
+        rows = add_row_keys(frame, contract, data)
         failed = {check.__name__: _failing(check, rows) for check in checks}
         write_part(rows, table, number)
     missing = Counter({str(n): int(rows) for n, rows in frame.isna().sum().items()})

@@ -18,10 +18,15 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.csv
 
-from reproducible_ml.contract.schema import Column, Contract, Dialect
+from reproducible_ml.contract.schema import Column, Contract, CsvDialect
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.reading.encoding import LONGEST
-from reproducible_ml.reading.values import MISSING, arrow_type, convert, is_plain
+from reproducible_ml.reading.encoding import MAX_ROW_BYTES
+from reproducible_ml.reading.values import (
+    NA_VALUES,
+    arrow_type,
+    convert,
+    is_read_by_arrow,
+)
 
 # Bytes that Arrow reads at a time; where a row does not fit, as many as it may have.
 BLOCK = 2**20
@@ -43,12 +48,12 @@ class NumberedRows:
         UserError: A value is too long to be one.
     """
 
-    def __init__(self, file: Path, dialect: Dialect) -> None:
+    def __init__(self, file: Path, dialect: CsvDialect) -> None:
         self.file = file
         self.dialect = dialect
 
     def __iter__(self) -> Iterator[Row]:
-        csv.field_size_limit(LONGEST)
+        csv.field_size_limit(MAX_ROW_BYTES)
         line = 1 + self.dialect.preamble
         with open_text(self.file, self.dialect.encoding) as opened:
             lines = islice(_without_mark(opened), self.dialect.preamble, None)
@@ -60,7 +65,7 @@ class NumberedRows:
                     # A quoted value may hold line ends, so rows are not lines.
                     line = 1 + self.dialect.preamble + rows.line_num
             except csv.Error as error:
-                problem = f"has a value of more than {LONGEST >> 20} MiB"
+                problem = f"has a value of more than {MAX_ROW_BYTES >> 20} MiB"
                 fix = "Look for a quote that is never closed."
                 raise UserError(f"{self.file} line {line}: {problem}. {fix}") from error
 
@@ -87,23 +92,23 @@ def read_csv(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
     columns = contract.columns
     if sorted(csv_header(file, contract.metadata)) != sorted(columns):
         raise pa.ArrowInvalid(f"{file}: its columns are not those of the contract")
-    plain = {n: _plain_type(c) for n, c in columns.items() if is_plain(c)}
+    plain = {n: _plain_type(c) for n, c in columns.items() if is_read_by_arrow(c)}
     texts = dict.fromkeys(columns, pa.string())
 
     def fast() -> Iterator[pa.RecordBatch]:
-        for batch in _blocks(file, contract.metadata, texts | plain, MISSING, BLOCK):
+        for batch in _blocks(file, contract.metadata, texts | plain, NA_VALUES, BLOCK):
             yield convert_texts(batch, contract, plain)
 
     def careful() -> Iterator[pa.RecordBatch]:
-        for batch in _blocks(file, contract.metadata, texts, (), LONGEST):
+        for batch in _blocks(file, contract.metadata, texts, (), MAX_ROW_BYTES):
             yield convert_texts(batch, contract)
 
     # Blanks around "NA", and long rows, take the careful way.
-    named = any(set(MISSING) & set(c.isin or ()) for c in columns.values())
+    named = any(set(NA_VALUES) & set(c.isin or ()) for c in columns.values())
     yield from careful() if named else _first_that_reads(fast, careful)
 
 
-def csv_texts(file: Path, dialect: Dialect) -> Iterator[pa.RecordBatch]:
+def csv_texts(file: Path, dialect: CsvDialect) -> Iterator[pa.RecordBatch]:
     """Yield the rows in blocks, every value as the file's own text.
 
     Raises:
@@ -112,11 +117,11 @@ def csv_texts(file: Path, dialect: Dialect) -> Iterator[pa.RecordBatch]:
     types = dict.fromkeys(csv_header(file, dialect), pa.string())
     yield from _first_that_reads(
         partial(_blocks, file, dialect, types, (), BLOCK),
-        partial(_blocks, file, dialect, types, (), LONGEST),
+        partial(_blocks, file, dialect, types, (), MAX_ROW_BYTES),
     )
 
 
-def csv_header(file: Path, dialect: Dialect) -> list[str]:
+def csv_header(file: Path, dialect: CsvDialect) -> list[str]:
     """Return the names in the header."""
     return next(iter(NumberedRows(file, dialect)), Row(1, [])).cells
 
@@ -141,7 +146,7 @@ def _plain_type(column: Column) -> pa.DataType:
 
 def _blocks(
     file: Path,
-    dialect: Dialect,
+    dialect: CsvDialect,
     types: Mapping[str, pa.DataType],
     missing: Sequence[str],
     block: int,
@@ -166,7 +171,7 @@ def _blocks(
 
 
 def _options(
-    dialect: Dialect, block: int
+    dialect: CsvDialect, block: int
 ) -> tuple[pyarrow.csv.ReadOptions, pyarrow.csv.ParseOptions]:
     read = pyarrow.csv.ReadOptions(
         block_size=block, skip_rows=dialect.preamble, encoding=dialect.encoding

@@ -11,12 +11,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from reproducible_ml.contract.findings import Finding, quoted
-from reproducible_ml.reading.file_type import HEAD, MARKS
+from reproducible_ml.reading.file_type import BYTE_ORDER_MARKS, HEAD_BYTES
 
 BLOCK = 1 << 19
 
 # A row has at most so many bytes: a quote that is never closed has to end somewhere.
-LONGEST = 1 << 24
+MAX_ROW_BYTES = 1 << 24
 
 # A line end, as Python, Arrow and editors see it.
 LINE_END = re.compile(rb"\r\n?|\n")
@@ -42,18 +42,20 @@ def text_blocks(file: Path, encoding: str) -> Iterator[bytes]:
 def first_bytes(file: Path) -> bytes:
     """Return the beginning of a file, decompressed."""
     with pa.input_stream(file) as stream:
-        return bytes(stream.read(HEAD))
+        return bytes(stream.read(HEAD_BYTES))
 
 
-def damaged(file: Path) -> Finding:
+def damaged_file(file: Path) -> Finding:
     """Return the finding that compressed data cannot be read."""
     problem = "is damaged or cut off, so that it cannot be decompressed"
     return Finding("cut", file, problem, "Copy or export it again.")
 
 
-def marked_encoding(head: bytes) -> str | None:
+def encoding_of_mark(head: bytes) -> str | None:
     """Return the encoding that a byte-order mark tells."""
-    return next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
+    return next(
+        (name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)), None
+    )
 
 
 def _utf8(raw: Iterator[bytes]) -> Iterator[bytes]:
@@ -78,7 +80,7 @@ def _checked(block: bytes) -> bytes:
 def _transcoded(raw: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     decoder = codecs.getincrementaldecoder(encoding)()
     first = next(raw, b"")
-    if encoding in ("utf-16", "utf-32") and marked_encoding(first) != encoding:
+    if encoding in ("utf-16", "utf-32") and encoding_of_mark(first) != encoding:
         raise UnicodeDecodeError(encoding, first[:4], 0, 1, "lacks a byte-order mark")
     yield decoder.decode(first).removeprefix("\ufeff").encode()
     for block in raw:
@@ -117,7 +119,7 @@ FIX = "Export it as UTF-8, or set its encoding in metadata of data/schema.yaml."
 
 
 @dataclass
-class Census:
+class ByteStatistics:
     """What the lines that are not ASCII are made of; texts with their line."""
 
     bad: int = 0
@@ -129,35 +131,35 @@ class Census:
     ends_early: bool = False
 
 
-def check_encoding(file: Path) -> tuple[str, Finding | None]:
+def detect_encoding(file: Path) -> tuple[str, Finding | None]:
     """Return the encoding, and what a person should know about it.
 
     The encoding is "" if none is sure to read all of the file; the finding says why.
     With windows-1252, the finding shows what it makes of the text.
     """
     head = first_bytes(file)
-    encoding = marked_encoding(head) or _unmarked(head) or "utf-8"
+    encoding = encoding_of_mark(head) or _unmarked(head) or "utf-8"
     try:
         for _ in text_blocks(file, encoding):
             pass
     except UnicodeDecodeError:
-        return "", undecodable(file, encoding)
+        return "", undecodable_bytes(file, encoding)
     except pa.ArrowInvalid:
         return _check_bytes(file, _census(file))
     return ("utf-8" if encoding == "utf-8-sig" else encoding), None
 
 
-def misencoded(file: Path, encoding: str) -> Finding:
+def wrong_encoding(file: Path, encoding: str) -> Finding:
     """Return why a file cannot be read in the encoding that the contract names."""
-    found, finding = check_encoding(file)
+    found, finding = detect_encoding(file)
     if found and found != encoding:
         problem = f"is {found}, not {encoding}"
         fix = f"Set `encoding: {found}` in metadata of data/schema.yaml."
         return finding or Finding("encoding", file, problem, fix)
-    return finding or undecodable(file, encoding)
+    return finding or undecodable_bytes(file, encoding)
 
 
-def undecodable(file: Path, encoding: str) -> Finding:
+def undecodable_bytes(file: Path, encoding: str) -> Finding:
     """Return where the bytes stop to mean something in an encoding."""
     line, value = 1, ""
     try:
@@ -183,7 +185,7 @@ def _unmarked(head: bytes) -> str | None:
     return encoding if lines and "\0" not in text else None
 
 
-def _check_bytes(file: Path, seen: Census) -> tuple[str, Finding | None]:
+def _check_bytes(file: Path, seen: ByteStatistics) -> tuple[str, Finding | None]:
     """Judge a file that is not UTF-8."""
     line, text = seen.first_bad
     escaped = text.decode("utf-8", "backslashreplace")
@@ -210,8 +212,8 @@ def _check_bytes(file: Path, seen: Census) -> tuple[str, Finding | None]:
     return "cp1252", found
 
 
-def _census(file: Path) -> Census:
-    seen = Census()
+def _census(file: Path) -> ByteStatistics:
+    seen = ByteStatistics()
     number = 1
     with pa.input_stream(file) as stream:
         lines = io.BufferedReader(stream)
@@ -222,7 +224,7 @@ def _census(file: Path) -> Census:
     return seen
 
 
-def _count(seen: Census, number: int, line: bytes) -> None:
+def _count(seen: ByteStatistics, number: int, line: bytes) -> None:
     seen.high += len(re.findall(rb"[\x80-\xff]", line))
     seen.letters += len(re.findall(rb"[A-Za-z]", line))
     seen.undefined |= UNDEFINED.search(line) is not None

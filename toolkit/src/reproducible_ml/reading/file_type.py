@@ -9,7 +9,7 @@ import pyarrow as pa
 from reproducible_ml.core.errors import UserError
 
 # Bytes at the beginning that are looked at.
-HEAD = 1 << 16
+HEAD_BYTES = 1 << 16
 
 # How a compressed file that can be read is named.
 COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
@@ -23,7 +23,7 @@ PROMISES = {
 }
 
 # Byte-order marks and their encodings. UTF-32's begins as UTF-16's does.
-MARKS = {
+BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig",
     b"\xff\xfe\x00\x00": "utf-32",
     b"\x00\x00\xfe\xff": "utf-32",
@@ -129,7 +129,7 @@ def file_type(file: Path) -> str:
     compressed files it is what is inside, if the compression is the one in the name.
     """
     with file.open("rb") as opened:
-        head = opened.read(HEAD)
+        head = opened.read(HEAD_BYTES)
     packing = COMPRESSED.get(file.suffix)
     outside = _binary(head)
     if packing is None or not head:
@@ -145,7 +145,7 @@ def _inside(file: Path) -> bytes:
     """Return the beginning of a compressed file, decompressed."""
     with pa.input_stream(file) as opened:
         try:
-            return bytes(opened.read(HEAD))
+            return bytes(opened.read(HEAD_BYTES))
         except OSError as error:
             problem = "its compressed data is damaged or cut off: copy it again"
             raise UserError(f"{file}: {problem}") from error
@@ -157,11 +157,13 @@ def _binary(head: bytes) -> str | None:
 
 
 def _text_type(head: bytes) -> str:
-    encodings = (name for mark, name in MARKS.items() if head.startswith(mark))
+    encodings = (
+        name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)
+    )
     text = head.decode(next(encodings, "utf-8"), errors="replace")
     # Without a mark, UTF-16 is ASCII with zeros between for what is looked for.
     text = text.replace("\0", "").lstrip()
-    if not text and len(head) < HEAD:
+    if not text and len(head) < HEAD_BYTES:
         return "empty"
     flags = re.DOTALL | re.IGNORECASE
     types = (t for t, p in TEXT.items() if re.match(p, text, flags))

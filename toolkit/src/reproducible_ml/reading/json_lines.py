@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from reproducible_ml.contract.findings import LISTED, Finding
+from reproducible_ml.contract.findings import MAX_LISTED, Finding
 from reproducible_ml.contract.schema import Contract
 from reproducible_ml.reading.csv_files import convert_texts
 
@@ -31,7 +31,7 @@ class Line(NamedTuple):
 
 
 # It is an ArrowInvalid, so that whoever reads a raw file has one error to expect.
-class NoObject(pa.ArrowInvalid):  # type: ignore[misc]
+class InvalidLine(pa.ArrowInvalid):  # type: ignore[misc]
     """Says what is wrong with a line, in which column if in one, and how to mend it."""
 
     def __init__(self, problem: str, fix: str, column: str | None = None) -> None:
@@ -56,7 +56,7 @@ def json_texts(file: Path) -> Iterator[pa.RecordBatch]:
         NoObject: A line is no flat JSON object.
     """
     # Objects may have different keys: all are known only at the end.
-    names = dict.fromkeys(chain.from_iterable(map(parse, json_lines(file))))
+    names = dict.fromkeys(chain.from_iterable(map(parse_line, json_lines(file))))
     yield from _batches(file, names)
 
 
@@ -70,19 +70,19 @@ def json_lines(file: Path) -> Iterator[Line]:
                 yield Line(number, content)
 
 
-def sound_objects(
+def valid_objects(
     file: Path, findings: list[Finding]
 ) -> Iterator[tuple[int, dict[str, str | None]]]:
     """Yield number and values of the lines; add what is wrong with the others."""
     found: dict[tuple[str, str | None], Finding] = {}
     for line in json_lines(file):
         try:
-            values = parse(line)
-        except NoObject as error:
+            values = parse_line(line)
+        except InvalidLine as error:
             key = (error.problem, error.column)
             if key in found:
                 found[key] = found[key]._replace(rows=(found[key].rows or 0) + 1)
-            elif len(found) < LISTED:
+            elif len(found) < MAX_LISTED:
                 place = (line.number, error.column, None, 1)
                 found[key] = Finding("json", file, error.problem, error.fix, *place)
         else:
@@ -90,7 +90,7 @@ def sound_objects(
     findings += found.values()
 
 
-def parse(line: Line) -> dict[str, str | None]:
+def parse_line(line: Line) -> dict[str, str | None]:
     """Return the values as texts: numbers to the last digit, null as None.
 
     Raises:
@@ -98,7 +98,7 @@ def parse(line: Line) -> dict[str, str | None]:
     """
     values = _loads(line)
     if not isinstance(values, dict):
-        raise NoObject("is no JSON object", "Write an object a line.")
+        raise InvalidLine("is no JSON object", "Write an object a line.")
     if rb"\ud" in line.content:
         _reject_half_characters(values)
     if TEXTS.issuperset(map(type, values.values())):
@@ -110,9 +110,9 @@ def _loads(line: Line) -> Any:
     try:
         return DECODER.decode(line.content.decode().strip())
     except UnicodeDecodeError as error:
-        raise NoObject("is not UTF-8", "Write the file as UTF-8.") from error
+        raise InvalidLine("is not UTF-8", "Write the file as UTF-8.") from error
     except RecursionError as error:
-        raise NoObject("is nested too deep", FLATTEN) from error
+        raise InvalidLine("is nested too deep", FLATTEN) from error
     except json.JSONDecodeError as error:
         # Some messages end in "starting at", as the place is to follow.
         said = error.msg.removesuffix(" starting at")
@@ -123,7 +123,7 @@ def _loads(line: Line) -> Any:
             if cut_off
             else "Write an object a line: complete, split or delete this one."
         )
-        raise NoObject(problem, fix) from error
+        raise InvalidLine(problem, fix) from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise NoObject("stands twice in the object", "Keep one of them.", twice)
+        raise InvalidLine("stands twice in the object", "Keep one of them.", twice)
     return values
 
 
@@ -143,8 +143,8 @@ DECODER = json.JSONDecoder(
 def _text(name: str, value: Any) -> str | None:
     if isinstance(value, dict | list):
         if isinstance(value, dict):
-            raise NoObject("is an object, not a value", LIKE_PANDAS, name)
-        raise NoObject("is a list, not a value", JOIN, name)
+            raise InvalidLine("is an object, not a value", LIKE_PANDAS, name)
+        raise InvalidLine("is a list, not a value", JOIN, name)
     if isinstance(value, bool):
         return "true" if value else "false"
     text: str | None = value
@@ -158,20 +158,20 @@ def _reject_half_characters(values: dict[str, Any]) -> None:
             f"{name}{value}".encode()
         except UnicodeEncodeError as error:
             fix = "Correct it in the source."
-            raise NoObject("holds half a character", fix) from error
+            raise InvalidLine("holds half a character", fix) from error
 
 
 def _batches(file: Path, names: Collection[str]) -> Iterator[pa.RecordBatch]:
     """Yield the values of these columns as texts; a key that is absent is null."""
     lines = json_lines(file)
     while chunk := list(islice(lines, LINES)):
-        objects = [parse(line) for line in chunk]
+        objects = [parse_line(line) for line in chunk]
         if any(values.keys() - names for values in objects):
             raise pa.ArrowInvalid(f"{file}: has an unknown column")
-        yield texts_of(objects, names)
+        yield text_batch(objects, names)
 
 
-def texts_of(
+def text_batch(
     objects: list[dict[str, str | None]], names: Collection[str]
 ) -> pa.RecordBatch:
     """Return the values of these columns; a key that is absent is null."""

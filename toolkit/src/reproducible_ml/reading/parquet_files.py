@@ -59,13 +59,13 @@ def is_text(kind: pa.DataType) -> bool:
     return any(is_kind(kind) for is_kind in texts)
 
 
-def suits(kind: pa.DataType, column: Column) -> bool:
+def is_convertible_type(kind: pa.DataType, column: Column) -> bool:
     """Say whether values of this type may be what the contract declares."""
     wanted = values.arrow_type(column)
     if is_text(kind) or types.is_null(kind) or kind == wanted:
         return True
     if types.is_dictionary(kind):
-        return suits(kind.value_type, column)
+        return is_convertible_type(kind.value_type, column)
     # Arrow would take any number for a time, and a time for a number.
     if types.is_temporal(kind) or wanted == pa.timestamp("ns"):
         is_date = types.is_timestamp(kind) or types.is_date(kind)
@@ -81,7 +81,7 @@ def convert(array: pa.Array, column: Column) -> pa.Array:
     Raises:
         pyarrow.ArrowInvalid: A value, or the type of all, does not fit.
     """
-    if not suits(array.type, column):
+    if not is_convertible_type(array.type, column):
         raise pa.ArrowInvalid(f"{array.type} does not suit {column.dtype}")
     array = _without_missing(array, column)
     wanted = values.arrow_type(column)
@@ -90,10 +90,10 @@ def convert(array: pa.Array, column: Column) -> pa.Array:
     return array.cast(wanted)
 
 
-def misfits(array: pa.Array, column: Column) -> pa.BooleanArray:
+def unconvertible(array: pa.Array, column: Column) -> pa.BooleanArray:
     """Say for each value whether `convert` cannot take it; never null."""
     if is_text(array.type):
-        return values.misfits(array.cast(pa.string()), column)
+        return values.unconvertible(array.cast(pa.string()), column)
     return pc.is_in(array, value_set=_unconvertible(array.unique(), column))
 
 

@@ -5,19 +5,24 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
 import pyarrow as pa
+from pyarrow.parquet import read_metadata
 
-from reproducible_ml.contract.schema import Contract, Dialect
+from reproducible_ml.contract.schema import Contract, CsvDialect
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.reading.csv_files import csv_texts, read_csv
+from reproducible_ml.reading.csv_files import NumberedRows, csv_texts, read_csv
 from reproducible_ml.reading.file_type import reject_unknown_name, reject_wrong_type
-from reproducible_ml.reading.json_lines import json_texts, read_json_lines
+from reproducible_ml.reading.json_lines import (
+    json_texts,
+    read_json_lines,
+    valid_objects,
+)
 from reproducible_ml.reading.parquet_files import parquet_batches, read_parquet
 
 Item = TypeVar("Item")
 
-Form = Literal["csv", "json", "parquet"]
+FileFormat = Literal["csv", "json", "parquet"]
 
-FORMS: dict[str, Form] = {
+FORMATS: dict[str, FileFormat] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".jsonl": "json",
@@ -28,7 +33,7 @@ FORMS: dict[str, Form] = {
 COMPRESSED = (".gz", ".zst")
 
 
-class Portion(NamedTuple):
+class Chunk(NamedTuple):
     """Some rows of one file; `first` is the place of the first, from 0."""
 
     file: Path
@@ -37,10 +42,10 @@ class Portion(NamedTuple):
     rows: pa.Table
 
 
-def form(file: Path) -> Form | None:
+def file_format(file: Path) -> FileFormat | None:
     """Return how the name of a file says that it is written; None: it is no table."""
     name = Path(file.stem) if file.suffix in COMPRESSED else file
-    found = FORMS.get(name.suffix)
+    found = FORMATS.get(name.suffix)
     return None if found == "parquet" and name != file else found
 
 
@@ -53,13 +58,13 @@ def raw_files(raw: Path) -> list[Path]:
         UserError: No file, or one that is something else than its name says.
     """
     inside = [raw] if raw.is_file() else sorted(raw.glob("**/*"))
-    found = [file for file in inside if form(file) and not _is_hidden(file, raw)]
+    found = [file for file in inside if file_format(file) and not _is_hidden(file, raw)]
     if not found and raw.is_file() and raw.suffix not in COMPRESSED:
         # It may be a workbook or a database: say so, and what to do.
         reject_unknown_name(raw)
     if not found:
         raise UserError(
-            f"{raw}: holds no table: no {', '.join(FORMS)} file"
+            f"{raw}: holds no table: no {', '.join(FORMATS)} file"
             f" (all but Parquet also as {' or '.join(COMPRESSED)})."
             " Run `dvc pull` or `dvc repro`, or put the table there."
         )
@@ -81,9 +86,9 @@ def _wrong_type(file: Path) -> Iterator[str]:
         yield str(error)
 
 
-def read_portions(
+def read_chunks(
     files: Iterable[Path], contract: Contract, rows: int
-) -> Iterator[Portion]:
+) -> Iterator[Chunk]:
     """Yield tables of `rows` rows (fewer at the end of a file), as the contract wants.
 
     Raises:
@@ -93,17 +98,17 @@ def read_portions(
     for file in files:
         first = 0
         batches = _undamaged(_read(file, contract), file)
-        for table, is_last in with_last(_cut(batches, rows)):
-            yield Portion(file, first, is_last, table)
+        for table, is_last in mark_last(_cut(batches, rows)):
+            yield Chunk(file, first, is_last, table)
             first += table.num_rows
 
 
 def _read(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
     read = {"csv": read_csv, "json": read_json_lines, "parquet": read_parquet}
-    return read[form(file) or "csv"](file, contract)
+    return read[file_format(file) or "csv"](file, contract)
 
 
-def text_batches(file: Path, dialect: Dialect) -> Iterator[pa.RecordBatch]:
+def text_batches(file: Path, dialect: CsvDialect) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a file in batches, every value as the file's own text.
 
     Parquet has no texts: its values come as they are.
@@ -112,7 +117,7 @@ def text_batches(file: Path, dialect: Dialect) -> Iterator[pa.RecordBatch]:
         UserError: The file is damaged.
         pyarrow.ArrowInvalid: A row does not fit the others: see `diagnose.misshapen`.
     """
-    kind = form(file)
+    kind = file_format(file)
     if kind == "parquet":
         batches = parquet_batches(file)
     else:
@@ -150,10 +155,34 @@ def _cut(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(pending)
 
 
-def with_last(items: Iterable[Item]) -> Iterator[tuple[Item, bool]]:
+def mark_last(items: Iterable[Item]) -> Iterator[tuple[Item, bool]]:
     """Yield each item, and whether it is the last."""
     waiting: list[Item] = []
     for item in items:
         yield from ((before, False) for before in waiting)
         waiting = [item]
     yield from ((before, True) for before in waiting)
+
+
+def row_lines(file: Path, dialect: CsvDialect) -> Iterable[int]:
+    """Return the line of each row; in Parquet, its number, from 1."""
+    if file_format(file) == "parquet":
+        return range(1, read_metadata(file).num_rows + 1)
+    return _json(file) if file_format(file) == "json" else _csv(file, dialect)
+
+
+def header_line(file: Path, dialect: CsvDialect) -> int | None:
+    """Return the line of the header; None where the file has none."""
+    if file_format(file) != "csv":
+        return None
+    return next((row.line for row in NumberedRows(file, dialect)), None)
+
+
+def _json(file: Path) -> Iterable[int]:
+    return (line for line, _ in valid_objects(file, []))
+
+
+def _csv(file: Path, dialect: CsvDialect) -> Iterator[int]:
+    rows = iter(NumberedRows(file, dialect))
+    next(rows, None)
+    return (row.line for row in rows)

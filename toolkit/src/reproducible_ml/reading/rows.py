@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reproducible_ml.contract.findings import WIDTH, Finding
-from reproducible_ml.contract.schema import Dialect
-from reproducible_ml.reading.encoding import LONGEST, text_blocks
+from reproducible_ml.contract.findings import MAX_WIDTH, Finding
+from reproducible_ml.contract.schema import CsvDialect
+from reproducible_ml.reading.encoding import MAX_ROW_BYTES, text_blocks
 
-Places = npt.NDArray[np.int64]
+Positions = npt.NDArray[np.int64]
 Bits = npt.NDArray[np.uint64]
 
 ONE, LAST = np.uint64(1), np.uint64(63)
@@ -89,7 +89,7 @@ def last_bit(bits: Bits) -> int:
     return int(words[-1]) * 64 + int(bits[words[-1]]).bit_length() - 1
 
 
-def places(bits: Bits) -> Places:
+def positions(bits: Bits) -> Positions:
     """Return the places of the bits that are set."""
     words = np.flatnonzero(bits)
     unpacked = np.unpackbits(bits[words].view(np.uint8), bitorder="little")
@@ -97,7 +97,7 @@ def places(bits: Bits) -> Places:
     return words[bit // 64] * 64 + bit % 64
 
 
-def regular_values(text: bytes) -> tuple[Places, Places]:
+def regular_values(text: bytes) -> tuple[Positions, Positions]:
     """Return the places of the quotes around values, if none is misplaced."""
     quotes = np.flatnonzero(np.frombuffer(text, np.uint8) == ord('"'))
     opens, closes = quotes[::2], quotes[1::2]
@@ -108,7 +108,7 @@ def regular_values(text: bytes) -> tuple[Places, Places]:
     return opens[first], closes[last]
 
 
-def quoted_values(text: bytes, delimiter: bytes) -> tuple[Places, Places]:
+def quoted_values(text: bytes, delimiter: bytes) -> tuple[Positions, Positions]:
     """Return the places of the quotes around values; the last may lack its second.
 
     This is slow, and right for every text: a quote that neither begins a value nor
@@ -128,14 +128,14 @@ def quoted_values(text: bytes, delimiter: bytes) -> tuple[Places, Places]:
     return np.array(opens, np.int64), np.array(closes, np.int64)
 
 
-def quoted_line_ends(text: bytes, opens: Places, closes: Places) -> Places:
+def quoted_line_ends(text: bytes, opens: Positions, closes: Positions) -> Positions:
     """Return the places of the line ends in quoted values."""
     newlines = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
     opened = np.searchsorted(opens, newlines)
     return newlines[opened > np.searchsorted(closes, newlines)]
 
 
-def within(place: int, opens: Places, closes: Places) -> bool:
+def within(place: int, opens: Positions, closes: Positions) -> bool:
     """Say whether a place lies in a quoted value."""
     before = np.searchsorted(opens, place)
     return bool(before and (before > len(closes) or closes[before - 1] > place))
@@ -153,10 +153,10 @@ class Rows(NamedTuple):
     text: bytes
     delimiter: bytes
     regular: bool
-    folds: Places
+    folds: Positions
     complete: bool
 
-    def quoted(self) -> tuple[Places, Places]:
+    def quoted(self) -> tuple[Positions, Positions]:
         """Return the places of the quotes around values; the last may lack its second.
 
         A quote elsewhere is a character like any other.
@@ -173,11 +173,11 @@ class Rows(NamedTuple):
         end = self.text.find(b"\n", place)
         text = self.text[place : end if end >= 0 else None]
         # Four bytes are the longest character.
-        value = text[: 4 * WIDTH + 4].decode(errors="ignore").strip()
+        value = text[: 4 * MAX_WIDTH + 4].decode(errors="ignore").strip()
         return Finding(kind, file, problem, fix, line, value=value)
 
 
-def read_rows(file: Path, dialect: Dialect) -> Iterator[Rows]:
+def read_row_blocks(file: Path, dialect: CsvDialect) -> Iterator[Rows]:
     """Yield the header and all rows; stops at a row of more than `LONGEST` bytes.
 
     Raises:
@@ -189,7 +189,7 @@ def read_rows(file: Path, dialect: Dialect) -> Iterator[Rows]:
     pending = b""
     blocks = _skip_lines(text_blocks(file, dialect.encoding), dialect.preamble)
     # A long row is looked at again only when as much again has come.
-    while len(pending) <= LONGEST and (block := _join(blocks, len(pending))):
+    while len(pending) <= MAX_ROW_BYTES and (block := _join(blocks, len(pending))):
         text = pending + block
         rows = _whole_rows(line, text, delimiter)
         if rows.text:
@@ -232,7 +232,7 @@ def _whole_rows(line: int, text: bytes, delimiter: bytes) -> Rows:
     if misplaced.any():
         return _irregular_rows(line, text, delimiter)
     text = text[: last_bit(newlines & ~quoted) + 1]
-    folds = places(newlines & quoted)
+    folds = positions(newlines & quoted)
     return Rows(line, text, delimiter, True, folds[folds < len(text)], True)
 
 
@@ -243,7 +243,7 @@ def _irregular_rows(line: int, text: bytes, delimiter: bytes) -> Rows:
     return Rows(line, text, delimiter, False, folds, True)
 
 
-def _end_of_rows(text: bytes, opens: Places, closes: Places) -> int:
+def _end_of_rows(text: bytes, opens: Positions, closes: Positions) -> int:
     """Return the place after the last line end that is not quoted."""
     end = text.rfind(b"\n")
     while end >= 0 and within(end, opens, closes):

@@ -8,17 +8,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from reproducible_ml.contract.findings import LISTED, Finding
-from reproducible_ml.contract.schema import Dialect
+from reproducible_ml.contract.findings import MAX_LISTED, Finding
+from reproducible_ml.contract.schema import CsvDialect
 from reproducible_ml.reading.encoding import (
-    LONGEST,
-    check_encoding,
-    damaged,
-    misencoded,
+    MAX_ROW_BYTES,
+    damaged_file,
+    detect_encoding,
     text_blocks,
+    wrong_encoding,
 )
 from reproducible_ml.reading.file_type import COMPRESSED
-from reproducible_ml.reading.rows import Places, Rows, read_rows, within
+from reproducible_ml.reading.rows import Positions, Rows, read_row_blocks, within
 
 QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
 
@@ -51,7 +51,7 @@ def check_quotes(file: Path, rows: Rows, width: int) -> Iterator[Finding]:
 
 
 def _badly_closed(
-    file: Path, rows: Rows, opens: Places, closes: Places
+    file: Path, rows: Rows, opens: Positions, closes: Positions
 ) -> Iterator[Finding]:
     """Yield values with text after the closing quote, which is none then."""
     ending = re.compile(rb"[ \t]*(?:[\r\n]|\Z|%s)" % re.escape(rows.delimiter))
@@ -67,7 +67,7 @@ def _badly_closed(
 
 
 def _badly_opened(
-    file: Path, rows: Rows, opens: Places, closes: Places
+    file: Path, rows: Rows, opens: Positions, closes: Positions
 ) -> Iterator[Finding]:
     """Yield values with blanks before the opening quote, which is none then."""
     ends = re.escape(rows.delimiter)
@@ -82,8 +82,8 @@ def _badly_opened(
 def _never_closed(file: Path, rows: Rows, first: int) -> Finding:
     # The line end that ends the file swallows nothing.
     lines = rows.text.rstrip().count(b"\n", first)
-    if len(rows.text) > LONGEST:
-        problem = f"opens a quote that is not closed within {LONGEST >> 20} MiB"
+    if len(rows.text) > MAX_ROW_BYTES:
+        problem = f"opens a quote that is not closed within {MAX_ROW_BYTES >> 20} MiB"
         fix = f"{FIX[:-1]}, or keep such values in files of their own."
         return rows.finding("open quote", file, first + 1, problem, fix)
     if lines:
@@ -94,7 +94,7 @@ def _never_closed(file: Path, rows: Rows, first: int) -> Finding:
 
 
 def _swallowing(
-    file: Path, rows: Rows, opens: Places, closes: Places, width: int
+    file: Path, rows: Rows, opens: Positions, closes: Positions, width: int
 ) -> Iterator[Finding]:
     """Yield values that are closed, but much later than they should."""
     values, lines = np.unique(
@@ -114,7 +114,7 @@ def _swallowing(
 
 
 def _count(
-    text: bytes, delimiter: bytes, opens: Places, closes: Places
+    text: bytes, delimiter: bytes, opens: Positions, closes: Positions
 ) -> npt.NDArray[np.uint8]:
     """Return the number of delimiters in each value, modulo 256 for speed."""
     if not len(opens):
@@ -156,7 +156,7 @@ MARKER = re.compile(rb"^(?:<{7} .*|={7}|>{7} .*)\r?$", re.MULTILINE)
 AGAIN = "Copy or export it again."
 
 
-def scan(file: Path, dialect: Dialect) -> list[Finding]:
+def scan(file: Path, dialect: CsvDialect) -> list[Finding]:
     """Return what makes a text table unfit to be read; nothing for a sound one.
 
     At most a hundred findings, in the order of the file, and one that there are more.
@@ -167,18 +167,18 @@ def scan(file: Path, dialect: Dialect) -> list[Finding]:
         findings = _scan(file, dialect)
         other = _other_encoding(file, dialect.encoding, findings)
     except (UnicodeDecodeError, pa.ArrowInvalid):
-        return [misencoded(file, dialect.encoding)]
+        return [wrong_encoding(file, dialect.encoding)]
     except OSError:
         if file.suffix not in COMPRESSED:
             raise
-        return [damaged(file)]
-    return [misencoded(file, dialect.encoding)] if other else findings
+        return [damaged_file(file)]
+    return [wrong_encoding(file, dialect.encoding)] if other else findings
 
 
-def _scan(file: Path, dialect: Dialect) -> list[Finding]:
+def _scan(file: Path, dialect: CsvDialect) -> list[Finding]:
     findings: list[Finding] = []
     width = 0
-    for rows in read_rows(file, dialect):
+    for rows in read_row_blocks(file, dialect):
         if not width:
             width = _header_width(rows)
         elif not rows.complete:
@@ -187,15 +187,17 @@ def _scan(file: Path, dialect: Dialect) -> list[Finding]:
         findings += _zeros(file, rows)
         findings += _markers(file, rows)
         findings += check_quotes(file, rows, width)
-        if len(findings) > LISTED or any(f.kind == "open quote" for f in findings):
+        if len(findings) > MAX_LISTED or any(f.kind == "open quote" for f in findings):
             break
     findings.sort(key=lambda finding: finding.line or 0)
-    return findings[:LISTED] + [_more(f) for f in findings[LISTED : LISTED + 1]]
+    return findings[:MAX_LISTED] + [
+        _more(f) for f in findings[MAX_LISTED : MAX_LISTED + 1]
+    ]
 
 
 def _more(finding: Finding) -> Finding:
     """Return the finding that there are more, of whatever kind."""
-    problem = f"is the first of more problems than the {LISTED} that are listed"
+    problem = f"is the first of more problems than the {MAX_LISTED} that are listed"
     fix = "Correct those first."
     return finding._replace(kind="more", problem=problem, fix=fix, value=None)
 
@@ -204,7 +206,7 @@ def _other_encoding(file: Path, encoding: str, findings: list[Finding]) -> bool:
     """Say whether a text that can be decoded is meant otherwise."""
     if any(finding.kind == "zero" for finding in findings):
         # As UTF-8, UTF-16 is text in which every other byte is zero.
-        return check_encoding(file)[0] not in ("", "utf-8", encoding)
+        return detect_encoding(file)[0] not in ("", "utf-8", encoding)
     if encoding.startswith("utf") or encoding == "ascii":
         return False
     try:
@@ -230,7 +232,7 @@ def _end(file: Path, rows: Rows, width: int) -> Iterator[Finding]:
     opens, closes = rows.quoted()
     values = row_width(rows.text, rows.delimiter)
     # An open quote is told, and makes the rest one value; so is a row too long.
-    if len(opens) > len(closes) or len(rows.text) > LONGEST:
+    if len(opens) > len(closes) or len(rows.text) > MAX_ROW_BYTES:
         return
     if values < width and rows.text.strip():
         problem = f"is the end and has {values} of {width} values: the file is cut off"
@@ -239,7 +241,7 @@ def _end(file: Path, rows: Rows, width: int) -> Iterator[Finding]:
 
 def _long(file: Path, rows: Rows) -> Iterator[Finding]:
     """Yield the rows that are too long, but for an open quote, told by itself."""
-    if len(rows.text) <= LONGEST:
+    if len(rows.text) <= MAX_ROW_BYTES:
         return
     opens, closes = rows.quoted()
     ends = np.flatnonzero(np.frombuffer(rows.text, np.uint8) == ord("\n"))
@@ -247,9 +249,9 @@ def _long(file: Path, rows: Rows) -> Iterator[Finding]:
     if not rows.complete and len(opens) == len(closes):
         ends = np.append(ends, len(rows.text))
     starts = np.concatenate([[0], ends + 1])[: len(ends)]
-    problem = f"begins a row of more than {LONGEST >> 20} MiB"
+    problem = f"begins a row of more than {MAX_ROW_BYTES >> 20} MiB"
     fix = "Look for lost line ends, or keep such values in files of their own."
-    for start in starts[ends - starts > LONGEST].tolist():
+    for start in starts[ends - starts > MAX_ROW_BYTES].tolist():
         yield rows.finding("long row", file, start, problem, fix)
 
 

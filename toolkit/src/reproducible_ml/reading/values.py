@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from reproducible_ml.contract.schema import Column
 
 # Spellings of "no value" in text files, unless the contract declares one as a category.
-MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
+NA_VALUES = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
 
 ARROW = {
     "float64": pa.float64(),
@@ -23,14 +23,14 @@ ARROW = {
 }
 
 # Arrow's own spellings.
-TRUE = ("true", "TRUE", "True", "1")
-FALSE = ("false", "FALSE", "False", "0")
+TRUE_VALUES = ("true", "TRUE", "True", "1")
+FALSE_VALUES = ("false", "FALSE", "False", "0")
 
 # A format that stands for all of ISO 8601 with an offset: fractions, a blank for T.
 ISO_WITH_OFFSET = "%Y-%m-%dT%H:%M:%S%z"
 
 # Blanks: also the no-break spaces that France and others put into numbers.
-BLANK = r"[\s\x{00A0}\x{202F}]*"
+SPACES = r"[\s\x{00A0}\x{202F}]*"
 
 # What may be castable: spares the slow search for misfits most of its work.
 SHAPES = {
@@ -51,7 +51,7 @@ def convert(texts: pa.Array, column: Column) -> pa.Array:
     Raises:
         pyarrow.ArrowInvalid: A text does not fit; `misfits` says which.
     """
-    values, bad = attempt(texts, column)
+    values, bad = try_convert(texts, column)
     if pc.any(bad, min_count=0).as_py():
         first = texts.filter(bad)[0].as_py()
         raise pa.ArrowInvalid(f"{first!r} does not fit {column.dtype}")
@@ -60,12 +60,12 @@ def convert(texts: pa.Array, column: Column) -> pa.Array:
     return values
 
 
-def misfits(texts: pa.Array, column: Column) -> pa.BooleanArray:
+def unconvertible(texts: pa.Array, column: Column) -> pa.BooleanArray:
     """Say for each text whether it is neither missing nor convertible; never null."""
-    return attempt(texts, column)[1]
+    return try_convert(texts, column)[1]
 
 
-def attempt(texts: pa.Array, column: Column) -> tuple[pa.Array, pa.BooleanArray]:
+def try_convert(texts: pa.Array, column: Column) -> tuple[pa.Array, pa.BooleanArray]:
     """Return the values, null also where a text does not fit, and where that is."""
     present = _present(texts, column)
     values = _read(present, column)
@@ -75,14 +75,14 @@ def attempt(texts: pa.Array, column: Column) -> tuple[pa.Array, pa.BooleanArray]
     return values, bad
 
 
-def is_plain(column: Column) -> bool:
+def is_read_by_arrow(column: Column) -> bool:
     """Say whether Arrow's CSV reader reads the same from the file by itself.
 
     It is stricter in one point: blanks around a spelling of "no value" it refuses.
     """
     notes = column.metadata
     spelled = (notes.missing, notes.thousands, notes.prefix, notes.suffix, notes.true)
-    named = set(MISSING) & set(column.isin or ())
+    named = set(NA_VALUES) & set(column.isin or ())
     return not (any(spelled) or notes.false or notes.format or named) and (
         notes.decimal == "."
     )
@@ -100,7 +100,9 @@ def _present(texts: pa.Array, column: Column) -> pa.StringArray:
     texts = texts.cast(pa.string())
     if arrow_type(column) != pa.string():
         texts = pc.utf8_trim_whitespace(texts)
-    spellings = {*MISSING, *column.metadata.missing} - set(map(str, column.isin or ()))
+    spellings = {*NA_VALUES, *column.metadata.missing} - set(
+        map(str, column.isin or ())
+    )
     missing = pc.is_in(texts, pa.array(sorted(spellings), pa.string()))
     return pc.if_else(missing, pa.scalar(None, pa.string()), texts)
 
@@ -119,7 +121,9 @@ def _read(texts: pa.StringArray, column: Column) -> pa.Array:
 
 def _booleans(texts: pa.StringArray, column: Column) -> pa.BooleanArray:
     notes = column.metadata
-    true, false = (notes.true, notes.false) if notes.true else (TRUE, FALSE)
+    true, false = (
+        (notes.true, notes.false) if notes.true else (TRUE_VALUES, FALSE_VALUES)
+    )
     is_true = pc.is_in(texts, pa.array(true, pa.string()))
     known = pc.or_(is_true, pc.is_in(texts, pa.array(false, pa.string())))
     return pc.if_else(known, is_true, pa.scalar(None, pa.bool_()))
@@ -161,10 +165,10 @@ def _number_texts(texts: pa.StringArray, column: Column) -> pa.StringArray:
 def _without_affixes(texts: pa.StringArray, prefix: str, suffix: str) -> pa.StringArray:
     """Return the texts without currency, percent sign or unit, and blanks beside it."""
     if prefix:
-        start = rf"^([-+]?){BLANK}(?:{re.escape(prefix)})?{BLANK}"
+        start = rf"^([-+]?){SPACES}(?:{re.escape(prefix)})?{SPACES}"
         texts = pc.replace_substring_regex(texts, start, r"\1")
     if suffix:
-        end = rf"{BLANK}{re.escape(suffix)}$"
+        end = rf"{SPACES}{re.escape(suffix)}$"
         texts = pc.replace_substring_regex(texts, end, "")
     return texts
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.text import plain
+from reproducible_ml.core.text import one_line
 from reproducible_ml.report.markdown import details, fence, short
 from reproducible_ml.versioning.dvc import run_dvc
 
@@ -158,7 +158,7 @@ def clean_graph(drawn: str) -> list[str]:
     lines = []
     for line in drawn.splitlines():
         if node := NODE.fullmatch(line):
-            name = SPECIAL.sub("_", short(plain(node[2])))
+            name = SPECIAL.sub("_", short(one_line(node[2])))
             lines.append(f'  {node[1]}["{name}"]')
         elif EDGE.fullmatch(line):
             lines.append(f"  {line.strip()}")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from reproducible_ml.core.text import plain
+from reproducible_ml.core.text import one_line
 
 # Limits: characters of a text, lines and bytes of a block or table.
 WIDTH = 60
@@ -36,7 +36,7 @@ def short(text: str, width: int = WIDTH) -> str:
 
 def code(text: object, width: int = WIDTH) -> str:
     """Return a text as a code span, short and on one line."""
-    shown = short(plain(str(text)).translate(INERT), width).strip()
+    shown = short(one_line(str(text)).translate(INERT), width).strip()
     return f"`{shown}`" if shown else "(empty)"
 
 
@@ -49,7 +49,7 @@ def listed(names: Iterable[object], limit: int = 5) -> str:
 
 def fence(text: str, language: str = "") -> str:
     """Return lines as a code block that none of them can close."""
-    lines = cut([short(plain(line), 2 * WIDTH) for line in text.splitlines()])
+    lines = cut([short(one_line(line), 2 * WIDTH) for line in text.splitlines()])
     runs = re.findall("`+", "\n".join(lines))
     marks = "`" * max(3, 1 + max(map(len, runs), default=0))
     return "\n".join([f"{marks}{language}", *lines, marks])

@@ -15,7 +15,7 @@ from typing import Any
 
 from reproducible_ml.core.errors import first_line
 from reproducible_ml.core.project import Project
-from reproducible_ml.core.text import plain
+from reproducible_ml.core.text import one_line
 from reproducible_ml.tracking.record import COMMIT, LOCK_HASH, Record, read_record
 
 SETTINGS = {
@@ -119,7 +119,7 @@ def explain(error: BaseException, uri: str) -> str:
         return f"not logged to MLflow: {error}. Run `make setup`."
     where = without_password(uri)
     words = first_line(error).replace(uri, where) if uri else first_line(error)
-    return plain(
+    return one_line(
         f"not logged to MLflow{f' at {where}' if uri else ''}: {words}. Check the"
         " server and MLFLOW_TRACKING_URI, or set a longer MLFLOW_HTTP_REQUEST_TIMEOUT."
     )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.text import plain
+from reproducible_ml.core.text import one_line
 
 # The merge base of HEAD with one of these is the default base of a change.
 TRUNKS = ("main", "origin/main")
@@ -135,12 +135,12 @@ def check_new_name(root: Path, name: str) -> None:
     """
     if name in find_experiments(root):
         raise UserError(
-            f"--name {plain(name)}: there is such an experiment already. Choose another"
-            f" name, or remove it: dvc exp remove {plain(name)}"
+            f"--name {one_line(name)}: there is such an experiment already. Choose"
+            f" another name, or remove it: dvc exp remove {one_line(name)}"
         )
     if "/" in name or run_git(root, "check-ref-format", f"refs/exps/{name}") is None:
         raise UserError(
-            f"--name {plain(name)}: is not valid. Use letters, digits and hyphens."
+            f"--name {one_line(name)}: is not valid. Use letters, digits and hyphens."
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.text import plain
+from reproducible_ml.core.text import one_line
 from reproducible_ml.versioning.dvc import run_dvc
 from reproducible_ml.versioning.git import Revision
 
@@ -180,6 +180,6 @@ def check_lock(root: Path) -> None:
         UserError: A line for each reason why it is not.
     """
     if found := find_outdated(root, data=False):
-        lines = [f"{plain(f'{stage}: {reason}')}. {FIX}" for stage, reason in found]
+        lines = [f"{one_line(f'{stage}: {reason}')}. {FIX}" for stage, reason in found]
         raise UserError("\n".join(lines))
     sys.stdout.write("dvc.lock is up to date.\n")

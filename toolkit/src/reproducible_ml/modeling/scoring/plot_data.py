@@ -75,7 +75,7 @@ def confusion(
 
 def sample_predictions(rows: Predictions, row_keys: keys.Keys) -> pd.DataFrame:
     """Return actual, predicted and residual of some rows, chosen by their keys."""
-    some = keys.sample(row_keys, DOTS, keys.number("dots"))
+    some = keys.sample_rows(row_keys, DOTS, keys.salt_from_text("dots"))
     actual, predicted = rows.actual[some], rows.output[some]
     table = pd.DataFrame(
         {"predicted": predicted, "actual": actual, "residual": actual - predicted}

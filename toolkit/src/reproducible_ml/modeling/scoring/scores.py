@@ -72,7 +72,7 @@ def score_rows(
         limit: From how many rows at most.
     """
     values = bootstrap.point(rows, metrics)
-    chosen = keys.sample(row_keys, limit, keys.number("interval"))
+    chosen = keys.sample_rows(row_keys, limit, keys.salt_from_text("interval"))
     some = take(rows, chosen)
     found = bootstrap.replicate(some, row_keys[chosen], metrics, replicates)
     if len(chosen) < len(row_keys):
