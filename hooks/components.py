@@ -65,8 +65,8 @@ def choose_components(answer: str) -> set[str]:
     names = {name.strip() for name in answer.split(",")}
     if unknown := sorted(names - set(COMPONENTS)):
         raise ValueError(
-            f'"{unknown[0]}" is not a component. Answer {", ".join(SETS)}, or a list of'
-            f" {', '.join(COMPONENTS)} with commas between them."
+            f'"{unknown[0]}" is not a component. Fix: answer {", ".join(SETS)}, or some'
+            f" of {', '.join(COMPONENTS)}, with commas between them."
         )
     return names
 

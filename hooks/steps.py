@@ -136,6 +136,7 @@ def next_steps(folder: str, *, has_commit: bool, data: str) -> str:
         ("make test", "linter, types, tests"),
     ]
     lines = [
-        f"  {command:<12}{f'  # {what}' if what else ''}" for command, what in steps
+        f"  {command:<12}  # {what}" if what else f"  {command}"
+        for command, what in steps
     ]
     return "\n".join(["", f"Created {folder}. Next:", "", *lines])

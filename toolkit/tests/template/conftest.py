@@ -1,5 +1,6 @@
-"""Projects made of this repository by cookiecutter, in an environment of its own."""
+"""Projects generated from this repository, by cookiecutter in its own environment."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,9 +15,32 @@ import yaml
 from ..copies import ROOT, clean_environment
 from ..environments import UV, environment
 
+# The answers that this repository is, and those of another project.
+IDENTITY = {
+    "project_name": "Tumour diagnosis",
+    "project_slug": "tumour-diagnosis",
+    "package_name": "tumour_diagnosis",
+    "description": json.loads((ROOT / "cookiecutter.json").read_text())["description"],
+    "author_name": "The Tumour diagnosis authors",
+    "author_email": "",
+    "license": "MIT",
+    "data_source": "sample",
+    "target_column": "diagnosis",
+    "remote": "none",
+    "remote_url": "",
+    "components": "everything",
+}
+OTHER = IDENTITY | {
+    "project_name": "Customer Churn",
+    "project_slug": "customer-churn",
+    "package_name": "customer_churn",
+    "description": "Who leaves, and when.",
+    "author_name": "Ada Lovelace",
+}
+
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
-# The hooks are no package that is installed.
+# The hooks are not installed.
 sys.path.insert(0, str(ROOT))
 
 
@@ -26,7 +50,7 @@ def run(
     check: bool = True,
     variables: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command and keep what it prints."""
+    """Run a command and capture its output."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
@@ -43,29 +67,18 @@ def run(
 
 @pytest.fixture(scope="session")
 def tools() -> Path:
-    """Return the folder of cookiecutter and cruft, installed without this project."""
+    """Return the folder of cookiecutter and cruft in their own environment."""
     return environment("template", REQUIREMENTS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip these tests in a clone that `make data` turned to a table of its own."""
+    """Skip these tests in a clone that `rml data` made about another table."""
     if "sample" in yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]:
         return
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
-            item.add_marker(pytest.mark.skip(reason="this is no template any more"))
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let `--whole` run the tests of the projects as well, which takes minutes."""
-    parser.addoption("--whole", action="store_true", help="run projects' own tests")
-
-
-@pytest.fixture(scope="session")
-def whole(request: pytest.FixtureRequest) -> bool:
-    """Say whether the projects' own tests are to be run."""
-    return bool(request.config.getoption("--whole", default=False))
+            item.add_marker(pytest.mark.skip(reason="the sample is gone"))
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +91,7 @@ def uv_path(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return variables of a user who never used cookiecutter, and whom Git knows."""
+    """Return variables of a user with a name in Git, who never used cookiecutter."""
     folder = tmp_path_factory.mktemp("home")
     (folder / "gitconfig").write_text("[user]\nname = Ada\nemail = ada@example.org\n")
     return {
@@ -88,13 +101,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-# Makes a project in a folder with some answers; the others are the defaults.
+# Generates a project in a folder with some answers; the others are the defaults.
 Generate = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
 def generate(tools: Path, home: dict[str, str]) -> Generate:
-    """Return a function that calls cookiecutter in a folder, as people do."""
+    """Return a function that calls cookiecutter in a folder."""
 
     def call(
         cwd: Path,
@@ -123,13 +136,13 @@ def zipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tracked(folder: Path = ROOT) -> list[str]:
-    """Return the files that Git tracks and that are there."""
+    """Return the files that Git tracks and that exist."""
     names = run("git", "ls-files", "-z", cwd=folder).stdout.split("\0")
     return sorted(name for name in names if name and (folder / name).is_file())
 
 
 def commit_all(folder: Path) -> None:
-    """Commit all files of a folder, which becomes a repository if it is none."""
+    """Commit all files of a folder, after `git init`."""
     user = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
     run("git", "init", "--quiet", "--initial-branch", "main", cwd=folder)
     run("git", "add", "--all", cwd=folder)
@@ -137,7 +150,7 @@ def commit_all(folder: Path) -> None:
 
 
 def copy_template(folder: Path) -> Path:
-    """Make a repository with the files of the working tree in one commit."""
+    """Create a repository with the files of the working tree in one commit."""
     for name in tracked():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)
@@ -146,7 +159,7 @@ def copy_template(folder: Path) -> Path:
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    """Replace text in a file; fail if it is not there."""
+    """Replace text that must be in a file."""
     text = path.read_text("utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), "utf-8")
@@ -156,5 +169,6 @@ def run_in(project: Path, *command: str, check: bool = True) -> str:
     """Run DVC or Python in a project: its own code, the packages of these tests."""
     here = Path(sys.executable).parent
     path = f"{here}{os.pathsep}{clean_environment()['PATH']}"
-    variables = {"PATH": path, "PYTHONPATH": str(project / "code")}
+    folders = (project / "code", project / "toolkit" / "src")
+    variables = {"PATH": path, "PYTHONPATH": os.pathsep.join(map(str, folders))}
     return run(*command, cwd=project, check=check, variables=variables).stdout

@@ -1,32 +1,32 @@
-"""Copying the template and swapping its names, piece by piece."""
+"""What a project gets: which files, and under which names."""
 
-import hashlib
-import io
+import json
 import os
+import re
 from pathlib import Path
 
 import pytest
-from hooks.files import GenerationError, list_files, rename, write
+from hooks.components import COMPONENTS, SETS, choose_components, prompt
+from hooks.files import GenerationError, copy_template, is_part, list_files, rename
+from hooks.files import write as write_file
 from hooks.identity import replacements, swap, wrap_imports
-from hooks.lock import fold, renew_lock
-from hooks.machinery import is_machinery
-from ruamel.yaml import YAML
+from hooks.paths import MACHINERY, is_within
 
 from ..copies import ROOT
-from .conftest import commit_all, tracked
+from .conftest import IDENTITY, OTHER, commit_all, tracked
 
-WORDS = {"reproducible_ml": "churn", "Reproducible ML": "Churn"}
+WORDS = {"tumour_diagnosis": "churn", "Tumour diagnosis": "Churn"}
 
 
 @pytest.mark.parametrize(
     ("text", "swapped"),
     [
-        ("from reproducible_ml.core.stage import run", "from churn.stage import run"),
-        ("code/reproducible_ml/a.py", "code/churn/a.py"),
-        ("Reproducible ML.", "Churn."),
-        ("irreproducible_mls", "irreproducible_mls"),
-        ("reproducible_ml_2", "reproducible_ml_2"),
-        ("reproducible ml", "reproducible ml"),
+        ("from tumour_diagnosis.models import a", "from churn.models import a"),
+        ("code/tumour_diagnosis/a.py", "code/churn/a.py"),
+        ("Tumour diagnosis.", "Churn."),
+        ("untumour_diagnosis", "untumour_diagnosis"),
+        ("tumour_diagnosis_2", "tumour_diagnosis_2"),
+        ("tumour diagnosis", "tumour diagnosis"),
     ],
 )
 def test_only_whole_words_are_swapped(text: str, swapped: str) -> None:
@@ -34,20 +34,16 @@ def test_only_whole_words_are_swapped(text: str, swapped: str) -> None:
 
 
 def test_longest_name_goes_first_and_nothing_is_swapped_twice() -> None:
-    words = {"ML": "Reproducible ML", "Reproducible ML": "ML", "The ML team": "We"}
-    assert (
-        swap("The ML team of Reproducible ML: ML", words) == "We of ML: Reproducible ML"
-    )
+    words = {"ML": "Our ML", "Our ML": "ML", "The Our ML team": "We"}
+    assert swap("The Our ML team of Our ML: ML", words) == "We of ML: Our ML"
 
 
-def test_identity_stays_where_the_answers_are_the_template_s_own() -> None:
-    names = ["author_name", "description", "project_name", "project_slug"]
-    identity = dict.fromkeys([*names, "package_name"], "x")
-    identity |= {"license": "MIT", "author_email": ""}
-    assert all(old == new for old, new in replacements(identity, identity).items())
+def test_own_identity_changes_nothing() -> None:
+    swapped = replacements(IDENTITY, IDENTITY)
+    assert all(old == new for old, new in swapped.items())
 
 
-def test_import_that_became_too_long_is_wrapped_as_the_formatter_does() -> None:
+def test_long_imports_are_wrapped_as_the_formatter_does() -> None:
     name = f"from {'p' * 60}.stage import "
     assert wrap_imports(f"{name}run\n") == f"{name}run\n"
     assert wrap_imports(f"  {name}first, second_one\n") == (
@@ -57,22 +53,22 @@ def test_import_that_became_too_long_is_wrapped_as_the_formatter_does() -> None:
     assert wrap_imports(comment) == comment
 
 
-def test_what_is_no_text_stays() -> None:
-    picture = b"\x89PNG reproducible_ml"
+def test_binary_files_and_line_ends_stay() -> None:
+    picture = b"\x89PNG tumour_diagnosis"
     assert rename(picture, "a.png", WORDS) == picture
-    assert rename(b"reproducible_ml\r\n", "a.txt", WORDS) == b"churn\r\n"
+    assert rename(b"tumour_diagnosis\r\n", "a.txt", WORDS) == b"churn\r\n"
 
 
-def test_file_stays_executable_and_a_script_becomes_it(tmp_path: Path) -> None:
+def test_executable_files_and_scripts_are_executable(tmp_path: Path) -> None:
     (tmp_path / "like").write_text("x")
-    write(tmp_path / "a" / "script", b"#!/bin/sh\n", like=tmp_path / "like")
+    write_file(tmp_path / "a" / "script", b"#!/bin/sh\n", like=tmp_path / "like")
     assert os.access(tmp_path / "a" / "script", os.X_OK)
     (tmp_path / "like").chmod(0o700)
-    write(tmp_path / "tool", b"x", like=tmp_path / "like")
+    write_file(tmp_path / "tool", b"x", like=tmp_path / "like")
     assert (tmp_path / "tool").stat().st_mode & 0o777 == 0o700
 
 
-def test_git_says_what_belongs_to_the_template(tmp_path: Path) -> None:
+def test_files_are_those_that_git_tracks(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("ignored\n")
     for name in ("ignored", "kept", "gone"):
         (tmp_path / name).write_text(name)
@@ -82,57 +78,109 @@ def test_git_says_what_belongs_to_the_template(tmp_path: Path) -> None:
     assert list_files(tmp_path) == [".gitignore", "kept"]
 
 
-def test_template_without_git_is_taken_whole(tmp_path: Path) -> None:
+def test_without_git_all_files_are_taken(tmp_path: Path) -> None:
     (tmp_path / "a" / "__pycache__").mkdir(parents=True)
     (tmp_path / "a" / "__pycache__" / "b.pyc").write_text("x")
     (tmp_path / "a" / "b").write_text("x")
     assert list_files(tmp_path) == ["a/b"]
 
 
-def test_repository_that_git_cannot_read_is_told(
+def test_repository_that_git_cannot_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".git").mkdir()
     with pytest.raises(GenerationError, match="Git cannot list its files"):
         list_files(tmp_path)
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(GenerationError, match="Install Git"):
+    with pytest.raises(GenerationError, match="install Git"):
         list_files(ROOT)
 
 
-def test_repository_around_the_one_of_a_hook_does_not_matter(
+def test_variables_of_a_git_hook_do_not_matter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_DIR", str(tmp_path))
     assert "Makefile" in list_files(ROOT)
 
 
-def test_lock_says_what_renamed_code_is(tmp_path: Path) -> None:
-    (tmp_path / "code").mkdir()
-    content = b"import churn\n"
-    (tmp_path / "code" / "a.py").write_bytes(content)
-    entry = "    - path: {}\n      hash: md5\n      md5: 0123\n      size: 5\n"
-    before = entry.format("code/a.py") + entry.format("code/b.py")
-    (tmp_path / "dvc.lock").write_text(before)
-    renew_lock(tmp_path, ["code/a.py"])
-    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    after = (
-        entry.format("code/a.py").replace("0123", md5).replace("size: 5", "size: 13")
-    )
-    assert (tmp_path / "dvc.lock").read_text() == after + entry.format("code/b.py")
+def test_paths_are_compared_by_whole_parts() -> None:
+    assert is_within("hooks/files.py", MACHINERY)
+    assert not is_within("hooks.md", MACHINERY)
+    assert not is_within("docs/hooks/a.md", MACHINERY)
 
 
-@pytest.mark.parametrize("length", range(1, 31))
-def test_lock_has_the_form_that_dvc_gives_it(length: int) -> None:
-    text = (ROOT / "dvc.lock").read_text("utf-8")
-    renamed = fold(text.replace("reproducible_ml", "p" * length))
-    written = io.StringIO()
-    YAML().dump(YAML().load(renamed), written)
-    assert renamed == written.getvalue()
+@pytest.mark.parametrize("path", MACHINERY)
+def test_machinery_exists_and_stays_behind(path: str) -> None:
+    assert (ROOT / path).exists()
+    assert not any(is_part(name, IDENTITY) for name in tracked() if name == path)
 
 
-def test_machinery_is_told_by_whole_parts_of_a_path() -> None:
-    assert is_machinery("hooks/files.py")
-    assert not is_machinery("hooks.md")
-    assert not is_machinery("docs/hooks/a.md")
-    assert any(map(is_machinery, tracked()))
+def test_toolkit_is_copied_byte_for_byte_without_its_tests(tmp_path: Path) -> None:
+    copy_template(ROOT, tmp_path, IDENTITY, OTHER | {"package_name": "modeling"})
+    names = [name for name in tracked() if name.startswith("toolkit/")]
+    copied = {name for name in names if (tmp_path / name).exists()}
+    assert {name for name in names if name not in copied} == {
+        name for name in names if name.startswith("toolkit/tests/")
+    }
+    for name in copied:
+        assert (tmp_path / name).read_bytes() == (ROOT / name).read_bytes(), name
+
+
+def test_only_few_files_name_the_package() -> None:
+    """What is renamed cannot be compared at an update as simply as what is not."""
+    named = [
+        name
+        for name in tracked()
+        if is_part(name, IDENTITY)
+        and b"tumour_diagnosis" in (ROOT / name).read_bytes()
+        and not name.startswith(("code/tumour_diagnosis/", "tests/", "toolkit/"))
+        and not name.endswith(".md")
+    ]
+    assert set(named) <= {"dvc.lock", "dvc.yaml", "pyproject.toml"}
+
+
+def test_components_are_files_outside_of_the_toolkit() -> None:
+    names = [name for name in tracked() if is_part(name, IDENTITY)]
+    paths = [path for part in COMPONENTS.values() for path in part.paths]
+    for path in paths:
+        assert any(is_within(name, [path]) for name in names), path
+        assert not is_within(path, ["toolkit", "code"])
+    assert len(paths) == len(set(paths))
+
+
+def test_component_off_removes_its_files_alone() -> None:
+    names = [name for name in tracked() if is_part(name, IDENTITY)]
+    for off, component in COMPONENTS.items():
+        others = ",".join(set(COMPONENTS) - {off})
+        left = [
+            name for name in names if is_part(name, IDENTITY | {"components": others})
+        ]
+        assert set(names) - set(left) == {
+            name for name in names if is_within(name, component.paths)
+        }
+
+
+def test_sets_of_components() -> None:
+    assert choose_components("minimal") == set()
+    assert choose_components("everything") == set(COMPONENTS)
+    assert set(SETS["standard"]) < set(COMPONENTS)
+    assert choose_components(" nightly, github") == {"github", "nightly"}
+
+
+def test_prompt_shows_every_component() -> None:
+    questions = json.loads((ROOT / "cookiecutter.json").read_text("utf-8"))
+    assert questions["__prompts__"]["components"] == prompt()
+
+
+@pytest.mark.parametrize("components", [*SETS, *COMPONENTS])
+def test_project_has_at_most_120_files_of_its_own(components: str) -> None:
+    answers = IDENTITY | {"components": components}
+    names = [name for name in tracked() if is_part(name, answers)]
+    assert len([name for name in names if not name.startswith("toolkit/")]) <= 120
+
+
+def test_other_table_starts_without_results() -> None:
+    answers = IDENTITY | {"data_source": "visits.csv"}
+    names = [name for name in tracked() if is_part(name, answers)]
+    assert "dvc.yaml" in names
+    assert not [name for name in names if re.match(r"reports/|dvc\.lock$", name)]
