@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from reproducible_ml.adopt.yaml_files import editing
+from reproducible_ml.adopt.yaml_files import edit_yaml
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.modeling.drawing.summary import format_table
@@ -57,7 +57,7 @@ def clone(repository: Path, copy: Path) -> None:
     share_raw_data(repository, copy)
     path = copy / "params.yaml"
     threads = load_section(Compute, path).backend == "threading"
-    with editing(path) as params:
+    with edit_yaml(path) as params:
         compute = params.setdefault("compute", {})
         compute.update(backend="loky" if threads else "threading", n_jobs=2)
 

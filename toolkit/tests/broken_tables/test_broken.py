@@ -15,6 +15,7 @@ from reproducible_ml.adopt.propose import Context, Proposal, propose
 from reproducible_ml.adopt.request import Request
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import parse_params
+from reproducible_ml.core.project import Project
 
 from . import broken_files, broken_rows, broken_values
 from .clean_tables import CLEAN
@@ -34,12 +35,13 @@ TABLES = {
 }
 HERE = Path(__file__).parent
 SAID = yaml.safe_load((HERE / "broken.yaml").read_text("utf-8"))
-PARAMS = parse_params((HERE.parents[2] / "params.yaml").read_text("utf-8"))
+PROJECT = Project(HERE.parents[2])
+PARAMS = parse_params((PROJECT.root / "params.yaml").read_text("utf-8"))
 
 
 def adopted(table: Table, folder: Path) -> Proposal:
     """Return what is proposed for a table, for the target that all of them have."""
-    context = Context(PARAMS, None, folder / "work", folder / "problems.csv")
+    context = Context(PROJECT, PARAMS, None, folder / "work", folder / "problems.csv")
     return propose(table.write(folder), Request(target="bought"), context)
 
 

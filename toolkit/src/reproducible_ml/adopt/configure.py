@@ -1,49 +1,42 @@
-"""Point params.yaml and dvc.yaml at a table, and let the sample go."""
+"""Point params.yaml and dvc.yaml at a table, and remove the sample and its results."""
 
+import re
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
-from reproducible_ml.adopt.yaml_files import editing, sync
-from reproducible_ml.core.files import write_text
+from reproducible_ml.adopt.yaml_files import edit_yaml, sync
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.project import Project
 from reproducible_ml.modeling.drawing.dvc_plots import PLOTS
 
-# What the repository holds for the sake of its sample.
-SAMPLE = (
-    "code/reproducible_ml/datasets/sample.py",
-    "tests/unit/datasets/test_sample.py",
-    "tests/data_validation/test_sample.py",
-    "notebooks/01-explore.ipynb",
-)
-SAMPLE_TABLE = "data/raw/tumours.csv"
+PIPELINE = Path("dvc.yaml")
+LOCK = Path("dvc.lock")
 
+# What a stage writes.
+OUTPUTS = ("outs", "metrics", "plots")
 
-@contextmanager
-def restoring(*paths: Path) -> Iterator[None]:
-    """Give files back what they held, unless the block succeeds."""
-    before = {path: path.read_text("utf-8") for path in paths if path.exists()}
-    try:
-        yield
-    except BaseException:
-        for path in paths:
-            if path not in before:
-                path.unlink(missing_ok=True)
-            elif not path.exists() or path.read_text("utf-8") != before[path]:
-                write_text(before[path], path)
-        raise
+# Drawn from the results, not by a stage, and not in Git.
+DRAWN = ("reports/overview.png", "reports/search.png", "reports/report.md")
+
+LABELS = {
+    "binary": "binary classification",
+    "multiclass": "multiclass classification",
+    "regression": "regression",
+}
 
 
 def set_params(path: Path, values: Mapping[str, Any]) -> None:
-    """Let params.yaml say this; comments and the way it is written stay.
+    """Write values to params.yaml; its comments and its layout stay.
 
     Texts get no quotes that YAML 1.2 can do without: experiments would drop them.
     """
-    with editing(path) as params:
+    with edit_yaml(path) as params:
         sync(params, values, write=deepcopy)
 
 
@@ -58,47 +51,133 @@ def set_pipeline(
         old: The section `data` of params.yaml as it was.
         new: As it will be.
     """
-    with editing(path) as pipeline:
+    with edit_yaml(path) as pipeline:
         sample = pipeline["stages"].pop("sample", None)
-        for variables in pipeline["vars"]:
-            if "path" in variables:
-                variables["path"]["raw"] = raw.as_posix()
+        _variables_with(pipeline, "raw")["raw"] = raw.as_posix()
         task = new["task"]
         if old.get("task", "binary") != task:
             pipeline["plots"] = PLOTS[task]
         model = pipeline.get("artifacts", {}).get("model", {})
         if sample or model.get("desc") == f"Prediction of {old.get('target')}":
             model["desc"] = f"Prediction of {new['target']}"
-            model["labels"] = ["scikit-learn", task]
+            model["labels"] = ["scikit-learn", LABELS[task]]
 
 
-def has_sample(path: Path) -> bool:
+def raw_table(path: Path = PIPELINE) -> Path:
+    """Return where dvc.yaml says that the raw table is."""
+    pipeline = yaml.safe_load(path.read_text("utf-8"))
+    return Path(_variables_with(pipeline, "raw")["raw"])
+
+
+def _variables_with(pipeline: Any, name: str) -> Any:
+    """Return the group of `vars` that has a name."""
+    for variables in pipeline.get("vars", ()):
+        # Others are names of files.
+        if isinstance(variables, dict) and name in variables:
+            return variables
+    raise UserError(
+        f"{PIPELINE}: `vars` has no `{name}`. Add the path of the raw table there:"
+        " - raw: data/raw/NAME"
+    )
+
+
+class Sample(NamedTuple):
+    """What a project has of the sample that it began with.
+
+    Attributes:
+        table: Where the stage `sample` writes it.
+        files: Files that are about it alone, as pyproject.toml lists them.
+        results: Files and folders in Git that stages wrote.
+    """
+
+    table: Path
+    files: tuple[str, ...]
+    results: tuple[str, ...]
+
+
+def has_sample(path: Path = PIPELINE) -> bool:
     """Say whether the pipeline begins by writing the sample."""
     return "sample" in yaml.safe_load(path.read_text("utf-8"))["stages"]
 
 
-def drop_sample(root: Path, raw: Path) -> list[str]:
-    """Remove what is about the sample alone; return what stays as it was edited.
+def find_sample(project: Project) -> Sample | None:
+    """Return what the project has of its sample; nothing if it has left it."""
+    pipeline = yaml.safe_load((project.root / PIPELINE).read_text("utf-8"))
+    stages = dict(pipeline["stages"])
+    sample = stages.pop("sample", None)
+    if sample is None:
+        return None
+    values = {
+        name: value
+        for variables in pipeline.get("vars", ())
+        if isinstance(variables, dict)
+        for name, value in variables.items()
+    }
+    table = next(path for path, _ in _outputs(sample, values))
+    results = [
+        path
+        for stage in stages.values()
+        for path, options in _outputs(stage, values)
+        if options.get("cache") is False
+    ]
+    return Sample(Path(table), project.sample, tuple(results))
+
+
+def _outputs(
+    stage: Mapping[str, Any], values: Mapping[str, Any]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the path and the options of each output of a stage."""
+    for kind in OUTPUTS:
+        for output in stage.get(kind, ()):
+            options = output if isinstance(output, dict) else {output: {}}
+            for path, said in options.items():
+                yield _filled(path, values), said or {}
+
+
+def _filled(text: str, values: Mapping[str, Any]) -> str:
+    """Return text with the values of variables, as in `${raw}`."""
+    return re.sub(r"\$\{(\w+)\}", lambda m: str(values.get(m[1], m[0])), text)
+
+
+def remove_sample(project: Project, sample: Sample, raw: Path) -> list[str]:
+    """Remove the sample, its results, and its files; return files that were edited.
+
+    Files that were edited stay. The results would look like those of another table.
 
     Args:
-        root: Of the repository.
-        raw: The user's own table in it, which may have the name of the sample.
+        project: Whose pipeline no longer has the stage `sample`.
+        sample: What `find_sample` returned before.
+        raw: The user's own table, which may have the name of the sample.
     """
-    if raw != Path(SAMPLE_TABLE):
-        (root / SAMPLE_TABLE).unlink(missing_ok=True)
-    return [name for name in SAMPLE if not _remove(root, name)]
+    root = project.root
+    if raw != sample.table:
+        (root / sample.table).unlink(missing_ok=True)
+    for name in (*sample.results, *DRAWN, str(LOCK)):
+        _git(root, "rm", "-r", "--quiet", "--force", "--ignore-unmatch", "--", name)
+        _delete(root / name)
+    edited = [name for name in sample.files if not _remove_unless_edited(root, name)]
+    project.forget_sample()
+    return edited
 
 
-def _remove(root: Path, name: str) -> bool:
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+
+
+def _remove_unless_edited(root: Path, name: str) -> bool:
     """Remove a file from Git and disk unless it was edited; say whether it is gone."""
-
-    def git(*arguments: str) -> bool:
-        command = ["git", *arguments]
-        done = subprocess.run(command, cwd=root, capture_output=True, check=False)
-        return done.returncode == 0
-
     # Before the first commit, what was staged is the version to compare with.
-    head = ["HEAD"] if git("rev-parse", "--verify", "HEAD") else []
-    if (root / name).exists() and not git("diff", "--quiet", *head, "--", name):
+    head = ["HEAD"] if _git(root, "rev-parse", "--verify", "HEAD") else []
+    exists = (root / name).exists()
+    if exists and not _git(root, "diff", "--quiet", *head, "--", name):
         return False
-    return git("rm", "--quiet", "--force", "--ignore-unmatch", name)
+    return _git(root, "rm", "--quiet", "--force", "--ignore-unmatch", "--", name)
+
+
+def _git(root: Path, *arguments: str) -> bool:
+    """Run a command of Git; say whether it succeeded."""
+    command = ["git", *arguments]
+    done = subprocess.run(command, cwd=root, capture_output=True, check=False)
+    return done.returncode == 0

@@ -1,4 +1,4 @@
-"""Find out how a CSV file is written: encoding, delimiter, lines before the header."""
+"""Detect how a CSV file is written: encoding, delimiter, lines before the header."""
 
 import csv
 import io
@@ -17,75 +17,18 @@ from reproducible_ml.reading.values import NA_VALUES
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
-# Share of rows as wide as most that makes a table.
+# Share of rows with the most frequent width that makes a table.
 CONSISTENT = 0.9
 
+# Delimiter and header are detected in so many bytes at the beginning of a file.
+SAMPLE = 1 << 20
 
-class Row(NamedTuple):
-    """The values of a row that is not blank, and the line it begins on."""
+# Rows by which a header is told from values.
+LOOKED_AT = 1000
 
-    line: int
-    values: list[str]
+ENCODING_FIX = "Export it as UTF-8 if that is wrong."
 
-
-class Reading(NamedTuple):
-    """What a delimiter makes of the text: rows, and which of them look like a table."""
-
-    delimiter: str
-    rows: list[Row]
-    width: int
-    # Rows as wide as most, and the first of them.
-    wide: int
-    first: int
-
-    @property
-    def is_table(self) -> bool:
-        """Whether it begins with a header and goes on as it began."""
-        return self.first == 0 and self.wide >= CONSISTENT * len(self.rows)
-
-
-def read(text: str) -> tuple[Reading, list[str]]:
-    """Return the reading that makes most sense, and delimiters that make as much."""
-    told = re.match(r"sep=(.)\r?\n", text)
-    if told and told[1] in DELIMITERS:
-        return _reading(text, told[1]), []
-    readings = [_reading(text, delimiter) for delimiter in DELIMITERS]
-    several = [reading for reading in readings if reading.width > 1]
-    if not several:
-        return readings[0], []
-    best = max(several, key=lambda r: (r.is_table, r.wide, r.width))
-    rivals = [r.delimiter for r in several if r.is_table and r is not best]
-    return best, rivals if best.is_table else []
-
-
-def _reading(text: str, delimiter: str) -> Reading:
-    rows = [row for row in _rows(text, delimiter) if any(row.values)]
-    widths = Counter(len(row.values) for row in rows if len(row.values) > 1)
-    if not widths:
-        return Reading(delimiter, rows, 1, len(rows), 0)
-    # Of widths that are as frequent, the larger is less likely by chance.
-    width = max(widths, key=lambda width: (widths[width], width))
-    first = next(i for i, row in enumerate(rows) if len(row.values) == width)
-    # Below a title, only a table that is one beyond doubt; otherwise one column.
-    share = CONSISTENT if first else 0.5
-    if widths[width] < share * (len(rows) - first):
-        return Reading(delimiter, rows, 1, len(rows), 0)
-    return Reading(delimiter, rows, width, widths[width], first)
-
-
-def _rows(text: str, delimiter: str) -> Iterator[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    line = 1
-    try:
-        for values in reader:
-            yield Row(line, values)
-            line = reader.line_num + 1
-    except csv.Error:
-        # A value of enormous length: what came before has to do.
-        return
-
-
-# Wider tables work, but nobody can review their contract.
+# Wider tables work, but their contract is too long to be reviewed.
 WIDEST = 10_000
 
 # Greek and Cyrillic letters that look like Latin ones.
@@ -93,7 +36,6 @@ LATIN = str.maketrans(
     "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧοАВЕКМНОРСТУХІЈЅаеорсухіјѕ",  # noqa: RUF001
     "ABEZHIKMNOPTYXoABEKMHOPCTYXIJSaeopcyxijs",
 )
-
 
 # A number, perhaps with a sign, a currency or a percent sign; a date; a time.
 NUMBER = re.compile(
@@ -104,11 +46,115 @@ NUMBER = re.compile(
     re.IGNORECASE,
 )
 
-NAMES = "Give each column a name of its own."
+UNIQUE_NAMES = "Give each column a name of its own."
+
+
+class Row(NamedTuple):
+    """The values of a row that is not blank, and the line that it begins on."""
+
+    line: int
+    values: list[str]
+
+
+class Layout(NamedTuple):
+    """The rows that a delimiter makes of a text.
+
+    Attributes:
+        delimiter: Between values.
+        rows: All that are not blank.
+        width: Most frequent number of values in a row.
+        wide: Number of rows of that width.
+        first: Position of the first of them.
+    """
+
+    delimiter: str
+    rows: list[Row]
+    width: int
+    wide: int
+    first: int
+
+    @property
+    def is_table(self) -> bool:
+        """Whether nearly all rows, from the first on, have the same width."""
+        return self.first == 0 and self.wide >= CONSISTENT * len(self.rows)
+
+
+def detect_dialect(file: Path) -> tuple[CsvDialect, list[Finding], list[Finding]]:
+    """Detect how a file is written: its encoding, delimiter and header.
+
+    The encoding is that of the whole file, the rest is detected in its beginning.
+
+    Returns:
+        The dialect, findings that reject the file, and warnings. Findings of the kinds
+        "no rows" and "one row" do not matter in a folder of several files.
+    """
+    try:
+        encoding, finding = detect_encoding(file)
+    except OSError:
+        if file.suffix not in COMPRESSED:
+            raise
+        return CsvDialect(), [damaged_file(file)], []
+    if not encoding:
+        return CsvDialect(), [finding] if finding else [], []
+    warnings = [finding._replace(fix=ENCODING_FIX)] if finding else []
+    text, whole = _sample(file, encoding)
+    layout, rivals = find_delimiter(text)
+    place, rejections = _header(file, layout)
+    header = layout.rows[place] if layout.rows else Row(1, [])
+    if not rejections:
+        rejections, unusual = check_header(file, header.line, header.values)
+        warnings += unusual
+        rejections += _too_short(file, layout, place) if whole else []
+    warnings += _ambiguities(file, text, layout, rivals, header.line)
+    dialect = CsvDialect(
+        delimiter=layout.delimiter, encoding=encoding, preamble=header.line - 1
+    )
+    return dialect, rejections, warnings
+
+
+def find_delimiter(text: str) -> tuple[Layout, list[str]]:
+    """Return the most plausible layout, and delimiters that are as plausible."""
+    declared = re.match(r"sep=(.)\r?\n", text)
+    if declared and declared[1] in DELIMITERS:
+        return _layout(text, declared[1]), []
+    layouts = [_layout(text, delimiter) for delimiter in DELIMITERS]
+    several = [layout for layout in layouts if layout.width > 1]
+    if not several:
+        return layouts[0], []
+    best = max(several, key=lambda r: (r.is_table, r.wide, r.width))
+    rivals = [r.delimiter for r in several if r.is_table and r is not best]
+    return best, rivals if best.is_table else []
+
+
+def _layout(text: str, delimiter: str) -> Layout:
+    rows = [row for row in _rows(text, delimiter) if any(row.values)]
+    widths = Counter(len(row.values) for row in rows if len(row.values) > 1)
+    if not widths:
+        return Layout(delimiter, rows, 1, len(rows), 0)
+    # Of equally frequent widths, the larger is less likely by chance.
+    width = max(widths, key=lambda width: (widths[width], width))
+    first = next(i for i, row in enumerate(rows) if len(row.values) == width)
+    # Below a title, only a clear table counts; otherwise it is one column.
+    share = CONSISTENT if first else 0.5
+    if widths[width] < share * (len(rows) - first):
+        return Layout(delimiter, rows, 1, len(rows), 0)
+    return Layout(delimiter, rows, width, widths[width], first)
+
+
+def _rows(text: str, delimiter: str) -> Iterator[Row]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    line = 1
+    try:
+        for values in reader:
+            yield Row(line, values)
+            line = reader.line_num + 1
+    except csv.Error:
+        # A value is longer than csv allows: the rows before it suffice.
+        return
 
 
 def is_data(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Say whether what should be names are the values of a row like those below."""
+    """Say whether the supposed names are the values of a row like those below."""
     if is_header(names, rows):
         return False
     if any(map(is_number, names)):
@@ -121,7 +167,7 @@ def is_data(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
 
 
 def is_header(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Say whether a text stands over numbers, which a value would hardly do."""
+    """Say whether a text stands above numbers, as a value hardly would."""
     for name, column in zip(names, zip(*rows, strict=False), strict=False):
         values = [value for value in column if value.strip() not in NA_VALUES]
         named = name.strip() not in NA_VALUES and not is_number(name)
@@ -152,14 +198,14 @@ def _are_sequence(names: Sequence[str]) -> bool:
 def check_header(
     file: Path, line: int, names: Sequence[str]
 ) -> tuple[list[Finding], list[Finding]]:
-    """Return why columns cannot be told apart; if they can, what is strange."""
+    """Return why names are not unique; if they are, warnings about unusual ones."""
     rejections = [*_empty(file, line, names), *_alike(file, line, names)]
     if rejections:
         return rejections, []
-    warnings = [*_strange(file, line, names), *_differ_in_case(file, line, names)]
+    warnings = [*_unusual(file, line, names), *_differ_in_case(file, line, names)]
     if len(names) > WIDEST:
         problem = f"has {len(names)} columns"
-        fix = "Look for rows and columns swapped, or leave columns out."
+        fix = "Check that rows and columns are not swapped, or leave columns out."
         warnings.append(Finding("wide", file, problem, fix, line))
     return [], warnings
 
@@ -172,16 +218,16 @@ def _empty(file: Path, line: int, names: Sequence[str]) -> Iterator[Finding]:
         yield Finding("empty name", file, problem, fix, line)
     elif empty == [1]:
         problem = "has no name for column 1"
-        fix = "Give it one, or leave it out: pandas does with `to_csv(index=False)`."
+        fix = "Name it, or leave it out: in pandas, by `to_csv(index=False)`."
         yield Finding("empty name", file, problem, fix, line)
     else:
         for place in empty:
             problem = f"has no name for column {place}"
-            yield Finding("empty name", file, problem, NAMES, line)
+            yield Finding("empty name", file, problem, UNIQUE_NAMES, line)
 
 
 def _alike(file: Path, line: int, names: Sequence[str]) -> Iterator[Finding]:
-    """Yield names that are the same, or look so."""
+    """Yield names that are equal, or look equal."""
     seen: dict[str, int] = {}
     for place, name in enumerate(names, 1):
         if not name.strip():
@@ -194,11 +240,11 @@ def _alike(file: Path, line: int, names: Sequence[str]) -> Iterator[Finding]:
         problem = f"names column {place}, but {verb} the name of column {first}"
         if not same:
             problem += f" ({_escaped(name)}, {_escaped(names[first - 1])})"
-        yield Finding(kind, file, problem, NAMES, line, value=name)
+        yield Finding(kind, file, problem, UNIQUE_NAMES, line, value=name)
 
 
 def _look(name: str) -> str:
-    """Return what a reader sees of a name."""
+    """Return a name as it looks in print."""
     text = unicodedata.normalize("NFKC", name).translate(LATIN)
     visible = "".join(c for c in text if c.isprintable() or c.isspace())
     return " ".join(visible.split())
@@ -214,64 +260,25 @@ def _differ_in_case(file: Path, line: int, names: Sequence[str]) -> Iterator[Fin
         first = seen.setdefault(_look(name).casefold(), place)
         if name.strip() and _look(names[first - 1]) != _look(name):
             other = quoted(names[first - 1])
-            problem = f"differs from column {first}, {other}, by upper and lower case"
+            problem = f"differs from column {first}, {other}, only by case"
             fix = "Rename one if they are easily confused."
             yield Finding("case", file, problem, fix, line, value=name)
 
 
-def _strange(file: Path, line: int, names: Sequence[str]) -> Iterator[Finding]:
+def _unusual(file: Path, line: int, names: Sequence[str]) -> Iterator[Finding]:
     for name in names:
         if not name.strip():
             continue
         if not name.isprintable():
-            problem = "is a name with invisible characters or line ends"
+            problem = "has invisible characters or line breaks"
         elif name != name.strip():
-            problem = "is a name with blanks around it"
+            problem = "has spaces before or after it"
         elif name != name.translate(LATIN) and re.search("[A-Za-z]", name):
-            problem = f"is a name of letters of several alphabets ({_escaped(name)})"
+            problem = f"mixes letters of several alphabets ({_escaped(name)})"
         else:
             continue
-        fix = "Rename it in the export, as others will type it otherwise."
-        yield Finding("strange name", file, problem, fix, line, value=name)
-
-
-# Characters at the beginning by which delimiter and header are judged.
-SAMPLE = 1 << 20
-
-# Rows that tell what a column holds.
-LOOKED_AT = 1000
-
-READ_SO = "Export it as UTF-8 if that is wrong."
-
-
-def detect_dialect(file: Path) -> tuple[CsvDialect, list[Finding], list[Finding]]:
-    """Return how a file is written, why it cannot be taken so, and what to look at.
-
-    The encoding is judged by the whole file, the rest by its first million characters.
-    Findings of the kinds "no rows" and "one row" may not matter in a folder of files.
-    """
-    try:
-        encoding, finding = detect_encoding(file)
-    except OSError:
-        if file.suffix not in COMPRESSED:
-            raise
-        return CsvDialect(), [damaged_file(file)], []
-    if not encoding:
-        return CsvDialect(), [finding] if finding else [], []
-    warnings = [finding._replace(fix=READ_SO)] if finding else []
-    text, whole = _sample(file, encoding)
-    reading, rivals = read(text)
-    place, rejections = _header(file, reading)
-    header = reading.rows[place] if reading.rows else Row(1, [])
-    if not rejections:
-        rejections, strange = check_header(file, header.line, header.values)
-        warnings += strange
-        rejections += _too_short(file, reading, place) if whole else []
-    warnings += _ambiguities(file, text, reading, rivals, header.line)
-    dialect = CsvDialect(
-        delimiter=reading.delimiter, encoding=encoding, preamble=header.line - 1
-    )
-    return dialect, rejections, warnings
+        fix = "Rename it in the source: it is easily mistyped."
+        yield Finding("unusual name", file, problem, fix, line, value=name)
 
 
 def _sample(file: Path, encoding: str) -> tuple[str, bool]:
@@ -287,9 +294,9 @@ def _sample(file: Path, encoding: str) -> tuple[str, bool]:
     return text.decode(errors="ignore"), whole
 
 
-def _header(file: Path, reading: Reading) -> tuple[int, list[Finding]]:
-    """Return the place of the header among the rows, and why it is none."""
-    rows, first = reading.rows, reading.first
+def _header(file: Path, layout: Layout) -> tuple[int, list[Finding]]:
+    """Return the position of the header among the rows, and why it is not one."""
+    rows, first = layout.rows, layout.first
     if not rows:
         return 0, []
     if rows[0].values[0].startswith("sep="):
@@ -302,17 +309,18 @@ def _header(file: Path, reading: Reading) -> tuple[int, list[Finding]]:
         ends = not any(values[-1].strip() for values in [names, *below])
         return first - 1, [_misfit(file, rows[first - 1], len(names), ends=ends)]
     if is_data(names, below):
-        problem = "is a row of values, but should name the columns"
-        fix = "Put a line with the names of the columns at the beginning."
-        line, value = rows[first].line, reading.delimiter.join(names)
+        problem = "is a row of values, not a header"
+        fix = "Add a line with the names of the columns at the beginning."
+        line, value = rows[first].line, layout.delimiter.join(names)
         return first, [Finding("no header", file, problem, fix, line, value=value)]
     return first + _is_comment(names, below), []
 
 
 def _below_titles(rows: list[Row], first: int) -> int:
-    """Return the place of the header below titles, which spreadsheets fill with blanks.
+    """Return the position of the header below titles of a spreadsheet.
 
-    A title says little in a row as wide as the table; the header names every column.
+    In CSV, a title is a row as wide as the table with few values; the header names
+    every column.
     """
     place = first
     while place < len(rows) - 1 and _is_title(rows[place].values):
@@ -338,47 +346,47 @@ def _is_misfit(before: list[str], names: list[str], below: list[list[str]]) -> b
 
 
 def _misfit(file: Path, header: Row, width: int, *, ends: bool) -> Finding:
-    """Tell of a header of another width than rows, which may end in a delimiter."""
+    """Return a finding on a header of another width than its rows."""
     names = header.values
     problem = f"has {len(names)} names, but rows have {width} values"
     if len(names) == width + 1 and not names[-1].strip():
         problem = "ends in a delimiter, but rows do not"
     if len(names) == width - 1 and ends:
         problem = "ends without the delimiter that rows end with"
-    fix = "Look for a missing name, or for a delimiter too many."
+    fix = "Look for a missing name, or for an extra delimiter."
     return Finding("width", file, problem, fix, header.line)
 
 
 def _is_comment(names: list[str], below: list[list[str]]) -> bool:
-    """Say whether a line like `# one, two` only happens to be as wide as the rows."""
+    """Say whether a comment like `# one, two` happens to be as wide as the rows."""
     if not names[0].startswith("# ") or not below or len(below[0]) != len(names):
         return False
     return is_header(below[0], below[1:])
 
 
-def _too_short(file: Path, reading: Reading, header: int) -> list[Finding]:
-    rows = len(reading.rows) - header - 1
+def _too_short(file: Path, layout: Layout, header: int) -> list[Finding]:
+    rows = len(layout.rows) - header - 1
     if rows > 1:
         return []
     if rows == 1:
         fix = "Export all rows."
-        return [Finding("one row", file, "has one row, which is no table", fix)]
+        return [Finding("one row", file, "has only one row", fix)]
     problem = "has a header but no rows"
     return [Finding("no rows", file, problem, "Export it again.")]
 
 
 def _ambiguities(
-    file: Path, text: str, reading: Reading, rivals: list[str], line: int
+    file: Path, text: str, layout: Layout, rivals: list[str], line: int
 ) -> Iterator[Finding]:
-    """Yield what was decided, but may be meant otherwise."""
+    """Yield warnings about decisions that may be wrong."""
     for rival in rivals:
-        used, other = DELIMITERS[reading.delimiter], DELIMITERS[rival]
-        problem = f"is read with {used} between values, but could be with {other}"
-        fix = "Set `delimiter` in metadata of data/schema.yaml if that is meant."
+        used, other = DELIMITERS[layout.delimiter], DELIMITERS[rival]
+        problem = f"is read as delimited by {used}, but could be by {other}"
+        fix = "If it is, set `delimiter` in metadata of data/schema.yaml."
         yield Finding("delimiter", file, problem, fix, line)
     skipped = " ".join(text.splitlines()[: line - 1]).strip()
-    # Programs write `sep=;` for Excel: it is meant to be left out.
+    # `sep=;` is a hint to Excel, not text.
     if skipped and not re.fullmatch("sep=.?", skipped):
-        problem = f"stands before the header, which is line {line}, and is left out"
-        fix = "Set `preamble` in metadata of data/schema.yaml if that is wrong."
+        problem = f"is before the header, which is line {line}, and is skipped"
+        fix = "If that is wrong, set `preamble` in metadata of data/schema.yaml."
         yield Finding("preamble", file, problem, fix, 1, value=skipped, rows=line - 1)

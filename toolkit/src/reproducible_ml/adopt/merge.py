@@ -1,7 +1,7 @@
-"""A contract that people edited, brought up to date with a table that changed.
+"""Bring an edited contract up to date with a table that changed.
 
-What people wrote stays wherever the table honours it. Where it does not, as little as
-possible changes: a category more, a wider range, a value that may now be missing.
+Edits stay wherever the table complies with them. Elsewhere, as little as possible
+changes: one more category, a wider range, a column that may now have missing values.
 """
 
 from collections import defaultdict
@@ -24,10 +24,10 @@ from reproducible_ml.contract.schema import (
 from reproducible_ml.quality.advice import REPEATED, ROUNDED, UNREADABLE
 from reproducible_ml.reading.values import convert
 
-# Kinds of findings after which a column cannot be read as the contract says.
+# Kinds of findings that make a column unreadable under its declared type.
 OTHER_TYPE = {UNREADABLE, ROUNDED, "type"}
 
-# Types that may have missing values, for those that may not.
+# Types that allow missing values, by the type that does not.
 WITH_MISSING: dict[Dtype, Dtype] = {"int64": "Int64", "bool": "boolean"}
 
 
@@ -35,10 +35,10 @@ def merge(existing: Contract, inferred: Contract) -> Contract:
     """Return the existing contract with the columns that the table has.
 
     Args:
-        existing: As it stands in data/schema.yaml.
-        inferred: What the table looks like by itself.
+        existing: As in data/schema.yaml.
+        inferred: From the table alone.
     """
-    # People may have sorted the columns, so those that stay keep their order.
+    # Users may have sorted the columns, so those that stay keep their order.
     kept = {n: c for n, c in existing.columns.items() if n in inferred.columns}
     if not kept:
         return inferred
@@ -50,12 +50,12 @@ def merge(existing: Contract, inferred: Contract) -> Contract:
 def widen(
     contract: Contract, inferred: Contract, findings: Sequence[Finding]
 ) -> Contract:
-    """Return a contract that allows the values which were found to break it.
+    """Return the contract, widened to allow the values that break it.
 
     Args:
-        contract: That the table does not honour.
-        inferred: What the table looks like by itself.
-        findings: What `validate_table` found, each in one column.
+        contract: One that the table breaks.
+        inferred: From the table alone.
+        findings: Those of `validate_table`, each in one column.
     """
     found: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
@@ -69,36 +69,39 @@ def widen(
 
 
 def as_inferred(existing: Column, inferred: Column) -> Column:
-    """Return the inferred column with what people say of it, as far as it suits."""
+    """Return the inferred column with the words and the treatment of the existing one.
+
+    The treatment stays only if it is one for the inferred type.
+    """
     notes = inferred.metadata
     if existing.metadata.treatment in TREATMENTS[inferred.dtype]:
-        said = existing.metadata.model_dump(include={"treatment", "reason"})
-        notes = notes.model_copy(update=said)
+        kept = existing.metadata.model_dump(include={"treatment", "reason"})
+        notes = notes.model_copy(update=kept)
     words = existing.model_dump(include={"title", "description"})
     return inferred.model_copy(update={**words, "metadata": notes})
 
 
 def reads_alike(column: Column, other: Column, *, missing: bool = True) -> bool:
-    """Say whether two columns make the same values of a file's texts.
+    """Say whether two columns read a file's texts as the same values.
 
     Args:
         column: One of them.
         other: The other.
-        missing: Whether it matters which texts mean "no value".
+        missing: Whether the texts that mean a missing value must be the same.
     """
-    apart = {"treatment", "reason"} if missing else {"treatment", "reason", "missing"}
+    ignored = {"treatment", "reason"} | (set() if missing else {"missing"})
     read = [
-        (WITH_MISSING.get(c.dtype, c.dtype), c.metadata.model_dump(exclude=apart))
+        (WITH_MISSING.get(c.dtype, c.dtype), c.metadata.model_dump(exclude=ignored))
         for c in (column, other)
     ]
     return read[0] == read[1]
 
 
 def _widened(column: Column, inferred: Column, findings: list[Finding]) -> Column:
-    """Return the column without what the findings say that it breaks."""
+    """Return the column without the rules that the findings break."""
     texts: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
-        # A check is named with its bounds: in_range(0, 120).
+        # A check's kind has its bounds: in_range(0, 120).
         texts[finding.kind.partition("(")[0]].append(finding.value or "")
     too_many = len(texts["isin"]) >= MAX_LISTED and inferred.dtype != "category"
     if OTHER_TYPE & texts.keys() or too_many:
@@ -113,7 +116,7 @@ def _widened(column: Column, inferred: Column, findings: list[Finding]) -> Colum
 def _allowing(
     rule: str, texts: list[str], column: Column, inferred: Column
 ) -> dict[str, Any]:
-    """Return the changes of a column with which texts no longer break a rule."""
+    """Return changes of a column after which texts no longer break a rule."""
     if rule == NOT_NULL:
         dtype = WITH_MISSING.get(column.dtype, column.dtype)
         return {"nullable": True, "dtype": dtype}
@@ -132,12 +135,12 @@ def _allowing(
         lengths = list(map(len, texts))
         return {rule: _longer(column.str_length, inferred.str_length, lengths)}
     own = getattr(inferred, rule)
-    # What the table looks like must not be what it was found to break.
+    # The inferred rule may be the very one that the texts break.
     return {rule: own if own != getattr(column, rule) else None}
 
 
 def _wider(bounds: Range, inferred: Range | None, values: list[Any]) -> Range:
-    """Return the range with those ends moved that values lie beyond."""
+    """Return the range, extended to hold the values."""
     dates = isinstance(values[0], pd.Timestamp)
     low, high = min(values), max(values)
     least, most = bounds.min_value, bounds.max_value
@@ -154,7 +157,7 @@ def _wider(bounds: Range, inferred: Range | None, values: list[Any]) -> Range:
 
 
 def _longer(length: Length, inferred: Length | None, lengths: list[int]) -> Length:
-    """Return the bounds of lengths with those moved that values lie beyond."""
+    """Return the bounds of lengths, extended to hold the lengths."""
     changed = {}
     if length.min_value is not None and min(lengths) < length.min_value:
         changed["min_value"] = min(lengths)

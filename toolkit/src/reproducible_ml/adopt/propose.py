@@ -1,4 +1,4 @@
-"""From a table to a proposal: contract, roles and task, all of it checked."""
+"""Propose how to adopt a table: contract, roles and task, all of it checked."""
 
 from collections.abc import Collection, Mapping
 from functools import partial
@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reproducible_ml.adopt.merge import merge, reads_alike, widen
-from reproducible_ml.adopt.request import Request, apply_request
-from reproducible_ml.adopt.roles import (
-    begin_params,
+from reproducible_ml.adopt.parameters import (
     check_roles,
+    dropped_settings,
     find_cutoff,
-    keep_params,
-    lost,
-    same_question,
+    keep_task,
+    new_params,
+    updated_params,
 )
-from reproducible_ml.adopt.table_form import Read, read_table_form, unknown_column
-from reproducible_ml.adopt.task import Choice, choose_task
+from reproducible_ml.adopt.request import Request, apply_request
+from reproducible_ml.adopt.table_form import TableForm, read_table_form, unknown_column
+from reproducible_ml.adopt.task import TaskChoice, choose_task
 from reproducible_ml.contract.findings import Finding, TableRejected, reject
 from reproducible_ml.contract.schema import Contract, Data, Dtype
 from reproducible_ml.contract.target import ClassSummary, summarise_table_target
@@ -31,52 +31,18 @@ from reproducible_ml.quality.target import SplitRule, check_imbalance, check_spl
 from reproducible_ml.quality.validation import validate_table
 from reproducible_ml.reading.raw import raw_files
 
+# Fixes of warnings whose cause the proposal has already dealt with.
 EXCLUDED = (
     "It is excluded: remove its treatment in data/schema.yaml if it is known when a"
-    " prediction is wanted."
+    " prediction is made."
 )
+ALLOWED = "The proposed contract allows it."
 
-
-def without_leaks(
-    contract: Contract, quality: QualityReport, decided: Collection[str]
-) -> tuple[Contract, list[Finding]]:
-    """Return the contract without columns that are the target, and the warnings.
-
-    Args:
-        contract: What the table holds.
-        quality: What is suspicious about it.
-        decided: Columns that stay as they are, as people decided about them.
-    """
-    columns, told = dict(contract.columns), list[Finding]()
-    for finding in quality.warnings:
-        name = finding.column
-        reason = quality.leaks.get(name or "")
-        if name and reason and finding.kind == "leak" and name not in decided:
-            notes = {"treatment": "exclude", "reason": reason}
-            metadata = columns[name].metadata.model_copy(update=notes)
-            columns[name] = columns[name].model_copy(update={"metadata": metadata})
-            told.append(finding._replace(fix=EXCLUDED))
-        else:
-            told.append(finding)
-    return contract.model_copy(update={"columns": columns}), told
-
-
-def nothing_left(contract: Contract, data: Data, raw: Path) -> list[Finding]:
-    """Return why nothing can be learned if no column is left to learn from."""
-    if contract.features(data):
-        return []
-    problem = "holds nothing to learn from: every column but the target is excluded"
-    fix = "Bring columns that are known before the target is."
-    return [Finding("no features", raw, problem, fix)]
-
-
-ALLOWED = "The contract that is proposed allows it."
-
-# Kinds of warnings that are about the values, and not about how they are read.
+# Kinds of warnings that are about the values, not about how they are read.
 OF_VALUES = ("spelling", "encoding")
 
-# A contract is brought up to date in so many steps, at most: a value is found to break
-# one rule at a time.
+# The contract is widened in so many steps, at most: a value may break a second rule
+# only once the first allows it.
 STEPS = 5
 
 # Types of a target, which has a value in every row.
@@ -84,14 +50,14 @@ WHOLE: dict[Dtype, Dtype] = {"Int64": "int64", "boolean": "bool"}
 
 
 class Context(NamedTuple):
-    """What there is already, and where to work.
+    """The project as it is, and where to work.
 
     Attributes:
         project: Its sections of params.yaml, and how it holds out test rows.
         params: What params.yaml holds.
-        contract: What people may have edited; None to begin anew.
-        temporary: Folder for the checked table.
-        report: CSV file that gets the problems of a table that is rejected.
+        contract: The present one, which users may have edited; None to begin anew.
+        temporary: Folder for the validated table.
+        report: CSV file that gets the problems of a rejected table.
     """
 
     project: Project
@@ -102,39 +68,53 @@ class Context(NamedTuple):
 
 
 class Proposal(NamedTuple):
-    """What would be written, and why."""
+    """What would be written, and why.
+
+    Attributes:
+        contract: Content of data/schema.yaml.
+        inferred: What each column holds by itself.
+        choice: The task.
+        params: Content of params.yaml.
+        rows: Number of rows of the table.
+        warnings: What the user should look at.
+    """
 
     contract: Contract
     inferred: dict[str, InferredColumn]
-    choice: Choice
+    choice: TaskChoice
     params: dict[str, Any]
     rows: int
     warnings: list[Finding]
 
 
-def propose(raw: Path, wanted: Request, context: Context) -> Proposal:
-    """Read a table, whatever its form, and propose how to adopt it.
+def propose(raw: Path, request: Request, context: Context) -> Proposal:
+    """Read a table of any supported format, and propose how to adopt it.
+
+    Args:
+        raw: A file or a folder of files.
+        request: What the user asks for.
+        context: The project as it is, and where to work.
 
     Raises:
         UserError: The table is rejected, with a line for each problem.
     """
     files = raw_files(raw)
     existing, report = context.contract, context.report
-    read = read_table_form(files, wanted.hints, wanted.missing, existing, report)
-    for name in wanted.named:
+    read = read_table_form(files, request.hints, request.missing, existing, report)
+    for name in request.named:
         if name not in read.inferred:
             raise UserError(unknown_column(files[0], name, list(read.inferred)))
-    own = _contract(raw, read, wanted)
+    own = _contract(raw, read, request)
     if existing is None:
-        return _proposal(files, raw, own, read, wanted, context)
-    contract = _complete(merge(apply_request(existing, own, wanted), own), wanted)
+        return _proposal(files, raw, own, read, request, context)
+    contract = _complete(merge(apply_request(existing, own, request), own), request)
     trial = context._replace(report=context.temporary / report.name)
     reasons: list[Finding] = []
     for _ in range(STEPS):
         try:
-            proposal = _proposal(files, raw, contract, read, wanted, trial)
+            proposal = _proposal(files, raw, contract, read, request, trial)
         except TableRejected as error:
-            wider = _complete(widen(contract, own, error.findings), wanted)
+            wider = _complete(widen(contract, own, error.findings), request)
             if wider == contract:
                 break
             contract = wider
@@ -142,30 +122,30 @@ def propose(raw: Path, wanted: Request, context: Context) -> Proposal:
         else:
             reject([], report)
             return proposal._replace(warnings=[*reasons, *proposal.warnings])
-    return _proposal(files, raw, contract, read, wanted, context)
+    return _proposal(files, raw, contract, read, request, context)
 
 
 def _proposal(
     files: list[Path],
     raw: Path,
     contract: Contract,
-    read: Read,
-    wanted: Request,
+    read: TableForm,
+    request: Request,
     context: Context,
 ) -> Proposal:
-    """Return the proposal after the table went through what the pipeline will do."""
+    """Return the proposal for a contract, checked as the pipeline will check it."""
     known = _read_as_before(contract, context)
     reject([f for f in read.wrong if f.column not in known], context.report)
-    choice, params = _params(contract, read, wanted, context)
+    choice, params = _params(contract, read, request, context)
     quality = _checked(files, raw, contract, params, context)
     warnings = [f for f in read.warnings if _matters(f, contract, read)]
     if context.contract is not None:
-        warnings += lost(context.params, params, contract)
-    decided = _used_on_purpose(contract, read, wanted, context)
-    contract, warned = without_leaks(contract, quality, decided)
+        warnings += dropped_settings(context.params, params, contract)
+    decided = _used_on_purpose(contract, read, request, context)
+    contract, warned = _exclude_leaks(contract, quality, decided)
     data = Data.model_validate(params["data"])
-    reject(nothing_left(contract, data, raw), context.report)
-    rows = read.inferred[wanted.target].rows
+    reject(_no_features(contract, data, raw), context.report)
+    rows = read.inferred[request.target].rows
     return Proposal(contract, read.inferred, choice, params, rows, warnings + warned)
 
 
@@ -208,24 +188,57 @@ def _held_out(data: Data, split: Any, context: Context) -> SplitRule:
     return SplitRule(is_test, tuple(split.columns(data)), key)
 
 
-def _contract(raw: Path, read: Read, wanted: Request) -> Contract:
-    """Return the contract that the table suggests by itself."""
+def _exclude_leaks(
+    contract: Contract, quality: QualityReport, decided: Collection[str]
+) -> tuple[Contract, list[Finding]]:
+    """Return the contract with leaks of the target excluded, and the warnings.
+
+    Args:
+        contract: What the table holds.
+        quality: Problems of its values.
+        decided: Columns whose use the user decided on: they stay as they are.
+    """
+    columns, warnings = dict(contract.columns), list[Finding]()
+    for finding in quality.warnings:
+        name = finding.column
+        reason = quality.leaks.get(name or "")
+        if name and reason and finding.kind == "leak" and name not in decided:
+            notes = {"treatment": "exclude", "reason": reason}
+            metadata = columns[name].metadata.model_copy(update=notes)
+            columns[name] = columns[name].model_copy(update={"metadata": metadata})
+            warnings.append(finding._replace(fix=EXCLUDED))
+        else:
+            warnings.append(finding)
+    return contract.model_copy(update={"columns": columns}), warnings
+
+
+def _no_features(contract: Contract, data: Data, raw: Path) -> list[Finding]:
+    """Return a finding if no column is left to predict from."""
+    if contract.features(data):
+        return []
+    problem = "has no features: every column but the target is excluded"
+    fix = "Add columns that are known before the target is."
+    return [Finding("no features", raw, problem, fix)]
+
+
+def _contract(raw: Path, read: TableForm, request: Request) -> Contract:
+    """Return the contract as inferred from the table alone."""
     contract = Contract(
         name=raw.name.partition(".")[0],
         metadata=read.dialect,
         columns={name: found.column for name, found in read.inferred.items()},
     )
-    return _complete(contract, wanted)
+    return _complete(contract, request)
 
 
-def _complete(contract: Contract, wanted: Request) -> Contract:
-    """Return the contract under which every row has a target, and a time if asked."""
+def _complete(contract: Contract, request: Request) -> Contract:
+    """Return the contract with a target, and a requested time, in every row."""
     columns = dict(contract.columns)
-    for name in filter(None, [wanted.target, wanted.time]):
+    for name in filter(None, [request.target, request.time]):
         columns[name] = columns[name].model_copy(update={"nullable": False})
-    dtype = columns[wanted.target].dtype
+    dtype = columns[request.target].dtype
     whole = {"dtype": WHOLE.get(dtype, dtype)}
-    columns[wanted.target] = columns[wanted.target].model_copy(update=whole)
+    columns[request.target] = columns[request.target].model_copy(update=whole)
     return contract.model_copy(update={"columns": columns})
 
 
@@ -239,8 +252,8 @@ def _read_as_before(contract: Contract, context: Context) -> set[str]:
     }
 
 
-def _matters(warning: Finding, contract: Contract, read: Read) -> bool:
-    """Say whether a column is read as it was when the warning was found."""
+def _matters(warning: Finding, contract: Contract, read: TableForm) -> bool:
+    """Say whether a warning applies: its column is read as when it was found."""
     name = warning.column
     if name is None or warning.kind in OF_VALUES:
         return True
@@ -248,39 +261,39 @@ def _matters(warning: Finding, contract: Contract, read: Read) -> bool:
 
 
 def _params(
-    contract: Contract, read: Read, wanted: Request, context: Context
-) -> tuple[Choice, dict[str, Any]]:
-    """Return the task, and what params.yaml should hold."""
-    asked = wanted
+    contract: Contract, read: TableForm, request: Request, context: Context
+) -> tuple[TaskChoice, dict[str, Any]]:
+    """Return the task and the content of params.yaml."""
+    asked = request
     if context.contract is not None:
-        asked = same_question(wanted, contract, context.params["data"])
+        asked = keep_task(request, contract, context.params["data"])
     choice = choose_task(
-        wanted.target,
-        contract.columns[wanted.target],
-        read.inferred[wanted.target].counts,
+        request.target,
+        contract.columns[request.target],
+        read.inferred[request.target].counts,
         asked.task,
         asked.positive,
     )
     if context.contract is None:
-        params = begin_params(context.params, choice, wanted, read.inferred)
+        params = new_params(context.params, choice, request, read.inferred)
     else:
-        params = keep_params(context.params, choice, wanted, contract)
+        params = updated_params(context.params, choice, request, contract)
     check_roles(contract, Data.model_validate(params["data"]))
     return choice, params
 
 
 def _used_on_purpose(
-    contract: Contract, read: Read, wanted: Request, context: Context
+    contract: Contract, read: TableForm, request: Request, context: Context
 ) -> set[str]:
-    """Return the columns of which people decided how they are used.
+    """Return the columns whose use the user decided on.
 
-    They did if the contract of the same target had the column, or if it has a treatment
-    that the table does not suggest.
+    These are the columns that the contract of the same target had, and those with a
+    treatment other than the inferred one.
     """
     if context.contract is None:
         return set()
     existing = context.contract.columns.keys() & contract.columns.keys()
-    if context.params["data"].get("target") == wanted.target:
+    if context.params["data"].get("target") == request.target:
         return existing
     return {
         name

@@ -1,4 +1,4 @@
-"""What the user asks for, which outweighs the table and what the contract says."""
+"""The user's request: it takes precedence over the table and the contract."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -14,7 +14,7 @@ TEXTS = ("str", "category")
 
 
 class Request(Section):
-    """What the user asks for; None where the table is to decide."""
+    """What the user asks for; None where the table decides."""
 
     target: str
     task: Task | None = None
@@ -35,56 +35,8 @@ class Request(Section):
 
     @property
     def hints(self) -> Hints:
-        """What decides where the table leaves something open."""
+        """What decides where the table is ambiguous."""
         return Hints(self.target, self.task, self.day_first, self.decimal, self.text)
-
-
-def apply_request(existing: Contract, inferred: Contract, wanted: Request) -> Contract:
-    """Return the existing contract, changed where it says otherwise than asked for.
-
-    Args:
-        existing: As people edited it.
-        inferred: What the table looks like under the same wishes.
-        wanted: The wishes.
-    """
-    columns = dict(existing.columns)
-    for name in [name for name in columns if name in inferred.columns]:
-        own = inferred.columns[name]
-        column = _with_missing(columns[name], own, wanted.missing)
-        asked = _is_asked(name, column, own, wanted)
-        columns[name] = as_inferred(column, own) if asked else column
-    return existing.model_copy(update={"columns": columns})
-
-
-def _is_asked(name: str, existing: Column, inferred: Column, wanted: Request) -> bool:
-    """Say whether a column is to be read otherwise than the contract says."""
-    if name in wanted.text:
-        return existing.dtype not in TEXTS
-    if name == wanted.target and wanted.task and not suits_task(existing, wanted.task):
-        return True
-    old, new = existing.metadata, inferred.metadata
-    both = {existing.dtype, inferred.dtype}
-    if wanted.day_first is not None and both == {"datetime64[ns]"}:
-        return old.format != new.format
-    signs = (old.decimal, old.thousands) != (new.decimal, new.thousands)
-    return wanted.decimal is not None and both <= {*NUMBERS} and signs
-
-
-def _with_missing(
-    existing: Column, inferred: Column, missing: tuple[str, ...]
-) -> Column:
-    """Return the column with the texts that were asked for and that occur in it.
-
-    They are categories no longer, as those are read as values.
-    """
-    asked = {text.strip() for text in missing}
-    rest = [value for value in existing.isin or () if str(value).strip() not in asked]
-    if rest:
-        existing = existing.model_copy(update={"isin": tuple(rest)})
-    found = [text for text in inferred.metadata.missing if text.strip() in asked]
-    spelled = tuple(dict.fromkeys([*existing.metadata.missing, *found]))
-    notes = existing.metadata.model_copy(update={"missing": spelled})
-    return existing.model_copy(update={"metadata": notes})
 
 
 class Options(NamedTuple):
@@ -113,7 +65,15 @@ def _names(text: str | None) -> tuple[str, ...]:
 
 
 def read_request(options: Options, known: str | None) -> Request:
-    """Return what is wanted; the target is the known one if none is named."""
+    """Return the request that the options make.
+
+    Args:
+        options: As they were typed.
+        known: The present target, which stays if the options name none.
+
+    Raises:
+        UserError: There is no target.
+    """
     target = options.target or known
     if target is None:
         raise UserError("name the column to predict: rml data SOURCE --target COLUMN")
@@ -130,3 +90,56 @@ def read_request(options: Options, known: str | None) -> Request:
         text=_names(options.text),
         missing=_names(options.missing),
     )
+
+
+def apply_request(existing: Contract, inferred: Contract, request: Request) -> Contract:
+    """Return the existing contract, changed where it contradicts the request.
+
+    Args:
+        existing: As users edited it.
+        inferred: InferredColumn from the table under the same request.
+        request: What the user asks for.
+    """
+    columns = dict(existing.columns)
+    for name in [name for name in columns if name in inferred.columns]:
+        own = inferred.columns[name]
+        column = _with_missing(columns[name], own, request.missing)
+        asked = _is_asked(name, column, own, request)
+        columns[name] = as_inferred(column, own) if asked else column
+    return existing.model_copy(update={"columns": columns})
+
+
+def _is_asked(name: str, existing: Column, inferred: Column, request: Request) -> bool:
+    """Say whether the request changes how a column is read."""
+    if name in request.text:
+        return existing.dtype not in TEXTS
+    if (
+        name == request.target
+        and request.task
+        and not suits_task(existing, request.task)
+    ):
+        return True
+    old, new = existing.metadata, inferred.metadata
+    both = {existing.dtype, inferred.dtype}
+    if request.day_first is not None and both == {"datetime64[ns]"}:
+        return old.format != new.format
+    signs = (old.decimal, old.thousands) != (new.decimal, new.thousands)
+    return request.decimal is not None and both <= {*NUMBERS} and signs
+
+
+def _with_missing(
+    existing: Column, inferred: Column, missing: tuple[str, ...]
+) -> Column:
+    """Return the column with those of the requested missing values that it has.
+
+    They are no longer categories, which would be read as values.
+    """
+    requested = {text.strip() for text in missing}
+    values = existing.isin or ()
+    rest = [value for value in values if str(value).strip() not in requested]
+    if rest:
+        existing = existing.model_copy(update={"isin": tuple(rest)})
+    found = [text for text in inferred.metadata.missing if text.strip() in requested]
+    spelled = tuple(dict.fromkeys([*existing.metadata.missing, *found]))
+    notes = existing.metadata.model_copy(update={"missing": spelled})
+    return existing.model_copy(update={"metadata": notes})

@@ -1,4 +1,4 @@
-"""How the files of a table are written, and what their columns hold."""
+"""Read the files of a new table: how they are written, and what their columns hold."""
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,9 +35,72 @@ from reproducible_ml.reading.raw import (
 from reproducible_ml.reading.scan import scan
 from reproducible_ml.reading.values import NA_VALUES, arrow_type
 
+# Kinds of findings that do not matter in one file of several.
+SHORT = ("no rows", "one row")
 
-class Blanked:
-    """Reads a file with some texts taken for "no value", and notes where they occur."""
+# Kinds of rows that hold no values: reported once, instead of for each column.
+ODD_ROWS = ("repeated header", "units below the header", "totals")
+
+# Names that are listed where one is to be chosen, and where one was misspelled.
+CHOICES, SHOWN = 60, 20
+
+
+class TableForm(NamedTuple):
+    """A table as inferred from its files alone.
+
+    Attributes:
+        dialect: How its CSV files are written.
+        inferred: What each column holds.
+        wrong: Why it would be rejected; each finding names its column.
+        warnings: What the user should look at.
+    """
+
+    dialect: CsvDialect
+    inferred: dict[str, InferredColumn]
+    wrong: list[Finding]
+    warnings: list[Finding]
+
+
+def read_table_form(
+    files: Sequence[Path],
+    hints: Hints,
+    missing: Sequence[str],
+    existing: Contract | None,
+    report: Path,
+) -> TableForm:
+    """Infer how the files are written and what each column holds.
+
+    Args:
+        files: Parts of the table.
+        hints: What the user knows about columns.
+        missing: Texts that mean a missing value in every column.
+        existing: The present contract, which users may have edited.
+        report: CSV file that gets the problems.
+
+    Raises:
+        UserError: They are not a table.
+    """
+    dialect, warnings = read_dialect(files, existing, report)
+    columns = existing.columns if existing else {}
+    declared = {name: column.metadata.missing for name, column in columns.items()}
+    missing_values = MissingValues(
+        missing, declared, partial(text_batches, dialect=dialect)
+    )
+    try:
+        inferred = infer(files, missing_values, hints)
+    except pa.ArrowInvalid as error:
+        reject([f for file in files for f in check_lines(file, dialect)], report)
+        raise UserError(f"{files[0]}: cannot be read: {error}") from error
+    inferred = {n: missing_values.declare(n, found) for n, found in inferred.items()}
+    wrong = _findings(inferred, dialect, "reject") + _findings(inferred, dialect, "ask")
+    if wrong:
+        wrong = _without_odd_rows(wrong, files, inferred, dialect)
+    warnings += _findings(inferred, dialect, "warn")
+    return TableForm(dialect, inferred, wrong, warnings)
+
+
+class MissingValues:
+    """Reads files with some texts as missing values, and notes where they occur."""
 
     def __init__(
         self,
@@ -45,7 +108,7 @@ class Blanked:
         declared: Mapping[str, Sequence[str]],
         read: Callable[[Path], Iterator[pa.RecordBatch]],
     ) -> None:
-        """Take texts for "no value" in every column, and more in some of them."""
+        """Take texts that mean a missing value, in every column and in some of them."""
         self.missing = missing
         self.declared = declared
         self.read = read
@@ -73,10 +136,10 @@ class Blanked:
         return pc.if_else(blank, pa.scalar(None, values.type), values)
 
     def declare(self, name: str, found: InferredColumn) -> InferredColumn:
-        """Return a column that knows which of the texts mean "no value" in it."""
+        """Return a column that declares which of the texts occur in it."""
         seen = self.seen.get(name, set())
         if arrow_type(found.column) != pa.string():
-            # Blanks around a value count in texts alone.
+            # Spaces around a value matter only in texts.
             seen = {text.strip() for text in seen}
         notes = found.column.metadata
         spelled = sorted({*notes.missing, *seen} - {*NA_VALUES})
@@ -86,64 +149,8 @@ class Blanked:
         )
 
 
-# Findings about one file that do not matter in a folder of several.
-SHORT = ("no rows", "one row")
-
-# Rows that belong to no column's values: told instead of what their values are not.
-NO_ROWS = ("repeated header", "units below the header", "totals")
-
-
-class Read(NamedTuple):
-    """What a table looks like by itself.
-
-    Attributes:
-        dialect: How its CSV files are written.
-        inferred: What each column holds.
-        wrong: Why it cannot be taken so; each names its column.
-        warnings: What to look at.
-    """
-
-    dialect: CsvDialect
-    inferred: dict[str, InferredColumn]
-    wrong: list[Finding]
-    warnings: list[Finding]
-
-
-def read_table_form(
-    files: Sequence[Path],
-    hints: Hints,
-    missing: Sequence[str],
-    existing: Contract | None,
-    report: Path,
-) -> Read:
-    """Return what the files look like, or raise UserError if they are no table.
-
-    Args:
-        files: Parts of the table.
-        hints: What the user knows of columns.
-        missing: Texts that mean "no value" in every column.
-        existing: The contract that people may have edited.
-        report: CSV file that gets the problems.
-    """
-    dialect, warnings = read_dialect(files, existing, report)
-    columns = existing.columns if existing else {}
-    declared = {name: column.metadata.missing for name, column in columns.items()}
-    blanked = Blanked(missing, declared, partial(text_batches, dialect=dialect))
-    try:
-        inferred = infer(files, blanked, hints)
-    except pa.ArrowInvalid as error:
-        reject([f for file in files for f in misshapen(file, dialect)], report)
-        raise UserError(f"{files[0]}: cannot be read: {error}") from error
-    inferred = {n: blanked.declare(n, found) for n, found in inferred.items()}
-    wrong = _findings(inferred, dialect, "reject") + _findings(inferred, dialect, "ask")
-    if wrong:
-        wrong = _without_odd_rows(wrong, files, inferred, dialect)
-    warnings += _findings(inferred, dialect, "warn")
-    return Read(dialect, inferred, wrong, warnings)
-
-
-def misshapen(file: Path, dialect: CsvDialect) -> list[Finding]:
-    """Return what is wrong with the lines of a file, whatever its columns."""
+def check_lines(file: Path, dialect: CsvDialect) -> list[Finding]:
+    """Return the malformed lines of a file, whatever its columns."""
     if file_format(file) == "csv":
         return check_shape(file, dialect)
     findings: list[Finding] = []
@@ -156,7 +163,7 @@ def misshapen(file: Path, dialect: CsvDialect) -> list[Finding]:
 def read_dialect(
     files: Sequence[Path], existing: Contract | None, report: Path
 ) -> tuple[CsvDialect, list[Finding]]:
-    """Return how the CSV files are written, and what to look at."""
+    """Return how the CSV files are written, and warnings."""
     texts = [file for file in files if file_format(file) == "csv"]
     if not texts:
         return CsvDialect(), []
@@ -169,7 +176,7 @@ def read_dialect(
 
 
 def _suits(file: Path, contract: Contract) -> bool:
-    """Say whether the header read by the contract's dialect names its columns."""
+    """Say whether the header, read by the contract's dialect, has its columns."""
     try:
         names = csv_header(file, contract.metadata)
     except (UserError, UnicodeError):
@@ -183,9 +190,9 @@ def _detect(
     found = [detect_dialect(file) for file in files]
     dialect = found[0][0]
     rejections, warnings = list[Finding](), list[Finding]()
-    for file, (other, wrong, strange) in zip(files, found, strict=True):
+    for file, (other, wrong, unusual) in zip(files, found, strict=True):
         rejections += [f for f in wrong if alone or f.kind not in SHORT]
-        warnings += strange
+        warnings += unusual
         if other != dialect and not wrong:
             rejections.append(_other_dialect(file, files[0], other, dialect))
     reject(rejections, report)
@@ -201,8 +208,8 @@ def _other_dialect(
         for name in ours
         if theirs[name] != ours[name]
     )
-    problem = f"is written otherwise than {first.name}: {differences}"
-    return Finding("dialect", file, problem, "Export all parts in the same way.")
+    problem = f"differs in format from {first.name}: {differences}"
+    return Finding("dialect", file, problem, "Export all parts in one format.")
 
 
 def _findings(
@@ -220,20 +227,16 @@ def _without_odd_rows(
     inferred: Mapping[str, InferredColumn],
     dialect: CsvDialect,
 ) -> list[Finding]:
-    """Tell of repeated headers, units and totals once, not in each column."""
+    """Report repeated headers, units and totals once, not in each column."""
     columns = {name: found.column for name, found in inferred.items()}
     contract = Contract(metadata=dialect, columns=columns)
-    told = [f for file in files for f in diagnose(file, contract) if f.kind in NO_ROWS]
-    lines = {(finding.file, finding.line) for finding in told}
-    return [*told, *(f for f in wrong if (f.file, f.line) not in lines)]
+    odd = [f for file in files for f in diagnose(file, contract) if f.kind in ODD_ROWS]
+    lines = {(finding.file, finding.line) for finding in odd}
+    return [*odd, *(f for f in wrong if (f.file, f.line) not in lines)]
 
 
-# Names that are shown where one is to be chosen, and where one was misspelled.
-CHOICES, SHOWN = 60, 20
-
-
-def target_wanted(raw: Path, report: Path) -> str:
-    """Return what to say where no target is named: which columns there are.
+def ask_for_target(raw: Path, report: Path) -> str:
+    """Return a message that asks for the target, with the names of the columns.
 
     Args:
         raw: The table.
@@ -242,12 +245,12 @@ def target_wanted(raw: Path, report: Path) -> str:
     Raises:
         UserError: Its columns cannot be read.
     """
-    names = listed(column_names(raw_files(raw), report), CHOICES)
-    return f"{raw}: name the column to predict, TARGET=... It has {names}."
+    names = list_names(column_names(raw_files(raw), report), CHOICES)
+    return f"{raw}: name the column to predict: --target COLUMN. It has {names}."
 
 
 def column_names(files: Sequence[Path], report: Path) -> list[str]:
-    """Return the names of the columns of a table, by its first file.
+    """Return the names of the columns of a table, from its first file.
 
     Raises:
         UserError: They cannot be read.
@@ -259,33 +262,34 @@ def column_names(files: Sequence[Path], report: Path) -> list[str]:
     try:
         batch = next(iter(text_batches(first, CsvDialect())), None)
     except pa.ArrowInvalid as error:
-        reject(misshapen(first, dialect), report)
+        reject(check_lines(first, dialect), report)
         raise UserError(f"{first}: cannot be read: {error}") from error
     return batch.schema.names if batch else []
 
 
 def unknown_column(file: Path, name: str, names: Sequence[str]) -> str:
-    """Return what to say of a column that a table does not have."""
+    """Return a message about a column that a table does not have."""
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"Did you mean {quoted(near[0])}? " if near else ""
     if near and near[0] != near[0].strip():
-        # make and lists of names take blanks away, so no option can name it.
-        hint = f"If you mean {quoted(near[0])}, remove the blanks in its name. "
-    return f"{file}: has no column {quoted(name)}. {hint}It has {listed(names, SHOWN)}."
+        # Lists of names are stripped of spaces, so no option could name it.
+        hint = f"If you mean {quoted(near[0])}, remove the spaces in its name. "
+    columns = list_names(names, SHOWN)
+    return f"{file}: has no column {quoted(name)}. {hint}It has {columns}."
 
 
-def listed(names: Sequence[str], limit: int) -> str:
+def list_names(names: Sequence[str], limit: int) -> str:
     """Return names in quotes, of many the first."""
     return ", ".join(map(quoted, names[:limit])) + (", …" if names[limit:] else "")
 
 
 def with_lines(found: Sequence[ColumnFinding], dialect: CsvDialect) -> list[Finding]:
-    """Return the findings, each with the line of the row that it is about."""
-    wanted: dict[Path, set[int]] = {}
+    """Return the findings, each with the line of its row."""
+    records: dict[Path, set[int]] = {}
     for one in found:
         if one.record is not None:
-            wanted.setdefault(one.finding.file, set()).add(one.record)
-    lines = {file: _lines(file, dialect, rows) for file, rows in wanted.items()}
+            records.setdefault(one.finding.file, set()).add(one.record)
+    lines = {file: _lines(file, dialect, rows) for file, rows in records.items()}
     return [
         one.finding
         if one.record is None

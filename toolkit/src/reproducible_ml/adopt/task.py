@@ -1,4 +1,4 @@
-"""What is to be predicted: the task, its positive class, metrics and estimator."""
+"""The task that suits the target: its positive class, metrics and estimator."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -9,7 +9,7 @@ from reproducible_ml.core.errors import UserError
 
 Task = Literal["binary", "multiclass", "regression"]
 
-# Of two classes, the one that a question is usually asked about.
+# Of two classes, the one whose probability is usually of interest.
 POSITIVE = {"yes", "y", "true", "t", "1", "positive", "pos", "ja", "oui", "si", "sí"}
 
 ESTIMATORS: dict[Task, str] = {
@@ -39,8 +39,8 @@ METRICS: dict[Task, tuple[str, ...]] = {
 }
 
 
-class Choice(NamedTuple):
-    """What is to be predicted, and why."""
+class TaskChoice(NamedTuple):
+    """The task, its positive class, and why."""
 
     task: Task
     positive: str | bool | int | None
@@ -53,44 +53,45 @@ def choose_task(
     counts: Mapping[str, int],
     task: Task | None = None,
     positive: str | None = None,
-) -> Choice:
-    """Return the task that suits the target; it must be the one that is asked for.
+) -> TaskChoice:
+    """Return the task that suits the target; a requested one must be the same.
 
     Args:
         name: Name of the target.
-        column: What the contract says of it.
+        column: Its declaration in the contract.
         counts: Rows of each class, by its text; empty for numbers.
-        task: Wanted by the user.
-        positive: Wanted by the user; belongs to a binary task.
+        task: The requested one.
+        positive: The requested positive class; only for a binary task.
 
     Raises:
-        UserError: Nothing can be learned about such a column.
+        UserError: Such a column cannot be a target, or not that of the request.
     """
     classes = _classes(column)
     if not classes and column.dtype not in ("float64", "int64"):
         raise UserError(
-            f"column {quoted(name)} is no target: it holds {_content(column)}."
-            " Name another one with TARGET=..."
+            f"--target {name}: {quoted(name)} cannot be predicted: it holds"
+            f" {_content(column)}. Name another column."
         )
     found = _task(column, classes, task)
     if task not in (None, found):
         raise UserError(
-            f"TASK={task}: {quoted(name)} holds {_content(column)}: {found}"
+            f"--task {task}: {quoted(name)} holds {_content(column)}. Use --task"
+            f" {found}, or leave it out."
         )
     if found == "binary":
         chosen, why = _positive(name, classes, counts, positive)
-        return Choice(found, chosen, f"two classes; {why}")
+        return TaskChoice(found, chosen, f"two classes; {why}")
     if positive is not None:
         raise UserError(
-            f"POSITIVE={positive}: {quoted(name)} holds {_content(column)}, and a"
-            " positive class belongs to two (TASK=binary)"
+            f"--positive {positive}: {quoted(name)} holds {_content(column)}, and only"
+            " one of two classes can be positive. Leave it out."
         )
     evidence = "a number" if found == "regression" else f"{len(classes)} classes"
-    return Choice(found, None, evidence)
+    return TaskChoice(found, None, evidence)
 
 
 def suits_task(column: Column, task: Task) -> bool:
-    """Say whether a task can be about a column."""
+    """Say whether a column can be the target of a task."""
     classes = _classes(column)
     if not classes:
         return task == "regression" and column.dtype in ("float64", "int64")
@@ -98,7 +99,7 @@ def suits_task(column: Column, task: Task) -> bool:
 
 
 def _task(column: Column, classes: list[str | bool | int], task: Task | None) -> Task:
-    """Return the task for these classes; two may be taken for many, if asked."""
+    """Return the task for these classes; two can be multiclass on request."""
     if not classes:
         return "regression"
     many = task == "multiclass" and column.dtype == "category"
@@ -112,7 +113,7 @@ def _classes(column: Column) -> list[str | bool | int]:
 
 
 def _content(column: Column) -> str:
-    """Return what a target holds, in some words."""
+    """Describe what a target holds."""
     words = {
         "str": "texts that are nearly all different",
         "datetime64[ns]": "dates",
@@ -129,15 +130,18 @@ def _positive(
     name: str,
     classes: list[str | bool | int],
     counts: Mapping[str, int],
-    wanted: str | None,
+    requested: str | None,
 ) -> tuple[str | bool | int, str]:
-    """Return the positive class: asked for, or one that means yes, or the rarer."""
+    """Return the positive class: requested, or one that means yes, or the rarer."""
     for value in classes:
-        if wanted is not None and str(value).lower() == wanted.lower():
-            return value, f"positive {quoted(str(value))} as asked"
-    if wanted is not None:
+        if requested is not None and str(value).lower() == requested.lower():
+            return value, f"positive {quoted(str(value))} as requested"
+    if requested is not None:
         values = ", ".join(quoted(str(value)) for value in classes)
-        raise UserError(f"POSITIVE={wanted}: {quoted(name)} is one of {values}")
+        raise UserError(
+            f"--positive {requested}: {quoted(name)} has the classes {values}. Name one"
+            " of them."
+        )
     affirmative = [value for value in classes if str(value).lower() in POSITIVE]
     if len(affirmative) == 1:
         return affirmative[0], f"positive {quoted(str(affirmative[0]))} by its meaning"

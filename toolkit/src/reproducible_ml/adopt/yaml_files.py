@@ -1,4 +1,4 @@
-"""Edit YAML files of people: comments, order and the way it is written stay."""
+"""Edit the user's YAML files: comments, order and layout stay."""
 
 import difflib
 import io
@@ -17,8 +17,15 @@ from reproducible_ml.core.files import write_text
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
-# What no file says.
-MEANT = object()
+# Equal to no value of a file.
+MISSING = object()
+
+# Above a contract.
+HEADER = """\
+# The data contract: which columns the table has and what they hold.
+# `rml data` wrote it for the table; now it is yours to edit (docs/data/contract.md).
+# `rml data` keeps your edits wherever the table complies with them.
+"""
 
 
 def yaml_with_comments() -> YAML:
@@ -30,8 +37,8 @@ def yaml_with_comments() -> YAML:
 
 
 @contextmanager
-def editing(path: Path) -> Iterator[Any]:
-    """Yield the content of a YAML file; if it changes, write it, comments included."""
+def edit_yaml(path: Path) -> Iterator[Any]:
+    """Yield the content of a YAML file; write it, comments included, if it changes."""
     text = path.read_text("utf-8")
     content = yaml_with_comments().load(text)
     yield content
@@ -47,22 +54,24 @@ def to_text(content: Any) -> str:
     return text.getvalue()
 
 
-def quoted(value: Any) -> Any:
-    """Return the value with quotes around texts that would be read as something else.
+def quote_ambiguous(value: Any) -> Any:
+    """Return the value with quotes around texts that YAML would read otherwise.
 
     DVC reads YAML 1.2, where `no` is a text; PyYAML reads 1.1, where it is false.
     """
     if isinstance(value, Mapping):
-        return {quoted(key): quoted(item) for key, item in value.items()}
+        return {
+            quote_ambiguous(key): quote_ambiguous(item) for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [quoted(item) for item in value]
-    if isinstance(value, str) and safe_load(value) != value:
+        return [quote_ambiguous(item) for item in value]
+    if isinstance(value, str) and _load(value) != value:
         return SingleQuotedScalarString(value)
     return value
 
 
-def safe_load(text: str) -> Any:
-    """Return what YAML 1.1 makes of a text, or None if it is no YAML."""
+def _load(text: str) -> Any:
+    """Return a text as YAML 1.1 reads it, or None if it is not YAML."""
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError):
@@ -73,18 +82,18 @@ def sync(
     old: Any,
     new: Mapping[str, Any],
     defaults: Mapping[str, Any] = EMPTY,
-    write: Callable[[Any], Any] = quoted,
+    write: Callable[[Any], Any] = quote_ambiguous,
 ) -> None:
-    """Make a mapping equal another by changing as little as possible.
+    """Make a mapping equal to another by changing as little as possible.
 
     Args:
-        old: As read from a file.
-        new: What it should say.
-        defaults: What `new` means without a word: where `old` says so, that stays.
-        write: Gives a new value the form that the readers of the file need.
+        old: As read from a file; it is changed.
+        new: The content to reach.
+        defaults: Values of keys that `new` leaves out: `old` keeps them if it has them.
+        write: Converts a new value to the form that the file's readers need.
     """
     for key in [key for key in old if key not in new]:
-        if not _stays(old[key], defaults.get(key, MEANT)):
+        if not _stays(old[key], defaults.get(key, MISSING)):
             _keep_comments(old, key)
             del old[key]
     for key, value in new.items():
@@ -99,18 +108,18 @@ def sync(
             old[write(key)] = write(value)
 
 
-def _stays(said: Any, default: Any) -> bool:
-    """Say whether what is said is meant anyway; take out of a mapping what is not."""
-    if isinstance(said, dict) and isinstance(default, Mapping) and said:
-        sync(said, EMPTY, default)
-        return bool(said)
-    return bool(said == default)
+def _stays(value: Any, default: Any) -> bool:
+    """Say whether a value is a default; remove what is not from a mapping."""
+    if isinstance(value, dict) and isinstance(default, Mapping) and value:
+        sync(value, EMPTY, default)
+        return bool(value)
+    return bool(value == default)
 
 
 def _replace(section: Any, key: str, values: list[Any]) -> None:
     """Replace the items of a list in place: it stays on one line or on several.
 
-    An empty one gets a line for each item, as an experiment of DVC's would write it.
+    An empty list gets a line for each item, as a DVC experiment would write it.
     """
     items = section[key]
     if items:
@@ -128,9 +137,9 @@ def _replace(section: Any, key: str, values: list[Any]) -> None:
 
 
 def _keep_comments(section: Any, key: str) -> None:
-    """Hand the comments that follow a value to the next key, which they are about.
+    """Attach the comments that follow a value to the next key, which they describe.
 
-    ruamel.yaml keeps them with the last piece of the value before them.
+    ruamel.yaml attaches them to the last item of the value before them.
     """
     following = list(section)[list(section).index(key) + 1 :]
     piece: Any = section
@@ -151,17 +160,10 @@ def _keep_comments(section: Any, key: str) -> None:
             token.value = f"{own}\n"
 
 
-HEADER = """\
-# The data contract: which columns the table has and what they hold.
-# Made from the table by `make data`, then yours to edit: docs/data/contract.md explains
-# it by example. `make data` keeps your edits wherever the table honours them.
-"""
-
-
-def to_yaml(contract: Contract) -> str:
-    """Return the contract as it stands in data/schema.yaml."""
+def contract_to_yaml(contract: Contract) -> str:
+    """Return the text of data/schema.yaml for a contract."""
     text = yaml.safe_dump(
-        content(contract),
+        _content(contract),
         sort_keys=False,
         allow_unicode=True,
         default_flow_style=None,
@@ -170,35 +172,35 @@ def to_yaml(contract: Contract) -> str:
     return HEADER + text
 
 
-def rewrite(text: str, contract: Contract) -> str:
-    """Return the YAML text of a contract, changed to another; comments stay."""
-    # The same, however it is written, is not written anew.
+def update_contract(text: str, contract: Contract) -> str:
+    """Return the YAML text of a contract, changed to another one; comments stay."""
+    # An equal contract is not written anew, whatever its layout.
     if Contract.model_validate(yaml.safe_load(text)) == contract:
         return text
     old = yaml_with_comments().load(text)
-    sync(old, content(contract), _plain(contract.model_dump(mode="python")))
+    sync(old, _content(contract), _plain(contract.model_dump(mode="python")))
     return to_text(old)
 
 
-def content(contract: Contract) -> dict[str, Any]:
-    """Return what differs from the defaults, as YAML knows it."""
-    said = contract.model_dump(mode="python", exclude_defaults=True)
-    columns = said.pop("columns")
+def _content(contract: Contract) -> dict[str, Any]:
+    """Return what differs from the defaults, in types that YAML has."""
+    changed = contract.model_dump(mode="python", exclude_defaults=True)
+    columns = changed.pop("columns")
     plain: dict[str, Any] = _plain(
-        {"schema_type": "dataframe", **said, "strict": True, "columns": columns}
+        {"schema_type": "dataframe", **changed, "strict": True, "columns": columns}
     )
     return plain
 
 
 def _plain(value: Any) -> Any:
-    """Return lists for tuples, as YAML knows no tuples."""
+    """Return lists instead of tuples, which YAML does not have."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-def difference(old: str, new: str) -> str:
-    """Return the lines by which two contracts differ, with what stands around them."""
+def contract_diff(old: str, new: str) -> str:
+    """Return the lines in which two contracts differ, with their context."""
     lines = difflib.unified_diff(
         old.splitlines(), new.splitlines(), "data/schema.yaml", "proposed", lineterm=""
     )

@@ -60,12 +60,16 @@ def write_json(value: Any, path: Path, indent: int | None = 2) -> None:
 
 
 @contextmanager
-def all_or_nothing(*paths: Path) -> Iterator[None]:
+def all_or_nothing(*paths: Path, keep: bool = False) -> Iterator[None]:
     """Put what is at these paths aside, and bring it back unless the block succeeds.
 
     The block finds nothing there, and leaves whatever it makes. Until it succeeds the
     old things lie beside, as .NAME.old.tmp; if this process is killed, the next call
     with the same paths brings back what has not been replaced.
+
+    Args:
+        paths: Files and folders.
+        keep: The paths are of files, which the block finds there, to edit them.
     """
     asides = {path: path.with_name(f".{path.name}.old.tmp") for path in paths}
     for path, aside in asides.items():
@@ -76,7 +80,10 @@ def all_or_nothing(*paths: Path) -> Iterator[None]:
     existing = [path for path in paths if path.exists()]
     try:
         for path in existing:
-            path.rename(asides[path])
+            if keep:
+                shutil.copy2(path, asides[path])
+            else:
+                path.rename(asides[path])
         yield
     except BaseException:
         for path, aside in asides.items():

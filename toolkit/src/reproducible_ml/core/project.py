@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.files import write_text
 from reproducible_ml.core.params import PARAMS, parse_params, read_yaml
+
+PYPROJECT = "pyproject.toml"
 
 
 class Project:
@@ -22,19 +25,42 @@ class Project:
         self.root = root
 
     @cached_property
-    def package(self) -> str:
-        """Name of the project's package in `code/`."""
-        path = self.root / "pyproject.toml"
+    def settings(self) -> dict[str, Any]:
+        """The table `[tool.reproducible_ml]` of pyproject.toml."""
+        path = self.root / PYPROJECT
         try:
-            settings = tomllib.loads(path.read_text("utf-8"))
-            return str(settings["tool"]["reproducible_ml"]["package"])
+            content = tomllib.loads(path.read_text("utf-8"))
+            return dict(content.get("tool", {}).get("reproducible_ml", {}))
         except tomllib.TOMLDecodeError as error:
             raise UserError(f"{path}: is not TOML: {error}") from error
-        except (FileNotFoundError, KeyError, TypeError) as error:
+        except FileNotFoundError:
+            return {}
+
+    @property
+    def package(self) -> str:
+        """Name of the project's package in `code/`."""
+        if not isinstance(self.settings.get("package"), str):
             raise UserError(
-                f"{path}: does not name the project's package. Add:"
+                f"{self.root / PYPROJECT}: does not name the project's package. Add:"
                 ' [tool.reproducible_ml] package = "name of the folder in code/"'
-            ) from error
+            )
+        return str(self.settings["package"])
+
+    @property
+    def sample(self) -> tuple[str, ...]:
+        """Files that are about the sample alone, as paths from the root."""
+        return tuple(self.settings.get("sample", ()))
+
+    def forget_sample(self) -> None:
+        """Remove the list of files that are about the sample alone."""
+        import tomlkit
+
+        path = self.root / PYPROJECT
+        content = tomlkit.parse(path.read_text("utf-8"))
+        settings: Any = content.get("tool", {}).get("reproducible_ml", {})
+        if settings.pop("sample", None) is not None:
+            write_text(tomlkit.dumps(content), path)
+            self.__dict__.pop("settings", None)
 
     def load(self, module: str) -> Any:
         """Return a module of the project's package, as `models.metrics`."""
@@ -75,7 +101,7 @@ def find_project(start: Path | None = None) -> Project:
     """
     folder = (start or Path.cwd()).resolve()
     for root in (folder, *folder.parents):
-        if (root / "dvc.yaml").is_file() and (root / "pyproject.toml").is_file():
+        if (root / "dvc.yaml").is_file() and (root / PYPROJECT).is_file():
             return Project(root)
     raise UserError(
         f"{folder}: no project here: neither this folder nor one above it has dvc.yaml"

@@ -1,4 +1,4 @@
-"""Connect to a database to read from it, and only that."""
+"""Read the rows of a query from a database; nothing is written there."""
 
 import os
 import re
@@ -21,10 +21,10 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import replacing, write_text
 from reproducible_ml.core.params import Section
 
-# Holds the password when a recorded query is asked again.
+# The environment variable with the password when a recorded query is run again.
 PASSWORD = "DATABASE_PASSWORD"
 
-# What to install for `dialect://`; the package of others has another name each.
+# Package to install for `dialect://`.
 DRIVERS = {
     "duckdb": "duckdb-engine",
     "mysql": "mysqlclient",
@@ -39,14 +39,26 @@ SECRET = re.compile(
     r"|(access|account|api)_?key)$|^sig$"
 )
 
+# Rows in memory at a time.
+ROWS = 10_000
+
+# Texts, quoted names and comments of SQL: their content is not syntax.
+INERT = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$""", re.S
+)
+
 
 def parse_url(text: str) -> sa.URL:
-    """Read the URL of a database, or raise a UserError that repeats no password."""
+    """Parse the URL of a database; errors do not repeat a password.
+
+    Raises:
+        UserError: It is not such a URL, or has a secret that Git would record.
+    """
     try:
         url = sa.make_url(text)
     except (sa.exc.ArgumentError, ValueError) as error:
         raise UserError(
-            "SOURCE: is not the URL of a database. Write it as"
+            "SOURCE: not the URL of a database. Write it as"
             " postgresql://user@host:5432/database or sqlite:///folder/file.db, with"
             " %40 for an @ and %2F for a / inside a password."
         ) from error
@@ -54,73 +66,71 @@ def parse_url(text: str) -> sa.URL:
         if SECRET.search(name) or re.search(r"(?i)(pwd|password)=", str(value)):
             raise UserError(
                 f'SOURCE: "{name}" in the URL may be a secret, which Git would record.'
-                f" Leave it out, and set the variable {PASSWORD} or what the driver"
-                " reads by itself."
+                f" Remove it, and set the environment variable {PASSWORD}, or log in by"
+                " the driver's own means."
             )
     return url
 
 
 @contextmanager
-def reading(url: sa.URL, password: SecretStr | None = None) -> Iterator[sa.Connection]:
-    """Connect for reading only; tell what the database says in one line.
+def connect(url: sa.URL, password: SecretStr | None = None) -> Iterator[sa.Connection]:
+    """Connect for reading only; errors of the database become a line each.
 
     Args:
         url: Without a password.
-        password: Else the variable DATABASE_PASSWORD, else the driver's own means.
+        password: By default that of the environment variable DATABASE_PASSWORD; without
+            it, the driver's own means.
 
     Raises:
-        UserError: The driver is missing, or the database refuses something.
+        UserError: The driver is missing, or the database reports an error.
     """
     secret = password.get_secret_value() if password else os.environ.get(PASSWORD)
     complete = url.set(password=secret) if secret and url.username else url
     shown = url.render_as_string(hide_password=True)
     try:
         with _engine(complete).connect() as connection:
-            # Else the text of a time with a zone would depend on the computer.
+            # The text of a time with a zone must not depend on the computer.
             if url.get_backend_name() in ("postgresql", "duckdb"):
                 connection.exec_driver_sql("SET TimeZone = 'UTC'")
             yield connection
     except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        package = DRIVERS.get(url.get_backend_name(), "the driver of this database")
+        package = DRIVERS.get(url.get_backend_name(), "its driver")
         raise UserError(
-            f"{shown}: its driver is not installed. Add {package} to"
-            " environments/runtime.in, then run `make lock && make setup`."
+            f"{shown}: the driver of this database is not installed. Add {package} to"
+            " environments/runtime.in, then run: make lock && make setup"
         ) from error
     except sa.exc.SQLAlchemyError as error:
-        said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        said = said.replace(secret, "***") if secret else said
-        raise UserError(f"{shown}: the database says: {said}") from error
+        message = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        message = message.replace(secret, "***") if secret else message
+        raise UserError(f"{shown}: the database reports: {message}") from error
 
 
 def _engine(url: sa.URL) -> sa.Engine:
-    """Open for reading only where the database has a way to say so."""
+    """Return an engine that is read-only where the database supports it."""
     match url.get_backend_name():
         case "sqlite" if url.database:
-            # Without `mode` a misspelled name would make an empty database.
+            # Without `mode`, a misspelled name would create an empty database.
             url = url.set(database=f"file:{quote(url.database)}")
             url = url.update_query_dict({"mode": "ro", "uri": "true"})
         case "duckdb" if url.database not in (None, "", ":memory:"):
             options = {"read_only": True}
             return sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
         case "postgresql":
-            # All rows are of one moment, also when others write meanwhile.
+            # All rows are of one moment, even if others write meanwhile.
             return sa.create_engine(url, poolclass=sa.NullPool).execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
     return sa.create_engine(url, poolclass=sa.NullPool)
 
 
-# Rows that are in memory at a time.
-ROWS = 10_000
-
-# Texts, quoted names and comments of SQL: what is inside is no syntax.
-INERT = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$""", re.S
-)
-
-
 class Query(Section):
-    """A question to a database, as data/raw/NAME.query.yaml records it."""
+    """A query of a database, as data/raw/NAME.query.yaml records it.
+
+    Attributes:
+        url: Of the database, without a password.
+        query: One SELECT.
+        key: Columns that identify a row.
+    """
 
     url: str
     query: str
@@ -128,20 +138,23 @@ class Query(Section):
 
 
 def make_query(url: sa.URL, query: str, key: str) -> Query:
-    """Check what the user typed, and leave out the password.
+    """Return the query that the user typed, without the password.
 
     Args:
-        url: Where the database is.
-        query: One SELECT, or the path of a file.sql that holds it.
-        key: Columns, separated by commas, that tell the rows apart.
+        url: Of the database.
+        query: One SELECT, or the path of a .sql file with it.
+        key: Columns that identify a row, separated by commas.
+
+    Raises:
+        UserError: The key is missing, or the query is not one statement.
     """
     if query.endswith(".sql"):
         query = Path(query).read_text("utf-8")
     columns = tuple(column.strip() for column in key.split(",") if column.strip())
     if not columns:
         raise UserError(
-            "KEY: is missing. A database has no order of its own: name the columns that"
-            " tell the rows apart, as KEY=id or KEY=shop,day."
+            "--key is missing. Rows of a database have no order: name the columns that"
+            " identify a row, as --key id or --key shop,day."
         )
     # `set(password=None)` would leave it as it is.
     plain = url._replace(password=None).render_as_string()
@@ -154,8 +167,8 @@ def _one_statement(query: str) -> str:
     depths = [0, *accumulate({"(": 1, ")": -1}.get(character, 0) for character in code)]
     if not code.strip() or ";" in code or min(depths) < 0 or depths[-1]:
         raise UserError(
-            f"QUERY: {query!r:.80} is not one statement. Give one SELECT, with all its"
-            " brackets closed and no semicolon inside."
+            f"--query: {query!r:.80} is not one statement. Give one SELECT, with"
+            " balanced parentheses and no semicolon."
         )
     return query
 
@@ -164,17 +177,17 @@ def snapshot(query: Query, file: Path, password: SecretStr | None = None) -> int
     """Write the rows as CSV, ordered by the key; return their number.
 
     Args:
-        query: What to ask, and where.
-        file: Is written whole or not at all.
-        password: Else the variable DATABASE_PASSWORD, else the driver's own means.
+        query: The SELECT and its database.
+        file: It is written whole or not at all.
+        password: As of `connect`.
 
     Raises:
-        UserError: The database refuses; the key is missing or not unique; a column
-            cannot be written.
+        UserError: The database reports an error; the key is missing or not unique; a
+            column cannot be written.
     """
     options = {"stream_results": True, "yield_per": ROWS, "no_parameters": True}
     with (
-        reading(parse_url(query.url), password) as connection,
+        connect(parse_url(query.url), password) as connection,
         replacing(file) as temporary,
         temporary.open("w", encoding="utf-8", newline="\n") as opened,
         connection.execution_options(**options).exec_driver_sql(
@@ -185,8 +198,10 @@ def snapshot(query: Query, file: Path, password: SecretStr | None = None) -> int
 
 
 def write_query(query: Query, file: Path) -> None:
-    """Record the query in a file to read, edit and commit."""
-    head = "# Where the table comes from. `make data` without SOURCE asks again.\n"
+    """Write the query to a YAML file, to be read, edited and committed."""
+    head = (
+        "# The source of the table. `rml data` without SOURCE runs the query again.\n"
+    )
     content = query.model_dump() | {"key": list(query.key)}
     text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     write_text(head + text, file)
@@ -205,7 +220,7 @@ _Dumper.add_representer(str, _lines)
 
 
 def _ordered(query: Query, dialect: sa.Dialect) -> str:
-    """Return the query as a subquery, where it cannot but read, in order of the key."""
+    """Return the query as a subquery, where it can only read, ordered by the key."""
     key = ", ".join(map(dialect.identifier_preparer.quote, query.key))
     return f"SELECT * FROM (\n{query.query}\n) q ORDER BY {key}"
 
@@ -228,14 +243,14 @@ def _places(query: Query, names: list[str]) -> list[int]:
     for name in names:
         if names.count(name) > 1:
             raise UserError(
-                f'{query.url}: the query gives two columns "{name}".'
-                " Name one of them otherwise, with AS."
+                f'{query.url}: the query returns two columns "{name}".'
+                " Rename one of them by AS."
             )
     for name in query.key:
         if name not in names:
             raise UserError(
-                f'{query.url}: the query gives no column "{name}" for KEY, but'
-                f" {', '.join(names)}. Spell it like one of these."
+                f'{query.url}: the query returns no column "{name}", as --key says, but'
+                f" {', '.join(names)}. Name one of these."
             )
     return [names.index(name) for name in query.key]
 
@@ -243,7 +258,7 @@ def _places(query: Query, names: list[str]) -> list[int]:
 def _distinct(
     rows: Iterable[Sequence[Any]], places: list[int], query: Query
 ) -> Iterator[Sequence[Any]]:
-    """Pass the rows on; raise UserError where the key leaves their order open."""
+    """Yield the rows; raise UserError where the key does not identify a row."""
     last = None
     for row in rows:
         key = [row[place] for place in places]
@@ -251,8 +266,8 @@ def _distinct(
             shown = ", ".join(map(str, key))
             problem = "has a NULL" if None in key else "is in two rows"
             raise UserError(
-                f"{query.url}: KEY={','.join(query.key)}: ({shown:.80}) {problem}."
-                " Name columns that together tell all rows apart."
+                f"{query.url}: --key {','.join(query.key)}: ({shown:.80}) {problem}."
+                " Name columns that together identify a row."
             )
         last = key
         yield row
@@ -265,9 +280,8 @@ def _line(row: Sequence[Any], names: list[str], query: Query) -> str:
         kinds = dict(zip(names, map(type, row), strict=True))
         name = next(name for name, kind in kinds.items() if kind not in TEXTS)
         raise UserError(
-            f'{query.url}: column "{name}" holds {kinds[name].__name__}, which a CSV'
-            " file cannot. Leave it out of the query, or cast it there to text or a"
-            " number."
+            f'{query.url}: column "{name}" holds {kinds[name].__name__}, which CSV'
+            " cannot hold. Leave it out of the query, or cast it to text or a number."
         ) from error
 
 
@@ -279,7 +293,7 @@ def _moment(value: datetime) -> str:
     return str(value.astimezone(UTC) if value.tzinfo else value)
 
 
-# By exact type: others of the same kind, as enumerations, may mean something else.
+# By exact type: subclasses, as enumerations, may mean something else.
 TEXTS: dict[type, Callable[[Any], str]] = {
     type(None): lambda _: "",
     bool: lambda value: "true" if value else "false",

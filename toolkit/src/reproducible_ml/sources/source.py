@@ -1,4 +1,4 @@
-"""What the user typed as a source: a path, a URL, or a database with a query."""
+"""Read a table from a path, a URL or a database into data/raw/, tracked by DVC."""
 
 import filecmp
 import os
@@ -31,7 +31,7 @@ from reproducible_ml.versioning.dvc import (
     run_dvc,
 )
 
-# What DVC reads by itself, and with a package of its own for each.
+# Schemes that DVC reads by itself, and those that need a package each.
 BUILT_IN = ("http", "https")
 WITH_PACKAGE = (
     "s3",
@@ -45,15 +45,18 @@ WITH_PACKAGE = (
     "gdrive",
 )
 
-# What a file in data/raw/ would be mistaken for.
+# Suffixes of files in data/raw/ that are not tables.
 RESERVED = (".dvc", ".tmp", ".query.yaml")
 
 
 class Source(Section):
     """Where a table comes from.
 
-    `place` is an absolute path or a URL, `name` the file's or folder's in data/raw/. A
-    database has its query, and a password only if one was typed: it is never written.
+    Attributes:
+        place: An absolute path or a URL.
+        name: Name of the file or folder in data/raw/.
+        query: Only for a database.
+        password: Of a database, if one was typed. It is never written.
     """
 
     place: str
@@ -70,24 +73,24 @@ class Source(Section):
 def read_source(
     text: str, query: str | None = None, key: str | None = None, name: str | None = None
 ) -> Source:
-    """Check what the user typed.
+    """Return the source that the user typed.
 
     Args:
         text: A path, a URL that DVC can read, or the URL of a database.
-        query: For a database: one SELECT, or the path of a file.sql that holds it.
-        key: For a database: columns, separated by commas, that tell the rows apart.
+        query: For a database: one SELECT, or the path of a .sql file with it.
+        key: For a database: columns that identify a row, separated by commas.
         name: Of the file or folder in data/raw/; by default the source's own.
 
     Raises:
-        UserError: It cannot be used as it is; says how to write it.
+        UserError: The source cannot be used as it is written.
     """
     scheme = text.partition("://")[0].lower() if "://" in text else ""
     if scheme and scheme not in BUILT_IN + WITH_PACKAGE:
         return _database(text, query, key, name)
     if query or key:
         raise UserError(
-            f"SOURCE: {scheme or 'a path'} takes no QUERY and no KEY: they belong to a"
-            " database, as SOURCE=postgresql://user@host/database."
+            f"SOURCE: {f'a {scheme} URL' if scheme else 'a path'} takes no --query and"
+            " no --key: they are for a database, as postgresql://user@host/database."
         )
     if scheme:
         return _file_url(text, name)
@@ -102,8 +105,8 @@ def _database(
     if not query:
         known = ", ".join(BUILT_IN + WITH_PACKAGE)
         raise UserError(
-            f"SOURCE: {scheme}:// is a database, or unknown. For a database, add QUERY"
-            f" and KEY. What DVC can read begins with one of {known}."
+            f"SOURCE: {scheme}:// is neither a database with a query nor a URL that DVC"
+            f" can read. For a database, add --query and --key. DVC reads {known}."
         )
     url = parse_url(text)
     own = f"{Path(url.database or 'query').stem}.csv"
@@ -117,50 +120,50 @@ def _file_url(text: str, name: str | None) -> Source:
     names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
     if parts.password or any(map(SECRET.search, names)):
         raise UserError(
-            "SOURCE: the URL holds a password or a signature, which Git would record."
-            " Leave it out and log in otherwise (.cloud/README.md), or download the"
+            "SOURCE: the URL has a password or a signature, which Git would record."
+            " Remove it and log in another way (see .cloud/README.md), or download the"
             " data and give their path."
         )
     if parts.scheme in BUILT_IN and parts.path.endswith("/"):
         raise UserError(
-            f"SOURCE: {text}: cannot list a folder over {parts.scheme}. Give the URL of"
-            " one file, or download the folder and give its path."
+            f"SOURCE: {text}: a folder cannot be listed over {parts.scheme}. Give the"
+            " URL of one file, or download the folder and give its path."
         )
     own = Path(unquote(parts.path)).name
     if parts.scheme in BUILT_IN and not name and not Path(own).suffix:
         raise UserError(
-            f"SOURCE: {text}: does not say what kind of file it is. Add a name with the"
-            " right suffix, as NAME=visits.csv."
+            f"SOURCE: {text}: the URL has no suffix that says what kind of file it is."
+            " Name the file: --name visits.csv."
         )
     return Source(place=text.rstrip("/"), name=_name(name, own))
 
 
 def _name(given: str | None, own: str) -> str:
-    """Return a name that needs no quotes in a shell, or raise UserError."""
+    """Return a name that is safe in a shell, or raise UserError."""
     plain = re.sub(r"[^\w.-]+", "_", given or own).lstrip("._-")
     if not plain or plain.endswith(RESERVED) or (given and given != plain):
         shown = given or own
         raise UserError(
-            f'NAME: "{shown}" cannot be the name of a table in data/raw/. Give another'
-            " with letters, digits, dots and dashes, as NAME=visits.csv."
+            f'--name: "{shown}" cannot be the name of a table in data/raw/. Give one of'
+            " letters, digits, dots and dashes: --name visits.csv."
         )
     return plain
 
 
 def fetch(source: Source, raw: Path, temporary: Path) -> Path:
-    """Return where the data can be judged; nothing in the repository changes.
+    """Return where the data can be read; nothing in the repository changes.
 
-    That is the path itself, the table in data/raw/ if it still is what the URL gives,
-    and else a download or a snapshot.
+    This is the path itself, the table in data/raw/ if it still is what the URL gives,
+    else a download or a snapshot.
 
     Args:
-        source: What the user named.
+        source: Where the table comes from.
         raw: The folder data/raw.
         temporary: An empty folder, best on the repository's disk, kept until `track`.
 
     Raises:
-        UserError: The source is not there, cannot be read or lies in a wrong place; or
-            its name in data/raw/ is taken by data that DVC could not bring back.
+        UserError: The source does not exist, cannot be read or is in a wrong place; or
+            its name in data/raw/ is taken by data that DVC could not restore.
     """
     table = raw / source.name
     if not source.query and not source.is_url:
@@ -176,12 +179,15 @@ def fetch(source: Source, raw: Path, temporary: Path) -> Path:
 
 
 def track(source: Source, fetched: Path, raw: Path) -> Path:
-    """Put what `fetch` returned into data/raw/, track it, and return its path there.
+    """Move or copy what `fetch` returned into data/raw/, and track it there.
 
-    What had this name before is replaced; on an error or Ctrl-C it comes back.
+    What had this name before is replaced; on an error or Ctrl-C it is restored.
+
+    Returns:
+        The table's path in data/raw/.
 
     Raises:
-        UserError: DVC refuses, or the source changed since `fetch`.
+        UserError: DVC fails, or the source changed since `fetch`.
     """
     table = raw / source.name
     raw.mkdir(parents=True, exist_ok=True)
@@ -197,11 +203,11 @@ def track(source: Source, fetched: Path, raw: Path) -> Path:
     return table
 
 
-def recorded(table: Path) -> Source:
+def recorded_source(table: Path) -> Source:
     """Return the source of a table in data/raw/, to fetch it again.
 
     Raises:
-        UserError: Nothing says where the table comes from.
+        UserError: The source was not recorded.
     """
     if _record(table).exists():
         query = read_yaml(_record(table), Query)
@@ -210,8 +216,8 @@ def recorded(table: Path) -> Source:
     origin = _origin(table)
     if origin is None and not table.exists():
         raise UserError(
-            f"{table}: is not there, and nothing says where it comes from. Run"
-            " `dvc pull`, or give a SOURCE."
+            f"{table}: does not exist, and its source is not recorded. Run `dvc pull`,"
+            " or name the SOURCE."
         )
     return Source(place=origin or str(table.absolute()), name=table.name)
 
@@ -219,19 +225,24 @@ def recorded(table: Path) -> Source:
 def _check_path(path: Path, table: Path) -> Path:
     raw = table.parent
     if not path.exists():
-        raise UserError(f"{path}: is not there. Give the path of a file or a folder.")
+        raise UserError(f"{path}: does not exist. Give the path of a file or a folder.")
     if raw.resolve().is_relative_to(path.resolve()):
-        raise UserError(f"{path}: holds {raw} itself. Give one table, or its folder.")
+        raise UserError(
+            f"{path}: contains {raw} itself. Give one table, or its folder."
+        )
     if path.resolve().is_relative_to(raw.resolve()) and not _is(path, table):
-        raise UserError(f"{path}: move it to {table}, and give that path.")
+        raise UserError(
+            f"{path}: is inside {raw}, under another name. Move it to {table}, and give"
+            " that path."
+        )
     return path
 
 
 def _check_free(table: Path) -> None:
     if table.exists() and not is_unchanged(_pointer(table)):
         raise UserError(
-            f"{table}: is there already, but not as DVC knows it, and would be lost."
-            " Move it away, or give the new table another name, as NAME=visits.csv."
+            f"{table}: exists already, in a version that DVC has not stored and that"
+            " would be lost. Move it away, or name the new table: --name visits.csv."
         )
 
 
@@ -244,7 +255,7 @@ def _download(source: Source, table: Path, temporary: Path) -> Path:
     try:
         run_dvc("get-url", source.place, source.name, cwd=temporary, shown=True)
     except DvcError as error:
-        raise UserError(f"{source.place}: the download broke off: {error}") from error
+        raise UserError(f"{source.place}: the download failed: {error}") from error
     return temporary / source.name
 
 
@@ -254,20 +265,19 @@ def _track_in_place(table: Path) -> None:
         return
     if origin := _origin(table):
         raise UserError(
-            f"{table}: is a copy of {origin}, and was changed by hand. Change the"
-            f" original, and run `dvc update {_pointer(table)}`; or give the table"
-            " another name."
+            f"{table}: is a copy of {origin}, but was edited. Edit the original and run"
+            f" `dvc update {_pointer(table)}`, or rename the table."
         )
     with all_or_nothing(_pointer(table), _record(table)):
         run_dvc("add", table.name, cwd=table.parent, shown=True)
 
 
 def _is_tracked(source: Source, fetched: Path, table: Path) -> bool:
-    """Say whether this source, with these data, is what DVC tracks already."""
-    # A URL's equal data may be another version to its server: that is to be recorded.
+    """Say whether DVC tracks this source with these data already."""
+    # Equal data of a URL may be another version to the server, which is recorded.
     if source.is_url or not is_unchanged(_pointer(table)):
         return False
-    known = recorded(table)
+    known = recorded_source(table)
     same_source = (known.place, known.query) == (source.place, source.query)
     return same_source and _is_equal(fetched, table)
 
@@ -289,30 +299,30 @@ def _snapshot_or_import(source: Source, fetched: Path, table: Path) -> None:
     before = read_pointer(_pointer(table))["deps"]
     run_dvc("commit", "--force", _pointer(table).name, cwd=table.parent, shown=True)
     after = read_pointer(_pointer(table))
-    # Else the .dvc file would promise a version that nobody read.
+    # The .dvc file must not name a version that was not read.
     if (after["deps"] != before) if source.is_url else _differs(after):
         raise UserError(
-            f"{source.place}: changed while it was read. Run the same command again."
+            f"{source.place}: changed while it was read. Run the command again."
         )
 
 
 def _stage(table: Path) -> None:
-    """Stage what Git keeps, which `dvc add` does and `dvc commit` does not."""
+    """Stage the files for Git: `dvc add` does so, `dvc commit` does not."""
     kept = [path.name for path in (_pointer(table), _record(table)) if path.exists()]
     command = ["git", "add", "--", *kept]
     subprocess.run(command, cwd=table.parent, stderr=subprocess.DEVNULL, check=False)
 
 
 def _differs(pointer: dict[str, Any]) -> bool:
-    """Say whether a copy is not what the original is by now."""
+    """Say whether a copy differs from its original."""
     original, copy = pointer["deps"][0], pointer["outs"][0]
-    # The number of files differs if .dvcignore keeps some of them out.
+    # The number of files differs if .dvcignore leaves some of them out.
     same_files = original.get("nfiles") == copy.get("nfiles")
     return bool(same_files and original["md5"] != copy["md5"])
 
 
 def _origin(table: Path) -> str | None:
-    """Return the path or URL that DVC imported the table from, if it did."""
+    """Return the path or URL that DVC imported the table from, if any."""
     imported = read_pointer(_pointer(table)).get("deps")
     if not imported:
         return None
@@ -333,7 +343,7 @@ def _is(path: Path, table: Path) -> bool:
 
 
 def _is_equal(left: Path, right: Path) -> bool:
-    """Compare two files or folders to the byte."""
+    """Say whether two files or folders are equal, byte by byte."""
     if left.is_file() and right.is_file():
         return filecmp.cmp(left, right, shallow=False)
     names = [_names(left), _names(right)]
