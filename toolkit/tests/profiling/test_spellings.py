@@ -2,7 +2,7 @@
 
 import pytest
 
-from reproducible_ml.profiling.profile import (
+from reproducible_ml.quality.spellings import (
     are_default_booleans,
     boolean_spellings,
     missing_spellings,

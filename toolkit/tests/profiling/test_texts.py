@@ -10,11 +10,11 @@ from reproducible_ml.profiling.inferred import FindingFactory
 from reproducible_ml.profiling.profile import profile_columns
 from reproducible_ml.profiling.texts import (
     ColumnProposal,
-    fix_encoding,
     inconsistent_spellings,
     propose_text_column,
     summarise_texts,
 )
+from reproducible_ml.quality.spellings import fix_encoding
 
 FILE = Path("a.csv")
 COLUMN = Column(dtype="str", nullable=True)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from reproducible_ml.contract.schema import Contract
-from reproducible_ml.quality.column_names import Header, check_names, closest_match
+from reproducible_ml.quality.column_names import Header, check_names
+from reproducible_ml.quality.spellings import closest_match
 
 FILE = Path("people.csv")
 

@@ -1,1 +1,1 @@
-"""Infer what the columns of a table hold."""
+"""Infer the types of the columns of a table, and how a model should use them."""

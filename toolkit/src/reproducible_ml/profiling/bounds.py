@@ -1,8 +1,8 @@
-"""Bounds for the contract: wide enough for the next batch, but not for a slip.
+"""Bounds for the contract: wide enough for new data, but not for a misplaced point.
 
 Three times the largest number, rounded up to 1, 2 or 5 times a power of ten, is at most
-7.5 times as large: a decimal point that slipped in it is seen. No number is negative
-unless one was.
+7.5 times as large, so ten times the number is rejected. Negative numbers are allowed
+only if there are some.
 """
 
 import datetime
@@ -13,12 +13,12 @@ from reproducible_ml.contract.schema import Length, Range
 
 SLACK = 3
 
-# Years before and after which a date is taken for a slip, unless the table has such.
+# Dates before or after are taken for mistakes, unless the table has such dates.
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 
 def number_bounds(low: int | float, high: int | float) -> dict[str, Any]:
-    """Return the check that holds the next numbers, none if it would say nothing."""
+    """Return a range for new numbers; nothing for zeros and huge numbers."""
     largest = max(abs(low), abs(high))
     if largest == 0 or largest * SLACK >= 2**62:
         return {}
@@ -30,7 +30,7 @@ def number_bounds(low: int | float, high: int | float) -> dict[str, Any]:
 
 
 def date_bounds(low: int, high: int) -> dict[str, Any]:
-    """Return the checks that hold the next dates, given nanoseconds since 1970."""
+    """Return bounds for new dates; the arguments are nanoseconds since 1970."""
     bounds: dict[str, Any] = {}
     first = datetime.date(FIRST_YEAR, 1, 1)
     last = datetime.date(LAST_YEAR, 1, 1)
@@ -42,12 +42,12 @@ def date_bounds(low: int, high: int) -> dict[str, Any]:
 
 
 def length_bounds(longest: int) -> dict[str, Any]:
-    """Return the check that holds the next texts."""
+    """Return the maximum length of new texts."""
     return {"str_length": Length(max_value=int(rounded_up(SLACK * max(longest, 1))))}
 
 
 def rounded_up(number: float) -> float:
-    """Return the next larger number that is 1, 2 or 5 times a power of ten."""
+    """Return the smallest 1, 2 or 5 times a power of ten that is not below a number."""
     power = math.floor(math.log10(number))
     steps = [float(f"{digit}e{power}") for digit in (1, 2, 5, 10)]
     return next(step for step in steps if step >= number)

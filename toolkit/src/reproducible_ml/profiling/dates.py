@@ -1,4 +1,4 @@
-"""Which form of dates a column has: order, separators, time, offset."""
+"""Detect the format of dates: order, separators, time, offset from UTC."""
 
 import re
 from collections import Counter
@@ -18,7 +18,8 @@ MONTHS = YEAR.split()
 WEEK = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"
 DAYS = WEEK.split()
 
-# Names and what they become in a shape. May comes first: it is both long and short.
+# Names, and what stands for them in a pattern. May comes first: it is both long and
+# short.
 NAMES = (
     ("{m}", "May"),
     ("{B}", "|".join(MONTHS)),
@@ -30,7 +31,7 @@ FRACTIONS = ((r"(:[0-9]{2})\.[0-9]{1,9}", "{f}"), (r"(:[0-9]{2}),[0-9]{1,9}", "{
 ANY_MONTH = "|".join(name[:3] for name in [*MONTHS, "May"])
 ANY_DAY = "|".join(name[:3] for name in DAYS)
 
-# What a date begins with: spares all other texts the rest.
+# Beginnings of dates: all other texts are skipped quickly.
 LIKELY = (
     rf"(?i)^(?:(?:{ANY_DAY})[a-z]*,? +)?"
     rf"(?:[0-9]{{1,4}}[-/. ]+(?:[0-9]{{1,2}}[-/. ]|{ANY_MONTH})"
@@ -47,15 +48,41 @@ PARTS = (
     r"(?:[0-9]{2})?(?P<c>[0-9]{2})(?:[^0-9].*)?$"
 )
 
+# Patterns of texts, with # for each digit.
+ISO = re.compile(r"####-##-##([T ]##:##(:##(\{f\})?)?)?")
+DAY = r"(?:\{[Aa]\},? +)?"
+MONTH = r"\{[Bbm]\}"
+DATE = re.compile(
+    rf"(?P<date>{DAY}(?:####(?P<s>[-/.])##?(?P=s)##?|##?(?P<t>[-/.])##?(?P=t)##(?:##)?"
+    rf"|##?\.?[-/. ]?{MONTH}\.?[-/. ]?##(?:##)?|{MONTH}\.? ##?,? ####|########))"
+    r"(?P<time>(?:,? |T)##?:##(?::##(?:\{f\}|\{g\})?)?(?: ?\{p\})?)?"
+)
+
+DIRECTIVES = {"{A}": "%A", "{a}": "%a", "{B}": "%B", "{b}": "%b"}
+
+# Preferred order of formats that fit as many rows: ISO, then the most common.
+ORDERS = {"iso": 0, "dmy": 1, "mdy": 2, "ymd": 3, "named": 4}
+
+# 13:45, 9:05:30.5 or 1:45 pm.
+TIME = (
+    r"(?i)^\s*([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?"
+    r"( ?[ap]\.?m\.?)?\s*$"
+)
+
+ADVICE = "read as text; export hours as numbers (13.75) if they matter"
+
+# Share of the different texts that must be times of day.
+MOSTLY = 0.95
+
 
 def date_patterns(texts: pa.StringArray) -> pa.StringArray:
-    """Return what each date looks like, null for other texts.
+    """Return the pattern of each date, null for other texts.
 
-    A shape is the text with a # for each digit, then the offset from UTC, and which of
-    three numbers may be months (m), days (d) or neither (x), all separated by tabs.
+    A pattern is the text with a # for each digit, then the offset from UTC, then which
+    of three numbers may be months (m), days (d) or neither (x), separated by tabs.
 
     Args:
-        texts: Without blanks around them.
+        texts: Texts without blanks around them.
     """
     likely = pc.match_substring_regex(texts, LIKELY)
     if not pc.any(likely, min_count=0).as_py():
@@ -68,9 +95,87 @@ def date_patterns(texts: pa.StringArray) -> pa.StringArray:
 
 
 def compact_date_patterns(texts: pa.StringArray) -> pa.StringArray:
-    """Return the shape of dates like 20240131, null for other texts."""
+    """Return the pattern of dates like 20240131, null for other texts."""
     fits = pc.match_substring_regex(texts, COMPACT)
     return pc.if_else(fits, COMPACT_PATTERN, pa.scalar(None, pa.string()))
+
+
+class DateFormat(NamedTuple):
+    """How the dates of a column are written.
+
+    Attributes:
+        format: For strptime; None for ISO 8601 without an offset.
+        rows: How many rows have it.
+        ambiguous: Whether another order of day, month and year fits as well.
+        order: "iso", "dmy", "mdy", "ymd", or "named" if months have names.
+    """
+
+    format: str | None
+    rows: int
+    ambiguous: bool
+    order: str
+
+
+def choose_date_format(tally: Tally, day_first: bool | None) -> DateFormat | None:
+    """Return the format that most rows have, or None if there are no dates.
+
+    Args:
+        tally: Rows of each pattern.
+        day_first: Whether 1/2/2024 is in February, if the column leaves it open.
+    """
+    rows: Counter[tuple[str, str | None]] = Counter()
+    for key, count in tally.rows.items():
+        for order, form in _readings(*key.split("\t")):
+            rows[order, form] += count
+    if not rows:
+        return None
+    best = [reading for reading in rows if rows[reading] == max(rows.values())]
+    best.sort(key=lambda reading: ORDERS[reading[0]])
+    wanted = {True: "dmy", False: "mdy", None: ""}[day_first]
+    order, form = next((r for r in best if r[0] == wanted), best[0])
+    either = {reading[0] for reading in best}
+    open_question = {"dmy", "mdy"} <= either or (
+        {"dmy", "ymd"} <= either and "-" in (form or "")
+    )
+    return DateFormat(
+        form, rows[order, form], open_question and day_first is None, order
+    )
+
+
+def has_date_format(text: str, form: str | None) -> bool:
+    """Return whether a text has the format of dates, whether the date exists or not."""
+    texts = pa.array([text], pa.string())
+    for key in (
+        *date_patterns(texts).to_pylist(),
+        *compact_date_patterns(texts).to_pylist(),
+    ):
+        if key is not None:
+            shape, offset, _ = key.split("\t")
+            # Whatever the numbers: both orders are looked at.
+            forms = [*_readings(shape, offset, "mmm"), *_readings(shape, offset, "")]
+            if form in [found for _, found in forms]:
+                return True
+    return False
+
+
+def fits(key: str, form: str | None) -> bool:
+    """Return whether dates of this pattern can be read with a format."""
+    return form in formats(key)
+
+
+def formats(key: str) -> set[str | None]:
+    """Return the formats with which dates of this pattern can be read."""
+    return {form for _, form in _readings(*key.split("\t"))}
+
+
+def describe_times_of_day(texts: pa.StringArray) -> str:
+    """Describe texts that are times of day, and what to do; empty for other texts."""
+    is_time = pc.match_substring_regex(texts, TIME)
+    times = pc.sum(is_time).as_py() or 0
+    if not times or times < MOSTLY * len(texts):
+        return ""
+    example = quoted(texts[pc.index(is_time, True).as_py()].as_py())
+    return f"times such as {example}, {ADVICE}"
 
 
 def _shape(texts: pa.StringArray) -> pa.StringArray:
@@ -96,60 +201,8 @@ def _order(texts: pa.StringArray) -> pa.StringArray:
     return pc.binary_join_element_wise(*letters, "")
 
 
-# Shapes of texts, every digit a #.
-ISO = re.compile(r"####-##-##([T ]##:##(:##(\{f\})?)?)?")
-DAY = r"(?:\{[Aa]\},? +)?"
-MONTH = r"\{[Bbm]\}"
-DATE = re.compile(
-    rf"(?P<date>{DAY}(?:####(?P<s>[-/.])##?(?P=s)##?|##?(?P<t>[-/.])##?(?P=t)##(?:##)?"
-    rf"|##?\.?[-/. ]?{MONTH}\.?[-/. ]?##(?:##)?|{MONTH}\.? ##?,? ####|########))"
-    r"(?P<time>(?:,? |T)##?:##(?::##(?:\{f\}|\{g\})?)?(?: ?\{p\})?)?"
-)
-
-
-DIRECTIVES = {"{A}": "%A", "{a}": "%a", "{B}": "%B", "{b}": "%b"}
-
-# Of several that fit all rows, ISO is meant, then the most common.
-ORDERS = {"iso": 0, "dmy": 1, "mdy": 2, "ymd": 3, "named": 4}
-
-
-class DateFormat(NamedTuple):
-    """How a column's dates are written, and how many rows are."""
-
-    format: str | None
-    rows: int
-    ambiguous: bool
-    order: str
-
-
-def choose_date_format(tally: Tally, day_first: bool | None) -> DateFormat | None:
-    """Return the form that most rows have, or None if there is no date.
-
-    Args:
-        tally: Rows of each shape.
-        day_first: Whether 1/2/2024 is in February, where the column leaves it open.
-    """
-    rows: Counter[tuple[str, str | None]] = Counter()
-    for key, count in tally.rows.items():
-        for order, form in _readings(*key.split("\t")):
-            rows[order, form] += count
-    if not rows:
-        return None
-    best = [reading for reading in rows if rows[reading] == max(rows.values())]
-    best.sort(key=lambda reading: ORDERS[reading[0]])
-    wanted = {True: "dmy", False: "mdy", None: ""}[day_first]
-    order, form = next((r for r in best if r[0] == wanted), best[0])
-    either = {reading[0] for reading in best}
-    open_question = {"dmy", "mdy"} <= either or (
-        {"dmy", "ymd"} <= either and "-" in (form or "")
-    )
-    return DateFormat(
-        form, rows[order, form], open_question and day_first is None, order
-    )
-
-
 def _readings(shape: str, offset: str, numbers: str) -> list[tuple[str, str | None]]:
-    """Return the order and format of each way to read a shape."""
+    """Return the order and format of each way to read a pattern."""
     found: list[tuple[str, str | None]] = []
     if ISO.fullmatch(shape) and not offset.startswith(" "):
         found.append(("iso", ISO_WITH_OFFSET if offset else None))
@@ -199,51 +252,3 @@ def _time_format(time: str, offset: str) -> str:
     filled = _filled(time, hour, "%M", "%S")
     filled = filled.replace("{f}", ".%f").replace("{g}", ",%f").replace("{p}", "%p")
     return filled + re.sub(r"\S+", "%z", offset)
-
-
-def is_form(text: str, form: str | None) -> bool:
-    """Say whether a text looks like a date of this format, whether it exists or not."""
-    texts = pa.array([text], pa.string())
-    for key in (
-        *date_patterns(texts).to_pylist(),
-        *compact_date_patterns(texts).to_pylist(),
-    ):
-        if key is not None:
-            shape, offset, _ = key.split("\t")
-            # Whatever the numbers: both orders are looked at.
-            forms = [*_readings(shape, offset, "mmm"), *_readings(shape, offset, "")]
-            if form in [found for _, found in forms]:
-                return True
-    return False
-
-
-def fits(key: str, form: str | None) -> bool:
-    """Say whether dates of this shape can be read by a format."""
-    return form in formats(key)
-
-
-def formats(key: str) -> set[str | None]:
-    """Return the formats by which dates of this shape can be read."""
-    return {form for _, form in _readings(*key.split("\t"))}
-
-
-# As 13:45, 9:05:30.5 or 1:45 pm.
-TIME = (
-    r"(?i)^\s*([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?"
-    r"( ?[ap]\.?m\.?)?\s*$"
-)
-
-ADVICE = "read as texts; export hours as numbers (13.75) if they matter"
-
-# Share of the different texts from which a column is one of times.
-MOSTLY = 0.95
-
-
-def describe_times_of_day(texts: pa.StringArray) -> str:
-    """Return that texts are times, and how a model can use them; nothing of others."""
-    is_time = pc.match_substring_regex(texts, TIME)
-    times = pc.sum(is_time).as_py() or 0
-    if not times or times < MOSTLY * len(texts):
-        return ""
-    example = quoted(texts[pc.index(is_time, True).as_py()].as_py())
-    return f"times as {example}, {ADVICE}"

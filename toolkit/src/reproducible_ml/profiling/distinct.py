@@ -1,6 +1,6 @@
-"""The different values of a column, counted in bounded memory.
+"""Count the different values of a column in bounded memory.
 
-All results are the same however a column is cut into portions.
+Results do not depend on how a column is divided into batches.
 """
 
 from typing import NamedTuple
@@ -14,22 +14,31 @@ import pyarrow.compute as pc
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 
-# A place is the number of a file times this, plus the number of a row, both from 0.
+# The place of a row is the number of its file times this, plus its row number, from 0.
 FILE = 2**40
 
-# Numbers of up to this many characters are exact as floats, and quick to hash.
+# Numbers of at most so many characters are exact as floats, which are hashed quickly.
 EXACT = 15
+
+# How many patterns are counted; rows with other ones are not.
+LIMIT = 200
 
 
 class Occurrences(NamedTuple):
-    """Texts in the order of their first places; `rows` says how many have each."""
+    """Texts of a column, with rows and places.
+
+    Attributes:
+        texts: In the order of their places.
+        rows: How many rows have each text.
+        places: The first place of each.
+    """
 
     texts: pa.StringArray
     rows: Ints
     places: Ints
 
     def where(self, mask: pa.BooleanArray) -> "Occurrences":
-        """Return the texts that a mask without nulls selects."""
+        """Return the texts that a mask selects; it has no nulls."""
         chosen = np.asarray(mask.to_numpy(zero_copy_only=False), dtype=bool)
         texts = self.texts.filter(mask)
         return Occurrences(texts, self.rows[chosen], self.places[chosen])
@@ -47,14 +56,14 @@ class Occurrences(NamedTuple):
 
 
 def occurrences(texts: pa.StringArray, first: int) -> Occurrences:
-    """Return the texts of rows that follow each other, the first at place `first`."""
+    """Return the texts of consecutive rows, the first of which is at place `first`."""
     places = np.arange(first, first + len(texts), dtype=np.int64)
     every = Occurrences(texts, np.ones(len(texts), dtype=np.int64), places)
     return every.where(texts.is_valid()) if texts.null_count else every
 
 
 class FirstTexts:
-    """The first `limit` different texts, each with its rows and its first place."""
+    """The first `limit` different texts of a column, each with rows and first place."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -65,7 +74,7 @@ class FirstTexts:
         return len(self.content.texts)
 
     def add(self, more: Occurrences) -> None:
-        """Count texts that stand behind all that were added before."""
+        """Count more texts, which come after those counted before."""
         found = pc.index_in(more.texts, self.content.texts)
         numbers = found.fill_null(-1).to_numpy(zero_copy_only=False)
         known = numbers >= 0
@@ -94,7 +103,7 @@ class FirstTexts:
 
 
 class DistinctCounter:
-    """How many different texts: exact up to `limit`, estimated beyond.
+    """Counts different texts: exactly up to `limit`, approximately beyond.
 
     The smallest hashes are kept: K. Beyer et al., On synopses for distinct-value
     estimation under multiset operations, 2007.
@@ -108,7 +117,7 @@ class DistinctCounter:
         self._waiting = 0
 
     def add(self, texts: pa.StringArray) -> None:
-        """Take note of texts."""
+        """Add texts."""
         hashes = hash_texts(texts)
         if not self.exact:
             hashes = hashes[hashes <= self._smallest[-1]]
@@ -132,7 +141,7 @@ class DistinctCounter:
 
 
 def hash_texts(texts: pa.StringArray) -> Hashes:
-    """Return 64 bits for each text, the same in every run; 1 and 1.0 are the same."""
+    """Return 64 bits for each text, the same in every run; 1 and 1.0 are equal."""
     number = r"^-?[0-9]+(\.[0-9]*)?$"
     plain = pc.and_(
         pc.match_substring_regex(texts, number),
@@ -147,12 +156,8 @@ def hash_texts(texts: pa.StringArray) -> Hashes:
     return hashes
 
 
-# Patterns that are counted separately; rows with later ones are not counted.
-LIMIT = 200
-
-
 class Tally:
-    """Rows, example and its place for each of the first patterns."""
+    """Rows, example and its place of each of the first `limit` patterns."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.limit = limit
@@ -161,7 +166,7 @@ class Tally:
         self.places: dict[str, int] = {}
 
     def add(self, keys: pa.StringArray, part: Occurrences) -> None:
-        """Count patterns, in the order of their places; null has none."""
+        """Count the patterns of texts, in the order of their places; null for none."""
         codes = keys.dictionary_encode()
         present = codes.indices.is_valid().to_numpy(zero_copy_only=False)
         numbers = codes.indices.drop_null().to_numpy()

@@ -1,4 +1,4 @@
-"""Propose a column of the contract for each column of a table, with the evidence."""
+"""Infer the contract of a table: type, checks and use of each column."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,12 +16,7 @@ from reproducible_ml.profiling.inferred import (
     Hints,
     InferredColumn,
 )
-from reproducible_ml.profiling.profile import (
-    Batches,
-    ColumnProfile,
-    are_default_booleans,
-    profile_columns,
-)
+from reproducible_ml.profiling.profile import Batches, ColumnProfile, profile_columns
 from reproducible_ml.profiling.texts import (
     ColumnProposal,
     TextSummary,
@@ -41,6 +36,7 @@ from reproducible_ml.profiling.values import (
     exceeds_int64,
     measure_columns,
 )
+from reproducible_ml.quality.spellings import are_default_booleans
 from reproducible_ml.reading.raw import file_format
 from reproducible_ml.reading.values import convert
 
@@ -49,27 +45,27 @@ __all__ = ["Hints", "InferredColumn", "infer"]
 NOTHING = Hints()
 
 SAME = "Export all parts with the same columns."
-LEAVE_OUT = "Leave it out here, or export it in all parts."
+LEAVE_OUT = "Remove it here, or export it in all parts."
 
 
 def infer(
     files: Sequence[Path], read: Batches, hints: Hints = NOTHING
 ) -> dict[str, InferredColumn]:
-    """Return a proposal for each column, by name, in the order of the first file.
+    """Return the proposed declaration of each column, in the order of the first file.
 
-    Results are the same whatever the size of the batches. Files are read once, and
-    again if a column of numbers or dates has thousands of different values.
+    Results do not depend on the size of the batches. Files are read once, and again if
+    a column of numbers or dates has thousands of different values.
 
     Args:
         files: Parts of the table, all with the same columns.
-        read: Yields the rows of a file: strings as they stand in it, or typed values.
+        read: Yields the rows of a file: texts as in the file, or typed values.
         hints: What the user knows.
     """
     profiles = profile_columns(files, read)
     known = table_conventions(profiles, hints)
     factories = {name: FindingFactory(files, name) for name in profiles}
     candidates = {
-        # Asked for as text, it may hold whatever it does.
+        # No findings about what the user declares to be text.
         name: as_text(found, factories[name])._replace(found=())
         if name in hints.text
         else detect_type(found, known, factories[name])
@@ -98,7 +94,7 @@ def infer(
 def _target_draft(
     found: TypeCandidate, profile: ColumnProfile, make_finding: FindingFactory
 ) -> TypeCandidate:
-    """Return a target of yes and no as text: its classes keep their names."""
+    """Return a target of yes and no as text, so that its classes keep their names."""
     notes = found.column.metadata
     if found.kind == "boolean" and not are_default_booleans(notes.true, notes.false):
         return as_text(profile, make_finding)
@@ -128,9 +124,9 @@ def _inferred(
     column = use.column.model_copy(update={"nullable": missing > 0})
     evidence = use.evidence + _missing_shown(missing, column)
     if profile.name == hints.target and found.kind == "empty":
-        fix = "Check the export, or name another target."
+        fix = "Check the export, or choose another target."
         findings.append(
-            make_finding("reject", "empty target", "has no value in any row", fix)
+            make_finding("reject", "empty target", "is missing in every row", fix)
         )
     findings += _absent(profile, make_finding)
     order = sorted(
@@ -146,23 +142,23 @@ def _inferred(
 def _absent(
     profile: ColumnProfile, make_finding: FindingFactory
 ) -> Iterator[ColumnFinding]:
-    """Yield the files that lack the column, and may not; or have it, if fewer do."""
-    # Of JSON, a key may be left out where there is no value.
+    """Yield the files that lack the column, or those that have it if they are fewer."""
+    # In JSON, the key of a missing value may be absent.
     lacking = [
         n
         for n in sorted(profile.lacking)
         if file_format(make_finding.files[n]) != "json"
     ]
-    odd, problem, fix = (
+    exceptions, problem, fix = (
         lacking,
-        "is no column of this file, but one of other parts",
+        "is not a column of this file, but of other parts",
         SAME,
     )
     if len(profile.holding) < len(lacking):
         others = f"{len(lacking)} other parts"
-        odd = sorted(profile.holding)
+        exceptions = sorted(profile.holding)
         problem, fix = f"is a column of this file, but not of {others}", LEAVE_OUT
-    for number in odd:
+    for number in exceptions:
         file = make_finding.files[number]
         finding = Finding("columns", file, problem, fix, column=profile.name)
         yield ColumnFinding("reject", finding, HEADER)
@@ -190,7 +186,7 @@ def _use(
     *,
     full: bool,
 ) -> tuple[ColumnProposal, dict[str, int]]:
-    """Return what to make of a column, and the rows of each category."""
+    """Return how to declare a column, and the rows of each category."""
     name, column = profile.name, found.column
     if found.kind in ("empty", "unsupported"):
         return exclude(

@@ -1,4 +1,4 @@
-"""What inference returns for a column, and what the user may say beforehand."""
+"""Results of inference for a column, and hints that the user can give."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,17 +12,16 @@ from reproducible_ml.profiling.distinct import FILE
 Severity = Literal["reject", "ask", "warn"]
 
 FIX = (
-    "Correct it in the source; or say MISSING=... with this text if it means no value,"
-    " or TEXT=... with this column if it holds texts."
+    "Correct it in the source; or add --missing with this text if it means a missing"
+    " value, or --text with this column if it holds text."
 )
-LOOK = "If they mean the same, unify them in the export."
-
+LOOK = "If both mean the same, use one spelling in the export."
 
 HEADER = -1
 
 
 class Hints(NamedTuple):
-    """What the user knows: it decides where the table leaves something open."""
+    """What the user knows about the table: decides where its values are ambiguous."""
 
     target: str | None = None
     task: Literal["binary", "multiclass", "regression"] | None = None
@@ -32,9 +31,12 @@ class Hints(NamedTuple):
 
 
 class ColumnFinding(NamedTuple):
-    """A finding, how grave it is, and the row of the file it is about.
+    """A finding about a column.
 
-    Rows count from 0; `HEADER` stands for the line with the names of the columns.
+    Attributes:
+        severity: The table is rejected, the user is asked, or only warned.
+        finding: The finding, without its line.
+        record: Row of the file that it is about, from 0; `HEADER` for the column names.
     """
 
     severity: Severity
@@ -43,14 +45,14 @@ class ColumnFinding(NamedTuple):
 
 
 class InferredColumn(NamedTuple):
-    """How to declare a column, and why.
+    """The proposed declaration of a column, and the evidence.
 
     Attributes:
-        column: For the contract.
-        kind: What it holds, in a word or two.
-        evidence: Why, in some words.
-        found: What is wrong or strange, in the order of the file.
-        rows: Rows of the table.
+        column: Its declaration in the contract.
+        kind: What it holds, in one or two words.
+        evidence: Why, in a few words.
+        found: Findings, in the order of the file.
+        rows: Number of rows.
         missing: Rows without a value.
         counts: Rows of each category, by its text; empty for other columns.
     """
@@ -69,7 +71,7 @@ class InferredColumn(NamedTuple):
 
 
 class FindingFactory:
-    """Makes findings about one column."""
+    """Creates findings about one column."""
 
     def __init__(self, files: Sequence[Path], column: str) -> None:
         self.files = files
@@ -85,7 +87,7 @@ class FindingFactory:
         rows: int | None = None,
         place: int | None = None,
     ) -> ColumnFinding:
-        """Return a finding; `place` is that of the first row."""
+        """Return a finding; `place` is the place of the first row it is about."""
         file = self.files[0 if place is None else place // FILE]
         finding = Finding(kind, file, problem, fix, None, self.column, value, rows)
         return ColumnFinding(severity, finding, None if place is None else place % FILE)

@@ -1,4 +1,4 @@
-"""Which spelling of numbers a column has: decimal sign, thousands, currency, unit."""
+"""Detect the format of numbers: decimal sign, thousands separator, currency, unit."""
 
 import re
 from collections import Counter
@@ -20,7 +20,7 @@ CODES = """
 """
 CURRENCIES = frozenset([*CODES.split(), *SIGNS])
 
-# Units that one number may have and the next not; others count if all have them.
+# Units that some numbers may lack; other units count only if all numbers have them.
 MEASURES = """
     % ‰ ° °C °F kg g mg µg t lb lbs oz km m cm mm µm in ft mi yd l L ml mL cl h hr hrs
     min s sec ms d days y yr yrs years Pa kPa hPa bar mbar psi mV mA kW kWh MWh Wh Hz
@@ -29,28 +29,16 @@ MEASURES = """
 """
 UNITS = frozenset(MEASURES.split())
 
-# What multiplies the number is no unit: "12k" and "950" are not of the same size.
+# Multiples are not units: "12k" and "950" differ in size.
 MULTIPLES = frozenset("kMBGT")
 
-# A pattern: the longest first.
+# A regular expression, the longest first.
 CURRENCY = "|".join(
     re.escape(text) for text in sorted(CURRENCIES, key=lambda text: (-len(text), text))
 )
 
-
-def is_unit(unit: str) -> bool:
-    """Say whether this is a unit or a currency whatever the column."""
-    return unit in UNITS or unit in CURRENCIES
-
-
-def may_be_unit(suffix: str) -> bool:
-    """Refuse single letters that are no unit: "12A" is a code."""
-    known = is_unit(suffix) or suffix in MULTIPLES
-    return known or not (len(suffix) == 1 and suffix.isalpha())
-
-
-# Styles in which a number may be written; the first that matches is meant. One group
-# of three digits behind a sign leaves open whether it is a decimal sign: "1.234".
+# Styles of numbers; the first that matches counts. With one group of three digits, the
+# sign before it may be a decimal sign or a thousands separator: "1.234".
 GROUP = r"^[-+]?[1-9][0-9]{0,2}"
 PLAIN_NUMBER = {
     "whole": r"^-?(0|[1-9][0-9]{0,17})$",
@@ -82,54 +70,6 @@ NUMBER = (
     rf"{SPACES}(?P<suffix>[^0-9\s.,'+\-][^0-9]{{0,14}}[23]?)?$"
 )
 
-
-class NumberPattern(NamedTuple):
-    """How numbers are written: what stands around them, and their style."""
-
-    prefix: str
-    suffix: str
-    style: str
-
-
-def number_patterns(texts: pa.StringArray) -> pa.StringArray:
-    """Return prefix, suffix and style of each number, by tabs; null for others.
-
-    Args:
-        texts: Without blanks around them.
-    """
-    styles = _styles(texts, PLAIN_NUMBER)
-    plain = pc.binary_join_element_wise("", "", styles, "\t")
-    others = plain.is_null()
-    if not plain.null_count:
-        return plain
-    return pc.replace_with_mask(plain, others, _with_units(texts.filter(others)))
-
-
-def _with_units(texts: pa.StringArray) -> pa.StringArray:
-    infinite = pc.match_substring_regex(texts, STYLES["infinite"])
-    sign, prefix, body, suffix = pc.extract_regex(texts, NUMBER).flatten()
-    body = pc.binary_join_element_wise(sign, body, "")
-    body = pc.replace_substring_regex(body, r"[\x{00A0}\x{202F}]", " ")
-    style = _styles(pc.if_else(infinite, texts, body), STYLES)
-    around = [pc.utf8_trim_whitespace(pc.fill_null(s, "")) for s in (prefix, suffix)]
-    return pc.binary_join_element_wise(*around, style, "\t")
-
-
-def _styles(texts: pa.StringArray, styles: dict[str, str]) -> pa.StringArray:
-    """Return the name of each number's style, null if it has none."""
-    found = np.full(len(texts), -1)
-    left = np.flatnonzero(texts.is_valid())
-    texts = texts.drop_null()
-    for number, form in enumerate(styles.values()):
-        if not len(left):
-            break
-        fits = pc.match_substring_regex(texts, form)
-        mask = fits.to_numpy(zero_copy_only=False)
-        found[left[mask]] = number
-        left, texts = left[~mask], texts.filter(pc.invert(fits))
-    return pa.array(list(styles)).take(pa.array(found, mask=found < 0))
-
-
 Decimal = Literal[".", ","]
 PLAIN = ColumnMetadata()
 
@@ -143,7 +83,7 @@ GROUPS = {
     "'": {"quotes", "quotes,", "quotes."},
 }
 
-# Decimal sign and thousands separator: of several that fit, the first is meant.
+# Decimal sign and thousands separator; of several that fit, the first is chosen.
 READINGS = (
     (".", ""),
     (".", ","),
@@ -155,16 +95,61 @@ READINGS = (
     (",", "'"),
 )
 
-# Decimals of just three digits are rare beside whole numbers: 0.9 to the power of rows,
-# as every tenth would end in a zero that is not written. So many rows show thousands.
+# Three decimals everywhere are unlikely beside whole numbers, as every tenth number
+# would end in a zero that is not written: 0.9 ** rows. So many rows show that it is
+# thousands.
 GROUPED = 50
 
-# A unit that fewer of the rows have is no unit but a mistake.
+# A unit in a smaller share of the rows is a mistake.
 FEW = 0.05
 
 
+def is_unit(unit: str) -> bool:
+    """Return whether this is a known unit or currency."""
+    return unit in UNITS or unit in CURRENCIES
+
+
+def may_be_unit(suffix: str) -> bool:
+    """Return whether a suffix may be a unit; single letters are codes, as in "12A"."""
+    known = is_unit(suffix) or suffix in MULTIPLES
+    return known or not (len(suffix) == 1 and suffix.isalpha())
+
+
+class NumberPattern(NamedTuple):
+    """How a number is written: what stands around it, and its style."""
+
+    prefix: str
+    suffix: str
+    style: str
+
+
+def number_patterns(texts: pa.StringArray) -> pa.StringArray:
+    """Return prefix, suffix and style of each number, joined by tabs; null for others.
+
+    Args:
+        texts: Texts without blanks around them.
+    """
+    styles = _styles(texts, PLAIN_NUMBER)
+    plain = pc.binary_join_element_wise("", "", styles, "\t")
+    others = plain.is_null()
+    if not plain.null_count:
+        return plain
+    return pc.replace_with_mask(plain, others, _with_units(texts.filter(others)))
+
+
 class NumberFormat(NamedTuple):
-    """One way to read a column's numbers, and how many rows it fits."""
+    """How the numbers of a column are written.
+
+    Attributes:
+        decimal: Decimal sign.
+        thousands: Separator between thousands, empty without one.
+        prefix: Currency before numbers.
+        suffix: Unit or currency after numbers.
+        rows: How many rows it fits.
+        styles: Styles that occur.
+        bare: Rows without the unit.
+        ambiguous: Whether another decimal sign fits as well.
+    """
 
     decimal: Decimal
     thousands: Literal["", ".", ",", " ", "'"]
@@ -185,11 +170,11 @@ class NumberFormat(NamedTuple):
 
 
 def choose_number_format(tally: Tally, decimal: Decimal | None) -> NumberFormat | None:
-    """Return the reading that fits most rows, or None if there is no number.
+    """Return the format that fits most rows, or None if there are no numbers.
 
     Args:
-        tally: Rows of each spelling.
-        decimal: Sign that the table has elsewhere; decides where both fit.
+        tally: Rows of each pattern.
+        decimal: Decimal sign of the table, which decides if both fit.
     """
     found = {NumberPattern(*key.split("\t")): rows for key, rows in tally.rows.items()}
     if not found:
@@ -217,84 +202,8 @@ def choose_number_format(tally: Tally, decimal: Decimal | None) -> NumberFormat 
     )
 
 
-def _settled(
-    best: list[tuple[str, str]],
-    styles: Mapping[str, int],
-    decimal: Decimal | None,
-    *,
-    money: bool,
-) -> tuple[tuple[str, str], bool]:
-    """Return one of the readings that fit alike, and whether another may be right."""
-    for reading in best:
-        if reading[0] == decimal:
-            return reading, False
-    group = {"point3", "comma3"} & {*styles}
-    either = {(".", ""), (",", ".")} if "point3" in group else {(".", ","), (",", "")}
-    if not group or not either <= {*best}:
-        return best[0], False
-    grouped = next(reading for reading in best if reading in either and reading[1])
-    if money:
-        # No amount of money has three decimals.
-        return grouped, False
-    if "whole" not in styles:
-        # With three decimals everywhere, points are common, commas are not.
-        return best[0], "comma3" in group
-    enough = sum(styles[style] for style in group) >= GROUPED
-    return (grouped, False) if enough else (best[0], True)
-
-
-def _around(found: dict[NumberPattern, int]) -> tuple[str, str]:
-    """Return the prefix and suffix that most rows have, if not too few have any."""
-    rows: Counter[tuple[str, str]] = Counter()
-    for spelling, count in found.items():
-        if may_be_unit(spelling.suffix):
-            rows[spelling[:2]] += count
-    few = FEW * rows.total()
-    # Unless it is a unit, what stands around fewer numbers than stand alone is a note.
-    least = {True: few, False: max(few, rows["", ""])}
-    often = {
-        around: n
-        for around, n in rows.items()
-        if any(around) and n >= least[is_unit("".join(around))]
-    }
-    return max(often, key=lambda around: often[around], default=("", ""))
-
-
-def _counts(
-    found: dict[NumberPattern, int], prefix: str, suffix: str
-) -> tuple[dict[str, int], int]:
-    """Return the rows of each style, and how many of them lack the unit."""
-    styles: Counter[str] = Counter()
-    bare = 0
-    for spelling, rows in found.items():
-        if spelling.prefix not in ("", prefix):
-            continue
-        lacks = (spelling.prefix, spelling.suffix) != (prefix, suffix)
-        if spelling.suffix == suffix or (spelling.suffix == "" and is_unit(suffix)):
-            styles[spelling.style] += rows
-            bare += rows * lacks
-    return dict(styles), bare
-
-
-def _accepted(decimal: str, thousands: str) -> set[str]:
-    """Return the styles that a reading takes for numbers."""
-    other = "," if decimal == "." else "."
-    groups = {s for s in GROUPS.get(thousands, ()) if not s.endswith(other)}
-    return WITHOUT | DECIMALS[decimal] | groups
-
-
-def _needed(styles: frozenset[str], decimal: str, thousands: str) -> tuple[str, str]:
-    """Return the signs without those that no number has."""
-    if not styles & GROUPS.get(thousands, set()):
-        thousands = ""
-    decimals = {*DECIMALS[","], "points,", "blanks,", "quotes,"}
-    if not styles & decimals and thousands != ".":
-        decimal = "."
-    return decimal, thousands
-
-
 def decimal_sign(reading: NumberFormat) -> Decimal | None:
-    """Return the decimal sign that a column proves, if it does."""
+    """Return the decimal sign if the column leaves no doubt, otherwise None."""
     point = reading.styles & {"point", "commas.", "commas", "blanks.", "quotes."}
     comma = reading.styles & {"comma", "points,", "points", "blanks,", "quotes,"}
     if bool(point) == bool(comma):
@@ -303,7 +212,7 @@ def decimal_sign(reading: NumberFormat) -> Decimal | None:
 
 
 def count_units(tally: Tally) -> Iterator[tuple[str, int, str]]:
-    """Yield each unit or currency, its rows and first spelling, most frequent first."""
+    """Yield units and currencies with rows and first pattern, most frequent first."""
     rows: Counter[str] = Counter()
     keys: dict[str, str] = {}
     for key, count in tally.rows.items():
@@ -317,18 +226,119 @@ def count_units(tally: Tally) -> Iterator[tuple[str, int, str]]:
 
 
 def are_codes(reading: NumberFormat) -> bool:
-    """Say whether digits are no numbers: 00012 would become 12."""
+    """Return whether digits are codes: 00012 would become 12."""
     return "code" in reading.styles and reading.styles <= WITHOUT
 
 
 def number_column(reading: NumberFormat, notes: ColumnMetadata = PLAIN) -> Column:
-    """Return the column that reads numbers like this."""
-    said = {
+    """Return the declaration of a column of numbers in this format."""
+    update = {
         "decimal": reading.decimal,
         "thousands": reading.thousands,
         "prefix": reading.prefix,
         "suffix": reading.suffix,
     }
     dtype: Literal["Int64", "float64"] = "Int64" if reading.whole else "float64"
-    notes = notes.model_copy(update=said)
+    notes = notes.model_copy(update=update)
     return Column(dtype=dtype, nullable=True, metadata=notes)
+
+
+def _with_units(texts: pa.StringArray) -> pa.StringArray:
+    infinite = pc.match_substring_regex(texts, STYLES["infinite"])
+    sign, prefix, body, suffix = pc.extract_regex(texts, NUMBER).flatten()
+    body = pc.binary_join_element_wise(sign, body, "")
+    body = pc.replace_substring_regex(body, r"[\x{00A0}\x{202F}]", " ")
+    style = _styles(pc.if_else(infinite, texts, body), STYLES)
+    around = [pc.utf8_trim_whitespace(pc.fill_null(s, "")) for s in (prefix, suffix)]
+    return pc.binary_join_element_wise(*around, style, "\t")
+
+
+def _styles(texts: pa.StringArray, styles: dict[str, str]) -> pa.StringArray:
+    """Return the name of each number's style, null if it has none."""
+    found = np.full(len(texts), -1)
+    left = np.flatnonzero(texts.is_valid())
+    texts = texts.drop_null()
+    for number, form in enumerate(styles.values()):
+        if not len(left):
+            break
+        fits = pc.match_substring_regex(texts, form)
+        mask = fits.to_numpy(zero_copy_only=False)
+        found[left[mask]] = number
+        left, texts = left[~mask], texts.filter(pc.invert(fits))
+    return pa.array(list(styles)).take(pa.array(found, mask=found < 0))
+
+
+def _settled(
+    best: list[tuple[str, str]],
+    styles: Mapping[str, int],
+    decimal: Decimal | None,
+    *,
+    money: bool,
+) -> tuple[tuple[str, str], bool]:
+    """Return one of the formats that fit as well, and whether another may be right."""
+    for reading in best:
+        if reading[0] == decimal:
+            return reading, False
+    group = {"point3", "comma3"} & {*styles}
+    either = {(".", ""), (",", ".")} if "point3" in group else {(".", ","), (",", "")}
+    if not group or not either <= {*best}:
+        return best[0], False
+    grouped = next(reading for reading in best if reading in either and reading[1])
+    if money:
+        # Amounts of money do not have three decimals.
+        return grouped, False
+    if "whole" not in styles:
+        # Three decimals in all rows are common with points, but not with commas.
+        return best[0], "comma3" in group
+    enough = sum(styles[style] for style in group) >= GROUPED
+    return (grouped, False) if enough else (best[0], True)
+
+
+def _around(found: dict[NumberPattern, int]) -> tuple[str, str]:
+    """Return the most common prefix and suffix, empty if too few rows have any."""
+    rows: Counter[tuple[str, str]] = Counter()
+    for spelling, count in found.items():
+        if may_be_unit(spelling.suffix):
+            rows[spelling[:2]] += count
+    few = FEW * rows.total()
+    # What is not a known unit, and more often absent than present, is a note.
+    least = {True: few, False: max(few, rows["", ""])}
+    often = {
+        around: n
+        for around, n in rows.items()
+        if any(around) and n >= least[is_unit("".join(around))]
+    }
+    return max(often, key=lambda around: often[around], default=("", ""))
+
+
+def _counts(
+    found: dict[NumberPattern, int], prefix: str, suffix: str
+) -> tuple[dict[str, int], int]:
+    """Return the rows of each style, and how many rows lack the unit."""
+    styles: Counter[str] = Counter()
+    bare = 0
+    for spelling, rows in found.items():
+        if spelling.prefix not in ("", prefix):
+            continue
+        lacks = (spelling.prefix, spelling.suffix) != (prefix, suffix)
+        if spelling.suffix == suffix or (spelling.suffix == "" and is_unit(suffix)):
+            styles[spelling.style] += rows
+            bare += rows * lacks
+    return dict(styles), bare
+
+
+def _accepted(decimal: str, thousands: str) -> set[str]:
+    """Return the styles that are numbers under these signs."""
+    other = "," if decimal == "." else "."
+    groups = {s for s in GROUPS.get(thousands, ()) if not s.endswith(other)}
+    return WITHOUT | DECIMALS[decimal] | groups
+
+
+def _needed(styles: frozenset[str], decimal: str, thousands: str) -> tuple[str, str]:
+    """Return the signs, without those that do not occur."""
+    if not styles & GROUPS.get(thousands, set()):
+        thousands = ""
+    decimals = {*DECIMALS[","], "points,", "blanks,", "quotes,"}
+    if not styles & decimals and thousands != ".":
+        decimal = "."
+    return decimal, thousands

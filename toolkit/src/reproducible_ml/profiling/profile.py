@@ -1,4 +1,4 @@
-"""What the whole of each column shows, from one pass over a table in bounded memory."""
+"""Profile each column of a table, in one pass and in bounded memory."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,104 +19,22 @@ from reproducible_ml.profiling.distinct import (
     occurrences,
 )
 from reproducible_ml.profiling.numbers import number_patterns
-from reproducible_ml.reading.values import FALSE_VALUES, NA_VALUES, TRUE_VALUES
+from reproducible_ml.quality.spellings import may_be_missing
+from reproducible_ml.reading.values import NA_VALUES
 
-# Spellings, in lower case, that are no value in any column: nobody means a value.
-ANYWHERE = frozenset(
-    ["n/a", "#n/a", "#na", "n.a.", "<na>", "(null)", "\\n", "?", "??", "k.a.", "k. a."]
-)
-# Those that are no value among numbers and dates, but may be one among texts.
-AMONG_NUMBERS = ANYWHERE | frozenset(
-    [text.lower() for text in NA_VALUES]
-    + [
-        "-",
-        "--",
-        "---",
-        ".",
-        "..",
-        "unknown",
-        "missing",
-        "nil",
-        "nat",
-        "-nan",
-        "#null!",
-    ]
-    + ["not available", "not applicable", "undefined", "unbekannt", "keine angabe"]
-)
-
-PAIRS = (
-    ("true", "false"),
-    ("yes", "no"),
-    ("t", "f"),
-    ("y", "n"),
-    ("ja", "nein"),
-    ("j", "n"),
-    ("oui", "non"),
-    ("si", "no"),
-    ("sí", "no"),
-    ("wahr", "falsch"),
-    ("vrai", "faux"),
-    ("on", "off"),
-    ("sim", "não"),
-)
-
-
-def boolean_spellings(
-    texts: Iterable[str],
-) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """Return the spellings of true and of false, sorted, if texts are just these.
-
-    Both occur, and belong together: yes and no, but not yes and false. 0 and 1 are
-    numbers.
-    """
-    spelled = sorted({text.strip() for text in texts})
-    lower = {text.lower() for text in spelled}
-    for true, false in PAIRS:
-        if lower == {true, false}:
-            return (
-                tuple(text for text in spelled if text.lower() == true),
-                tuple(text for text in spelled if text.lower() == false),
-            )
-    return None
-
-
-def are_default_booleans(true: Iterable[str], false: Iterable[str]) -> bool:
-    """Say whether these need no mention in the contract."""
-    return {*true} <= {*TRUE_VALUES} and {*false} <= {*FALSE_VALUES}
-
-
-def missing_spellings(texts: Iterable[str], *, among_text: bool) -> list[str]:
-    """Return the texts that mean "no value".
-
-    Args:
-        texts: Some that might, in lower case without blanks around.
-        among_text: Whether the others are texts, and not numbers, dates or truths.
-    """
-    if not among_text:
-        return [text for text in texts if text.strip().lower() in AMONG_NUMBERS]
-    known = {*NA_VALUES}
-    return [t for t in texts if t.strip() in known or t.strip().lower() in ANYWHERE]
-
-
-def undeclared_spellings(blank: Iterable[str], *, among_text: bool) -> tuple[str, ...]:
-    """Return the spellings of "no value" that the contract must name."""
-    # Blanks around a value count in texts alone.
-    spelled = {text if among_text else text.strip() for text in blank}
-    return tuple(sorted(spelled - {*NA_VALUES}))
-
-
+# Yields the rows of a file.
 Batches = Callable[[Path], Iterable[pa.RecordBatch]]
 
-# Rows and bytes that are looked at together: the work of a call must be worth it.
+# Rows and bytes that are profiled together: smaller batches cost more than they save.
 ROWS = 2**16
 BYTES = 2**26
 
-# Different texts that a column is remembered by, and hashes beyond; a wide table gets
+# Different texts that are kept of a column, and hashes of more; a wide table gets
 # fewer, so that all columns together stay below about 1 GB.
 SEEN, SEEN_IN_ALL = 10_000, 1_000_000
 HASHES, HASHES_IN_ALL = 2**20, 2**25
 
-# Longer texts are remembered by their beginning: they are no categories.
+# Only the beginning of longer texts is kept: they are not categories.
 LONG = 200
 
 FAMILIES = (
@@ -140,15 +58,16 @@ class ColumnProfile:
     Attributes:
         lacking: Numbers of the files that have rows, but not this column.
         holding: Numbers of the files that have rows, and this column.
-        families: Kinds of types in which the files hold it; CSV holds text alone.
-        rows: All rows, and `absent` those without a value in any reading.
-        blanks: Rows of each text that might mean "no value".
+        families: Families of its types in the files, as "number"; always "text" in CSV.
+        rows: Number of rows.
+        absent: Rows without a value, however the column is read.
+        blanks: Rows of each text that may mean "no value".
         seen: The first different texts.
-        distinct: How many different texts.
-        numbers: Rows of each spelling of a number.
-        dates: Rows of each shape of a date.
-        longest: Characters of the longest text.
-        words: Words in all rows together.
+        distinct: Counts the different texts.
+        numbers: Rows of each pattern of numbers.
+        dates: Rows of each pattern of dates.
+        longest: Length of the longest text, in characters.
+        words: Number of words in all rows together.
     """
 
     def __init__(self, name: str, columns: int) -> None:
@@ -171,14 +90,14 @@ class ColumnProfile:
         """Rows with a value."""
         return self.rows - self.absent
 
-    def lack(self, rows: int, file: int) -> None:
-        """Take note of rows of a file without this column."""
+    def add_lacking(self, rows: int, file: int) -> None:
+        """Add rows of a file that lacks this column."""
         self.rows += rows
         self.absent += rows
         self.lacking.add(file)
 
     def add(self, values: pa.Array, place: int) -> None:
-        """Take note of the values of rows that follow each other from `place` on."""
+        """Add the values of consecutive rows, the first at `place`."""
         self.families.add(type_family(values.type))
         self.holding.add(place // FILE)
         self.rows += len(values)
@@ -189,12 +108,12 @@ class ColumnProfile:
         missing = pc.is_in(part.texts, pa.array(NA_VALUES))
         self.absent += len(values) - int(part.rows.sum())
         self.absent += int(part.where(missing).rows.sum())
-        blank = _is_blank(trimmed.texts)
+        blank = may_be_missing(trimmed.texts)
         spelled = part.where(pc.and_(blank, pc.invert(missing)))
         self.blanks.add(spelled.texts, spelled)
         kept = pc.invert(missing)
         self._add_texts(part.where(kept))
-        self._add_readings(trimmed.where(pc.invert(blank)))
+        self._add_patterns(trimmed.where(pc.invert(blank)))
 
     def _add_texts(self, part: Occurrences) -> None:
         lengths = pc.utf8_length(part.texts)
@@ -206,7 +125,7 @@ class ColumnProfile:
         self.seen.add(short)
         self.distinct.add(part.texts)
 
-    def _add_readings(self, part: Occurrences) -> None:
+    def _add_patterns(self, part: Occurrences) -> None:
         spelled = number_patterns(part.texts)
         self.numbers.add(spelled, part)
         self.words += int(part.rows.sum())
@@ -222,11 +141,11 @@ class ColumnProfile:
 
 
 def profile_columns(files: Sequence[Path], read: Batches) -> dict[str, ColumnProfile]:
-    """Return what each column shows, by name, in the order of the first file.
+    """Return the profile of each column, by name, in the order of the first file.
 
     Args:
         files: Parts of the table, all with the same columns.
-        read: Yields the rows of a file; text as it stands there, or typed values.
+        read: Yields the rows of a file: texts as in the file, or typed values.
     """
     profiles: dict[str, ColumnProfile] = {}
     rows: Counter[int] = Counter()
@@ -235,32 +154,19 @@ def profile_columns(files: Sequence[Path], read: Batches) -> dict[str, ColumnPro
             names = batch.schema.names
             for name in names:
                 if name not in profiles:
-                    profiles[name] = _begun(name, len(names), rows)
+                    profiles[name] = _new_profile(name, len(names), rows)
             work = [(profiles[name], batch[name], place) for name in names]
             list(pool.map(_add, work))
             for name in profiles.keys() - {*names}:
-                profiles[name].lack(batch.num_rows, place // FILE)
+                profiles[name].add_lacking(batch.num_rows, place // FILE)
             rows[place // FILE] += batch.num_rows
     return profiles
-
-
-def _begun(name: str, columns: int, rows: Mapping[int, int]) -> ColumnProfile:
-    """Return the profile of a column that the rows of the files so far lack."""
-    begun = ColumnProfile(name, columns)
-    for file, count in rows.items():
-        begun.lack(count, file)
-    return begun
-
-
-def _add(work: tuple[ColumnProfile, pa.Array, int]) -> None:
-    found, values, place = work
-    found.add(values, place)
 
 
 def pool_batches(
     files: Sequence[Path], read: Batches
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Yield batches of a size worth the work, and the place of their first row."""
+    """Yield batches of a suitable size, each with the place of its first row."""
     for number, file in enumerate(files):
         place = number * FILE
         waiting: list[pa.RecordBatch] = []
@@ -278,14 +184,14 @@ def pool_batches(
 
 
 def type_family(kind: pa.DataType) -> str:
-    """Return which values a type holds: text, bool, integer, number, date or none."""
+    """Return the family of a type: text, bool, integer, number, date, null or other."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return next((name for name, holds in FAMILIES if holds(kind)), str(kind))
 
 
 def as_texts(values: pa.Array) -> pa.StringArray:
-    """Return values as a text file would have them; unknown types become nulls."""
+    """Return values as a text file would hold them; other types become null."""
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     kind = type_family(values.type)
@@ -299,7 +205,14 @@ def as_texts(values: pa.Array) -> pa.StringArray:
     return values.cast(pa.string())
 
 
-def _is_blank(texts: pa.StringArray) -> pa.BooleanArray:
-    """Say which texts might mean "no value"."""
-    lower = pc.utf8_lower(texts)
-    return pc.is_in(lower, pa.array(sorted(AMONG_NUMBERS)))
+def _new_profile(name: str, columns: int, rows: Mapping[int, int]) -> ColumnProfile:
+    """Return the profile of a column that all rows so far lack."""
+    new = ColumnProfile(name, columns)
+    for file, count in rows.items():
+        new.add_lacking(count, file)
+    return new
+
+
+def _add(work: tuple[ColumnProfile, pa.Array, int]) -> None:
+    found, values, place = work
+    found.add(values, place)

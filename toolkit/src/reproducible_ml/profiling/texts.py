@@ -1,4 +1,4 @@
-"""What a column of texts is: categories, codes of rows, free text."""
+"""Decide the use of a column of text: categories, identifiers or free text."""
 
 import unicodedata
 from collections import defaultdict
@@ -9,34 +9,39 @@ from reproducible_ml.contract.findings import quoted
 from reproducible_ml.contract.schema import Column
 from reproducible_ml.profiling.bounds import length_bounds
 from reproducible_ml.profiling.inferred import LOOK, ColumnFinding, FindingFactory
-from reproducible_ml.profiling.profile import LONG, ColumnProfile, missing_spellings
-from reproducible_ml.quality.column_names import LOOKALIKES
+from reproducible_ml.profiling.profile import LONG, ColumnProfile
+from reproducible_ml.quality.spellings import (
+    LOOKALIKES,
+    fix_encoding,
+    missing_spellings,
+)
 from reproducible_ml.reading.values import NA_VALUES
 
-# So many different texts are categories if no new one is to be expected: each stands in
-# this many rows on average, and few in one row only. The share of those is the chance
-# that the next row has a new one: I. J. Good, 1953.
+# At most so many different texts are categories, if no new one is to be expected: each
+# is in this many rows on average, and few are in one row only. The share of those
+# estimates the probability that the next row has a new one: I. J. Good, 1953.
 CATEGORIES = 254
 REPEATS = 5
 SINGLE = 0.01
 
-# So few are categories even if there are hardly more rows: a small table.
+# In small tables, so few texts are categories with fewer repetitions.
 FEW, FEW_REPEATS = 10, 2
 
-# A category is a name: longer texts are something else.
+# Longer texts are not categories, in characters.
 NAME = 200
 
-# Texts of so many words, most of which are different, are sentences.
+# Texts with so many words on average, more of them different than this share, are
+# sentences.
 WORDS = 3
 SENTENCES = 0.2
 
-# Shares of different texts: above the one each row has its own, below the other they
+# Shares of different texts: from OWN on, they identify rows; up to REPEATED, they
 # repeat often enough to say something about the target.
 OWN, REPEATED = 0.95, 0.5
 
 
 class ColumnProposal(NamedTuple):
-    """What is made of a column, and why."""
+    """Proposed declaration of a column, with kind and evidence."""
 
     kind: str
     column: Column
@@ -44,10 +49,15 @@ class ColumnProposal(NamedTuple):
 
 
 class TextSummary(NamedTuple):
-    """What is known of a column's texts.
+    """Statistics of the values of a column, as texts.
 
-    `counts` are the rows of each text, None if there are too many; `exact` says whether
-    `different` is.
+    Attributes:
+        rows: Rows with a value.
+        different: Number of different texts.
+        exact: Whether that number is exact.
+        counts: Rows of each text, None if there are too many.
+        longest: Length of the longest text, in characters.
+        words: Mean number of words.
     """
 
     rows: int
@@ -61,7 +71,7 @@ class TextSummary(NamedTuple):
 def summarise_texts(
     profile: ColumnProfile, column: Column, missing: int
 ) -> TextSummary:
-    """Return a summary of the texts, apart from texts that mean "no value"."""
+    """Summarise the values of a column, without those that mean "no value"."""
     values = profile.seen.counts()
     blank = {*missing_spellings(profile.blanks.rows, among_text=column.dtype == "str")}
     blank |= {text for text in values if text.strip() in column.metadata.missing}
@@ -80,11 +90,11 @@ def summarise_texts(
 def propose_text_column(
     column: Column, known: TextSummary, *, full: bool, target: bool
 ) -> ColumnProposal:
-    """Return what to make of a column of texts.
+    """Propose the use of a column of text.
 
     Args:
-        column: As it is read.
-        known: What its texts look like.
+        column: Its declaration so far.
+        known: Statistics of its texts.
         full: Whether every row has a value.
         target: Whether it is the target.
     """
@@ -112,13 +122,47 @@ def propose_text_column(
 
 
 def describe_uniqueness(known: TextSummary) -> str:
-    """Return that each row has a value of its own, or that most have."""
+    """Describe that each row, or nearly each, has its own value."""
     nearly = "" if known.different == known.rows else "nearly "
     return f"{nearly}each row has its own value"
 
 
+def exclude(use: ColumnProposal, reason: str) -> ColumnProposal:
+    """Return the proposal to exclude a column from the features, with the reason."""
+    notes = {"treatment": "exclude", "reason": reason}
+    metadata = use.column.metadata.model_copy(update=notes)
+    return use._replace(column=use.column.model_copy(update={"metadata": metadata}))
+
+
+def inconsistent_spellings(
+    profile: ColumnProfile, column: Column, make_finding: FindingFactory
+) -> Iterator[ColumnFinding]:
+    """Yield texts that look like another spelling of a more frequent one."""
+    texts, rows, first = profile.seen.content
+    names = texts.to_pylist()
+    counts = dict(zip(names, rows.tolist(), strict=True))
+    places = dict(zip(names, first.tolist(), strict=True))
+    groups: dict[str, list[str]] = defaultdict(list)
+    for text in names:
+        if text not in column.metadata.missing and text.strip() not in NA_VALUES:
+            groups[_folded(text)].append(text)
+    for group in groups.values():
+        # The most frequent spelling is meant; of equally frequent ones, the first.
+        meant = max(group, key=lambda text: (fix_encoding(text) == text, counts[text]))
+        for text in group:
+            rows, place = counts[text], places[text]
+            if text != meant:
+                alike = f"{quoted(meant)} ({_rows(counts[meant])})"
+                problem = f"differs from {alike} only in {_difference(text, meant)}"
+                yield make_finding("warn", "spelling", problem, LOOK, text, rows, place)
+            elif fix_encoding(text) != text:
+                problem = f"looks like {quoted(fix_encoding(text))} in a wrong encoding"
+                fix = "Export the table as UTF-8."
+                yield make_finding("warn", "encoding", problem, fix, text, rows, place)
+
+
 def _are_categories(known: TextSummary, *, target: bool) -> bool:
-    """Say whether the different texts are all that there will be."""
+    """Return whether the texts are categories: no new ones are to be expected."""
     if known.longest > NAME:
         return False
     counts = known.counts or {}
@@ -143,42 +187,8 @@ def _treated(column: Column, treatment: str, checks: dict[str, object]) -> Colum
     return column.model_copy(update={"metadata": notes, **checks})
 
 
-def exclude(use: ColumnProposal, reason: str) -> ColumnProposal:
-    """Return the use of a column that no model sees, with the reason."""
-    notes = {"treatment": "exclude", "reason": reason}
-    metadata = use.column.metadata.model_copy(update=notes)
-    return use._replace(column=use.column.model_copy(update={"metadata": metadata}))
-
-
 def _about(known: TextSummary) -> str:
     return str(known.different) if known.exact else f"about {known.different}"
-
-
-def inconsistent_spellings(
-    profile: ColumnProfile, column: Column, make_finding: FindingFactory
-) -> Iterator[ColumnFinding]:
-    """Yield the texts that look like another spelling of a more frequent one."""
-    texts, rows, first = profile.seen.content
-    names = texts.to_pylist()
-    counts = dict(zip(names, rows.tolist(), strict=True))
-    places = dict(zip(names, first.tolist(), strict=True))
-    groups: dict[str, list[str]] = defaultdict(list)
-    for text in names:
-        if text not in column.metadata.missing and text.strip() not in NA_VALUES:
-            groups[_folded(text)].append(text)
-    for group in groups.values():
-        # The most frequent is meant, of equals the first.
-        meant = max(group, key=lambda text: (fix_encoding(text) == text, counts[text]))
-        for text in group:
-            rows, place = counts[text], places[text]
-            if text != meant:
-                alike = f"{quoted(meant)} ({_rows(counts[meant])})"
-                problem = f"differs from {alike} in {_difference(text, meant)} alone"
-                yield make_finding("warn", "spelling", problem, LOOK, text, rows, place)
-            elif fix_encoding(text) != text:
-                problem = f"looks like {quoted(fix_encoding(text))} in a wrong encoding"
-                fix = "Export the table as UTF-8."
-                yield make_finding("warn", "encoding", problem, fix, text, rows, place)
 
 
 def _rows(count: int) -> str:
@@ -204,15 +214,3 @@ def _difference(text: str, meant: str) -> str:
 
 def _lookalikes(text: str) -> set[str]:
     return {c for c in text.casefold() if ord(c) in LOOKALIKES}
-
-
-def fix_encoding(text: str) -> str:
-    """Return text that was UTF-8 but read as Windows-1252, as it was; others as is."""
-    if text.isascii():
-        return text
-    for encoding in ("cp1252", "latin-1"):
-        try:
-            return text.encode(encoding).decode("utf-8")
-        except UnicodeError:
-            continue
-    return text

@@ -1,10 +1,11 @@
-"""What a column of numbers, dates or truths is: an amount, a code, a row number."""
+"""Decide the use of a column of numbers, dates or booleans: quantity, code or id."""
 
 from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
 
+from reproducible_ml.contract.checks import EXACT
 from reproducible_ml.contract.schema import Column, ColumnMetadata
 from reproducible_ml.profiling.bounds import date_bounds, number_bounds
 from reproducible_ml.profiling.column_types import TypeCandidate
@@ -25,19 +26,14 @@ from reproducible_ml.profiling.texts import (
     exclude,
 )
 from reproducible_ml.profiling.values import Measurements
+from reproducible_ml.quality.columns import YEARS
 from reproducible_ml.reading.values import convert
 
-# Whole numbers of a target are classes if there are so few, each in some rows.
+# Whole numbers of a target are classes if there are so few, each in CLASS_ROWS rows.
 CLASSES, CLASS_ROWS = 20, 5
 
-# Beyond, not every whole number is a float: such columns are no amounts.
-EXACT = 2**53
-
-# Fewer rows do not show that no number repeats.
+# Fewer rows do not show whether numbers repeat.
 ROWS = 3
-
-# Whole numbers that may be years.
-YEARS = (1500, 2100)
 
 
 def propose_number_column(
@@ -50,16 +46,16 @@ def propose_number_column(
     full: bool,
     typed: bool,
 ) -> ColumnProposal:
-    """Return what to make of a column of numbers.
+    """Propose the use of a column of numbers.
 
     Args:
-        name: Of the column.
+        name: Its name.
         candidate: How it is read.
-        known: How many different values there are.
-        found: Its extremes.
-        hints: Target and task.
+        known: Statistics of its values.
+        found: Its extreme values.
+        hints: The target and the task.
         full: Whether every row has a value.
-        typed: Whether the file itself says that these are numbers.
+        typed: Whether the file has types, and these are numbers.
     """
     whole = candidate.column.dtype == "Int64"
     dtype: Literal["float64", "int64", "Int64"] = "float64"
@@ -86,8 +82,35 @@ def propose_number_column(
     return ColumnProposal("whole number" if whole else "number", bounded, evidence)
 
 
+def propose_date_column(
+    candidate: TypeCandidate, known: TextSummary, found: Measurements, *, full: bool
+) -> ColumnProposal:
+    """Propose the use of a column of dates."""
+    low, high = map(int, found.extremes())
+    first, last = (pd.Timestamp(value).date() for value in (low, high))
+    evidence = f"{candidate.evidence or 'dates'}, from {first} to {last}"
+    use = ColumnProposal("date", candidate.column, evidence)
+    if known.different == 1 and full:
+        return exclude(use._replace(kind="constant"), "the same value in every row")
+    return use._replace(
+        column=candidate.column.model_copy(update=date_bounds(low, high))
+    )
+
+
+def propose_boolean_column(
+    candidate: TypeCandidate, known: TextSummary, *, full: bool
+) -> ColumnProposal:
+    """Propose the use of a column of booleans."""
+    dtype: Literal["bool", "boolean"] = "bool" if full else "boolean"
+    column = candidate.column.model_copy(update={"dtype": dtype})
+    use = ColumnProposal("boolean", column, candidate.evidence)
+    if known.different == 1 and full:
+        return exclude(use._replace(kind="constant"), "the same value in every row")
+    return use
+
+
 def _are_classes(known: TextSummary, task: str | None, *, whole: bool) -> bool:
-    """Say whether the numbers of a target are classes and no amounts."""
+    """Return whether the numbers of a target are classes rather than quantities."""
     if known.counts is None or task == "regression":
         return False
     if known.different <= (CLASSES if whole else 2):
@@ -104,19 +127,19 @@ def _classes(column: Column, known: TextSummary, *, as_text: bool) -> ColumnProp
     notes = column.metadata
     if as_text:
         notes = ColumnMetadata(missing=notes.missing)
-    said = {"dtype": "category", "isin": classes, "metadata": notes}
+    update = {"dtype": "category", "isin": classes, "metadata": notes}
     shown = f"{len(classes)} different numbers in {known.rows} rows"
-    return ColumnProposal("category", column.model_copy(update=said), shown)
+    return ColumnProposal("category", column.model_copy(update=update), shown)
 
 
 def _special(
     name: str, column: Column, known: TextSummary, low: Any, high: Any, *, full: bool
 ) -> ColumnProposal | None:
-    """Return the use of whole numbers that are no amounts, None for amounts."""
+    """Return the use of whole numbers that are not quantities, None for quantities."""
     share = known.different / known.rows
     each_own = known.exact and known.different == known.rows >= ROWS and full
     counted = each_own and high - low + 1 == known.rows
-    # Numbers of customers may begin anywhere; a row a year is no count of rows.
+    # Numbers of customers may start anywhere; consecutive years do not number rows.
     running = counted and not (YEARS[0] <= low and high <= YEARS[1])
     if running and low in (0, 1) and is_row_number_name(name):
         unique = column.model_copy(update={"unique": True})
@@ -141,30 +164,3 @@ def _special(
 def _range(low: Any, high: Any, *, whole: bool) -> str:
     kind = "whole numbers" if whole else "numbers"
     return f"{kind} from {low} to {high}"
-
-
-def propose_date_column(
-    candidate: TypeCandidate, known: TextSummary, found: Measurements, *, full: bool
-) -> ColumnProposal:
-    """Return what to make of a column of dates."""
-    low, high = map(int, found.extremes())
-    first, last = (pd.Timestamp(value).date() for value in (low, high))
-    evidence = f"{candidate.evidence or 'dates'}, from {first} to {last}"
-    use = ColumnProposal("date", candidate.column, evidence)
-    if known.different == 1 and full:
-        return exclude(use._replace(kind="constant"), "the same value in every row")
-    return use._replace(
-        column=candidate.column.model_copy(update=date_bounds(low, high))
-    )
-
-
-def propose_boolean_column(
-    candidate: TypeCandidate, known: TextSummary, *, full: bool
-) -> ColumnProposal:
-    """Return what to make of a column of true and false."""
-    dtype: Literal["bool", "boolean"] = "bool" if full else "boolean"
-    column = candidate.column.model_copy(update={"dtype": dtype})
-    use = ColumnProposal("boolean", column, candidate.evidence)
-    if known.different == 1 and full:
-        return exclude(use._replace(kind="constant"), "the same value in every row")
-    return use

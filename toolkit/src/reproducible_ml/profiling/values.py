@@ -1,4 +1,4 @@
-"""The values of columns, once it is known how to read them: misfits and extremes."""
+"""Measure and check the values of columns: extremes, invalid texts, missing codes."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,37 +20,40 @@ from reproducible_ml.profiling.profile import (
     as_texts,
     pool_batches,
 )
+from reproducible_ml.quality.columns import CODE_ROWS, CODE_SHARE, FAR
 from reproducible_ml.quality.diagnose import COMMON, MORE
 from reproducible_ml.reading.values import try_convert
 
 # Numbers that often stand for "no value".
 CODES = [-1, *(sign * (10**n - 1) for n in range(2, 10) for sign in (-1, 1))]
 
-# A code stands in this many rows and this share of them, at least: a slip is rarer.
-CODE_ROWS = 3
-CODE_SHARE = 0.002
-
-# How far it lies from all other values, as a share of their range.
-FAR = 1.0
-
 # -1 is a number like others unless all others are this large.
 FAR_FROM_MINUS_ONE = 10
 
+# Dates that databases write for missing ones.
+NO_DATE = re.compile(
+    r"9999-12-31.*|31\D12\D9999.*|12\D31\D9999.*|0000-00-00.*|00\D00\D0000.*"
+    r"|0001-01-01.*|99991231|00000000"
+)
+
+# Whole numbers of so many digits do not fit into a float, which holds about 16.
+DIGITS = r"^[-+]?[1-9][0-9]{16,}(\.[0-9]*)?$"
+
 
 class Measurements:
-    """Extremes of the values of one column, and the texts that are none.
+    """Extreme values of a column, and texts that are not values.
 
     Attributes:
         misfits: The first texts that cannot be read.
         infinite: The first texts that are infinite.
-        wrong: Rows with a text that cannot be read, named or not.
-        unnamed: The first place of those that are not named.
+        wrong: Rows with a text that cannot be read, among the first or not.
+        unnamed: The first place of those that are not among the first.
         rows: Rows with a finite value.
-        low: The lowest value that is no code, None without one; dates as nanoseconds.
+        low: The lowest value, codes aside; None without any; dates in nanoseconds.
         high: The highest.
         codes: Rows of each number that may stand for "no value".
-        spelled: The texts of those, each with its rows.
-        code_places: The first places of those.
+        spelled: Texts of each of these numbers, with their rows.
+        code_places: First place of each of these numbers.
     """
 
     def __init__(self, column: Column) -> None:
@@ -67,7 +70,7 @@ class Measurements:
         self.code_places: dict[int, int] = {}
 
     def add(self, part: Occurrences) -> None:
-        """Take note of texts."""
+        """Add texts."""
         values, bad = try_convert(part.texts, self.column)
         misfits = part.where(bad)
         self.misfits.add(misfits)
@@ -127,10 +130,9 @@ def measure_columns(
     profiles: Mapping[str, ColumnProfile],
     columns: Mapping[str, Column],
 ) -> dict[str, Measurements]:
-    """Return the extremes and misfits of these columns.
+    """Return the measurements of these columns.
 
-    The files are read again only if a column has more different texts than its profile
-    remembers.
+    Files are read again only if a column has more different texts than its profile has.
     """
     measures = {name: Measurements(column) for name, column in columns.items()}
     open_names = []
@@ -148,13 +150,8 @@ def measure_columns(
     return measures
 
 
-def _add(work: tuple[Measurements, pa.Array, int]) -> None:
-    measured, values, place = work
-    measured.add(occurrences(as_texts(values), place))
-
-
 def is_missing_code(code: int, found: Measurements, rows: int) -> bool:
-    """Say whether a number stands for "no value": it repeats, far from all others."""
+    """Return whether a number is a code for "no value": it repeats, far from others."""
     count = found.codes[code]
     low, high = found.low, found.high
     if low is None or high is None or low == high:
@@ -167,29 +164,13 @@ def is_missing_code(code: int, found: Measurements, rows: int) -> bool:
     return far or (code < 0 <= low)
 
 
-# Dates that databases write where they have none.
-NO_DATE = re.compile(
-    r"9999-12-31.*|31\D12\D9999.*|12\D31\D9999.*|0000-00-00.*|00\D00\D0000.*"
-    r"|0001-01-01.*|99991231|00000000"
-)
-
-# Whole numbers of so many digits do not fit into a float, which holds about 16.
-DIGITS = r"^[-+]?[1-9][0-9]{16,}(\.[0-9]*)?$"
-
-
 def exceeds_int64(found: Measurements) -> bool:
-    """Say whether whole numbers do not fit into 64 bits, and not by a mistake."""
+    """Return whether many whole numbers, not only mistakes, do not fit into 64 bits."""
     if found.column.dtype != "Int64":
         return False
     if found.wrong <= max(1, MISTAKES * (found.rows + found.wrong)):
         return False
     return any(map(_is_long, found.misfits.content.texts.to_pylist()))
-
-
-def _is_long(text: str) -> bool:
-    """Say whether this is a whole number that 64 bits do not hold."""
-    digits = re.sub("[^0-9]", "", text)
-    return len(digits) >= 19 and not re.search("[A-Za-z]", text)
 
 
 def check_values(
@@ -200,9 +181,9 @@ def check_values(
     is_target: bool,
     make_finding: FindingFactory,
 ) -> tuple[TypeCandidate, list[ColumnFinding]]:
-    """Return the candidate that knows what means "no value", and what is wrong.
+    """Return the candidate with its codes for "no value" declared, and the findings.
 
-    A target keeps its codes, of which `suspicion` tells: it is for people to say.
+    A target keeps its codes, about which `check_quality` warns: the user decides.
     """
     findings: list[ColumnFinding] = []
     missing = dict[str, int]()
@@ -230,6 +211,17 @@ def check_values(
     return candidate._replace(column=column, missing=total), findings
 
 
+def _add(work: tuple[Measurements, pa.Array, int]) -> None:
+    measured, values, place = work
+    measured.add(occurrences(as_texts(values), place))
+
+
+def _is_long(text: str) -> bool:
+    """Return whether this is a whole number that 64 bits do not hold."""
+    digits = re.sub("[^0-9]", "", text)
+    return len(digits) >= 19 and not re.search("[A-Za-z]", text)
+
+
 def _listed(seen: FirstTexts) -> tuple[list[str], list[int], list[int]]:
     texts, rows, places = seen.content
     return texts.to_pylist(), rows.tolist(), places.tolist()
@@ -240,8 +232,8 @@ def _code(
 ) -> ColumnFinding:
     rows, places = found.codes[code], found.code_places[code]
     low, high = found.low, found.high
-    problem = f"stands far from all other values ({low} to {high})"
-    problem += ", so it is read as no value"
+    problem = f"is far from all other values ({low} to {high})"
+    problem += ", so it is read as a missing value"
     fix = "If it is a value, remove it from `missing` in data/schema.yaml."
     text = next(iter(found.spelled[code]))
     return make_finding("warn", "code", problem, fix, text, rows, places)
@@ -250,15 +242,15 @@ def _code(
 def _no_date(
     text: str, rows: int, place: int, make_finding: FindingFactory
 ) -> ColumnFinding:
-    problem = "is no date of the calendar that can be stored, and is read as no value"
-    fix = "Leave it empty in the export if there is no date."
+    problem = "is not a date that can be stored, so it is read as a missing value"
+    fix = "If there is no date, leave it empty in the export."
     return make_finding("warn", "code", problem, fix, text, rows, place)
 
 
 def _more_misfits(
     found: Measurements, make_finding: FindingFactory
 ) -> Iterator[ColumnFinding]:
-    """Yield that there are more texts than are named."""
+    """Yield a finding about the texts beyond those listed."""
     rows = found.wrong - int(found.misfits.content.rows.sum())
     if rows:
         yield make_finding("reject", "more", MORE, COMMON, None, rows, found.unnamed)
@@ -271,7 +263,7 @@ def _misfit(
     place: int,
     make_finding: FindingFactory,
 ) -> ColumnFinding:
-    """Say what is wrong with a text among numbers or dates."""
+    """Return why a text is not a number, or not a date."""
     if candidate.kind == "number":
         noun = "a whole number" if candidate.column.dtype == "Int64" else "a number"
         if candidate.column.dtype == "Int64" and _is_long(text):
@@ -280,10 +272,10 @@ def _misfit(
             "reject", "number", f"is not {noun}", FIX, text, rows, place
         )
     form = candidate.column.metadata.format
-    if dates.is_form(text.strip(), form):
-        problem = "is a date that does not exist, or lies before 1678 or after 2261"
+    if dates.has_date_format(text.strip(), form):
+        problem = "is a date that does not exist, or before 1678 or after 2261"
         problem += f", read as {form}" if form else ""
-        fix = "Fix the date in the export, or leave it empty."
+        fix = "Correct the date in the export, or leave it empty."
         return make_finding("reject", "date", problem, fix, text, rows, place)
     shown = form or "2026-01-31 or 2026-01-31 23:59:59"
     problem = f"is not a date like {shown}"
@@ -294,7 +286,7 @@ def _infinite(
     found: Measurements, make_finding: FindingFactory
 ) -> Iterator[ColumnFinding]:
     for text, rows, place in zip(*_listed(found.infinite), strict=True):
-        fix = "Fix the export, or leave the value empty."
+        fix = "Correct the export, or leave the value empty."
         yield make_finding(
             "reject", "infinite", "is not finite", fix, text, rows, place
         )

@@ -1,1 +1,1 @@
-"""What is wrong or unusual about a table."""
+"""Checks of a table: against its contract, and for what is unusual in its data."""

@@ -1,4 +1,4 @@
-"""What is strange about columns, whatever the target: nothing, codes, repeats."""
+"""Check columns for constants, codes for missing values, and copies of each other."""
 
 import hashlib
 import re
@@ -12,12 +12,13 @@ import pandas as pd
 from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.quality.leaks import ODDS, as_numbers, odds_against
 
-# A code for "no value" stands in this many rows and this share of them, at least.
+# A code for "no value" occurs in at least this many rows, and this share of them: a
+# mistake is rarer.
 CODE_ROWS = 3
 CODE_SHARE = 0.002
 
-# How far it lies from all other values, as a share of their range; a number made of
-# nines is suspect earlier. Zero is a number like others, but no year.
+# How far it lies from all other values, as a share of their range; less for a number
+# made of nines. Zero is a number like others, except among years.
 FAR, FAR_NINES = 1.0, 0.25
 YEARS = (1500, 2100)
 
@@ -27,12 +28,12 @@ EXCLUDE = "Set its treatment to exclude in data/schema.yaml."
 def check_columns(
     rows: pd.DataFrame, features: Sequence[str], numeric: Sequence[str], raw: Path
 ) -> Iterator[Finding]:
-    """Yield what is strange about columns.
+    """Yield columns that hold nothing useful, or codes for missing values.
 
     Args:
         rows: A table or some of its rows.
         features: Columns that a model uses.
-        numeric: Columns in which size has a meaning; the target may be one of them.
+        numeric: Columns of quantities; the target may be one of them.
         raw: What the table was read from, to be named in findings.
     """
     for name in features:
@@ -43,52 +44,13 @@ def check_columns(
     yield from _same(rows[list(features)], raw)
 
 
-def _constant(values: pd.Series, raw: Path) -> Finding | None:
-    known = values.dropna()
-    if known.empty:
-        problem = "has no value in any row"
-        return Finding("empty column", raw, problem, EXCLUDE, column=str(values.name))
-    if len(known) < len(values) or (known != known.iloc[0]).any():
-        return None
-    return Finding(
-        "constant column",
-        raw,
-        "is what every row says",
-        EXCLUDE,
-        column=str(values.name),
-        value=str(known.iloc[0]),
-    )
-
-
-def _codes(values: pd.Series, raw: Path) -> Iterator[Finding]:
-    """Yield numbers that look like codes for "no value", as -999."""
-    if pd.api.types.is_datetime64_any_dtype(values):
-        return
-    numbers = as_numbers(values)
-    if numbers is None:
-        return
-    levels, counts = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
-    for code, rows in find_missing_codes(levels, counts):
-        yield Finding(
-            "code for no value",
-            raw,
-            "lies far from all other numbers and repeats, so it may mean that there is"
-            " no value",
-            "If so, add it to the column's metadata.missing in data/schema.yaml and set"
-            " nullable: true; where it is the target, remove the rows.",
-            column=str(values.name),
-            value=f"{code:.12g}",
-            rows=rows,
-        )
-
-
 def find_missing_codes(
     levels: npt.NDArray[np.float64], counts: npt.NDArray[np.intp]
 ) -> list[tuple[float, int]]:
-    """Return extreme numbers, and their rows, that the others do not lead up to.
+    """Return numbers that lie far beyond all others, and the rows of each.
 
     Args:
-        levels: Different numbers, rising.
+        levels: Different numbers, ascending.
         counts: Rows of each.
     """
     often = max(CODE_ROWS, CODE_SHARE * counts.sum())
@@ -104,19 +66,58 @@ def find_missing_codes(
     return found
 
 
+def _constant(values: pd.Series, raw: Path) -> Finding | None:
+    known = values.dropna()
+    if known.empty:
+        problem = "is missing in every row"
+        return Finding("empty column", raw, problem, EXCLUDE, column=str(values.name))
+    if len(known) < len(values) or (known != known.iloc[0]).any():
+        return None
+    return Finding(
+        "constant column",
+        raw,
+        "is the value of every row",
+        EXCLUDE,
+        column=str(values.name),
+        value=str(known.iloc[0]),
+    )
+
+
+def _codes(values: pd.Series, raw: Path) -> Iterator[Finding]:
+    """Yield numbers that look like codes for "no value", such as -999."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return
+    numbers = as_numbers(values)
+    if numbers is None:
+        return
+    levels, counts = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
+    for code, rows in find_missing_codes(levels, counts):
+        yield Finding(
+            "code for no value",
+            raw,
+            "is far from all other numbers and repeats, so it may be a code for a"
+            " missing value",
+            "If so, add it to metadata.missing of the column in data/schema.yaml and"
+            " set nullable: true; if it is the target, remove the rows.",
+            column=str(values.name),
+            value=f"{code:.12g}",
+            rows=rows,
+        )
+
+
 def _gap(end: float, nearest: float, others: npt.NDArray[np.float64]) -> float:
-    """Return how far an end is off, as a multiple of what makes it suspect."""
+    """Return the distance of an extreme number, as a multiple of the threshold."""
     if end == 0 and not (YEARS[0] <= others.min() and others.max() <= YEARS[1]):
         return 0.0
     nines = re.fullmatch(r"99+|9+\.9+", f"{abs(end):.12g}")
     limit = FAR_NINES if nines else FAR
     gap = float(abs(end - nearest) / (limit * np.ptp(others)))
-    # Where all else is positive, or zero, the distance does not matter.
+    # Beside numbers that are positive or zero, the distance does not matter.
     return max(gap, 1.0) if nines and end < 0 <= nearest else gap
 
 
 def _same(rows: pd.DataFrame, raw: Path) -> Iterator[Finding]:
-    """Yield columns that repeat an earlier column in all rows."""
+    """Yield columns that equal an earlier column in all rows."""
     first: dict[bytes, str] = {}
     for name in rows:
         codes, known = pd.factorize(rows[name], use_na_sentinel=False)
@@ -125,9 +126,9 @@ def _same(rows: pd.DataFrame, raw: Path) -> Iterator[Finding]:
         digest = hashlib.sha256(_content(rows[name])).digest()
         if digest in first:
             yield Finding(
-                "same columns",
+                "equal columns",
                 raw,
-                f"repeats column {quoted(first[digest])} in all rows",
+                f"equals column {quoted(first[digest])} in all rows",
                 EXCLUDE,
                 column=str(name),
             )
@@ -135,7 +136,7 @@ def _same(rows: pd.DataFrame, raw: Path) -> Iterator[Finding]:
 
 
 def _content(values: pd.Series) -> bytes:
-    """Return bytes that are equal for equal values, as 1 and 1.0."""
+    """Return bytes that are the same for equal values, such as 1 and 1.0."""
     numbers = as_numbers(values)
     if numbers is not None:
         return (numbers + 0.0).tobytes()

@@ -1,4 +1,7 @@
-"""Say what is wrong with a raw file, line by line, once something is known to be."""
+"""Find the lines of a raw file that do not meet the contract.
+
+This is slow, so it runs only on files that failed the quick check.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,38 +17,38 @@ from reproducible_ml.contract.findings import MAX_LISTED, Finding
 from reproducible_ml.contract.schema import Contract
 from reproducible_ml.quality.advice import REPEATED, ROUNDED, UNREADABLE, explain
 from reproducible_ml.quality.raw_rows import (
-    Chunk,
+    RowBlock,
     find_totals_column,
     is_units_row,
-    read_chunks,
+    read_row_blocks,
 )
 from reproducible_ml.reading.parquet_files import convert, unconvertible
 from reproducible_ml.reading.raw import file_format, mark_last
 
-MORE = f"has more texts like the {MAX_LISTED} that are listed, from here on"
-COMMON = "Look for what they have in common, and correct it in the source."
+MORE = f"has more such values than the {MAX_LISTED} listed, from here on"
+COMMON = "Find what they have in common, and correct it in the source."
 
 Places = npt.NDArray[np.int64]
 
 
 def diagnose(file: Path, contract: Contract) -> list[Finding]:
-    """Return why a file is not what the contract says, in the order of its lines.
+    """Return why a file does not meet its contract, in the order of its lines.
 
-    Each offending text of a column is findings once, with its first line and the number
-    of rows that share it; at most a hundred texts for each rule.
+    Each invalid text of a column is reported once, with its first line and its number
+    of rows; at most a hundred texts for each rule.
 
     Raises:
-        UserError: A value is too long to be one.
+        UserError: A value is too long, as where a quote is not closed.
     """
     findings: list[Finding] = []
     violations = Violations()
     is_first = True
-    for chunk, is_last in mark_last(read_chunks(file, contract, findings)):
-        rows = _without_total(chunk, file, contract, findings) if is_last else chunk
+    for block, is_last in mark_last(read_row_blocks(file, contract, findings)):
+        rows = _without_total(block, file, contract, findings) if is_last else block
         if is_first and len(rows.lines) and file_format(file) == "csv":
             rows = _without_units(rows, file, contract, findings)
         is_first = False
-        for column, rule, broken in _offending(rows, contract):
+        for column, rule, broken in _invalid_rows(rows, contract):
             violations.add(column, rule, rows, broken)
     findings += violations.findings(file, contract)
     columns = ["", *contract.columns]
@@ -56,33 +59,40 @@ def diagnose(file: Path, contract: Contract) -> list[Finding]:
 def diagnose_duplicates(
     file: Path, contract: Contract, column: str, places: Places
 ) -> list[Finding]:
-    """Return findings about the rows, by place from 0, that repeat a unique value."""
+    """Return findings about rows that repeat a value of a unique column.
+
+    Args:
+        file: The raw file.
+        contract: Its contract.
+        column: Name of the column.
+        places: Positions of the rows in the file, from 0.
+    """
     violations = Violations()
     first = 0
-    for chunk in read_chunks(file, contract, []):
-        repeats = np.isin(np.arange(first, first + len(chunk.lines)), places)
-        violations.add(column, REPEATED, chunk, repeats)
-        first += len(chunk.lines)
+    for block in read_row_blocks(file, contract, []):
+        repeats = np.isin(np.arange(first, first + len(block.lines)), places)
+        violations.add(column, REPEATED, block, repeats)
+        first += len(block.lines)
     return list(violations.findings(file, contract))
 
 
 class Violations:
-    """First line and number of rows of each text of a column that breaks a rule.
+    """First line and number of rows of each text that breaks a rule of its column.
 
-    Of more than a hundred texts, the others are counted together.
+    Texts beyond the first hundred are counted together.
     """
 
     def __init__(self) -> None:
         self.found: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
         self.others: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def add(self, column: str, rule: str, chunk: Chunk, broken: Mask) -> None:
-        """Count texts that stand behind all that were added before."""
+    def add(self, column: str, rule: str, block: RowBlock, broken: Mask) -> None:
+        """Add the rows of a block that break a rule; chunks come in their order."""
         if not broken.any():
             return
         known = self.found.setdefault((column, rule), {})
-        texts = _texts(chunk.columns[column].filter(pa.array(broken)))
-        lines = pd.Series(chunk.lines[broken]).groupby(texts, sort=False)
+        texts = _texts(block.columns[column].filter(pa.array(broken)))
+        lines = pd.Series(block.lines[broken]).groupby(texts, sort=False)
         for text, first, rows in lines.agg(["first", "size"]).itertuples():
             before = known.get(text)
             if before:
@@ -110,59 +120,63 @@ def _texts(values: pa.Array) -> list[str]:
 
 
 def _without_total(
-    chunk: Chunk, file: Path, contract: Contract, findings: list[Finding]
-) -> Chunk:
-    """Leave out the last row, and tell of it, if it is one of totals."""
-    row = _row(chunk, -1)
+    block: RowBlock, file: Path, contract: Contract, findings: list[Finding]
+) -> RowBlock:
+    """Leave out the last row, and report it, if it holds totals."""
+    row = _row(block, -1)
     name = find_totals_column(row, contract)
     if name is None:
-        return chunk
+        return block
     problem, fix = "looks like a row of totals", "Delete the line in the source."
-    place = (int(chunk.lines[-1]), name, row[name])
+    place = (int(block.lines[-1]), name, row[name])
     findings.append(Finding("totals", file, problem, fix, *place))
-    return _part(chunk, slice(None, -1))
+    return _part(block, slice(None, -1))
 
 
 def _without_units(
-    chunk: Chunk, file: Path, contract: Contract, findings: list[Finding]
-) -> Chunk:
-    """Leave out the first row, and tell of it, if it is one of units."""
-    row = _row(chunk, 0)
-    # Where all rows are like this one, their values are spelled in another way.
-    if not is_units_row(row, contract) or is_units_row(_row(chunk, -1), contract):
-        return chunk
-    problem = "looks like units or names below the header, not like a row"
-    fix = "Delete the line in the source; the names of columns may say the units."
-    place = (int(chunk.lines[0]), None, ", ".join(row.values()))
+    block: RowBlock, file: Path, contract: Contract, findings: list[Finding]
+) -> RowBlock:
+    """Leave out the first row, and report it, if it holds units."""
+    row = _row(block, 0)
+    # If the last row is like that as well, the file spells its values in another way.
+    if not is_units_row(row, contract) or is_units_row(_row(block, -1), contract):
+        return block
+    problem = "looks like units or names below the header rather than values"
+    fix = "Delete the line in the source; column names may contain the units."
+    place = (int(block.lines[0]), None, ", ".join(row.values()))
     findings.append(Finding("units below the header", file, problem, fix, *place))
-    return _part(chunk, slice(1, None))
+    return _part(block, slice(1, None))
 
 
-def _row(chunk: Chunk, place: int) -> dict[str, str]:
+def _row(block: RowBlock, place: int) -> dict[str, str]:
     """Return the texts of one row."""
-    one = pa.array([place % len(chunk.lines)])
-    return {name: _texts(a.take(one))[0] for name, a in chunk.columns.items()}
+    one = pa.array([place % len(block.lines)])
+    return {name: _texts(a.take(one))[0] for name, a in block.columns.items()}
 
 
-def _part(chunk: Chunk, rows: slice) -> Chunk:
-    columns = {name: array[rows] for name, array in chunk.columns.items()}
-    return Chunk(chunk.lines[rows], columns)
+def _part(block: RowBlock, rows: slice) -> RowBlock:
+    columns = {name: array[rows] for name, array in block.columns.items()}
+    return RowBlock(block.lines[rows], columns)
 
 
-def _offending(chunk: Chunk, contract: Contract) -> Iterator[tuple[str, str, Mask]]:
-    """Yield column, rule and the rows that break it, if they break no rule before."""
+def _invalid_rows(
+    block: RowBlock, contract: Contract
+) -> Iterator[tuple[str, str, Mask]]:
+    """Yield column, rule, and the rows that break it but no earlier rule."""
     findings = {
-        name: np.zeros(len(chunk.lines), dtype=bool) for name in contract.columns
+        name: np.zeros(len(block.lines), dtype=bool) for name in contract.columns
     }
-    for name, rule, broken in _all_offending(chunk, contract):
+    for name, rule, broken in _rows_by_rule(block, contract):
         yield name, rule, broken & ~findings[name]
         findings[name] |= broken
 
 
-def _all_offending(chunk: Chunk, contract: Contract) -> Iterator[tuple[str, str, Mask]]:
+def _rows_by_rule(
+    block: RowBlock, contract: Contract
+) -> Iterator[tuple[str, str, Mask]]:
     values = {}
     for name, column in contract.columns.items():
-        texts = chunk.columns[name]
+        texts = block.columns[name]
         unreadable = unconvertible(texts, column)
         mask = unreadable.to_numpy(zero_copy_only=False)
         yield name, UNREADABLE, np.asarray(mask, dtype=bool)
@@ -171,7 +185,7 @@ def _all_offending(chunk: Chunk, contract: Contract) -> Iterator[tuple[str, str,
     yield from broken_rules(frame, contract)
     for name, column in contract.columns.items():
         if column.dtype == "float64":
-            yield name, ROUNDED, _rounded(chunk.columns[name], frame[name])
+            yield name, ROUNDED, _rounded(block.columns[name], frame[name])
 
 
 def _without(values: pa.Array, bad: pa.BooleanArray) -> pa.Array:
@@ -181,7 +195,7 @@ def _without(values: pa.Array, bad: pa.BooleanArray) -> pa.Array:
 
 
 def _rounded(texts: pa.Array, values: pd.Series) -> Mask:
-    """Say which texts are whole numbers that their floats are not."""
+    """Return which texts are whole numbers that a float rounds."""
     rounded = (values.abs() >= EXACT).to_numpy(copy=True)
     large = _texts(texts.filter(pa.array(rounded)))
     rounded[rounded] = [_is_rounded(text.strip()) for text in large]

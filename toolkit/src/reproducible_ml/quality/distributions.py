@@ -1,7 +1,7 @@
-"""How the values of each column are distributed, in a form small enough for Git.
+"""Profile the distribution of each column, in a form small enough for Git.
 
-No text of a row is kept, only the categories that stand in the contract anyway: texts
-are findings by their lengths, and codes and other free values by a hash.
+No text of a row is stored, only categories, which are in the contract anyway: of other
+texts, the lengths are counted, or hashes of codes.
 """
 
 import hashlib
@@ -24,6 +24,16 @@ from reproducible_ml.core.parts import map_parts, parts, read_part
 
 ROWS = 200_000
 
+Counts = npt.NDArray[np.int64]
+Kind = Literal["numbers", "dates", "lengths", "values", "hashes"]
+
+BINS = 20
+VALUES = 50
+HASHES = 20
+
+# Characters of a category that are kept; the rest is replaced by a hash.
+WIDTH = 24
+
 
 def read_subset(
     table: Path,
@@ -31,10 +41,10 @@ def read_subset(
     columns: Sequence[str] | None = None,
     rows: int = ROWS,
 ) -> pd.DataFrame:
-    """Read about `rows` rows of a table, or all if there are no more.
+    """Read a sample of about `rows` rows of a table, or all if there are fewer.
 
-    A row's number in the table decides, so that the size of parts does not matter. Its
-    key would not do: rows that are alike would all be chosen, or none of them.
+    The sample depends on the rows' numbers, not on the size of parts. Keys would not
+    do: of duplicate rows, all or none would be chosen.
     """
     from pyarrow.parquet import read_metadata
 
@@ -52,30 +62,16 @@ def read_subset(
     return pd.concat(chosen)
 
 
-def _choose(
-    file: Path, first: int, share: float, columns: Sequence[str] | None
-) -> pd.DataFrame:
-    rows = read_part(file, columns)
-    numbers = np.arange(first, first + len(rows), dtype=np.uint64)
-    return rows[keys.uniform(numbers, keys.salt_from_text("subset")) < share]
-
-
-Counts = npt.NDArray[np.int64]
-Kind = Literal["numbers", "dates", "lengths", "values", "hashes"]
-
-BINS = 20
-VALUES = 50
-HASHES = 20
-
-# Characters of a category that are kept; what follows is replaced by a hash.
-WIDTH = 24
-
-
 class Distribution(Section):
-    """How many rows have which values.
+    """Counts of the values of a column.
 
-    `bins` are upper bounds, included, or values; `counts` has one number more, for what
-    lies beyond the last bound or is another value.
+    Attributes:
+        kind: What is counted.
+        bins: Upper bounds, inclusive; or values; or numbers of hashes.
+        counts: Rows in each bin, and one more for values beyond the last or unknown.
+        missing: Rows without a value.
+        mean: Of numbers or lengths.
+        sd: Their standard deviation.
     """
 
     kind: Kind
@@ -96,12 +92,12 @@ class Distribution(Section):
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return sum(self.counts) + self.missing
 
 
 class TableProfile(Section):
-    """How the values of each column are distributed."""
+    """The distribution of each column of a table."""
 
     columns: dict[str, Distribution]
 
@@ -109,7 +105,7 @@ class TableProfile(Section):
 def profile_table(
     table: Path, contract: Contract, data: Data, compute: Compute
 ) -> dict[str, Any]:
-    """Return how the values of each column are distributed, ready for JSON.
+    """Return the distribution of each column, ready for JSON.
 
     Bins, means and standard deviations come from at most 200,000 rows, counts from all;
     neither is_determined_by on the size of parts or on the number of threads.
@@ -138,8 +134,30 @@ def recount(
     return dict(counted.model_dump(mode="json", exclude_defaults=True))
 
 
+def count(
+    table: Path, columns: dict[str, Distribution], compute: Compute
+) -> dict[str, Distribution]:
+    """Return the distributions with the counts of this table in the same bins."""
+    work = partial(_count_part, columns=columns)
+    found = map_parts(work, table, compute, list(columns))
+    counted = {}
+    for name, column in columns.items():
+        counts = np.sum([part[name] for part in found], axis=0).tolist()
+        new = {"counts": tuple(counts[:-1]), "missing": counts[-1]}
+        counted[name] = column.model_copy(update=new)
+    return counted
+
+
+def _choose(
+    file: Path, first: int, share: float, columns: Sequence[str] | None
+) -> pd.DataFrame:
+    rows = read_part(file, columns)
+    numbers = np.arange(first, first + len(rows), dtype=np.uint64)
+    return rows[keys.uniform(numbers, keys.salt_from_text("subset")) < share]
+
+
 def _kinds(contract: Contract, data: Data) -> dict[str, Kind]:
-    """Return how to tell the distribution of target, features and date."""
+    """Return what to count of the target, the features and the date."""
     used = {*contract.features(data), data.target, data.time}
     return {
         name: "values"
@@ -190,20 +208,6 @@ def _moments(known: npt.NDArray[np.float64]) -> dict[str, float]:
     variance = math.fsum(((scaled - mean) ** 2).tolist()) / len(scaled)
     moments = {"mean": mean * scale, "sd": math.sqrt(variance) * scale}
     return {name: float(f"{value:.6g}") for name, value in moments.items()}
-
-
-def count(
-    table: Path, columns: dict[str, Distribution], compute: Compute
-) -> dict[str, Distribution]:
-    """Return the distributions with the counts of this table in the same bins."""
-    work = partial(_count_part, columns=columns)
-    found = map_parts(work, table, compute, list(columns))
-    counted = {}
-    for name, column in columns.items():
-        counts = np.sum([part[name] for part in found], axis=0).tolist()
-        new = {"counts": tuple(counts[:-1]), "missing": counts[-1]}
-        counted[name] = column.model_copy(update=new)
-    return counted
 
 
 def _count_part(

@@ -1,4 +1,4 @@
-"""Has the table changed against the one that was committed last?
+"""Compare a table with the one of the last commit.
 
 A column has drifted if its distribution differs by more than the sample explains, with
 the Benjamini-Hochberg correction over all columns, *and* by so much that it matters.
@@ -26,16 +26,16 @@ ROWS = 500
 # Expected share of false alarms among all alarms.
 ALPHA = 0.01
 
-# What matters: the population stability index, or the share of rows that moved.
+# From here on, a difference matters: population stability index, share of rows moved.
 PSI, MOVED = 0.1, 0.1
 
-# Bins with fewer rows of both tables are put together.
+# Bins with fewer rows in both tables together are merged.
 BIN_ROWS = 10
 
-# Two tables with a smaller share of columns in common are about different things.
+# With a smaller share of columns in common, these are different tables.
 IN_COMMON = 0.5
 
-# A table with less than this share of the former rows was hardly meant to shrink.
+# A table with a smaller share of the former rows has probably lost some.
 SHRUNK = 0.5
 
 
@@ -54,7 +54,7 @@ class Change(NamedTuple):
 
     @property
     def matters(self) -> bool:
-        """Whether it is large, however certain."""
+        """Whether the difference is large enough, however certain it is."""
         return self.psi > PSI or self.moved > MOVED
 
 
@@ -67,7 +67,7 @@ def compare_with_committed(
     compute: Compute,
     raw: Path,
 ) -> list[Finding]:
-    """Return what differs from the table of the last commit; nothing if there is none.
+    """Return how a table differs from the one of the last commit, if there is one.
 
     Args:
         profile: The report whose last committed version is compared.
@@ -86,10 +86,9 @@ def compare_with_committed(
 
 
 def is_same_table(old: dict[str, Any], new: dict[str, Any], target: str) -> bool:
-    """Say whether two profiles are of versions of one table, or of different tables.
+    """Return whether two profiles are of versions of the same table.
 
-    Versions of a table have the target and most columns in common, and of the same
-    kind. Another table was adopted where they have not.
+    Versions of a table share the target and most columns, of the same kind.
     """
     was, now = (TableProfile.model_validate(profile).columns for profile in (old, new))
     same = {n for n in was.keys() & now.keys() if was[n].kind == now[n].kind}
@@ -99,12 +98,12 @@ def is_same_table(old: dict[str, Any], new: dict[str, Any], target: str) -> bool
 def compare(
     old: dict[str, Any], new: dict[str, Any], recounted: dict[str, Any], raw: Path
 ) -> list[Finding]:
-    """Return what changed between two tables; dates are expected to.
+    """Return what changed between two tables; dates are expected to go on.
 
     Args:
         old: TableProfile of the former table.
         new: TableProfile of this table.
-        recounted: Counts of this table in the bins of `old`: see `recount`.
+        recounted: Counts of this table in the bins of `old`; see `recount`.
         raw: What the table was read from, to be named in findings.
     """
     was, now, same = (
@@ -142,6 +141,37 @@ def change(old: Distribution, new: Distribution) -> Change:
     return Change(float(chi2_contingency(counts, correction=False)[1]), psi, moved)
 
 
+def describe(old: Distribution, same: Distribution, new: Distribution | None) -> str:
+    """Describe what changed most: missing values, the mean, or the share of a value."""
+    missing = [d.missing / d.rows for d in (old, same)]
+    moved = change(old, same).moved
+    if abs(missing[1] - missing[0]) > moved / 2:
+        return f"missing values went from {missing[0]:.1%} to {missing[1]:.1%}"
+    if old.kind == "values":
+        return _describe_values(old, same, new)
+    if new is None or None in (old.mean, old.sd, new.mean, new.sd):
+        return "has other values than before, or other shares of them"
+    what = "mean length" if old.kind == "lengths" else "mean"
+    spread = f"standard deviation from {old.sd:.4g} to {new.sd:.4g}"
+    return f"{what} went from {old.mean:.4g} to {new.mean:.4g}, {spread}"
+
+
+def committed_profile(report: Path) -> dict[str, Any] | None:
+    """Return the profile of the last commit; None if there is none.
+
+    That is never an error: there may be no Git, no commit, or a report of another
+    version.
+    """
+    command = ["git", "-C", str(report.parent), "show", f"HEAD:./{report.name}"]
+    try:
+        shown = subprocess.run(command, capture_output=True, check=True)
+        found = json.loads(shown.stdout)
+        TableProfile.model_validate(found)
+    except (OSError, subprocess.CalledProcessError, ValueError, KeyError, TypeError):
+        return None
+    return dict(found)
+
+
 def _certain(changes: list[Change]) -> list[bool]:
     from scipy.stats import false_discovery_control
 
@@ -151,25 +181,10 @@ def _certain(changes: list[Change]) -> list[bool]:
     return [bool(p < ALPHA) for p in corrected]
 
 
-def describe(old: Distribution, same: Distribution, new: Distribution | None) -> str:
-    """Return what changed most, in words: missing values, mean or a value."""
-    missing = [d.missing / d.rows for d in (old, same)]
-    moved = change(old, same).moved
-    if abs(missing[1] - missing[0]) > moved / 2:
-        return f"missing values went from {missing[0]:.1%} to {missing[1]:.1%}"
-    if old.kind == "values":
-        return _describe_values(old, same, new)
-    if new is None or None in (old.mean, old.sd, new.mean, new.sd):
-        return "has other values than before, or in other shares"
-    what = "mean length" if old.kind == "lengths" else "mean"
-    spread = f"standard deviation from {old.sd:.4g} to {new.sd:.4g}"
-    return f"{what} went from {old.mean:.4g} to {new.mean:.4g}, {spread}"
-
-
 def _describe_values(
     old: Distribution, same: Distribution, new: Distribution | None
 ) -> str:
-    """Return which value changed its share most, by its name if it is a new one."""
+    """Describe which value changed its share most; a new one is named."""
     shares = np.array([old.counts, same.counts]) / [[old.rows], [same.rows]]
     most = int(np.argmax(np.abs(shares[1] - shares[0])))
     before, after = shares[:, most]
@@ -179,7 +194,7 @@ def _describe_values(
 
 
 def _new_value(old: Distribution, new: Distribution | None) -> str:
-    """Return words for values without a bin: the commonest of them, if it is known."""
+    """Return a name for values without a bin: the most common of them, if known."""
     bins, counts = (new.bins, new.counts) if new else ((), ())
     known = dict(zip(bins, counts, strict=False))
     unknown = [value for value in known if value not in old.bins]
@@ -192,9 +207,9 @@ def _drifted(name: str, words: str, found: Change, raw: Path) -> Finding:
     return Finding(
         "drift",
         raw,
-        f"{words}, against the table committed last ({found.moved:.0%} of the rows"
-        f" moved, PSI {found.psi:.2f})",
-        "If the world has changed so, commit; if not, check the export.",
+        f"{words} since the last commit ({found.moved:.0%} of the rows moved, PSI"
+        f" {found.psi:.2f})",
+        "If the data really changed like this, commit; if not, check the export.",
         column=name,
     )
 
@@ -202,7 +217,7 @@ def _drifted(name: str, words: str, found: Change, raw: Path) -> Finding:
 def _shrunk(
     was: dict[str, Distribution], now: dict[str, Distribution], raw: Path
 ) -> Iterator[Finding]:
-    """Yield that the table lost most of its rows, if it is the same one."""
+    """Yield a finding if the same table lost most of its rows."""
     if not was or was.keys() != now.keys():
         return
     rows = [next(iter(columns.values())).rows for columns in (was, now)]
@@ -210,22 +225,6 @@ def _shrunk(
         yield Finding(
             "fewer rows",
             raw,
-            f"holds {rows[1]} rows, but {rows[0]} in the table committed last",
-            "If that is meant, commit; if not, check that the export is complete.",
+            f"has {rows[1]} rows, but {rows[0]} in the last commit",
+            "If that is intended, commit; if not, check that the export is complete.",
         )
-
-
-def committed_profile(report: Path) -> dict[str, Any] | None:
-    """Return the profile as it was committed last; None if there is none.
-
-    Nothing that Git or the file may say is an error: there may be no Git, no commit, or
-    a report of another version.
-    """
-    command = ["git", "-C", str(report.parent), "show", f"HEAD:./{report.name}"]
-    try:
-        shown = subprocess.run(command, capture_output=True, check=True)
-        found = json.loads(shown.stdout)
-        TableProfile.model_validate(found)
-    except (OSError, subprocess.CalledProcessError, ValueError, KeyError, TypeError):
-        return None
-    return dict(found)

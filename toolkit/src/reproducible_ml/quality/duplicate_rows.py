@@ -1,4 +1,4 @@
-"""Rows that are alike, in all columns or in some: duplicates, conflicts, entities."""
+"""Find duplicate rows, conflicting targets, and entities with several rows."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ SAME_ENTITY = 0.1
 ENTITY = re.compile(r"(?:^|[_\W])(?i:id|uuid|guid)$|[a-z](?:Id|ID|Uuid|UUID)$")
 IDENTIFIER = re.compile(r"identif", re.I)
 
-# Columns named so say whose row it is, if they are no categories as "new", "returning".
+# Columns with such names identify an entity, unless they hold categories like "new".
 WHOSE = re.compile(
     r"(?:^|[_\W])(?:patient|subject|customer|client|user|member|account|student"
     r"|employee|person|kunde)(?:[_\W]?(?:no|nr|code|number|name))?$",
@@ -42,7 +42,7 @@ def check_duplicate_rows(
     some: pd.DataFrame,
     raw: Path,
 ) -> Iterator[Finding]:
-    """Yield what is strange about rows that are alike.
+    """Yield findings about rows that are equal, in all columns or in some.
 
     Args:
         table: Folder of parts; all of its rows are compared.
@@ -76,12 +76,28 @@ def check_identical_rows(
         yield _copies(rows, raw)
 
 
+def expected_by_chance(features: pd.DataFrame, rows: int) -> float:
+    """Return how many rows may have the same features by chance.
+
+    It is the number of pairs of rows that would be equal if the features were
+    independent, times a margin: a large one if each feature has few values.
+    """
+    same, distinct = 1.0, 0.0
+    for name in features:
+        counts = features[name].value_counts(dropna=False).to_numpy(dtype=np.float64)
+        counts = counts[counts > 0]
+        pairs = len(features) * (len(features) - 1)
+        same *= float((counts * (counts - 1)).sum()) / pairs
+        distinct = max(distinct, len(counts) / len(features))
+    return rows * rows / 2 * same * (5 if distinct > 0.25 else 1000)
+
+
 def _copies(rows: int, raw: Path) -> Finding:
     return Finding(
         "one distinct row",
         raw,
         f"all {rows} rows are the same",
-        "Check the export: there is nothing to learn from one row.",
+        "Check the export: a model cannot learn from a single row.",
     )
 
 
@@ -94,7 +110,7 @@ def _repeats(
     *,
     key: bool = False,
 ) -> Records:
-    """Return the places of the rows that repeat an earlier one in some columns."""
+    """Return the positions of rows that equal an earlier one in some columns."""
     # The row key is a hash of these columns, so that they need not be read.
     hashed = data.id or tuple(contract.inputs(data))
     if {*hashed} <= {*columns}:
@@ -106,11 +122,11 @@ def _repeats(
 
 def _repeated(repeated: Records, rows: int, raw: Path) -> Finding:
     return Finding(
-        "repeated rows",
+        "duplicate rows",
         raw,
-        f"{len(repeated) / rows:.0%} of the rows repeat an earlier row in all columns",
-        "If these are copies, let `clean` drop them (clean.duplicates: drop in"
-        " params.yaml). If they are different cases, set clean.duplicates: keep.",
+        f"{len(repeated) / rows:.0%} of the rows are duplicates of an earlier row",
+        "If these are copies, set clean.duplicates: drop in params.yaml; if they are"
+        " different cases, set it to keep.",
         rows=len(repeated),
         record=int(repeated[0]),
     )
@@ -125,7 +141,7 @@ def _alike(
     raw: Path,
     repeated: Records,
 ) -> Iterator[Finding]:
-    """Yield conflicting targets, and rows that are alike on both sides of the split."""
+    """Yield conflicting targets, and equal rows on both sides of the split."""
     features, target = list(contract.features(data)), data.target
     alike, rows = (
         _repeats(table, contract, data, compute, features),
@@ -155,9 +171,8 @@ def _conflicting(found: Records, target: str, raw: Path) -> Finding:
     return Finding(
         "conflicting targets",
         raw,
-        "differs between rows that are alike in all features, so no model can tell"
-        " them apart",
-        "Correct the target, or add a column that makes the difference.",
+        "differs between rows with the same features, so no model can distinguish them",
+        "Correct the target, or add a column that explains the difference.",
         column=target,
         rows=len(found),
         record=int(found[0]),
@@ -168,33 +183,17 @@ def _overlapping(found: Records, raw: Path) -> Finding:
     return Finding(
         "train/test overlap",
         raw,
-        "rows are alike in all features but have different ids, so they may be in the"
+        "rows have the same features but different ids, so they may be both in the"
         " training and in the test set",
-        "Remove the repeats, or name what they belong to in data.group and set"
+        "Remove the duplicates, or name what they belong to in data.group and set"
         " split.method: group in params.yaml.",
         rows=len(found),
         record=int(found[0]),
     )
 
 
-def expected_by_chance(features: pd.DataFrame, rows: int) -> float:
-    """Return how many rows may be alike in all features without being suspicious.
-
-    It is the number of pairs of rows that would be alike if the features did not depend
-    on each other, and many times that if each of them has few values, as then they may.
-    """
-    same, distinct = 1.0, 0.0
-    for name in features:
-        counts = features[name].value_counts(dropna=False).to_numpy(dtype=np.float64)
-        counts = counts[counts > 0]
-        pairs = len(features) * (len(features) - 1)
-        same *= float((counts * (counts - 1)).sum()) / pairs
-        distinct = max(distinct, len(counts) / len(features))
-    return rows * rows / 2 * same * (5 if distinct > 0.25 else 1000)
-
-
 def _far(some: pd.DataFrame, features: list[str], target: str) -> bool:
-    """Say whether rows that are alike have targets nearly as far apart as any."""
+    """Return whether equal rows have targets nearly as far apart as other rows."""
     groups = some[target].astype(float).groupby(keys.hash_rows(some, features))
     apart = some[target] - groups.transform("mean")
     apart = apart[groups.transform("size") > 1]
@@ -205,15 +204,15 @@ def _far(some: pd.DataFrame, features: list[str], target: str) -> bool:
 def _entities(
     table: Path, contract: Contract, data: Data, compute: Compute, raw: Path
 ) -> Iterator[Finding]:
-    """Yield columns that say which entity a row belongs to, if entities have many."""
+    """Yield columns that identify an entity, such as a customer, with several rows."""
     rows = count_rows(table)
     if data.id and len(repeated := _repeats(table, contract, data, compute, data.id)):
         yield Finding(
-            "repeated id",
+            "duplicate id",
             raw,
-            f"{', '.join(data.id)} should say which row it is, but an earlier row has"
-            " the same",
-            "Remove the repeats, or name the columns that differ in data.id.",
+            f"{', '.join(data.id)} should identify a row, but is the same as in an"
+            " earlier row",
+            "Remove the duplicates, or add the columns that differ to data.id.",
             rows=len(repeated),
             record=int(repeated[0]),
         )
@@ -225,8 +224,8 @@ def _entities(
             yield Finding(
                 "repeated entity",
                 raw,
-                f"names {rows - count} entities in {rows} rows, and rows of one may"
-                " be in the training and in the test set",
+                f"identifies {rows - count} entities in {rows} rows, and rows of one"
+                " may be both in the training and in the test set",
                 f"To keep them together, set data.group: {name} and split.method: group"
                 " in params.yaml.",
                 column=name,
@@ -234,7 +233,7 @@ def _entities(
 
 
 def _identifiers(contract: Contract, data: Data) -> list[str]:
-    """Return the columns that are identifiers by their name or by what is known."""
+    """Return the columns that are identifiers, by their name or the reason given."""
     return [
         name
         for name, column in contract.columns.items()

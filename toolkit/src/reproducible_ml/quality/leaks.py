@@ -1,4 +1,4 @@
-"""Columns that give the target away: copies of it, and what only its outcome tells."""
+"""Find columns that leak the target: copies of it, or known only with its outcome."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,23 +15,26 @@ Floats = npt.NDArray[np.float64]
 # Odds against a relation by chance, as a logarithm: a million to one.
 ODDS = float(np.log(1e6))
 
-# Rows that each side needs, so that a good feature is not taken for a leak.
+# Rows that each side needs, or a good feature might be taken for a leak.
 SIDE_ROWS = 30
 
-# Rows that a value of a column needs on average to say something about the target.
+# Rows that each value of a column needs on average to say something about the target.
 VALUE_ROWS = 5
 
 # Share of the rows outside the largest class that may be exceptions.
 EXCEPTIONS = 0.005
 
-# 1 - r² of a number that is the target up to rounding, and of one that nearly is.
+# 1 - r² of a number that equals the target up to rounding, and of one that nearly does.
 ROUNDING, NEARLY = 1e-6, 1e-4
 
 
 class Leak(NamedTuple):
-    """A column that tells the target, in words that go on after its name.
+    """A column that leaks the target.
 
-    It is certain if the column is the target itself, written in whatever way.
+    Attributes:
+        column: Its name.
+        reason: Completes a sentence that begins with the name.
+        certain: Whether the column is the target itself, however it is written.
     """
 
     column: str
@@ -40,11 +43,11 @@ class Leak(NamedTuple):
 
 
 def find_leaks(rows: pd.DataFrame, columns: Sequence[str], data: Data) -> list[Leak]:
-    """Return those of the columns that give the target away.
+    """Return those of the columns that leak the target.
 
     Args:
         rows: A table or some of its rows, the target without missing values.
-        columns: Where to look.
+        columns: Names of the columns to check.
         data: The target and the task.
     """
     find = _against_numbers if data.task == "regression" else _against_classes
@@ -52,32 +55,8 @@ def find_leaks(rows: pd.DataFrame, columns: Sequence[str], data: Data) -> list[L
     return [Leak(name, *leak) for name, leak in found if leak]
 
 
-def _against_classes(values: pd.Series, target: pd.Series) -> tuple[str, bool] | None:
-    """Return how the values tell the class and whether they are the class itself."""
-    classes, _ = pd.factorize(target)
-    codes, known = pd.factorize(values, use_na_sentinel=False)
-    if classes.max() < 1 or len(known) < 2:
-        return None
-    likely = odds_against(classes, len(known)) < ODDS
-    if (
-        not likely
-        and is_determined_by(classes, codes)
-        and is_determined_by(codes, classes)
-    ):
-        same = values.astype(str).to_numpy() == target.astype(str).to_numpy()
-        return ("repeats the target" if same.all() else "is the target recoded"), True
-    if not likely and len(values) >= VALUE_ROWS * len(known):
-        wrong = exceptions(codes, classes)
-        if wrong <= EXCEPTIONS * (len(classes) - np.bincount(classes).max()):
-            always = "always" if not wrong else f"in all but {wrong} rows"
-            return f"its {len(known)} values {always} tell the class", False
-    if (numbers := as_numbers(values)) is not None and separates(numbers, classes):
-        return "each class has its own range of values, none of which overlap", False
-    return _missing_tells(values.isna().to_numpy(), classes)
-
-
 def odds_against(classes: Codes, values: int) -> float:
-    """Return the logarithm of the odds against `values` values telling all classes.
+    """Return the log odds against `values` values determining all classes by chance.
 
     There are n! / (n1! n2! ...) ways to give n rows classes of these sizes, and at most
     (number of classes) ** values of them let each value belong to one class.
@@ -90,14 +69,14 @@ def odds_against(classes: Codes, values: int) -> float:
 
 
 def is_determined_by(codes: Codes, others: Codes) -> bool:
-    """Say whether rows with the same code among `others` have the same of `codes`."""
+    """Return whether rows with the same code in `others` have the same in `codes`."""
     example = np.zeros(others.max() + 1, dtype=codes.dtype)
     example[others] = codes
     return bool((example[others] == codes).all())
 
 
 def exceptions(codes: Codes, classes: Codes) -> int:
-    """Return how many rows are not of the commonest class among those of their code."""
+    """Return how many rows are not of the most common class of their code."""
     pairs, counts = np.unique(codes * (classes.max() + 1) + classes, return_counts=True)
     most = np.zeros(codes.max() + 1, dtype=np.intp)
     np.maximum.at(most, pairs // (classes.max() + 1), counts)
@@ -115,7 +94,7 @@ def as_numbers(values: pd.Series) -> Floats | None:
 
 
 def separates(numbers: Floats, classes: Codes) -> bool:
-    """Say whether the ranges of classes do not overlap, if they have enough rows."""
+    """Return whether the ranges of classes do not overlap, if they have enough rows."""
     known = ~np.isnan(numbers)
     numbers, classes, number = numbers[known], classes[known], int(classes.max()) + 1
     if np.bincount(classes, minlength=number).min() < SIDE_ROWS:
@@ -127,10 +106,34 @@ def separates(numbers: Floats, classes: Codes) -> bool:
     return bool((highs[order[:-1]] < lows[order[1:]]).all())
 
 
-def _missing_tells(
+def _against_classes(values: pd.Series, target: pd.Series) -> tuple[str, bool] | None:
+    """Return how the values reveal the class, and whether they are the class itself."""
+    classes, _ = pd.factorize(target)
+    codes, known = pd.factorize(values, use_na_sentinel=False)
+    if classes.max() < 1 or len(known) < 2:
+        return None
+    likely = odds_against(classes, len(known)) < ODDS
+    if (
+        not likely
+        and is_determined_by(classes, codes)
+        and is_determined_by(codes, classes)
+    ):
+        same = values.astype(str).to_numpy() == target.astype(str).to_numpy()
+        return ("repeats the target" if same.all() else "is the target recoded"), True
+    if not likely and len(values) >= VALUE_ROWS * len(known):
+        wrong = exceptions(codes, classes)
+        if wrong <= EXCEPTIONS * (len(classes) - np.bincount(classes).max()):
+            always = "always" if not wrong else f"in all but {wrong} rows"
+            return f"its {len(known)} values {always} determine the class", False
+    if (numbers := as_numbers(values)) is not None and separates(numbers, classes):
+        return "each class has its own range of values, none of which overlap", False
+    return _by_missing_values(values.isna().to_numpy(), classes)
+
+
+def _by_missing_values(
     missing: npt.NDArray[np.bool_], classes: Codes
 ) -> tuple[str, bool] | None:
-    """Return how it tells the class that a value is missing, or that it is not."""
+    """Return how missing values reveal the class."""
     if missing.all() or not missing.any():
         return None
     sides = {"missing": missing, "given": ~missing}
@@ -144,7 +147,7 @@ def _missing_tells(
 
 
 def _unlikely(drawn: int, classes: Codes, kind: np.intp) -> bool:
-    """Say whether so many rows drawn by chance would hardly all be of this class."""
+    """Return whether so many random rows would hardly all be of this class."""
     from scipy.stats import hypergeom
 
     of_kind = int((classes == kind).sum())
@@ -153,7 +156,7 @@ def _unlikely(drawn: int, classes: Codes, kind: np.intp) -> bool:
 
 
 def _against_numbers(values: pd.Series, target: pd.Series) -> tuple[str, bool] | None:
-    """Return how the values tell the number and whether they are the number itself."""
+    """Return how the values reveal the number, and whether they are the number."""
     wanted = target.to_numpy(dtype=np.float64)
     codes, known = pd.factorize(values, use_na_sentinel=False)
     levels, distinct = pd.factorize(target)
@@ -161,7 +164,7 @@ def _against_numbers(values: pd.Series, target: pd.Series) -> tuple[str, bool] |
         return None
     numbers = as_numbers(values)
     if numbers is not None and (leak := _as_curve(numbers, wanted)):
-        # What grows with time is no copy of the date.
+        # A target that grows with time is not a copy of the date.
         dates = pd.api.types.is_datetime64_any_dtype(values)
         return leak[0], leak[1] and not dates
     enough = len(values) >= max(VALUE_ROWS * len(known), len(known) + SIDE_ROWS)
@@ -178,7 +181,7 @@ def _against_numbers(values: pd.Series, target: pd.Series) -> tuple[str, bool] |
 
 
 def _as_curve(numbers: Floats, wanted: Floats) -> tuple[str, bool] | None:
-    """Return how a number is the target, computed from it by a line or a curve."""
+    """Return how a number can be computed from the target, by a line or a curve."""
     known = ~np.isnan(numbers)
     x, y = numbers[known], wanted[known]
     if len(x) < SIDE_ROWS or min(np.ptp(x), np.ptp(y)) == 0:
@@ -192,7 +195,7 @@ def _as_curve(numbers: Floats, wanted: Floats) -> tuple[str, bool] | None:
         return "is the target multiplied, shifted or rounded", True
     if _rise_together(x, y) or _rise_together(-x, y):
         return (
-            "is the target recoded: both always rise or fall",
+            "is the target recoded: both always rise or fall together",
             True,
         )
     if 1 - square < NEARLY:
@@ -201,7 +204,7 @@ def _as_curve(numbers: Floats, wanted: Floats) -> tuple[str, bool] | None:
 
 
 def _rise_together(x: Floats, y: Floats) -> bool:
-    """Say whether no pair of rows is in another order, ties in one of them apart."""
+    """Return whether both have the same order, apart from ties."""
     if min(len(np.unique(x)), len(np.unique(y))) < SIDE_ROWS:
         return False
     return bool((np.diff(x[np.lexsort((x, y))]) >= 0).all())

@@ -1,4 +1,4 @@
-"""Add the file and the line of the raw table to findings."""
+"""Add the file and line of the raw table to findings about its rows."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -14,7 +14,7 @@ from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import map_parts, parts
 from reproducible_ml.reading.raw import raw_files, row_lines
 
-# Findings about a value of which people want to see a row.
+# Findings about a value, to which a row with that value is added.
 ABOUT_VALUES = {
     "single row of a class",
     "rare class",
@@ -39,7 +39,7 @@ def with_line_numbers(
     dialect: CsvDialect,
     compute: Compute,
 ) -> list[Finding]:
-    """Return the findings, with the file and the line of the first row that they mean.
+    """Return the findings, with the file and line of the first row that they are about.
 
     Args:
         findings: Those with a `record`, or about a value, get a line.
@@ -68,13 +68,13 @@ def _with_record(finding: Finding, table: Path, compute: Compute) -> Finding:
 
 
 def _first(_: int, rows: pd.DataFrame, value: str) -> int | None:
-    """Return the place of the first row with this value, by its text or number."""
+    """Return the position of the first row with this value, by its text or number."""
     (name,) = rows
     values = rows[name]
     is_number = pd.api.types.is_numeric_dtype(values)
     if is_number and not pd.api.types.is_bool_dtype(values):
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
-        # The text of a number has twelve digits.
+        # The texts of numbers have twelve digits.
         same = np.isclose(numbers, float(value), rtol=1e-11, atol=0.0)
     else:
         same = (values.astype("str") == value).to_numpy(dtype=bool)

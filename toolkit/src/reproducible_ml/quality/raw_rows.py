@@ -1,4 +1,4 @@
-"""Read a raw file slowly: each row with its place, and what is wrong with its shape."""
+"""Read a raw file row by row, with line numbers, and check the shape of its rows."""
 
 import re
 from collections import Counter
@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from reproducible_ml.contract.findings import MAX_LISTED, Finding
 from reproducible_ml.contract.schema import Column, Contract, CsvDialect
-from reproducible_ml.quality.column_names import Header, check_names, closest_match
+from reproducible_ml.quality.column_names import Header, check_names
+from reproducible_ml.quality.spellings import closest_match
 from reproducible_ml.reading.csv_files import NumberedRows, Row
 from reproducible_ml.reading.json_lines import FLATTEN, text_batch, valid_objects
 from reproducible_ml.reading.parquet_files import (
@@ -27,9 +28,26 @@ from reproducible_ml.reading.values import NA_VALUES, unconvertible
 
 TRAILING = "trailing delimiter"
 
+# Rows that are in memory as Python objects at a time.
+ROWS = 10_000
+
+# Lines that are searched for a header that is not where it should be.
+SEARCHED = 50
+
+Places = npt.NDArray[np.int64]
+
+TOTALS = {
+    *("total", "totals", "grand total", "sum", "overall"),
+    *("gesamt", "gesamtsumme", "insgesamt", "summe"),
+    *("somme", "total général", "totale", "totaal", "som", "suma", "celkem", "итого"),
+}
+
+# Digits, and what occurs in and around numbers; dates do not match.
+NUMBER = re.compile(r"[-+]?[\d.,'\s]*\d\s*[^\w\s/:-]{0,3}")
+
 
 def check_shape(file: Path, dialect: CsvDialect) -> list[Finding]:
-    """Return what is wrong with the rows of a CSV file, whatever its columns."""
+    """Return the rows of a CSV file whose number of values is wrong, and the like."""
     findings: list[Finding] = []
     for _ in valid_rows(file, dialect, findings):
         pass
@@ -39,7 +57,7 @@ def check_shape(file: Path, dialect: CsvDialect) -> list[Finding]:
 def valid_rows(
     file: Path, dialect: CsvDialect, findings: list[Finding]
 ) -> Iterator[Row]:
-    """Yield the header and the rows that fit it; add what is wrong with the others."""
+    """Yield the header and the rows that fit it; add findings about the others."""
     rows = iter(NumberedRows(file, dialect))
     header = next(rows, None)
     if header is None:
@@ -64,158 +82,32 @@ def valid_rows(
     findings += [_more(one, counts[kind] - MAX_LISTED) for kind, one in others.items()]
 
 
-def _more(finding: Finding, rows: int) -> Finding:
-    """Return the finding that there are more rows than are listed."""
-    problem = f"is the first of more rows like the {MAX_LISTED} that are listed"
-    kind = f"more {finding.kind}"
-    return finding._replace(kind=kind, problem=problem, rows=rows)
-
-
-def _unsound(file: Path, row: Row, header: list[str]) -> Finding | None:
-    values, width = row.cells, len(header)
-    if len(values) == width and _repeats(values, header):
-        problem, fix = "repeats the header", "Delete the line in the source."
-        return Finding("repeated header", file, problem, fix, row.line)
-    if len(values) == width:
-        return None
-    if len(values) == width + 1 and not values[-1].strip():
-        problem = "ends with a delimiter, which makes one value too many"
-        fix = "Take it away from the end of each line."
-        return Finding(TRAILING, file, problem, fix, row.line)
-    count = "1 value" if len(values) == 1 else f"{len(values)} values"
-    problem = f"has {count} where the header has {width}"
-    fix = "Look for a missing quote or a stray separator."
-    if len(values) == 1 and width > 2:
-        fix = "Delete the line if it is a note; else look for a lost line end or quote."
-    return Finding("number of values", file, problem, fix, row.line)
-
-
-def _repeats(values: list[str], header: list[str]) -> bool:
-    """Say whether a row is the header again, some of whose names may differ."""
-    if values == header:
-        return True
-    same = sum(v == name for v, name in zip(values, header, strict=True))
-    return same > 1 and 2 * same > len(header)
-
-
-# Rows that are held in memory as Python objects at a time.
-ROWS = 10_000
-
-# Lines in which a header is looked for that does not stand where it should.
-SEARCHED = 50
-
-Places = npt.NDArray[np.int64]
-
-
-class Chunk(NamedTuple):
-    """Some rows by columns, and the line of each, from 1; in Parquet, the row."""
+class RowBlock(NamedTuple):
+    """Some rows by columns, and the line of each, from 1; in Parquet, its number."""
 
     lines: Places
     columns: dict[str, pa.Array]
 
 
-def read_chunks(
+def read_row_blocks(
     file: Path, contract: Contract, findings: list[Finding]
-) -> Iterator[Chunk]:
-    """Yield the rows that have the contract's columns; add what is wrong with others.
+) -> Iterator[RowBlock]:
+    """Yield the rows that have the contract's columns; add findings about the others.
 
-    Values are the file's own texts; those of Parquet are as they are.
+    Values are texts as in the file; those of Parquet keep their types.
     """
-    read = {"csv": _csv_chunks, "json": _json_chunks, "parquet": _parquet_chunks}
+    read = {"csv": _csv_blocks, "json": _json_blocks, "parquet": _parquet_blocks}
     yield from read[file_format(file) or "csv"](file, contract, findings)
 
 
-def _csv_chunks(
-    file: Path, contract: Contract, findings: list[Finding]
-) -> Iterator[Chunk]:
-    rows = valid_rows(file, contract.metadata, findings)
-    header = next(rows, None)
-    names = header.cells if header else []
-    line = header.line if header else None
-    if found := check_names(file, Header(names, line), contract):
-        findings += _header_elsewhere(file, contract) or found
-        return
-    while chunk := list(islice(rows, ROWS)):
-        columns = zip(*(row.cells for row in chunk), strict=True)
-        arrays = [pa.array(column, pa.string()) for column in columns]
-        lines = np.array([row.line for row in chunk])
-        yield Chunk(lines, dict(zip(names, arrays, strict=True)))
-
-
-def _header_elsewhere(file: Path, contract: Contract) -> list[Finding]:
-    """Return a finding if the header stands after more or fewer lines than declared."""
-    dialect = contract.metadata.model_copy(update={"preamble": 0})
-    for row in islice(NumberedRows(file, dialect), SEARCHED):
-        if sorted(row.cells) == sorted(contract.columns):
-            problem = "is the header, which is expected elsewhere"
-            fix = f"Set metadata: {{preamble: {row.line - 1}}} in data/schema.yaml."
-            return [Finding("preamble", file, problem, fix, row.line)]
-    return []
-
-
-def _json_chunks(
-    file: Path, contract: Contract, findings: list[Finding]
-) -> Iterator[Chunk]:
-    names: dict[str, int] = {}
-    for line, values in valid_objects(file, findings):
-        for name in values:
-            names.setdefault(name, line)
-    # A key may be left out where it may have no value.
-    unknown = [name for name in names if name not in contract.columns]
-    for name, column in contract.columns.items():
-        if column.nullable and not closest_match(name, unknown):
-            names.setdefault(name, 1)
-    if found := check_names(file, Header(list(names), None, names), contract):
-        findings += found
-        return
-    rows = valid_objects(file, [])
-    while chunk := list(islice(rows, ROWS)):
-        lines = np.array([line for line, _ in chunk])
-        batch = text_batch([values for _, values in chunk], list(contract.columns))
-        yield Chunk(lines, dict(zip(batch.schema.names, batch.columns, strict=True)))
-
-
-def _parquet_chunks(
-    file: Path, contract: Contract, findings: list[Finding]
-) -> Iterator[Chunk]:
-    schema = parquet_schema(file)
-    found = check_names(file, Header(schema.names, None), contract)
-    found = found or list(_unsuited(file, schema, contract))
-    findings += found
-    first = 1
-    for batch in () if found else parquet_batches(file):
-        lines = np.arange(first, first + batch.num_rows)
-        yield Chunk(lines, {name: batch[name] for name in contract.columns})
-        first += batch.num_rows
-
-
-def _unsuited(file: Path, schema: pa.Schema, contract: Contract) -> Iterator[Finding]:
-    for name, column in contract.columns.items():
-        kind = schema.field(name).type
-        if not is_convertible_type(kind, column):
-            problem = f"holds {kind}, which cannot be {column.dtype}"
-            fix = "Convert it in the source, or change its dtype in data/schema.yaml."
-            if pa.types.is_nested(kind):
-                fix = FLATTEN
-            yield Finding("type", file, problem, fix, column=name)
-
-
-TOTALS = {
-    *("total", "totals", "grand total", "sum", "overall"),
-    *("gesamt", "gesamtsumme", "insgesamt", "summe"),
-    *("somme", "total général", "totale", "totaal", "som", "suma", "celkem", "итого"),
-}
-
-# Digits and what stands in and around numbers; no date has but such signs.
-NUMBER = re.compile(r"[-+]?[\d.,'\s]*\d\s*[^\w\s/:-]{0,3}")
-
-
 def find_totals_column(row: Mapping[str, object], contract: Contract) -> str | None:
-    """Return the column that names a row of totals; all others hold numbers, or none.
+    """Return the column with the word for "total" if this is a row of totals.
+
+    The other columns of such a row have numbers, or are missing.
 
     Args:
-        row: The last row of a file; texts, or values of the contract's types.
-        contract: Its categories are values, whatever they say.
+        row: The last row of a file: texts, or values of the contract's types.
+        contract: Its categories are values, even if one is called "total".
     """
     texts = {
         name: str(value).strip() for name, value in row.items() if value is not None
@@ -230,36 +122,22 @@ def find_totals_column(row: Mapping[str, object], contract: Contract) -> str | N
 
 
 def is_units_row(row: Mapping[str, str], contract: Contract) -> bool:
-    """Say whether a row holds units or names, where values of other types should be.
+    """Return whether a row holds units or names where other types are declared.
 
-    One text alone may be a mistake in a row, unless the rest of it is empty.
+    A single text may be a mistake, unless the rest of the row is empty.
 
     Args:
         row: The first row of a text file.
-        contract: Says which columns hold other values than texts.
+        contract: Declares which columns hold other types than text.
     """
-    said = {name: text for name, text in row.items() if _says_something(text)}
-    typed = [n for n in said if contract.columns[n].dtype not in ("str", "category")]
-    wrong = [n for n in typed if _is_misfit(said[n], contract.columns[n])]
-    return bool(wrong) and wrong == typed and (len(wrong) > 1 or len(said) == 1)
-
-
-def _says_something(text: str) -> bool:
-    """Say whether a text is more than a dash or a blank."""
-    return (
-        text.strip() not in NA_VALUES
-        and re.search(r"[^-\u2013\u2014.\s]", text) is not None
-    )
-
-
-def _is_misfit(text: str, column: Column) -> bool:
-    """Say whether a text is none of the column's values, nor one in another form."""
-    misfit = unconvertible(pa.array([text], pa.string()), column)[0].as_py()
-    return bool(misfit) and not re.match(r"\W*[0-9]", text)
+    texts = {name: text for name, text in row.items() if _has_content(text)}
+    typed = [n for n in texts if contract.columns[n].dtype not in ("str", "category")]
+    wrong = [n for n in typed if _is_misfit(texts[n], contract.columns[n])]
+    return bool(wrong) and wrong == typed and (len(wrong) > 1 or len(texts) == 1)
 
 
 def contains_header(frame: pd.DataFrame, contract: Contract) -> bool:
-    """Say whether a row holds the names of the columns.
+    """Return whether a row repeats the header.
 
     Only tables of nothing but text are searched: other types do not accept a header.
     """
@@ -271,3 +149,128 @@ def contains_header(frame: pd.DataFrame, contract: Contract) -> bool:
         if not same.any():
             return False
     return True
+
+
+def _more(finding: Finding, rows: int) -> Finding:
+    """Return a finding about the rows beyond those listed."""
+    problem = f"is the first of more rows like the {MAX_LISTED} listed"
+    kind = f"more {finding.kind}"
+    return finding._replace(kind=kind, problem=problem, rows=rows)
+
+
+def _unsound(file: Path, row: Row, header: list[str]) -> Finding | None:
+    values, width = row.cells, len(header)
+    if len(values) == width and _repeats(values, header):
+        problem, fix = "repeats the header", "Delete the line in the source."
+        return Finding("repeated header", file, problem, fix, row.line)
+    if len(values) == width:
+        return None
+    if len(values) == width + 1 and not values[-1].strip():
+        problem = "ends with a delimiter, which makes an extra value"
+        fix = "Remove the delimiter at the end of each line."
+        return Finding(TRAILING, file, problem, fix, row.line)
+    count = "1 value" if len(values) == 1 else f"{len(values)} values"
+    problem = f"has {count} where the header has {width}"
+    fix = "Check for a missing quote or a stray delimiter."
+    if len(values) == 1 and width > 2:
+        fix = "Delete the line if it is a note, or check for a lost line end or quote."
+    return Finding("number of values", file, problem, fix, row.line)
+
+
+def _repeats(values: list[str], header: list[str]) -> bool:
+    """Return whether a row repeats the header, apart from some names."""
+    if values == header:
+        return True
+    same = sum(v == name for v, name in zip(values, header, strict=True))
+    return same > 1 and 2 * same > len(header)
+
+
+def _csv_blocks(
+    file: Path, contract: Contract, findings: list[Finding]
+) -> Iterator[RowBlock]:
+    rows = valid_rows(file, contract.metadata, findings)
+    header = next(rows, None)
+    names = header.cells if header else []
+    line = header.line if header else None
+    if found := check_names(file, Header(names, line), contract):
+        findings += _header_elsewhere(file, contract) or found
+        return
+    while block := list(islice(rows, ROWS)):
+        columns = zip(*(row.cells for row in block), strict=True)
+        arrays = [pa.array(column, pa.string()) for column in columns]
+        lines = np.array([row.line for row in block])
+        yield RowBlock(lines, dict(zip(names, arrays, strict=True)))
+
+
+def _header_elsewhere(file: Path, contract: Contract) -> list[Finding]:
+    """Return a finding if the header follows more or fewer lines than declared."""
+    dialect = contract.metadata.model_copy(update={"preamble": 0})
+    for row in islice(NumberedRows(file, dialect), SEARCHED):
+        if sorted(row.cells) == sorted(contract.columns):
+            problem = "is the header, but another line was expected to be"
+            fix = f"Set metadata: {{preamble: {row.line - 1}}} in data/schema.yaml."
+            return [Finding("preamble", file, problem, fix, row.line)]
+    return []
+
+
+def _json_blocks(
+    file: Path, contract: Contract, findings: list[Finding]
+) -> Iterator[RowBlock]:
+    names: dict[str, int] = {}
+    for line, values in valid_objects(file, findings):
+        for name in values:
+            names.setdefault(name, line)
+    # A key may be absent where its value may be missing.
+    unknown = [name for name in names if name not in contract.columns]
+    for name, column in contract.columns.items():
+        if column.nullable and not closest_match(name, unknown):
+            names.setdefault(name, 1)
+    if found := check_names(file, Header(list(names), None, names), contract):
+        findings += found
+        return
+    rows = valid_objects(file, [])
+    while block := list(islice(rows, ROWS)):
+        lines = np.array([line for line, _ in block])
+        batch = text_batch([values for _, values in block], list(contract.columns))
+        yield RowBlock(lines, dict(zip(batch.schema.names, batch.columns, strict=True)))
+
+
+def _parquet_blocks(
+    file: Path, contract: Contract, findings: list[Finding]
+) -> Iterator[RowBlock]:
+    schema = parquet_schema(file)
+    found = check_names(file, Header(schema.names, None), contract)
+    found = found or list(_unsuited(file, schema, contract))
+    findings += found
+    first = 1
+    for batch in () if found else parquet_batches(file):
+        lines = np.arange(first, first + batch.num_rows)
+        yield RowBlock(lines, {name: batch[name] for name in contract.columns})
+        first += batch.num_rows
+
+
+def _unsuited(file: Path, schema: pa.Schema, contract: Contract) -> Iterator[Finding]:
+    for name, column in contract.columns.items():
+        kind = schema.field(name).type
+        if not is_convertible_type(kind, column):
+            problem = (
+                f"has the type {kind}, which cannot be converted to {column.dtype}"
+            )
+            fix = "Convert it in the source, or change its dtype in data/schema.yaml."
+            if pa.types.is_nested(kind):
+                fix = FLATTEN
+            yield Finding("type", file, problem, fix, column=name)
+
+
+def _has_content(text: str) -> bool:
+    """Return whether a text is more than dashes and blanks."""
+    return (
+        text.strip() not in NA_VALUES
+        and re.search(r"[^-\u2013\u2014.\s]", text) is not None
+    )
+
+
+def _is_misfit(text: str, column: Column) -> bool:
+    """Return whether a text is not a value of the column, even in another format."""
+    misfit = unconvertible(pa.array([text], pa.string()), column)[0].as_py()
+    return bool(misfit) and not re.match(r"\W*[0-9]", text)

@@ -1,4 +1,4 @@
-"""What is suspicious about a table that honours its contract."""
+"""Check the quality of a table that meets its contract: target, duplicates, leaks."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -21,10 +21,11 @@ from reproducible_ml.quality.target import (
     check_numbers,
 )
 
-# Rows without which nothing can be learned, and with which it is hardly more than luck.
+# With fewer rows, a model cannot be trained; with fewer than FEW, its metrics are
+# rough.
 NEEDED, FEW = 10, 50
 
-# Kinds of findings that leave nothing to learn, or would be learned wrongly.
+# Kinds of findings under which a model cannot be trained, or would be wrong.
 REJECTED = {
     "too few rows",
     "no features",
@@ -37,12 +38,12 @@ REJECTED = {
 
 
 class QualityReport(NamedTuple):
-    """What is suspicious about a table.
+    """Findings about the quality of a table.
 
     Attributes:
-        rejections: What makes the table useless as it is.
-        warnings: What a person should look at. Leaks are among them.
-        leaks: Columns that are the target itself, and why: "is the target recoded".
+        rejections: Why the table cannot be used as it is.
+        warnings: What to look at; leaks are among them.
+        leaks: Columns that are the target itself, each with the reason.
     """
 
     rejections: list[Finding]
@@ -53,9 +54,9 @@ class QualityReport(NamedTuple):
 def check_quality(
     table: Path, contract: Contract, data: Data, compute: Compute, raw: Path
 ) -> QualityReport:
-    """Return what is wrong or unusual about a table that meets its contract.
+    """Return what is wrong or unusual in a table that meets its contract.
 
-    Target and repeated rows are checked in all rows; columns in at most 200,000.
+    Target and duplicates are checked in all rows; columns in a sample of 200,000.
 
     Args:
         table: Folder of parts, as `validate` writes them.
@@ -99,9 +100,9 @@ def _few(rows: int, raw: Path) -> Finding:
     return Finding(
         "too few rows" if needed else "few rows",
         raw,
-        f"holds only {count}, "
-        + ("too few to learn from" if needed else "so its metrics will be rough"),
-        f"Bring {NEEDED if needed else FEW} rows or more.",
+        f"has only {count}, "
+        + ("too few to train on" if needed else "so its metrics will be rough"),
+        f"Provide at least {NEEDED if needed else FEW} rows.",
     )
 
 
@@ -109,11 +110,12 @@ def _no_features(data: Data, raw: Path) -> Finding:
     return Finding(
         "no features",
         raw,
-        f"every column but the target {data.target} has a role or is excluded",
+        f"has no features: all columns but the target {data.target} are excluded or"
+        " have another role",
         "Change the treatment of one in data/schema.yaml.",
     )
 
 
 def _leak(leak: Leak, raw: Path) -> Finding:
-    fix = f"{EXCLUDE[:-1]}, unless it is known when a prediction is wanted."
+    fix = f"{EXCLUDE[:-1]}, unless its value is known before the prediction."
     return Finding("leak", raw, leak.reason, fix, column=leak.column)

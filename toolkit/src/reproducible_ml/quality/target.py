@@ -1,4 +1,4 @@
-"""What is strange about a target: its classes, or its values if it is a number."""
+"""Check the target: its classes, or its values if it is a number, and its split."""
 
 import re
 import unicodedata
@@ -19,32 +19,14 @@ from reproducible_ml.core.parts import map_parts
 
 CODINGS = (("yes", "no"), ("true", "false"), ("1", "0"))
 
-
-def main_coding(said: Mapping[str, str], counts: Mapping[str, int]) -> tuple[str, ...]:
-    """Return the pair of answers that most rows use; empty if none is used wholly.
-
-    Classes that are unified one by one may end as 1 and no.
-
-    Args:
-        said: What each label means: yes, no, true, false, 1 or 0.
-        counts: Rows of each label.
-    """
-    whole = [pair for pair in CODINGS if {*pair} <= {*said.values()}]
-    rows = {
-        pair: sum(counts[label] for label, text in said.items() if text in pair)
-        for pair in whole
-    }
-    return max(whole, key=rows.__getitem__, default=())
-
-
-# Share of rows with one and the same number from which a model had better know of it.
+# Share of rows with the same number from which it is reported.
 COMMON = 0.5
 
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
 SHORT = {"y": "yes", "n": "no", "t": "true", "f": "false"}
 ANSWERS = {"yes": "1", "true": "1", "1": "1", "no": "0", "false": "0", "0": "0"}
 
-# Kind of the finding about a class that is another one, spelled otherwise.
+# Kind of the finding about a class that is another one, spelled differently.
 SPELLED = "class spelled in several ways"
 
 METRICS = {
@@ -53,13 +35,32 @@ METRICS = {
 }
 
 
+def main_coding(
+    normalized: Mapping[str, str], counts: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Return the pair of labels that most rows use; empty if no pair is complete.
+
+    Otherwise, unifying labels one by one could end with 1 and no.
+
+    Args:
+        normalized: The normalized label of each: yes, no, true, false, 1 or 0.
+        counts: Rows of each label.
+    """
+    whole = [pair for pair in CODINGS if {*pair} <= {*normalized.values()}]
+    rows = {
+        pair: sum(counts[label] for label, text in normalized.items() if text in pair)
+        for pair in whole
+    }
+    return max(whole, key=rows.__getitem__, default=())
+
+
 class SplitRule(NamedTuple):
-    """How a project holds out its test rows.
+    """How the project holds out its test rows.
 
     Attributes:
         is_test: Says of each row of a table whether it is a test row.
-        columns: What it needs of the rows, besides their keys.
-        key: Of params.yaml, to hold out other rows.
+        columns: Columns it needs, besides the row keys.
+        key: The key of section `split` in params.yaml that selects other rows.
     """
 
     is_test: Callable[[pd.DataFrame], Any]
@@ -70,11 +71,11 @@ class SplitRule(NamedTuple):
 def check_classes(
     counts: Mapping[str, int], data: Data, raw: Path
 ) -> Iterator[Finding]:
-    """Yield what is strange about classes.
+    """Yield findings about the classes of a target.
 
     Args:
         counts: Rows of each class, by its text.
-        data: Says which column and task it is about.
+        data: The target and the task.
         raw: What the table was read from, to be named in findings.
     """
     target = data.target
@@ -87,71 +88,20 @@ def check_classes(
         yield Finding(
             "no positive class",
             raw,
-            f"never says {quoted(str(positive))}, the class to be predicted",
+            f"never has the value {quoted(str(positive))}, the class to be predicted",
             "Set another data.positive in params.yaml.",
             column=target,
         )
     mixed = list(_mixed(present, target, raw))
-    # Another spelling is to be unified, however rare it is.
+    # Another spelling of a class is not a class of its own, however rare it is.
     misspelled = {finding.value for finding in mixed if finding.kind == SPELLED}
     rest = {label: n for label, n in present.items() if label not in misspelled}
     yield from mixed
     yield from _rare(rest, target, raw)
 
 
-def _constant(value: str, target: str, raw: Path) -> Finding:
-    return Finding(
-        "constant target",
-        raw,
-        "is what every row says, so there is nothing to learn",
-        "Check the export, or name another target: make data TARGET=...",
-        column=target,
-        value=value,
-    )
-
-
-def _rare(counts: Mapping[str, int], target: str, raw: Path) -> Iterator[Finding]:
-    for label, rows in counts.items():
-        if rows < 2:
-            kind = "single row of a class"
-            problem = "is a class that cannot be both trained on and tested"
-            fix = "Merge it with another class, or remove the row."
-        elif rows < CLASS_ROWS:
-            kind = "rare class"
-            problem = "is a class too rare to be learned or judged well"
-            fix = "Merge it with another class, or collect more rows of it."
-        else:
-            continue
-        yield Finding(kind, raw, problem, fix, None, target, label, rows)
-
-
-def _mixed(counts: Mapping[str, int], target: str, raw: Path) -> Iterator[Finding]:
-    """Yield spellings that look like another, more frequent spelling of a class."""
-    said = {label: normalized_label(label) for label in counts}
-    # Letters may be classes, so `y` is `1` only where all the others are answers too.
-    odd: set[str] = set()
-    if len(said) > 2 and set(said.values()) <= set(ANSWERS):
-        coding = main_coding(said, counts)
-        odd = {label for label, text in said.items() if text not in coding}
-        said = {label: ANSWERS[text] for label, text in said.items()}
-    ordered = sorted(said, key=lambda one: (said[one], one in odd, -counts[one], one))
-    for _, group in groupby(ordered, said.__getitem__):
-        usual, *others = group
-        for label in others:
-            letter = len(label) == len(usual) == 1
-            yield Finding(
-                "letters alike" if letter else SPELLED,
-                raw,
-                f"looks like another spelling of {quoted(usual)}",
-                "Write a class in one way.",
-                column=target,
-                value=label,
-                rows=counts[label],
-            )
-
-
 def normalized_label(label: str) -> str:
-    """Return what a label says, whatever its case, its blanks and a final .0."""
+    """Return a label without differences in case, blanks and a final .0."""
     text = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
     text = re.sub(r"(?<=\d)\.0*$", "", text) if NUMBER.fullmatch(text) else text
     return SHORT.get(text, text)
@@ -164,7 +114,7 @@ def check_imbalance(
 
     Args:
         counts: Rows of each class, by its text.
-        data: Says which column and task it is about.
+        data: The target and the task.
         raw: What the table was read from, to be named in findings.
     """
     if label := rare_class(counts):
@@ -173,8 +123,8 @@ def check_imbalance(
             "imbalance",
             raw,
             f"has only {rows / sum(counts.values()):.1%} of the rows",
-            "Set train.class_weight: balanced in params.yaml, and look at"
-            f" {METRICS[data.task]} rather than at accuracy.",
+            "Set train.class_weight: balanced in params.yaml, and prefer"
+            f" {METRICS[data.task]} to accuracy.",
             column=data.target,
             value=label,
             rows=rows,
@@ -182,7 +132,7 @@ def check_imbalance(
 
 
 def check_numbers(values: pd.Series, target: str, raw: Path) -> Iterator[Finding]:
-    """Yield what is strange about a target that is a number."""
+    """Yield findings about a target that is a number."""
     counts = values.value_counts()
     value, rows = str(counts.index[0]), int(counts.iloc[0])
     if len(counts) == 1:
@@ -191,7 +141,7 @@ def check_numbers(values: pd.Series, target: str, raw: Path) -> Iterator[Finding
         yield Finding(
             "two numbers",
             raw,
-            "holds two different numbers only, so they may be classes",
+            "has only two different numbers, so they may be classes",
             "If so, declare it as a category and set data.task: binary in params.yaml.",
             column=target,
         )
@@ -199,8 +149,8 @@ def check_numbers(values: pd.Series, target: str, raw: Path) -> Iterator[Finding
         yield Finding(
             "common number",
             raw,
-            f"is what {rows / len(values):.0%} of the rows say",
-            "If it means that there is no value, remove these rows; if not, compare the"
+            f"is the value of {rows / len(values):.0%} of the rows",
+            "If it stands for a missing value, remove these rows; if not, compare the"
             " model with one that always predicts it.",
             column=target,
             value=value,
@@ -210,12 +160,12 @@ def check_numbers(values: pd.Series, target: str, raw: Path) -> Iterator[Finding
 def check_split(
     table: Path, data: Data, compute: Compute, split: SplitRule, raw: Path
 ) -> Iterator[Finding]:
-    """Yield classes of which no row is in the training set, as in a sorted table.
+    """Yield classes without any row in the training set, as in a sorted table.
 
     Args:
         table: Folder of parts.
-        data: Says which column it is about.
-        compute: Where parts are read.
+        data: The target.
+        compute: How parts are read.
         split: How the test rows are held out.
         raw: What the table was read from, to be named in findings.
     """
@@ -227,11 +177,67 @@ def check_split(
             "class not trained on",
             raw,
             "is a class without any row in the training set",
-            f"Set another {split.key} in params.yaml, or another split.method.",
+            f"Set another split.{split.key} or another split.method in params.yaml.",
             column=data.target,
             value=label,
             rows=test[label],
         )
+
+
+def _constant(value: str, target: str, raw: Path) -> Finding:
+    return Finding(
+        "constant target",
+        raw,
+        "is the value of every row, so there is nothing to learn",
+        "Check the export, or choose another target: rml data --target COLUMN.",
+        column=target,
+        value=value,
+    )
+
+
+def _rare(counts: Mapping[str, int], target: str, raw: Path) -> Iterator[Finding]:
+    for label, rows in counts.items():
+        if rows < 2:
+            kind = "single row of a class"
+            problem = (
+                "is a class with one row, which cannot be in both training and test set"
+            )
+            fix = "Merge it with another class, or remove the row."
+        elif rows < CLASS_ROWS:
+            kind = "rare class"
+            problem = "is a class too rare to be learned or evaluated well"
+            fix = "Merge it with another class, or collect more rows of it."
+        else:
+            continue
+        yield Finding(kind, raw, problem, fix, None, target, label, rows)
+
+
+def _mixed(counts: Mapping[str, int], target: str, raw: Path) -> Iterator[Finding]:
+    """Yield spellings that look like another, more frequent spelling of a class."""
+    normalized = {label: normalized_label(label) for label in counts}
+    # A letter may be a class, so `y` means 1 only if all labels mean true or false.
+    minority: set[str] = set()
+    if len(normalized) > 2 and set(normalized.values()) <= set(ANSWERS):
+        coding = main_coding(normalized, counts)
+        minority = {label for label, text in normalized.items() if text not in coding}
+        normalized = {label: ANSWERS[text] for label, text in normalized.items()}
+    ordered = sorted(
+        normalized,
+        key=lambda one: (normalized[one], one in minority, -counts[one], one),
+    )
+    for _, group in groupby(ordered, normalized.__getitem__):
+        usual, *others = group
+        for label in others:
+            letter = len(label) == len(usual) == 1
+            yield Finding(
+                "letters alike" if letter else SPELLED,
+                raw,
+                f"looks like another spelling of {quoted(usual)}",
+                "Use one spelling for each class.",
+                column=target,
+                value=label,
+                rows=counts[label],
+            )
 
 
 def _count_sides(

@@ -1,4 +1,4 @@
-"""Check a raw table against its contract: it passes whole, or not at all."""
+"""Validate a raw table against its contract: all of it passes, or none of it."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -28,17 +28,16 @@ from reproducible_ml.quality.raw_rows import contains_header, find_totals_column
 from reproducible_ml.reading.raw import Chunk, file_format, read_chunks, row_lines
 from reproducible_ml.reading.scan import scan
 
-# Says of each row whether it is right. The first line of its docstring says what must
-# hold; it is a function of a module, so that it can be sent to other processes.
+# Returns for each row whether it is valid. The first line of its docstring says what
+# must hold. It is a function of a module, so that it can be sent to other processes.
 RowCheck = Callable[[pd.DataFrame], Any]
 
-
-# Lines of rows that fail an own check and are listed.
+# Lines that are listed of the rows that fail a check.
 LINES = 5
 
 
 class CheckedPart(NamedTuple):
-    """What is known of one part after it was checked.
+    """Results of checking one part.
 
     Attributes:
         file: The file that its rows come from.
@@ -46,8 +45,8 @@ class CheckedPart(NamedTuple):
         rows: Number of rows.
         missing: Rows without a value, by column.
         broken: Whether a row breaks the contract.
-        suspect: Whether the file needs the slow, thorough check, which it may pass.
-        failed: Positions of rows that fail an own check, by the check's name.
+        suspect: Whether the file needs the slow check, which it may pass.
+        failed: Positions of the rows that fail a check of the project, by its name.
     """
 
     file: Path
@@ -72,15 +71,15 @@ def validate_table(
 
     Args:
         files: What `raw_files` found.
-        contract: What the rows have to be.
+        contract: Types and rules of the columns.
         data: Roles of the columns.
-        compute: Where the work is done, and how many rows a part has.
-        table: Empty folder that gets the parts.
-        report: CSV file that gets the problems; removed if there are none.
-        checks: Own checks of rows; each returns a boolean for every row.
+        compute: How parts are computed, and how many rows they have.
+        table: Empty folder for the parts.
+        report: CSV file for the problems; removed if there are none.
+        checks: Checks of the project; each returns a boolean for every row.
 
     Raises:
-        UserError: A line for each of the first problems.
+        UserError: The table is invalid; a line for each of the first problems.
     """
     texts = [(file, contract.metadata) for file in files if file_format(file) == "csv"]
     reject(_joined(map_jobs(scan, texts, compute, "scan")), report)
@@ -95,17 +94,22 @@ def validate_table(
     if not any(part.rows for part in checked):
         empty = "has a header but no rows"
         reject([Finding("no rows", files[0], empty, "Export it again.")], report)
-    reject(list(_repeats(table, contract, compute, checked)), report)
+    reject(list(_duplicates(table, contract, compute, checked)), report)
     reject(list(_failed_checks(contract, checked, checks)), report)
     return checked
 
 
+def count_missing(checked: list[CheckedPart]) -> dict[str, int]:
+    """Return the rows without a value, by column."""
+    return dict(sum((part.missing for part in checked), Counter[str]()))
+
+
 def _of_target(finding: Finding, data: Data) -> Finding:
-    """Return the finding with a fix that suits a target, which is never missing."""
+    """Return the finding with another fix for a target, which may not be nullable."""
     if finding.column != data.target or finding.kind != NOT_NULL:
         return finding
-    fix = "Fill it in the source, or leave these rows out there."
-    problem = "is no value, but every row needs one of the target"
+    fix = "Fill it in the source, or remove these rows there."
+    problem = "is missing, but every row needs a value of the target"
     return finding._replace(problem=problem, fix=fix)
 
 
@@ -121,32 +125,32 @@ def _check_all(
     table: Path,
     checks: Sequence[RowCheck],
 ) -> tuple[list[CheckedPart], Exception | None]:
-    """Write the parts of `table`; return what is known of them, or why it ended."""
+    """Write the parts of `table`; return their results, or the error that ended it."""
     import pyarrow
 
-    portions = read_chunks(files, contract, compute.rows_per_part)
+    chunks = read_chunks(files, contract, compute.rows_per_part)
     work = partial(
         _check_part, contract=contract, data=data, table=table, checks=tuple(checks)
     )
     try:
-        return map_jobs(work, enumerate(portions), compute, "validate"), None
+        return map_jobs(work, enumerate(chunks), compute, "validate"), None
     except pyarrow.ArrowInvalid as error:
         return [], error
 
 
 def _check_part(
     number: int,
-    portion: Chunk,
+    chunk: Chunk,
     contract: Contract,
     data: Data,
     table: Path,
     checks: Sequence[RowCheck],
 ) -> CheckedPart:
-    frame = cast(portion.rows, contract)
+    frame = cast(chunk.rows, contract)
     broken = any(True for _ in broken_rules(frame, contract))
     suspect = has_inexact_integers(frame, contract) or contains_header(frame, contract)
-    if portion.is_last:
-        (last,) = portion.rows.slice(portion.rows.num_rows - 1).to_pylist()
+    if chunk.is_last:
+        (last,) = chunk.rows.slice(chunk.rows.num_rows - 1).to_pylist()
         suspect = suspect or find_totals_column(last, contract) is not None
     failed = {}
     if not broken:
@@ -155,32 +159,32 @@ def _check_part(
         write_part(rows, table, number)
     missing = Counter({str(n): int(rows) for n, rows in frame.isna().sum().items()})
     return CheckedPart(
-        portion.file, portion.first, len(frame), missing, broken, suspect, failed
+        chunk.file, chunk.first, len(frame), missing, broken, suspect, failed
     )
 
 
 def _failing(check: RowCheck, rows: pd.DataFrame) -> np.ndarray[Any, Any]:
-    """Return the positions of the rows that fail a check."""
+    """Return the positions of the rows that fail a check of the project."""
     try:
         right: Any = pd.array(check(rows), dtype="boolean")
     except KeyError as error:
         raise UserError(
-            f"the check {check.__name__} names the column {error}, which"
-            " data/schema.yaml lacks. Correct the check, or remove it from CHECKS."
+            f"check {check.__name__}: uses the column {error}, which is not in"
+            " data/schema.yaml. Correct the check, or remove it from CHECKS."
         ) from error
     if len(right) != len(rows):
         raise UserError(
-            f"the check {check.__name__} returned {len(right)} values for {len(rows)}"
-            " rows. It must return true or false for each row."
+            f"check {check.__name__}: returned {len(right)} values for {len(rows)}"
+            " rows. Return true or false for each row."
         )
-    # A check that cannot tell, as a value is missing, lets the row pass.
+    # Where a value is missing, the check may be undecided: the row passes.
     return np.flatnonzero(~right.fillna(True).to_numpy(dtype=bool))
 
 
 def _failed_checks(
     contract: Contract, checked: list[CheckedPart], checks: Sequence[RowCheck]
 ) -> Iterator[Finding]:
-    """Yield a finding for each file and own check that some of its rows fail."""
+    """Yield a finding for each check of the project and each file that fails it."""
     files = list(dict.fromkeys(part.file for part in checked))
     for check in checks:
         name, words = check.__name__, (check.__doc__ or "").strip().partition("\n")[0]
@@ -208,10 +212,10 @@ def _failed_checks(
             )
 
 
-def _repeats(
+def _duplicates(
     table: Path, contract: Contract, compute: Compute, checked: list[CheckedPart]
 ) -> Iterator[Finding]:
-    """Yield where a column that is declared unique repeats a value, by file."""
+    """Yield the duplicate values of columns that are declared unique, by file."""
     for name in (n for n, column in contract.columns.items() if column.unique):
         found = find_duplicates(table, compute, [name], with_key=False)
         of_file: dict[Path, list[int]] = {}
@@ -220,8 +224,3 @@ def _repeats(
         for file, rows in of_file.items():
             if rows:
                 yield from diagnose_duplicates(file, contract, name, np.array(rows))
-
-
-def count_missing(checked: list[CheckedPart]) -> dict[str, int]:
-    """Return the rows without a value, by column."""
-    return dict(sum((part.missing for part in checked), Counter[str]()))
