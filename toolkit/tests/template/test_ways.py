@@ -1,4 +1,4 @@
-"""The template is found however it is named."""
+"""A project is the same, whichever way leads to the template."""
 
 import shutil
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from .conftest import Generate, commit_all, copy_template, run, tracked
+
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def expected(
 
 
 @pytest.mark.parametrize("way", ["relative path", ".", "Git clone", "zip"])
-def test_way_to_the_template_makes_no_difference(
+def test_project_is_the_same(
     way: str,
     clone: Path,
     zipped: Path,
@@ -51,7 +53,7 @@ def test_way_to_the_template_makes_no_difference(
     assert files(folder / "churn") == expected
 
 
-def test_cruft_makes_the_same_files_and_leaves_the_commit_to_its_user(
+def test_cruft_writes_the_same_files_without_a_commit(
     clone: Path,
     tmp_path: Path,
     tools: Path,
@@ -72,31 +74,32 @@ def test_cruft_makes_the_same_files_and_leaves_the_commit_to_its_user(
     run(tools / "cruft", "check", cwd=project, variables=home)
 
 
-def test_uncommitted_work_of_a_fork_is_in_its_projects(
+def test_uncommitted_edits_are_part_of_projects(
     clone: Path, tmp_path: Path, generate: Generate
 ) -> None:
     fork = tmp_path / "fork"
     shutil.copytree(clone, fork, symlinks=True)
-    (fork / "CONTRIBUTING.md").write_text("Ask the team of Reproducible ML.\n")
+    (fork / "CONTRIBUTING.md").write_text("Ask the team of Tumour diagnosis.\n")
     (fork / "docs" / "ignored.tmp").write_text("not in Git")
-    (fork / "pipelines" / "nightly.sh").unlink()
+    (fork / ".gitattributes").unlink()
     generate(tmp_path, template=fork, project_name="Churn")
     project = tmp_path / "churn"
     assert (project / "CONTRIBUTING.md").read_text() == "Ask the team of Churn.\n"
     assert not (project / "docs" / "ignored.tmp").exists()
-    assert not (project / "pipelines" / "nightly.sh").exists()
+    assert not (project / ".gitattributes").exists()
 
 
-def test_fork_under_another_name_makes_projects_of_itself(
+def test_fork_under_another_name(
     clone: Path, tmp_path: Path, generate: Generate
 ) -> None:
     fork = tmp_path / "fork"
-    generate(tmp_path, template=clone, project_name="Acme Models")
+    answers = {"project_name": "Acme Models", "components": "everything"}
+    generate(tmp_path, template=clone, **answers)
     shutil.move(tmp_path / "acme-models", fork)
     for name in ("hooks", "{{cookiecutter.project_slug}}"):
         shutil.copytree(clone / name, fork / name)
     questions = (clone / "cookiecutter.json").read_text("utf-8")
-    renamed = questions.replace('"Reproducible ML"', '"Acme Models"')
+    renamed = questions.replace('"Tumour diagnosis"', '"Acme Models"')
     (fork / "cookiecutter.json").write_text(renamed, "utf-8")
     commit_all(fork)
     generate(tmp_path, template=fork, project_name="Churn")
@@ -106,10 +109,10 @@ def test_fork_under_another_name_makes_projects_of_itself(
     assert found == ""
 
 
-def test_repository_of_a_git_hook_is_not_touched(
+def test_repository_of_a_git_hook_stays_as_it_is(
     clone: Path, tmp_path: Path, generate: Generate
 ) -> None:
-    """Git tells its hooks where their own repository and its index are."""
+    """Git sets variables for its hooks, which name their repository and its index."""
     (tmp_path / "outer").mkdir()
     outer = copy_of_one_file(tmp_path / "outer")
     before = run("git", "status", "--porcelain", "--branch", cwd=outer).stdout
@@ -126,7 +129,7 @@ def test_repository_of_a_git_hook_is_not_touched(
 
 
 def copy_of_one_file(folder: Path) -> Path:
-    """Make a repository with one file."""
+    """Create a repository with one file."""
     (folder / "notes.txt").write_text("mine")
     commit_all(folder)
     return folder
