@@ -1,4 +1,4 @@
-"""Which features the model sees, and what it makes of each kind of column."""
+"""Build the pipeline: which features the model gets of each kind of column."""
 
 from typing import Any
 
@@ -41,20 +41,20 @@ def build_pipeline(
 ) -> Pipeline:
     """Return an unfitted pipeline from rows of the contract to predictions.
 
-    The features suit the estimator: one that takes categories natively gets them as
-    codes, another as one column each; one that cannot take missing values gets them
-    imputed, and all columns on one scale.
+    The features depend on the estimator: categories are codes if it supports them
+    natively, else one-hot columns; missing values are imputed, and columns scaled,
+    unless it supports missing values.
 
     Args:
-        contract: Which columns there are, and what becomes of each.
-        data: Which of them have a role, and so are no features; what the target is.
+        contract: Columns, and how each is treated.
+        data: The target, and which columns have a role and so are not features.
         bounds: Where to clip, from the stage `clean`; empty for nowhere.
         estimator: Unfitted, with its arguments set.
         params: Section `features` of params.yaml.
-        seed: Of what is left to chance.
+        seed: Seed of the folds of target encoding.
 
     Raises:
-        UserError: A column has more categories than the estimator can take.
+        UserError: A column has more categories than the estimator supports.
     """
     steps: list[tuple[str, Any]] = [("clip", Clip(bounds))] if bounds else []
     features = build_features(contract, data, estimator, params, seed=seed)
@@ -69,8 +69,8 @@ def build_features(
     *,
     seed: int = 0,
 ) -> ColumnTransformer:
-    """Return the transformer of columns; the codes of categories come first."""
-    # What to make of a column, and how to fill in and scale that for some estimators.
+    """Return the transformer of columns; codes of categories are the first features."""
+    # Features of each treatment, and the further step if missing values are a problem.
     steps: dict[Treatment, tuple[Any, Any]] = {
         "numeric": (_numbers(contract, data), _complete()),
         "calendar": (make_pipeline(Calendar(), Numbers()), _complete()),
@@ -91,15 +91,15 @@ def build_features(
 def _categories(
     contract: Contract, names: list[str], estimator: BaseEstimator
 ) -> BaseEstimator:
-    """Encode categories as codes, or as a column each."""
+    """Return the encoder of categories: as codes, or as one-hot columns."""
     categories = {name: list(contract.columns[name].isin or ()) for name in names}
     if not takes_categories(estimator):
         return CategoryColumns(categories)
     limit = estimator.get_params().get("max_bins", np.inf)
     problems = [
         f'data/schema.yaml: column "{name}": has {len(values)} categories, but'
-        f" {type(estimator).__name__} takes at most {limit} (its max_bins)."
-        " Give the column metadata: {treatment: target_encoding}."
+        f" {type(estimator).__name__} supports at most {limit} (its max_bins)."
+        " Fix: give the column metadata: {treatment: target_encoding}."
         for name, values in categories.items()
         if len(values) > limit
     ]
@@ -109,16 +109,16 @@ def _categories(
 
 
 def _numbers(contract: Contract, data: Data) -> BaseEstimator | str:
-    """Return what makes floats of all numbers: nothing, if they are and none misses."""
+    """Return the step for numbers: none if all are floats without missing values."""
     columns = [contract.columns[name] for name in contract.treated("numeric", data)]
     ready = all(c.dtype == "float64" and not c.nullable for c in columns)
     return "passthrough" if ready else Numbers()
 
 
 def _target_means(data: Data, seed: int) -> TargetEncoder:
-    """Replace each value by the mean target of its rows, or by that of each class.
+    """Return an encoder of values as the mean target of their rows, for each class.
 
-    In training, the mean is taken of other rows than those it stands for.
+    In training, the mean is taken from other folds than the row's own.
     """
     target_type = "continuous" if data.task == "regression" else "auto"
     folds = KFold(5, shuffle=True, random_state=seed)
@@ -126,7 +126,7 @@ def _target_means(data: Data, seed: int) -> TargetEncoder:
 
 
 def _complete() -> Pipeline:
-    """Fill in the median, say where it was filled in, and scale."""
+    """Return steps that impute the median, add an indicator of that, and scale."""
     imputer = SimpleImputer(
         strategy="median", add_indicator=True, keep_empty_features=True
     )
@@ -134,17 +134,17 @@ def _complete() -> Pipeline:
 
 
 def _may_clash(contract: Contract, data: Data) -> bool:
-    """Say whether a column, as `sent_year`, may be named as a feature of another."""
+    """Return whether the name of a column, as `sent_year`, may equal a feature's."""
     features = contract.features(data)
     derived = tuple(f"{n}_" for n, c in features.items() if c.treatment != "numeric")
     return any(name.startswith(derived) for name in features)
 
 
 def takes_categories(estimator: BaseEstimator) -> bool:
-    """Say whether the estimator treats categories natively, given their columns."""
+    """Return whether the estimator supports categories natively."""
     return "categorical_features" in estimator.get_params()
 
 
 def takes_missing(estimator: BaseEstimator) -> bool:
-    """Say whether the estimator takes NaN as it is."""
+    """Return whether the estimator supports missing values natively."""
     return bool(estimator.__sklearn_tags__().input_tags.allow_nan)

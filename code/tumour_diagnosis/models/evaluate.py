@@ -1,4 +1,4 @@
-"""Score the model on the test rows: metrics with intervals, slices, plots."""
+"""Score the model on the test rows: metrics with intervals, slices and plots."""
 
 import logging
 from pathlib import Path
@@ -13,7 +13,7 @@ from reproducible_ml.contract.schema import Contract, Data, load_contract
 from reproducible_ml.contract.target import read_target
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import replacing_folder, write_json
-from reproducible_ml.core.params import Count, Section, Share, load_section
+from reproducible_ml.core.params import Compute, Count, Section, Share, load_section
 from reproducible_ml.core.parts import parts, read_part, read_table, sample_table
 from reproducible_ml.core.stage import run
 from reproducible_ml.modeling.metrics.metric import Predictions
@@ -65,7 +65,7 @@ def predict_table(
     task: Task,
     params: Evaluate,
 ) -> tuple[Predictions, pd.DataFrame]:
-    """Return truth and output of all rows, and the columns to slice by, by parts."""
+    """Return the predictions of all rows, part by part, and the columns to slice by."""
     features, slices = list(contract.features(data)), list(params.slices)
     columns = list(dict.fromkeys([*features, data.target, *slices]))
     kept, actual, output = [], [], []
@@ -83,7 +83,7 @@ def predict_table(
 def predict_baseline(
     train: Path, rows: Predictions, task: Task, data: Data
 ) -> Predictions:
-    """Return what a model predicts that knows only the target of the training rows."""
+    """Return the predictions of a model that ignores the features."""
     known = read_target(read_table(train, [data.target]), data)
     dummy = task.baseline().fit(np.zeros((len(known), 1)), known)
     nothing = pd.DataFrame({"nothing": np.zeros(len(rows.actual))})
@@ -93,7 +93,7 @@ def predict_baseline(
 def some_rows(
     table: Path, limit: int, salt: str, contract: Contract, data: Data
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """Return features and target of at most so many rows, chosen by their keys."""
+    """Return features and target of at most `limit` rows, sampled by their keys."""
     features = list(contract.features(data))
     rows = sample_table(table, limit, salt, [*features, data.target])
     return rows[features], read_target(rows, data)
@@ -108,9 +108,9 @@ def plot_tables(
     task: Task,
     params: Evaluate,
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of plots that need the model: importance, learning curve."""
+    """Return the tables of plots that need the model: importance and learning curve."""
     rows, target = some_rows(test, params.importance_rows, "importance", contract, data)
-    actual, repeats = task.actual(target), params.importance_repeats
+    actual = task.actual(target)
     tables = {"train": train, "test": test} if has_iterations(model) else {}
     sides = {
         side: some_rows(table, params.interval_rows, "learning", contract, data)
@@ -119,21 +119,28 @@ def plot_tables(
     scorer = Scorer(task, METRICS[data.task][LOSS[data.task]])
     return {
         "importance": importance(
-            model, rows, actual, task.scoring, repeats, params.seed
+            model,
+            rows,
+            actual,
+            task.scoring,
+            params.importance_repeats,
+            params.seed,
+            load_section(Compute),
         ),
         "learning_curve": learning_curve(model, sides, scorer),
     }
 
 
 def check_slices(contract: Contract, params: Evaluate) -> None:
-    """Raise UserError with a line for each column that cannot make groups of rows."""
+    """Raise UserError with a line for each column that cannot be sliced by."""
     problems = [
         f'params.yaml: evaluate.slices: "{name}" is not a column of the contract'
         for name in params.slices
         if name not in contract.columns
     ]
     problems += [
-        f"params.yaml: evaluate.slices: {name}: only numbers are cut, at rising places"
+        f"params.yaml: evaluate.slices: {name}: bounds need a column of numbers, and"
+        " must increase"
         for name, cuts in params.slices.items()
         if cuts and name in contract.columns
         if list(cuts) != sorted(set(cuts))
@@ -164,7 +171,7 @@ def main(
     """Score MODEL, described by MANIFEST and CONTRACT, on the rows of TEST.
 
     METRICS gets the value of each metric; EVALUATION also intervals, slices and the
-    baseline learned from TRAIN; BOOTSTRAP the replicates; the folder PLOTS a table for
+    baseline fitted to TRAIN; BOOTSTRAP the replicates; the folder PLOTS a table for
     each plot.
     """
     data, params = load_section(Data), load_section(Evaluate)
@@ -177,8 +184,8 @@ def main(
     row_keys = kept.index.to_numpy(dtype=np.uint64)
     limits = params.replicates, params.interval_rows
     scores = score_rows(rows, row_keys, chosen, *limits)
-    guessed = predict_baseline(train, rows, task, data)
-    baseline = score_rows(guessed, row_keys, chosen, *limits)
+    dummy = predict_baseline(train, rows, task, data)
+    baseline = score_rows(dummy, row_keys, chosen, *limits)
     facts: dict[str, Any] = evaluation_report(scores, baseline, len(row_keys))
     facts["slices"] = score_slices(rows, kept, chosen, params.slices, *limits)
     if data.task == "multiclass":

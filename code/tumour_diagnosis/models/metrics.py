@@ -10,7 +10,8 @@ To add one, write a line. Any function of scikit-learn fits through `from_sklear
 
 The functions of the toolkit give the same numbers as those of scikit-learn, and are
 faster in the bootstrap behind the intervals. A function of your own takes the predicted
-rows and weights of shape (replicates, rows), and returns a value for each replicate.
+rows and weights of shape (replicates, rows), and returns a value for each replicate:
+see `reproducible_ml.modeling.metrics.binary`.
 """
 
 from reproducible_ml.modeling.metrics import binary, multiclass, regression
@@ -32,7 +33,7 @@ MULTICLASS: Metrics = {
     "accuracy": Metric(multiclass.accuracy),
     "balanced_accuracy": Metric(multiclass.balanced_accuracy),
     "f1_macro": Metric(multiclass.f1_macro),
-    # Where each row has one class, this is the share of rows that are right.
+    # With one class per row, the micro average is the accuracy.
     "f1_micro": Metric(multiclass.accuracy),
     "f1_weighted": Metric(multiclass.f1_weighted),
     "precision_macro": Metric(multiclass.precision_macro),
@@ -61,6 +62,6 @@ METRICS: dict[str, Metrics] = {
     "regression": REGRESSION,
 }
 
-# What learning curves show, and a search improves unless `train.search.metric` names
-# another: these see every change of a prediction.
+# The metric of learning curves, and of a search unless `train.search.metric` names
+# another. Losses change with every prediction.
 LOSS = {"binary": "log_loss", "multiclass": "log_loss", "regression": "rmse"}

@@ -1,6 +1,6 @@
-"""The plots of each task, as tables that `plots` in dvc.yaml draws.
+"""The plots of each task: tables, in reports/plots/, that `plots` in dvc.yaml draws.
 
-To add one, return one more table here, and add it to `plots` in dvc.yaml.
+To add a plot, return one more table here, and add it to `plots` in dvc.yaml.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Tables = dict[str, pd.DataFrame]
 
 
 def binary(rows: Predictions, _: Keys, names: dict[Any, str]) -> Tables:
-    """Return the tables of two classes."""
+    """Return the tables of a binary classification."""
     return {
         "roc": plot_data.roc(rows),
         "precision_recall": plot_data.precision_recall(rows),
@@ -27,7 +27,7 @@ def binary(rows: Predictions, _: Keys, names: dict[Any, str]) -> Tables:
 
 
 def multiclass(rows: Predictions, _: Keys, names: dict[Any, str]) -> Tables:
-    """Return the tables of several classes."""
+    """Return the tables of a multiclass classification."""
     return {
         "confusion_matrix": plot_data.confusion(rows.actual, rows.predicted, names),
         "classes": class_table(rows, names),
@@ -35,7 +35,7 @@ def multiclass(rows: Predictions, _: Keys, names: dict[Any, str]) -> Tables:
 
 
 def regression(rows: Predictions, row_keys: Keys, _: dict[Any, str]) -> Tables:
-    """Return the tables of a number."""
+    """Return the tables of a regression."""
     shown = plot_data.sample_predictions(rows, row_keys)
     return {
         "predicted_actual": shown[["predicted", "actual"]],

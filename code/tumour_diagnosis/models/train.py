@@ -24,6 +24,7 @@ from reproducible_ml.modeling.fitting.estimator import (
     row_weights,
 )
 from reproducible_ml.modeling.fitting.live import fit_in_steps
+from reproducible_ml.modeling.fitting.own_code import check_own_code
 from reproducible_ml.modeling.fitting.search import (
     Search,
     check_space,
@@ -51,10 +52,12 @@ class Train(Section):
 
 
 def check_estimator(train: Train, task: str) -> None:
-    """Raise UserError if there is no such estimator, argument or range of a search."""
-    weight = train.class_weight
-    estimator = make_estimator(train.estimator, task, class_weight=weight)
+    """Raise UserError if the estimator, an argument or the search space is invalid."""
+    estimator = make_estimator(
+        train.estimator, task, class_weight=train.class_weight, package=__package__
+    )
     check_space(estimator, train.search)
+    check_own_code(estimator)
 
 
 def make_pipeline(
@@ -63,7 +66,8 @@ def make_pipeline(
     """Return the unfitted pipeline of features and estimator."""
     if not contract.features(data):
         raise UserError(
-            "data/schema.yaml: no feature: all columns are excluded or have a role"
+            "data/schema.yaml: no column is a feature: all are excluded or have a role."
+            " Fix: remove `treatment: exclude` from at least one."
         )
     estimator = make_estimator(
         train.estimator,
@@ -71,12 +75,13 @@ def make_pipeline(
         seed=train.seed,
         class_weight=train.class_weight,
         categories=len(contract.treated("categorical", data)),
+        package=__package__,
     )
     return build_pipeline(contract, data, bounds, estimator, features, seed=train.seed)
 
 
 def make_scorer(contract: Contract, data: Data, metric: str | None = None) -> Scorer:
-    """Return what scores a pipeline by a metric, or by the loss of the task."""
+    """Return the scorer of a metric, or of the loss of the task."""
     names = [metric or LOSS[data.task]]
     [found] = choose_metrics(
         "train.search.metric", names, METRICS[data.task], data.task
@@ -87,7 +92,7 @@ def make_scorer(contract: Contract, data: Data, metric: str | None = None) -> Sc
 def find_arguments(
     pipeline: Pipeline, rows: pd.DataFrame, contract: Contract, data: Data, train: Train
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Return the best arguments that `train.search` finds, and all trials."""
+    """Return the best arguments of `train.search`, and a table of its trials."""
     if train.search.method == "none":
         return {}, no_trials()
     target, split = read_target(rows, data), load_split(data)
@@ -118,13 +123,13 @@ def fit(
     Args:
         pipeline: Unfitted; it is changed.
         rows: Training rows.
-        contract: What their columns are.
+        contract: Columns of the rows.
         data: Roles of the columns.
         train: Section `train` of params.yaml.
-        progress: Folder for the loss while the estimator improves; None: not written.
+        progress: Folder for the loss during training; None: not written.
 
     Raises:
-        UserError: The estimator refuses its arguments or the rows.
+        UserError: The estimator does not accept its arguments or the rows.
     """
     target = read_target(rows, data)
     weights = row_weights(pipeline.named_steps["estimator"], target, train.class_weight)
@@ -146,14 +151,14 @@ def fit(
 
 
 def warn_of_rare_class(rows: pd.DataFrame, data: Data, train: Train) -> None:
-    """Print a warning if one class is so rare that the model may ignore it."""
+    """Log a warning if a class is so rare that the model may never predict it."""
     if data.task == "regression" or train.class_weight:
         return
     counts = ClassSummary.of(rows[data.target]).counts
     if label := rare_class(counts):
         logger.warning(
-            'warning: class "%s" has only %.1f %% of the training rows. Set'
-            " train.class_weight: balanced in params.yaml to let it count more.",
+            'warning: class "%s" has only %.1f %% of the training rows. To give it'
+            " more weight, set train.class_weight: balanced in params.yaml.",
             label,
             100 * counts[label] / counts.total(),
         )
@@ -170,9 +175,9 @@ def main(
 ) -> None:
     """Fit to the rows of TRAIN; write MODEL and its MANIFEST.
 
-    CONTRACT says what the columns are; CLEANED is the report of `clean`, which says
-    where to clip. TRIALS gets a row for each trial of the search, the folder PROGRESS
-    the loss while the estimator improves.
+    CONTRACT describes the columns; CLEANED, the report of `clean`, has the bounds to
+    clip to. TRIALS gets a row for each trial of the search, the folder PROGRESS the
+    loss during training.
     """
     data, features = load_section(Data), load_section(Features)
     params = load_section(Train)
@@ -184,11 +189,13 @@ def main(
     rows = read_table(train, list(dict.fromkeys(used)))
     warn_of_rare_class(rows, data, params)
     pipeline = make_pipeline(columns, data, bounds, features, params)
+    check_own_code(pipeline)
     best, tried = find_arguments(pipeline, rows, columns, data, params)
     chosen = params.model_copy(update={"estimator": params.estimator.updated(best)})
     pipeline = make_pipeline(columns, data, bounds, features, chosen)
     logger.info("Fitting %s to %d rows", chosen.estimator.path, len(rows))
     fitted = fit(pipeline, rows, columns, data, chosen, progress)
+    check_own_code(fitted)
     sections = {"data": data, "features": features, "train": chosen}
     facts = {
         "contract": columns.model_dump(mode="json", exclude_defaults=True),

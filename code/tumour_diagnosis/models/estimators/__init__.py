@@ -1,1 +1,1 @@
-"""Your own estimators: a module each, named by its path in `train.estimator.path`."""
+"""Your own estimators, in a module each; `train.estimator.path` names the class."""

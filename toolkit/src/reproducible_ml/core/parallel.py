@@ -36,6 +36,7 @@ def map_jobs(
     jobs: Iterable[tuple[Any, ...]],
     compute: Compute,
     description: str,
+    unit: str = "parts",
 ) -> list[Result]:
     """Return `function(*job)` for each job, in their order, and show a progress bar.
 
@@ -48,6 +49,7 @@ def map_jobs(
             become free, so that no more jobs than workers are held in memory.
         compute: Backend and number of workers.
         description: Label of the progress bar.
+        unit: What a job works on, in the plural; shown by the bar.
     """
     from joblib import Parallel, delayed
     from tqdm import tqdm
@@ -64,7 +66,7 @@ def map_jobs(
         progress = tqdm(
             run(work(*job) for job in chain(first, jobs)),
             description,
-            unit=" parts",
+            unit=f" {unit}",
             disable=None,
             leave=False,
         )

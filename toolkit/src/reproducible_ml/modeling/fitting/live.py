@@ -1,6 +1,6 @@
-"""Train by iterations, and show the loss while that goes on.
+"""Fit in steps of some iterations, and log the loss after each with DVCLive.
 
-DVCLive writes a table that `dvc plots show` and DVC's extension of VS Code draw.
+`dvc plots show` and DVC's extension of VS Code draw the table while it grows.
 """
 
 import shutil
@@ -16,21 +16,21 @@ from reproducible_ml.core.files import write_text
 from reproducible_ml.modeling.fitting.search import for_last_step
 from reproducible_ml.modeling.metrics.tasks import Scorer, steps
 
-# Where DVCLive writes a metric called `loss`.
+# Where DVCLive writes a metric of the name `loss`.
 TABLE = "plots/metrics/loss.tsv"
 
-# Rows whose loss is computed, at most: enough to draw a line.
+# Rows whose loss is computed, at most: enough for a line.
 ROWS = 10_000
 
-# From so many rows on scikit-learn's histogram gradient boosting stops early by itself.
+# With more rows than these, HistGradientBoosting stops early unless told not to.
 STOPS_EARLY = 10_000
 
 
 def iterations(estimator: BaseEstimator, rows: int) -> str | None:
-    """Return the argument that says how often to improve; None if it is not for this.
+    """Return the argument that sets the number of iterations; None if not in steps.
 
-    It is for boosting that can be continued where it ended, and gives the same model
-    as if it had never ended. One that may stop early looks at that from its beginning.
+    Only boosting with `warm_start` can be fitted in steps and gives the same model as
+    without. Early stopping would look at scores from its first iteration on.
     """
     given = estimator.get_params()
     if "warm_start" not in given or not hasattr(estimator, "staged_predict"):
@@ -54,17 +54,17 @@ def fit_in_steps(
 
     Args:
         pipeline: Unfitted; it is changed.
-        rows: `n` training rows, their features alone.
-        target: What to predict for each.
+        rows: Features of `n` training rows.
+        target: Class or number of each row, of shape (n,).
         scorer: Computes the loss.
-        count: How often to write it, at most; 0: never, and the table stays empty.
-        folder: Of DVCLive; TABLE in it is the table. None: nothing is written.
-        **weights: Of the rows, for the estimator's `fit`.
+        count: Steps, at most; 0: the model is fitted at once and the table stays empty.
+        folder: Where DVCLive writes the table, to TABLE in it; None: nowhere.
+        **weights: Weights of the rows, for the estimator's `fit`.
     """
     estimator = pipeline.named_steps["estimator"]
     name = iterations(estimator, len(rows)) if count else None
     if folder:
-        # What an earlier run left there is about another model.
+        # Files of an earlier run are about another model.
         shutil.rmtree(folder, ignore_errors=True)
     if folder and name is None:
         write_text("step\tloss\n", folder / TABLE)
@@ -82,7 +82,7 @@ def fit_in_steps(
 
 
 def _logged(ends: list[int], folder: Path) -> Iterator[tuple[Any, int]]:
-    """Yield DVCLive and each step, and write what was logged for it."""
+    """Yield DVCLive and each step, and write what was logged in it."""
     from dvclive.live import Live
 
     with Live(str(folder), save_dvc_exp=False, dvcyaml=False) as live:
@@ -90,6 +90,6 @@ def _logged(ends: list[int], folder: Path) -> Iterator[tuple[Any, int]]:
             live.step = step
             yield live, step
             live.make_summary()
-    # On Windows its lines end otherwise, and the file would have another hash.
+    # On Windows its line endings, and so the hash of the file, would differ.
     for path in (folder / TABLE, folder / "metrics.json"):
         write_text(path.read_text("utf-8"), path)

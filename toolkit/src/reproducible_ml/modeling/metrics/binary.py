@@ -1,4 +1,4 @@
-"""Two classes: the probability of the positive one is predicted, and judged."""
+"""Binary classification: its metrics, and how its models predict."""
 
 from typing import Any
 
@@ -19,21 +19,21 @@ from reproducible_ml.modeling.metrics.metric import (
 
 
 def _counts(rows: Predictions, weights: Weights) -> tuple[Floats, Floats, Floats]:
-    """Return the weight of true positives, of predicted and of actual positives."""
+    """Return the weight of true positives, predicted positives and actual positives."""
     predicted = rows.predicted
     masks = (rows.actual & predicted, predicted, rows.actual)
-    hit, claimed, actual = (weighted_sum(mask, weights) for mask in masks)
-    return hit, claimed, actual
+    true, positive, actual = (weighted_sum(mask, weights) for mask in masks)
+    return true, positive, actual
 
 
 def accuracy(rows: Predictions, weights: Weights) -> Floats:
-    """Share of rows whose class is predicted."""
+    """Share of rows whose class is predicted correctly."""
     right = rows.predicted == rows.actual
     return weighted_mean(right, weights)
 
 
 def balanced_accuracy(rows: Predictions, weights: Weights) -> Floats:
-    """Mean of the shares of positive and of negative rows that are predicted."""
+    """Mean of the recall of the positive and of the negative class."""
     right = rows.predicted == rows.actual
     shares = [
         weighted_mean(right, weights * side) for side in (rows.actual, ~rows.actual)
@@ -43,68 +43,69 @@ def balanced_accuracy(rows: Predictions, weights: Weights) -> Floats:
 
 def precision(rows: Predictions, weights: Weights) -> Floats:
     """Share of predicted positives that are positive."""
-    hit, predicted, _ = _counts(rows, weights)
-    return ratio(hit, predicted)
+    true, predicted, _ = _counts(rows, weights)
+    return ratio(true, predicted)
 
 
 def recall(rows: Predictions, weights: Weights) -> Floats:
-    """Share of positives that are predicted."""
-    hit, _, actual = _counts(rows, weights)
-    return ratio(hit, actual)
+    """Share of positives that are predicted positive."""
+    true, _, actual = _counts(rows, weights)
+    return ratio(true, actual)
 
 
 def f1(rows: Predictions, weights: Weights) -> Floats:
     """Harmonic mean of precision and recall."""
-    hit, predicted, actual = _counts(rows, weights)
-    return ratio(2 * hit, predicted + actual)
+    true, predicted, actual = _counts(rows, weights)
+    return ratio(2 * true, predicted + actual)
 
 
 def brier_score_loss(rows: Predictions, weights: Weights) -> Floats:
-    """Mean squared difference of probability and truth (Brier, 1950)."""
+    """Mean squared difference of probability and actual class (Brier, 1950)."""
     return weighted_mean((rows.output - rows.actual) ** 2, weights)
 
 
 def log_loss(rows: Predictions, weights: Weights) -> Floats:
-    """Mean negative logarithm of the probability given to the truth."""
+    """Mean negative logarithm of the probability of the actual class."""
     given = np.where(rows.actual, rows.output, 1 - rows.output)
     return weighted_mean(-np.log(np.maximum(given, np.finfo(np.float64).eps)), weights)
 
 
-def _cumulated(rows: Predictions, weights: Weights) -> tuple[Floats, Floats]:
-    """Return, from the highest score down, the positive and negative weight so far.
+def _cumulative(rows: Predictions, weights: Weights) -> tuple[Floats, Floats]:
+    """Return cumulative weights of positives and negatives, by decreasing score.
 
-    Rows of equal score count as one step, so that their order does not matter.
+    Rows of equal score are one step, so that their order does not matter.
     """
     order = np.argsort(-rows.output, kind="stable")
     output, actual = rows.output[order], rows.actual[order]
     ends = np.append(np.flatnonzero(np.diff(output)), len(output) - 1)
     ordered = weights[:, order]
-    hits = np.cumsum(ordered * actual, axis=1)[:, ends]
-    misses = np.cumsum(ordered * ~actual, axis=1)[:, ends]
-    return hits, misses
+    positives = np.cumsum(ordered * actual, axis=1)[:, ends]
+    negatives = np.cumsum(ordered * ~actual, axis=1)[:, ends]
+    return positives, negatives
 
 
 def roc_auc(rows: Predictions, weights: Weights) -> Floats:
-    """Area under the ROC curve, by trapezoids."""
-    hits, misses = _cumulated(rows, weights)
-    before = np.pad(hits, ((0, 0), (1, 0)))[:, :-1]
-    steps = np.diff(misses, axis=1, prepend=0.0)
-    area = ((hits + before) / 2 * steps).sum(axis=1)
-    return ratio(area, hits[:, -1] * misses[:, -1])
+    """Area under the ROC curve, by the trapezoidal rule."""
+    positives, negatives = _cumulative(rows, weights)
+    before = np.pad(positives, ((0, 0), (1, 0)))[:, :-1]
+    steps = np.diff(negatives, axis=1, prepend=0.0)
+    area = ((positives + before) / 2 * steps).sum(axis=1)
+    return ratio(area, positives[:, -1] * negatives[:, -1])
 
 
 def average_precision(rows: Predictions, weights: Weights) -> Floats:
     """Mean of the precisions at each threshold, weighted by the gain in recall."""
-    hits, misses = _cumulated(rows, weights)
-    total = hits + misses
-    gains = np.diff(hits, axis=1, prepend=0.0)
-    # Where no row was seen yet there is no gain either.
-    precisions = np.divide(hits, total, out=np.zeros_like(hits), where=total > 0)
-    return ratio((precisions * gains).sum(axis=1), hits[:, -1])
+    positives, negatives = _cumulative(rows, weights)
+    total = positives + negatives
+    gains = np.diff(positives, axis=1, prepend=0.0)
+    # Where the total is still 0, so is the gain.
+    start = np.zeros_like(positives)
+    precisions = np.divide(positives, total, out=start, where=total > 0)
+    return ratio((precisions * gains).sum(axis=1), positives[:, -1])
 
 
 class Binary:
-    """The task of telling whether a row is of the positive class."""
+    """Predicts whether a row is of the positive class."""
 
     scoring = "roc_auc"
 
@@ -124,5 +125,5 @@ class Binary:
         return scores.astype(np.float64)
 
     def baseline(self) -> DummyClassifier:
-        """Return a model that knows only how frequent each class is."""
+        """Return a model that always predicts the class frequencies."""
         return DummyClassifier(strategy="prior")

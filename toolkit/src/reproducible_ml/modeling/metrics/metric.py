@@ -1,22 +1,28 @@
-"""What a metric is: a number for each of many weightings of the same rows at once.
+"""Metrics: functions of predictions that are computed for many weightings at once.
 
-scikit-learn's functions of the same names give the same numbers (the tests compare
-them), one weighting a call. A bootstrap needs a thousand, so these take a matrix of
-weights. All sums are NumPy's own, as those of BLAS differ between processors.
+They give the same numbers as scikit-learn's functions of the same names (the tests
+compare them), which take one weighting per call. A bootstrap needs hundreds, so these
+take a matrix of weights. All sums are NumPy's own, as those of BLAS differ between
+processors.
 """
 
 import inspect
 import math
+import threading
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-# Decimals kept of what has no unit, and digits of what has: far finer than any
-# interval, far coarser than rounding errors.
+# Decimals kept of metrics without a unit, and significant digits of those with one: far
+# finer than any interval, far coarser than rounding errors.
 DECIMALS = 6
 DIGITS = 10
+
+# Python's warning filters are shared by all threads: one at a time may change them.
+WARNINGS = threading.Lock()
 
 Labels = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.intp]
@@ -25,15 +31,15 @@ Weights = npt.NDArray[np.float64]
 
 
 class Predictions(NamedTuple):
-    """Truth and prediction of `n` rows.
+    """Actual and predicted values of `n` rows.
 
-    | task       | actual                         | output                        |
+    | task       | actual, shape (n,)             | output                        |
     |------------|--------------------------------|-------------------------------|
-    | binary     | is it of the positive class?   | probability of that, (n,)     |
-    | multiclass | place of its class, from 0     | of each class, (n, classes)   |
-    | regression | number                         | number, (n,)                  |
+    | binary     | whether the class is positive  | its probability, (n,)         |
+    | multiclass | code of the class, from 0      | probabilities, (n, classes)   |
+    | regression | number                         | predicted number, (n,)        |
 
-    `threshold` is the probability from which on the positive class is predicted.
+    `threshold` is the lowest probability for which the positive class is predicted.
     """
 
     actual: npt.NDArray[Any]
@@ -42,9 +48,9 @@ class Predictions(NamedTuple):
 
     @property
     def predicted(self) -> npt.NDArray[Any]:
-        """What is predicted for each row: its class, or its number; of shape (n,)."""
+        """Predicted class or number of each row, of shape (n,)."""
         if self.output.ndim == 2:
-            # The first of equally likely classes.
+            # Of equally likely classes, the first.
             return np.asarray(self.output.argmax(axis=1), dtype=np.intp)
         if self.actual.dtype == bool:
             return self.output >= self.threshold
@@ -52,12 +58,12 @@ class Predictions(NamedTuple):
 
 
 # (rows, weights of shape (replicates, n)) -> values of shape (replicates,), NaN where
-# the metric is not defined, as for rows of one class.
+# the metric is undefined, as the area under the ROC curve for rows of one class.
 Function = Callable[[Predictions, Weights], Floats]
 
 
 class Metric(NamedTuple):
-    """How to compute a metric, which way is better, and whether it has a unit."""
+    """A metric's function, its direction, and whether it has the target's unit."""
 
     function: Function
     greater_is_better: bool = True
@@ -77,43 +83,76 @@ def from_sklearn(
 ) -> Metric:
     """Return a metric that is computed by a function of `sklearn.metrics`.
 
-    It is called once for each of the bootstrap's weightings, so it takes longer than
-    the metrics of this package. One without `sample_weight` gets each row as often as
-    its weight says.
+    It is called once for each weighting of the bootstrap, so it takes longer than the
+    metrics of this package. A function without `sample_weight` gets each row as often
+    as its weight says. The metric is NaN where scikit-learn raises a `ValueError` or an
+    `UndefinedMetricWarning`, as for rows of one class.
 
     Args:
         function: Takes true values, predicted values and perhaps `sample_weight`.
-        on: What it takes as predicted values. Binary: classes or the probability of
-            the positive class; multiclass: classes (numbered from 0, in the order of
-            their labels) or a column of probabilities for each; regression: numbers.
+        on: What it takes as predicted values. Binary: classes (booleans) or the
+            probability of the positive class; multiclass: classes (codes from 0, in
+            the order of the sorted labels) or a column of probabilities for each;
+            regression: numbers in both cases.
         greater_is_better: Whether a higher value is better.
         in_unit_of_target: Whether it has the unit of the target, as an error has.
         **arguments: Further arguments of the function, as `beta=2`.
     """
-    weighted = "sample_weight" in inspect.signature(function).parameters
+    known = inspect.signature(function).parameters
+    weighted = "sample_weight" in known
+    takes_labels = on == "probabilities" and "labels" in known.keys() - arguments.keys()
 
     def metric(rows: Predictions, weights: Weights) -> Floats:
         predicted = rows.output if on == "probabilities" else rows.predicted
+        options = dict(arguments)
+        if takes_labels and (labels := _labels(rows)):
+            # A replicate need not hold rows of every class.
+            options["labels"] = labels
         values = []
         for row_weights in weights:
             used = row_weights > 0
-            times = row_weights[used].astype(int)
-            sides = rows.actual[used], predicted[used]
-            if not weighted:
-                sides = sides[0].repeat(times), sides[1].repeat(times, axis=0)
-            extra = {"sample_weight": row_weights[used]} if weighted else {}
-            try:
-                values.append(float(function(*sides, **extra, **arguments)))
-            except ValueError:
-                # Not defined for these rows, as when all are of one class.
-                values.append(np.nan)
-        return np.array(values)
+            actual, output, times = (
+                rows.actual[used],
+                predicted[used],
+                row_weights[used],
+            )
+            if weighted:
+                options["sample_weight"] = times
+            else:
+                counts = times.astype(int)
+                actual, output = actual.repeat(counts), output.repeat(counts, axis=0)
+            values.append(_value_or_nan(function, actual, output, options))
+        return np.array(values, dtype=np.float64)
 
     return Metric(metric, greater_is_better, in_unit_of_target)
 
 
+def _labels(rows: Predictions) -> list[Any]:
+    """Return all classes that rows can have, or nothing for numbers."""
+    if rows.output.ndim == 2:
+        return list(range(rows.output.shape[1]))
+    return [False, True] if rows.actual.dtype == bool else []
+
+
+def _value_or_nan(
+    function: Callable[..., float],
+    actual: npt.NDArray[Any],
+    predicted: npt.NDArray[Any],
+    options: dict[str, Any],
+) -> float:
+    from sklearn.exceptions import UndefinedMetricWarning
+
+    with WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", UndefinedMetricWarning)
+        try:
+            return float(function(actual, predicted, **options))
+        except (ValueError, UndefinedMetricWarning):
+            return math.nan
+
+
 def ratio(numerator: Floats, denominator: Floats) -> Floats:
-    """Divide; NaN instead of 0 / 0."""
+    """Return the quotients, NaN for 0 / 0, without warnings."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(numerator / denominator, dtype=np.float64)
 
@@ -129,9 +168,9 @@ def weighted_mean(values: Labels | Floats, weights: Weights) -> Floats:
 
 
 def unit_decimals(actual: Floats) -> int:
-    """Return the decimals to keep of what has the unit of these numbers.
+    """Return the number of decimals to keep of values in the unit of these numbers.
 
-    With them the largest has DIGITS digits; fewer than none stand for tens and so on.
+    The largest keeps DIGITS significant digits; -1 stands for tens, and so on.
     """
     largest = float(np.abs(actual).max())
     return DIGITS - 1 - math.floor(math.log10(largest)) if largest else DECIMALS

@@ -1,4 +1,4 @@
-"""Several classes: the probability of each is predicted, and judged."""
+"""Multiclass classification: its metrics, and how its models predict."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,16 +21,23 @@ from reproducible_ml.modeling.metrics.metric import (
     weighted_mean,
 )
 
+# Metrics of each class, taken as the positive one.
+PER_CLASS = {
+    "precision": Metric(binary.precision),
+    "recall": Metric(binary.recall),
+    "f1": Metric(binary.f1),
+}
+
 
 def _counts(rows: Predictions, weights: Weights) -> tuple[Floats, Floats, Floats]:
-    """Return the weight of the hits, of predicted and of actual rows of each class.
+    """Return the weight of true positives, predicted and actual rows of each class.
 
     Each has the shape (replicates, classes).
     """
     codes, classes = rows.predicted, rows.output.shape[1]
-    hits = weights * (rows.actual == codes)
+    correct = weights * (rows.actual == codes)
     return (
-        _by_class(rows.actual, hits, classes),
+        _by_class(rows.actual, correct, classes),
         _by_class(codes, weights, classes),
         _by_class(rows.actual, weights, classes),
     )
@@ -46,64 +53,64 @@ def _by_class(codes: Codes, weights: Weights, classes: int) -> Floats:
 
 
 def _mean_over(values: Floats, known: Labels) -> Floats:
-    """Return the mean over those classes of which there is something to know."""
+    """Return the mean over the classes whose value is defined."""
     return ratio(np.where(known, values, 0).sum(axis=1), known.sum(axis=1))
 
 
-def _macro(values: Floats, claimed: Floats, actual: Floats) -> Floats:
-    """Return the mean over classes that are predicted or true somewhere.
+def _macro(values: Floats, predicted: Floats, actual: Floats) -> Floats:
+    """Return the mean over classes with at least one predicted or actual row.
 
-    As in scikit-learn, precision and recall are 0 there where they divide by 0.
+    As in scikit-learn, precision and recall are 0 where they divide by 0.
     """
-    return _mean_over(np.nan_to_num(values), claimed + actual > 0)
+    return _mean_over(np.nan_to_num(values), predicted + actual > 0)
 
 
 def accuracy(rows: Predictions, weights: Weights) -> Floats:
-    """Share of rows whose class is predicted."""
+    """Share of rows whose class is predicted correctly."""
     return weighted_mean(rows.predicted == rows.actual, weights)
 
 
 def balanced_accuracy(rows: Predictions, weights: Weights) -> Floats:
-    """Mean over the classes of the share of their rows that is predicted."""
-    hit, _, actual = _counts(rows, weights)
-    return _mean_over(ratio(hit, actual), actual > 0)
+    """Mean recall of the classes that have rows."""
+    true, _, actual = _counts(rows, weights)
+    return _mean_over(ratio(true, actual), actual > 0)
 
 
 def precision_macro(rows: Predictions, weights: Weights) -> Floats:
-    """Mean over the classes of the share of rows predicted so that are so."""
-    hit, claimed, actual = _counts(rows, weights)
-    return _macro(ratio(hit, claimed), claimed, actual)
+    """Mean precision of the classes."""
+    true, predicted, actual = _counts(rows, weights)
+    return _macro(ratio(true, predicted), predicted, actual)
 
 
 def recall_macro(rows: Predictions, weights: Weights) -> Floats:
-    """Mean over the classes, also those only predicted, of the share found."""
-    hit, claimed, actual = _counts(rows, weights)
-    return _macro(ratio(hit, actual), claimed, actual)
+    """Mean recall of the classes; 0 for those that are only predicted."""
+    true, predicted, actual = _counts(rows, weights)
+    return _macro(ratio(true, actual), predicted, actual)
 
 
 def f1_macro(rows: Predictions, weights: Weights) -> Floats:
-    """Mean over the classes of the harmonic mean of precision and recall."""
-    hit, claimed, actual = _counts(rows, weights)
-    return _macro(ratio(2 * hit, claimed + actual), claimed, actual)
+    """Mean F1 score of the classes."""
+    true, predicted, actual = _counts(rows, weights)
+    return _macro(ratio(2 * true, predicted + actual), predicted, actual)
 
 
 def f1_weighted(rows: Predictions, weights: Weights) -> Floats:
-    """The same mean, with a class counting as much as it has rows."""
-    hit, claimed, actual = _counts(rows, weights)
-    found = np.nan_to_num(ratio(2 * hit, claimed + actual))
-    return ratio((found * actual).sum(axis=1), actual.sum(axis=1))
+    """Mean F1 score of the classes, weighted by their rows."""
+    true, predicted, actual = _counts(rows, weights)
+    scores = np.nan_to_num(ratio(2 * true, predicted + actual))
+    return ratio((scores * actual).sum(axis=1), actual.sum(axis=1))
 
 
 def log_loss(rows: Predictions, weights: Weights) -> Floats:
-    """Mean negative logarithm of the probability given to the truth."""
+    """Mean negative logarithm of the probability of the actual class."""
     given = rows.output[np.arange(len(rows.actual)), rows.actual]
     return weighted_mean(-np.log(np.maximum(given, np.finfo(np.float64).eps)), weights)
 
 
 def roc_auc_ovr(rows: Predictions, weights: Weights) -> Floats:
-    """Mean area under the ROC curves of each class against the rest.
+    """Mean area under the ROC curve of each class against the rest.
 
-    Where a class has no rows, or all, it has no curve; the others make the mean.
+    Classes without rows, and one with all of them, have no curve and are left out.
     """
     areas = [
         binary.roc_auc(Predictions(rows.actual == code, rows.output[:, code]), weights)
@@ -113,43 +120,36 @@ def roc_auc_ovr(rows: Predictions, weights: Weights) -> Floats:
     return _mean_over(found, ~np.isnan(found))
 
 
-# Metrics of each class, taken as the positive one.
-PER_CLASS = {
-    "precision": Metric(binary.precision),
-    "recall": Metric(binary.recall),
-    "f1": Metric(binary.f1),
-}
-
-
 def class_table(rows: Predictions, names: dict[int, str]) -> pd.DataFrame:
     """Return rows, precision, recall and f1 of each class, in the order of `names`."""
-    hit, claimed, actual = (c[0] for c in _counts(rows, np.ones((1, len(rows.actual)))))
+    once = np.ones((1, len(rows.actual)))
+    true, predicted, actual = (counts[0] for counts in _counts(rows, once))
     table = pd.DataFrame(
         {
             "class": [names[code] for code in range(len(names))],
             "rows": actual.astype(int),
-            "precision": ratio(hit, claimed),
-            "recall": ratio(hit, actual),
-            "f1": ratio(2 * hit, claimed + actual),
+            "precision": ratio(true, predicted),
+            "recall": ratio(true, actual),
+            "f1": ratio(2 * true, predicted + actual),
         }
     )
     return table.round(DECIMALS).loc[list(names)]
 
 
 class Multiclass:
-    """The task of telling to which class a row belongs."""
+    """Predicts which class a row belongs to."""
 
     def __init__(self, contract: Contract, data: Data) -> None:
         shown = contract.columns[data.target].isin or ()
-        # Codes follow the order in which scikit-learn sorts classes, so that of two
-        # equally likely ones the same is chosen; reports follow the contract's order.
+        # Codes follow scikit-learn's order of classes, so that of two equally likely
+        # ones the same is predicted; reports follow the order of the contract.
         self.labels = sorted(shown)
         self.codes = {label: code for code, label in enumerate(self.labels)}
         self.names: dict[Any, str] = {self.codes[label]: str(label) for label in shown}
 
     @property
     def scoring(self) -> Callable[[Any, pd.DataFrame, Codes], float]:
-        """Return a function that gives the log loss, negated, of a model."""
+        """Return a function that computes the negative log loss of a model."""
 
         def negative_log_loss(model: Any, rows: pd.DataFrame, actual: Codes) -> float:
             predicted = Predictions(actual, self.output(model, rows))
@@ -163,12 +163,12 @@ class Multiclass:
         return np.asarray(found, dtype=np.intp)
 
     def output(self, model: Any, rows: pd.DataFrame) -> Floats:
-        """Return a row's probability of each class: 0 of one never trained on."""
+        """Return the probability of each class: 0 for those without training rows."""
         scores = np.zeros((len(rows), len(self.labels)))
         known = [self.codes[label] for label in model.classes_]
         scores[:, known] = model.predict_proba(rows)
         return scores
 
     def baseline(self) -> DummyClassifier:
-        """Return a model that knows only how frequent each class is."""
+        """Return a model that always predicts the class frequencies."""
         return DummyClassifier(strategy="prior")

@@ -1,4 +1,4 @@
-"""A number: it is predicted, and judged by how far off that is."""
+"""Regression: its metrics, and how its models predict."""
 
 from typing import Any, ClassVar
 
@@ -27,7 +27,7 @@ def mae(rows: Predictions, weights: Weights) -> Floats:
 
 
 def median_absolute_error(rows: Predictions, weights: Weights) -> Floats:
-    """Absolute error that half of the rows stay below: the middle of all such."""
+    """Median of the absolute errors."""
     errors = np.abs(rows.actual - rows.output)
     order = np.argsort(errors, kind="stable")
     errors, below = errors[order], np.cumsum(weights[:, order], axis=1)
@@ -37,13 +37,13 @@ def median_absolute_error(rows: Predictions, weights: Weights) -> Floats:
 
 
 def mean_absolute_percentage_error(rows: Predictions, weights: Weights) -> Floats:
-    """Mean absolute error as a share of the truth; huge where the truth is 0."""
+    """Mean absolute error relative to the actual value; huge where that is 0."""
     size = np.maximum(np.abs(rows.actual), np.finfo(np.float64).eps)
     return weighted_mean(np.abs(rows.actual - rows.output) / size, weights)
 
 
 def r2(rows: Predictions, weights: Weights) -> Floats:
-    """Share of the variance of the truth that is predicted."""
+    """Share of the variance that is explained: the coefficient of determination."""
     error = weighted_mean((rows.actual - rows.output) ** 2, weights)
     mean = weighted_mean(rows.actual, weights)
     squares = (rows.actual - mean[:, np.newaxis]) ** 2
@@ -52,7 +52,7 @@ def r2(rows: Predictions, weights: Weights) -> Floats:
 
 
 def _varies(values: Floats, weights: Weights) -> np.ndarray[Any, Any]:
-    """Say of each weighting whether the rows that count have different values.
+    """Return for each weighting whether the values with a weight differ.
 
     Rounding errors alone would give equal values a variance.
     """
@@ -62,13 +62,13 @@ def _varies(values: Floats, weights: Weights) -> np.ndarray[Any, Any]:
 
 
 class Regression:
-    """The task of predicting a number."""
+    """Predicts a number."""
 
     scoring = "r2"
     names: ClassVar[dict[Any, str]] = {}
 
     def __init__(self, _: Contract, __: Data) -> None:
-        """Need to know nothing of the target."""
+        """Take what all tasks take; nothing of it is needed."""
 
     def actual(self, target: pd.Series) -> Floats:
         """Return the numbers."""
@@ -79,5 +79,5 @@ class Regression:
         return np.asarray(model.predict(rows), dtype=np.float64)
 
     def baseline(self) -> DummyRegressor:
-        """Return a model that knows only the mean."""
+        """Return a model that always predicts the mean."""
         return DummyRegressor(strategy="mean")

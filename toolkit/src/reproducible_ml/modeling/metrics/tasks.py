@@ -1,4 +1,4 @@
-"""Tasks: what differs between two classes, several classes and a number."""
+"""Tasks: what differs between binary, multiclass and regression problems."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -25,24 +25,24 @@ from reproducible_ml.modeling.metrics.regression import Regression
 
 
 class Task(Protocol):
-    """What is particular to predictions of one task."""
+    """How models of a task predict, and how their predictions are scored."""
 
     @property
     def names(self) -> dict[Any, str]:
-        """Name of each class, in the order of reports; empty for numbers."""
+        """Name of each class, in the order of reports; empty for regression."""
 
     @property
     def scoring(self) -> str | Callable[..., float]:
-        """What the permutation importance is a loss of, as scikit-learn takes it."""
+        """Scoring of the permutation importance, as scikit-learn takes it."""
 
     def actual(self, target: pd.Series) -> npt.NDArray[Any]:
-        """Return what is true of each row, as `Predictions` holds it."""
+        """Return the actual values of rows in the form of `Predictions`."""
 
     def output(self, model: Any, rows: pd.DataFrame) -> Floats:
-        """Return what a model says of each row of features, as `Predictions` holds it."""
+        """Return the output of a model for rows in the form of `Predictions`."""
 
     def baseline(self) -> BaseEstimator:
-        """Return an unfitted model that looks at no feature."""
+        """Return an unfitted model that ignores the features."""
 
 
 TASKS: dict[str, Callable[[Contract, Data], Task]] = {
@@ -53,7 +53,7 @@ TASKS: dict[str, Callable[[Contract, Data], Task]] = {
 
 
 def make_task(contract: Contract, data: Data) -> Task:
-    """Return the task of params.yaml, about the target of the contract."""
+    """Return the task that params.yaml names, for the target of the contract."""
     return TASKS[data.task](contract, data)
 
 
@@ -61,6 +61,12 @@ def choose_metrics(
     key: str, names: Iterable[str], known: Metrics, task: str
 ) -> Metrics:
     """Return the metrics that params.yaml names under `key`.
+
+    Args:
+        key: Where the names stand, as `evaluate.metrics`.
+        names: Names of metrics.
+        known: All metrics of the task.
+        task: `binary`, `multiclass` or `regression`.
 
     Raises:
         UserError: A line for each name that is not a metric of the task.
@@ -74,7 +80,7 @@ def choose_metrics(
 
 
 class Scorer:
-    """Scores a fitted pipeline by one metric; a higher score is better."""
+    """Scores a fitted pipeline by one metric, as scikit-learn's scorers do."""
 
     def __init__(self, task: Task, metric: Metric) -> None:
         self.task = task
@@ -82,7 +88,7 @@ class Scorer:
         self.sign = 1 if metric.greater_is_better else -1
 
     def __call__(self, model: Any, rows: pd.DataFrame, target: pd.Series) -> float:
-        """Return the metric of some rows, or its negative if less is better.
+        """Return the metric of some rows, negated if a lower one is better.
 
         It is NaN for a trial of a search that could not be fitted.
         """
@@ -97,12 +103,12 @@ class Scorer:
         return float(self.metric.function(predicted, once)[0])
 
     def decimals(self, target: pd.Series) -> int:
-        """Return how many decimals to keep, as processors differ in the last ones."""
+        """Return the number of decimals to keep, as processors differ in the last."""
         if not self.metric.in_unit_of_target:
             return DECIMALS
         return unit_decimals(self.task.actual(target))
 
 
 def steps(last: int, count: int) -> list[int]:
-    """Return at most `count` iterations at which to score, up to the last one."""
+    """Return at most `count` evenly spaced iterations, the last among them."""
     return sorted({int(n) for n in np.linspace(0, last, count + 1).round()} - {0})

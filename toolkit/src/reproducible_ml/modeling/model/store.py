@@ -1,21 +1,28 @@
-"""Keep a model as a file that runs no code when loaded and is the same every time."""
+"""Store a model as a file that runs no code on load and is the same in every run."""
 
 import hashlib
 import io
 import json
 import zipfile
 from collections.abc import Iterable
-from importlib.metadata import version
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import replacing, write_json
 
-# What a model file may hold besides what skops trusts by itself. Reviewed by people:
-# add a type only if you know that making one runs no code from the file.
+# Third-party types that a model file may hold besides those that skops trusts itself.
+# Add one only after review: loading it must not run code from the file. The project's
+# own types need no entry. skops stores models of XGBoost and LightGBM: their boosters
+# are read by the libraries' own parsers (tried with XGBoost 3.2 and LightGBM 4.7).
 TRUSTED = (
+    "collections.OrderedDict",
     "functools.partial",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
     "numpy.dtype",
     "reproducible_ml.modeling.model.transformers.Calendar",
     "reproducible_ml.modeling.model.transformers.CategoryCodes",
@@ -37,10 +44,18 @@ TRUSTED = (
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
     "sklearn.utils.validation.check_array",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRFClassifier",
+    "xgboost.sklearn.XGBRFRegressor",
+    "xgboost.sklearn.XGBRegressor",
 )
 
-# A model of another version of these may not load, or may answer differently.
+# A model made with another version of these may not load, or may predict differently.
 PACKAGES = ("numpy", "scikit-learn", "skops")
+
+# The same of models that hold a type of one of these.
+BOOSTERS = ("lightgbm", "xgboost")
 
 
 def save_model(
@@ -50,40 +65,55 @@ def save_model(
     facts: dict[str, Any],
     package: str | None = None,
 ) -> None:
-    """Write the model, and beside it what it was made of and how to recognise it.
+    """Write the model, and a manifest that identifies it.
 
     Args:
         model: Fitted scikit-learn estimator.
         path: Where to write the .skops file.
         manifest: Where to write the JSON with versions, SHA-256 and `facts`.
-        facts: What else to keep about the model, fit for JSON.
-        package: Of the project; its own types are trusted.
+        facts: What else to keep about the model, as JSON.
+        package: The project's own package, or a module in it; its types are trusted.
 
     Raises:
-        UserError: The model holds a type that `load_model` would refuse.
+        UserError: The model holds something that skops cannot store, or a type that
+            `load_model` would refuse.
     """
     from skops.io import dumps, get_untrusted_types
+    from skops.io.exceptions import UnsupportedTypeException
 
-    content = canonical(dumps(model))
+    try:
+        content = canonical(dumps(model))
+    except UnsupportedTypeException as error:
+        raise UserError(f"the model cannot be stored: {error}") from error
     found = get_untrusted_types(data=content)
-    if strange := sorted({*found} - {*trusted(found, package)}):
+    if untrusted := sorted({*found} - {*trusted(found, package)}):
         raise UserError(
-            f"the model holds {', '.join(strange)}, which is not trusted on load. If"
-            " you trust it, add it to TRUSTED in the toolkit's modeling/model/store.py."
+            f"the model holds {', '.join(untrusted)}, which is not trusted on load."
+            " Fix: after review, add it to TRUSTED in the toolkit's"
+            " modeling/model/store.py."
         )
     with replacing(path) as temporary:
         temporary.write_bytes(content)
-    recognised = {
+    boosters = {name.partition(".")[0] for name in found}.intersection(BOOSTERS)
+    identity = {
         "sha256": hashlib.sha256(content).hexdigest(),
-        "versions": _versions(),
+        "versions": _versions([*PACKAGES, *sorted(boosters)]),
     }
-    write_json(facts | recognised, manifest)
+    write_json(facts | identity, manifest)
 
 
 def load_model(path: Path, manifest: Path, package: str | None = None) -> Any:
-    """Return the model, or raise UserError if it is not the one that was saved.
+    """Return the stored model.
 
-    Types of the project's own package are trusted: they are code of the same commit.
+    Args:
+        path: The .skops file.
+        manifest: The JSON that `save_model` wrote with it.
+        package: The project's own package, or a module in it. Types and functions that
+            it defines are trusted: they are code of the same commit.
+
+    Raises:
+        UserError: The file is not the one that was saved, was made with other versions,
+            or holds a type that is not trusted. None of its code was run.
     """
     from skops.io import get_untrusted_types, loads
     from skops.io.exceptions import UntrustedTypesFoundException
@@ -93,52 +123,81 @@ def load_model(path: Path, manifest: Path, package: str | None = None) -> Any:
     if hashlib.sha256(content).hexdigest() != expected["sha256"]:
         raise UserError(
             f"{path}: is not the model that {manifest} describes (its SHA-256 differs)."
-            " Run `dvc checkout`, or `dvc repro --force train`."
+            " Fix: run `dvc checkout`, or `dvc repro --force train`."
         )
+    made_with = expected["versions"]
     differing = [
-        f"{name} {found} instead of {expected['versions'].get(name)}"
-        for name, found in _versions().items()
-        if found != expected["versions"].get(name)
+        f"{name} {found} instead of {made_with.get(name)}"
+        for name, found in _versions({*PACKAGES, *made_with}).items()
+        if found != made_with.get(name)
     ]
     if differing:
         raise UserError(
             f"{path}: was made with other versions: {', '.join(differing)}."
-            " Run `make setup` at the commit of the model, or train again."
+            " Fix: run `make setup` at the commit of the model, or train again."
         )
     try:
         found = get_untrusted_types(data=content)
         return loads(content, trusted=trusted(found, package))
     except (UntrustedTypesFoundException, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: is no model to be trusted ({error})") from error
+        raise UserError(f"{path}: is not a model to be trusted ({error})") from error
 
 
-def trusted(types: Iterable[str], package: str | None) -> list[str]:
-    """Return TRUSTED, and those of the types that the project's package defines."""
+def trusted(names: Iterable[str], package: str | None) -> list[str]:
+    """Return TRUSTED, and those of the names that the project's package defines.
+
+    Args:
+        names: Types and functions, as skops names them.
+        package: The project's own package, or a module in it.
+    """
     own = f"{package.partition('.')[0]}." if package else None
-    return [*TRUSTED, *(name for name in types if own and name.startswith(own))]
+    return [
+        *TRUSTED,
+        *(name for name in names if own and name.startswith(own) and _defined(name)),
+    ]
+
+
+def _defined(name: str) -> bool:
+    """Return whether a module defines this, and has not only imported it.
+
+    Else a file could name `subprocess.run` through any module that imports it.
+    """
+    module, _, attribute = name.rpartition(".")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError):
+        return False
+    return getattr(found, "__module__", None) == module
 
 
 def _read_manifest(manifest: Path) -> dict[str, Any]:
     try:
         facts = json.loads(manifest.read_text("utf-8"))
-        return {"sha256": facts["sha256"], "versions": facts["versions"]}
+        return {"sha256": facts["sha256"], "versions": dict(facts["versions"])}
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{manifest}: does not describe a model ({error!r})."
-            " Run `dvc checkout`, or `dvc repro --force train`."
+            " Fix: run `dvc checkout`, or `dvc repro --force train`."
         ) from error
 
 
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in PACKAGES}
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    return {name: _version(name) for name in sorted(packages)}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "(not installed)"
 
 
 def canonical(content: bytes) -> bytes:
     """Return the same .skops file without what differs from run to run.
 
-    Object ids are memory addresses, and files are named by them: both are numbered in
-    the order they appear. The number of threads is forgotten. Members of the zip file
-    are sorted, without dates.
+    Object ids are memory addresses, and members are named by them: both are numbered by
+    first appearance. The number of threads is removed. Members of the zip file are
+    sorted and have no dates.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as source:
         members = {name: source.read(name) for name in source.namelist()}
@@ -154,11 +213,11 @@ def canonical(content: bytes) -> bytes:
             return node
         node = {key: tidy(value) for key, value in node.items()}
         if "__id__" in node:
-            # Whether equal numbers are one object is chance: each gets its own id.
+            # Equal numbers may or may not be one object: each gets its own id.
             same = object() if node["__loader__"] == "JsonNode" else node["__id__"]
             node["__id__"] = ids.setdefault(same, len(ids) + 1)
         if node.get("n_threads", {}).get("__loader__") == "JsonNode":
-            # Of HistGradientBoosting; null stands for all that the machine has.
+            # Of HistGradientBoosting; null: as many as the machine has.
             node["n_threads"]["content"] = "null"
         return node
 

@@ -1,1 +1,1 @@
-"""Score predictions: intervals, groups of rows, tables of plots."""
+"""Score predictions: metrics with intervals, slices of rows, data of plots."""

@@ -1,8 +1,8 @@
-"""How far a metric might be off, from resampling the test rows by their keys.
+"""Intervals of metrics, from a Poisson bootstrap of the test rows.
 
-In a Poisson bootstrap each row gets a random weight of mean 1 (Chamandy, Muralidharan,
-Najmi and Naidu, "Estimating uncertainty for massive data streams", Google, 2012). Here
-the weight is a hash of the row's key and the replicate's number, so two revisions of a
+Each row gets a random weight of mean 1 in each replicate (Chamandy, Muralidharan, Najmi
+and Naidu, "Estimating uncertainty for massive data streams", Google, 2012). Here the
+weight is a hash of the row's key and the replicate's number, so that two revisions of a
 project give a row the same weights, and their replicates can be compared in pairs.
 """
 
@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from reproducible_ml.core import keys
 from reproducible_ml.modeling.metrics.metric import (
@@ -20,29 +19,32 @@ from reproducible_ml.modeling.metrics.metric import (
     Weights,
 )
 
-# Weights above 12 have a chance of 10^-10; the table of chances ends there.
-CHANCES = stats.poisson.cdf(np.arange(13), mu=1)
-
 # Replicates computed at a time, so that 10^4 rows take some 10 MB.
 CHUNK = 100
+
+# Weights above this one have a probability of 10^-10, and do not occur.
+LARGEST = 12
 
 
 def poisson_weights(row_keys: keys.Keys, replicates: range) -> Weights:
     """Return weights of shape (replicates, rows), Poisson-distributed with mean 1."""
-    chances = [keys.uniform(row_keys, replicate) for replicate in replicates]
-    return np.searchsorted(CHANCES, np.stack(chances)).astype(np.float64)
+    from scipy import stats
+
+    uniform = [keys.uniform(row_keys, replicate) for replicate in replicates]
+    distribution = stats.poisson.cdf(np.arange(LARGEST + 1), mu=1)
+    return np.searchsorted(distribution, np.stack(uniform)).astype(np.float64)
 
 
 def replicate(
     rows: Predictions, row_keys: keys.Keys, metrics: Metrics, replicates: int
 ) -> dict[str, Floats]:
-    """Return each metric under each weighting, NaN where it is not defined.
+    """Return the replicates of each metric, NaN where it is undefined.
 
     Args:
-        rows: `n` predicted rows.
-        row_keys: Their keys, of shape (n,).
-        metrics: What to compute, by name.
-        replicates: How many weightings.
+        rows: Predictions of `n` rows.
+        row_keys: Keys of the rows, of shape (n,).
+        metrics: Metrics to compute, by name.
+        replicates: Number of replicates.
     """
     chunks = [
         compute(
@@ -56,29 +58,36 @@ def replicate(
 
 
 def compute(rows: Predictions, weights: Weights, metrics: Metrics) -> dict[str, Floats]:
-    """Return each metric under each of the weightings, which have shape (r, n)."""
+    """Return the values of each metric for weights of shape (replicates, n)."""
     return {name: metric.function(rows, weights) for name, metric in metrics.items()}
 
 
 def point(rows: Predictions, metrics: Metrics) -> dict[str, float]:
-    """Return each metric with all rows counting the same."""
+    """Return the value of each metric, with all rows weighted equally."""
     once = np.ones((1, len(rows.actual)))
     return {
         name: float(values[0]) for name, values in compute(rows, once, metrics).items()
     }
 
 
-def spread(
+def rescale(
     values: Mapping[str, float],
     sampled: Mapping[str, float],
     replicates: Mapping[str, Floats],
     rows: int,
     sampled_rows: int,
 ) -> dict[str, Floats]:
-    """Move replicates of a sample of the rows to where those of all rows would lie.
+    """Rescale the replicates of a sample of the rows to those of all rows.
 
     Deviations shrink with the square root of the number of rows: the m-out-of-n
     bootstrap (Bickel, Goetze and van Zwet, Statistica Sinica 7, 1997).
+
+    Args:
+        values: Metrics of all rows.
+        sampled: Metrics of the sample.
+        replicates: Replicates of the sample, by metric.
+        rows: Number of rows.
+        sampled_rows: Number of rows in the sample.
     """
     scale = np.sqrt(sampled_rows / rows)
     return {
@@ -88,7 +97,7 @@ def spread(
 
 
 def percentile_interval(replicates: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Return the 95 % percentile interval; NaN when no replicate is defined."""
+    """Return the 95 % percentile interval, NaN if no replicate is defined."""
     defined = replicates[~np.isnan(replicates)]
     if not len(defined):
         return float("nan"), float("nan")

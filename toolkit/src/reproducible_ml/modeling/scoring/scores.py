@@ -1,4 +1,4 @@
-"""Metrics of a set of rows and of groups of them, with 95 % intervals."""
+"""Metrics of the test rows, and of slices and classes of them, with 95 % intervals."""
 
 import hashlib
 import math
@@ -25,12 +25,12 @@ from reproducible_ml.modeling.scoring import bootstrap
 def slices(
     rows: pd.DataFrame, columns: dict[str, tuple[float, ...]]
 ) -> Iterator[tuple[str, str, Labels]]:
-    """Yield column, name of the group, and which rows belong to it.
+    """Yield column, name and mask of the rows of each slice.
 
     Args:
-        rows: Columns to group by.
-        columns: For each, where to cut it if it holds numbers; without cuts, every
-            value is a group.
+        rows: Columns to slice by.
+        columns: For each column, the bounds of ranges of numbers; without bounds, each
+            value is a slice.
     """
     for column, cuts in columns.items():
         groups = _cut(rows[column], cuts) if cuts else rows[column].astype("category")
@@ -39,7 +39,7 @@ def slices(
 
 
 def _cut(values: pd.Series, cuts: tuple[float, ...]) -> pd.Series:
-    """Return the range that each value falls into; the lower end belongs to it."""
+    """Return the range of each value; a range includes its lower end."""
     inner = [f"{low} to {high}" for low, high in pairwise(cuts)]
     names = [f"below {cuts[0]}", *inner, f"{cuts[-1]} and more"]
     edges = [-np.inf, *cuts, np.inf]
@@ -47,7 +47,7 @@ def _cut(values: pd.Series, cuts: tuple[float, ...]) -> pd.Series:
 
 
 class Scores(NamedTuple):
-    """Metrics of some rows, and what they might have been on other rows."""
+    """Metrics of some rows, and their replicates in the bootstrap."""
 
     metrics: dict[str, float]
     replicates: dict[str, Floats]
@@ -62,14 +62,14 @@ def score_rows(
     replicates: int,
     limit: int,
 ) -> Scores:
-    """Return the metrics of all rows, and replicates from some of them.
+    """Return the metrics of all rows, and replicates of a sample of them.
 
     Args:
-        rows: `n` predicted rows.
-        row_keys: Their keys, of shape (n,).
-        metrics: What to compute, by name.
-        replicates: How many replicates.
-        limit: From how many rows at most.
+        rows: Predictions of `n` rows.
+        row_keys: Keys of the rows, of shape (n,).
+        metrics: Metrics to compute, by name.
+        replicates: Number of replicates.
+        limit: Rows in the sample, at most.
     """
     values = bootstrap.point(rows, metrics)
     chosen = keys.sample_rows(row_keys, limit, keys.salt_from_text("interval"))
@@ -77,7 +77,7 @@ def score_rows(
     found = bootstrap.replicate(some, row_keys[chosen], metrics, replicates)
     if len(chosen) < len(row_keys):
         sampled = bootstrap.point(some, metrics)
-        found = bootstrap.spread(values, sampled, found, len(row_keys), len(chosen))
+        found = bootstrap.rescale(values, sampled, found, len(row_keys), len(chosen))
     kept = {
         name: unit_decimals(rows.actual) if metric.in_unit_of_target else DECIMALS
         for name, metric in metrics.items()
@@ -86,7 +86,7 @@ def score_rows(
 
 
 def take(rows: Predictions, which: np.ndarray[Any, Any]) -> Predictions:
-    """Return some of the rows, by their positions or by a mask."""
+    """Return some of the rows, by positions or by a mask."""
     return rows._replace(actual=rows.actual[which], output=rows.output[which])
 
 
@@ -98,15 +98,16 @@ def score_slices(
     replicates: int,
     limit: int,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return rows and metrics of each group that `wanted` names.
+    """Return number of rows and metrics of each slice that has rows.
 
     Args:
-        rows: Predictions rows.
-        columns: The same rows: columns to group by, and their keys as the index.
-        metrics: What to compute, by name.
-        wanted: Columns to group by, and where to cut those that hold numbers.
-        replicates: How many replicates.
-        limit: From how many rows of all groups together at most.
+        rows: Predictions of `n` rows.
+        columns: Columns to slice by, with the keys of the rows as index.
+        metrics: Metrics to compute, by name.
+        wanted: For each column, the bounds of ranges of numbers; without bounds, each
+            value is a slice.
+        replicates: Number of replicates.
+        limit: Sampled rows of all slices together, at most.
     """
     row_keys = columns.index.to_numpy(dtype=np.uint64)
     groups = list(slices(columns, wanted))
@@ -114,19 +115,19 @@ def score_slices(
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in wanted}
     for column, group, mask in groups:
         if mask.any():
-            judged = score_rows(
+            scores = score_rows(
                 take(rows, mask), row_keys[mask], metrics, replicates, limit
             )
             facts = {"group": group, "rows": int(mask.sum())}
-            found[column].append({**facts, "metrics": describe(judged)})
+            found[column].append({**facts, "metrics": describe(scores)})
     return found
 
 
-def describe(judged: Scores) -> dict[str, dict[str, float | None]]:
-    """Return value, lower and upper end of each metric; None where not defined."""
+def describe(scores: Scores) -> dict[str, dict[str, float | None]]:
+    """Return value, lower and upper end of each metric, None where undefined."""
     return {
-        name: _ends(value, judged.replicates[name], judged.decimals[name])
-        for name, value in judged.metrics.items()
+        name: _ends(value, scores.replicates[name], scores.decimals[name])
+        for name, value in scores.metrics.items()
     }
 
 
@@ -148,14 +149,14 @@ def score_classes(
     replicates: int,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """Return rows, precision, recall and F1 of each class, taken as the positive one.
+    """Return number of rows, precision, recall and F1 score of each class.
 
     Args:
-        rows: `n` predicted rows of a multiclass task.
-        row_keys: Their keys, of shape (n,).
+        rows: Predictions of `n` rows of a multiclass task.
+        row_keys: Keys of the rows, of shape (n,).
         names: Name of each class, in the order of the report.
-        replicates: How many replicates.
-        limit: From how many rows at most.
+        replicates: Number of replicates.
+        limit: Rows in the sample behind the replicates, at most.
     """
     found, predicted = [], rows.predicted
     for code, name in names.items():
@@ -167,7 +168,7 @@ def score_classes(
 
 
 def evaluation_report(scores: Scores, baseline: Scores, rows: int) -> dict[str, Any]:
-    """Return what reports/evaluation.json says of all rows."""
+    """Return the content of reports/evaluation.json about all rows."""
     model, simple = describe(scores), describe(baseline)
     return {
         "rows": rows,
@@ -177,7 +178,7 @@ def evaluation_report(scores: Scores, baseline: Scores, rows: int) -> dict[str, 
 
 
 def bootstrap_report(scores: Scores, row_keys: keys.Keys) -> dict[str, Any]:
-    """Return what reports/bootstrap.json holds: enough to compare two revisions."""
+    """Return the content of reports/bootstrap.json, for comparing two revisions."""
     return {
         "rows": len(row_keys),
         "interval_rows": scores.sampled_rows,
