@@ -1,4 +1,4 @@
-"""Write the sample table: real, offline, and dropped once you bring your own."""
+"""Write the sample table, until you bring your own with `rml data`."""
 
 import logging
 from pathlib import Path

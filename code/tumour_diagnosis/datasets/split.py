@@ -1,4 +1,4 @@
-"""Hold out a test set that stays the same as the data grows."""
+"""Hold out a test set that stays the same as the table grows."""
 
 import logging
 from functools import partial
@@ -42,12 +42,12 @@ class Split(Section):
         return self
 
     def columns(self, data: Data) -> list[str]:
-        """Return the columns that decide on which side a row is, besides its key."""
+        """Return the columns that decide on the side of a row, besides its key."""
         column = {"hash": None, "group": data.group, "time": data.time}[self.method]
         return [column] if column else []
 
     def problem(self, data: Data) -> str | None:
-        """Return what is wrong if the column that the method needs is not named."""
+        """Return what is wrong if the column of the method is not named."""
         if self.method == "hash" or self.columns(data):
             return None
         return f"split.method {self.method} needs the column in data.{self.method}"
@@ -62,9 +62,9 @@ def load_split(data: Data) -> Split:
 
 
 def is_test(rows: pd.DataFrame, data: Data, split: Split) -> npt.NDArray[np.bool_]:
-    """Say of each row whether it belongs to the test set.
+    """Return whether each row belongs to the test set.
 
-    That depends on the row alone, so a row stays on its side as the table grows:
+    This depends on the row alone, so a row stays on its side as the table grows:
 
     - `hash`: on a hash of its key, which copies of a row share;
     - `group`: on a hash of its group, so that no group is on both sides;
@@ -120,7 +120,7 @@ def check_sides(train: TargetSummary, test: TargetSummary, data: Data) -> None:
 
 
 def main(clean: Path, train: Path, test: Path, report: Path) -> None:
-    """Send each row of CLEAN to TRAIN or TEST; write sizes and balance to REPORT."""
+    """Split CLEAN into TRAIN and TEST; write sizes and balance to REPORT."""
     data = load_section(Data)
     split = load_split(data)
     with replacing_folder(train) as train_rows, replacing_folder(test) as test_rows:

@@ -17,13 +17,13 @@ from reproducible_ml.reading.raw import raw_files
 
 logger = logging.getLogger(__name__)
 
-# What data/schema.yaml cannot say, as a rule between two columns. Each check takes some
-# rows, cast to the contract, and returns true or false for each. The first line of its
-# docstring is what people read when a row fails:
+# Your own checks, of what data/schema.yaml cannot say: a rule between two columns, for
+# instance. Each takes rows, cast to the contract, and returns whether each of them is
+# valid. Error messages quote the first line of its docstring:
 #
-#     def area_fits_radius(rows: pd.DataFrame) -> pd.Series:
-#         """The area is about that of a circle with the same radius."""
-#         return (rows["mean_area"] / (3.14 * rows["mean_radius"] ** 2)).between(0.5, 2)
+#     def starts_before_it_ends(rows: pd.DataFrame) -> pd.Series:
+#         """A rental starts before it ends."""
+#         return rows["started_at"] < rows["ended_at"]
 CHECKS: list[RowCheck] = []
 
 

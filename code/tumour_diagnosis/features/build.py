@@ -1,6 +1,6 @@
 """Build the pipeline: which features the model gets of each kind of column."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -28,6 +28,24 @@ class Features(Section):
     """Section `features` of params.yaml."""
 
     words: Count = 100
+
+
+class Own(NamedTuple):
+    """Features of your own.
+
+    Attributes:
+        transformer: Unfitted; as a part of the model it is fitted to training rows.
+        columns: Columns that it gets.
+        instead: Whether the treatment in data/schema.yaml gets these columns no more.
+    """
+
+    transformer: Any
+    columns: list[str]
+    instead: bool = False
+
+
+# Your own features, by name: docs/code/README.md shows how to add one.
+OWN: dict[str, Own] = {}
 
 
 def build_pipeline(
@@ -70,6 +88,7 @@ def build_features(
     seed: int = 0,
 ) -> ColumnTransformer:
     """Return the transformer of columns; codes of categories are the first features."""
+    check_own(contract, data)
     # Features of each treatment, and the further step if missing values are a problem.
     steps: dict[Treatment, tuple[Any, Any]] = {
         "numeric": (_numbers(contract, data), _complete()),
@@ -77,15 +96,41 @@ def build_features(
         "target_encoding": (_target_means(data, seed), StandardScaler()),
         "bag_of_words": (Words(params.words, data.task), MaxAbsScaler()),
     }
-    names = contract.treated("categorical", data)
+    every: list[tuple[str, Any, Any, list[str]]] = [
+        (name, *step, treated(name, contract, data)) for name, step in steps.items()
+    ]
+    every += [
+        (name, own.transformer, _complete(), own.columns) for name, own in OWN.items()
+    ]
+    names = treated("categorical", contract, data)
     columns: list[tuple[str, Any, list[str]]] = [
         ("categorical", _categories(contract, names, estimator), names)
     ]
-    for treatment, (step, scale) in steps.items():
+    for name, step, scale, selected in every:
         made = step if takes_missing(estimator) else make_pipeline(step, scale)
-        columns.append((treatment, made, contract.treated(treatment, data)))
+        columns.append((name, made, selected))
     used = [(name, step, selected) for name, step, selected in columns if selected]
     return ColumnTransformer(used, verbose_feature_names_out=_may_clash(contract, data))
+
+
+def treated(treatment: Treatment, contract: Contract, data: Data) -> list[str]:
+    """Return the features that get a treatment, unless OWN treats them instead."""
+    own = {name for each in OWN.values() if each.instead for name in each.columns}
+    return [name for name in contract.treated(treatment, data) if name not in own]
+
+
+def check_own(contract: Contract, data: Data) -> None:
+    """Raise UserError with a line for each column in OWN that is not a feature."""
+    features = contract.features(data)
+    problems = [
+        f'features/build.py: OWN: "{name}" needs the column "{column}", which is not a'
+        " feature in data/schema.yaml. Correct the entry, or remove it."
+        for name, own in OWN.items()
+        for column in own.columns
+        if column not in features
+    ]
+    if problems:
+        raise UserError("\n".join(problems))
 
 
 def _categories(
@@ -110,7 +155,7 @@ def _categories(
 
 def _numbers(contract: Contract, data: Data) -> BaseEstimator | str:
     """Return the step for numbers: none if all are floats without missing values."""
-    columns = [contract.columns[name] for name in contract.treated("numeric", data)]
+    columns = [contract.columns[name] for name in treated("numeric", contract, data)]
     ready = all(c.dtype == "float64" and not c.nullable for c in columns)
     return "passthrough" if ready else Numbers()
 
@@ -137,7 +182,7 @@ def _may_clash(contract: Contract, data: Data) -> bool:
     """Return whether the name of a column, as `sent_year`, may equal a feature's."""
     features = contract.features(data)
     derived = tuple(f"{n}_" for n, c in features.items() if c.treatment != "numeric")
-    return any(name.startswith(derived) for name in features)
+    return bool(OWN) or any(name.startswith(derived) for name in features)
 
 
 def takes_categories(estimator: BaseEstimator) -> bool:

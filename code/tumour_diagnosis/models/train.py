@@ -35,7 +35,7 @@ from reproducible_ml.modeling.fitting.search import (
 from reproducible_ml.modeling.metrics.tasks import Scorer, choose_metrics, make_task
 from reproducible_ml.modeling.model.store import save_model
 from tumour_diagnosis.datasets.split import load_split
-from tumour_diagnosis.features.build import Features, build_pipeline
+from tumour_diagnosis.features.build import Features, build_pipeline, treated
 from tumour_diagnosis.models.metrics import LOSS, METRICS
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def make_pipeline(
         data.task,
         seed=train.seed,
         class_weight=train.class_weight,
-        categories=len(contract.treated("categorical", data)),
+        categories=len(treated("categorical", contract, data)),
         package=__package__,
     )
     return build_pipeline(contract, data, bounds, estimator, features, seed=train.seed)

@@ -10,12 +10,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from toolkit.tests.broken_tables.tables import Table, csv
 
 from reproducible_ml.core.errors import UserError
 from tumour_diagnosis.datasets.validate import main
 
 from . import versions
+from .tables import Table, csv
 
 VERSIONS = {
     **versions.COLUMNS,

@@ -1,0 +1,194 @@
+"""Duplicate rows, missing values, outliers and own rules."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reproducible_ml.contract.checks import finish
+from reproducible_ml.core.outliers import Outliers
+from reproducible_ml.core.parts import write_part
+from tumour_diagnosis.datasets import clean
+from tumour_diagnosis.datasets.clean import Clean, clean_rows, outlier_columns
+from tumour_diagnosis.datasets.split import Split, is_test
+
+from ..conftest import Workspace, make_contract, make_data, make_rows
+
+NO_ID = make_data("binary", id=[])
+ROWS = finish(make_rows(12, 3), make_contract("binary"), NO_ID)
+
+every_action = pytest.mark.parametrize("action", ["keep", "clip", "drop"])
+
+
+def some_rows(seed: int) -> pd.DataFrame:
+    """Return rows of ROWS by chance, most of them several times."""
+    return ROWS.iloc[np.random.default_rng(seed).integers(0, 12, 30)]
+
+
+@pytest.fixture(scope="module")
+def workspace(make_workspace: Callable[..., Workspace]) -> Workspace:
+    return make_workspace("binary", 10)
+
+
+def run(
+    workspace: Workspace,
+    rows: pd.DataFrame,
+    cut: int,
+    id_: tuple[str, ...] = (),
+    **to: Any,
+) -> pd.DataFrame:
+    """Run the stage on a table with parts of so many rows."""
+    table = workspace.folder / "data/interim/validated"
+    table.mkdir(exist_ok=True)
+    for part in table.iterdir():
+        part.unlink()
+    for number, first in enumerate(range(0, len(rows), cut)):
+        write_part(rows.iloc[first : first + cut], table, number)
+    workspace.set_params(data={"id": id_}, clean=to)
+    workspace.run("clean")
+    return workspace.rows("data/interim/clean")
+
+
+def distinct(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[~rows.duplicated().to_numpy()]
+
+
+@pytest.mark.parametrize("cut", [1, 4, 31])
+def test_duplicate_rows_are_dropped_as_by_pandas(
+    workspace: Workspace, cut: int
+) -> None:
+    rows = some_rows(cut)
+    pd.testing.assert_frame_equal(run(workspace, rows, cut), distinct(rows))
+    report = workspace.json("reports/cleaning.json")
+    assert report["rows"] + report["duplicates"] == len(rows)
+
+
+@every_action
+def test_result_does_not_depend_on_parts_and_cleaning_again_drops_nothing(
+    workspace: Workspace, action: str
+) -> None:
+    settings = {"missing": "drop", "outliers": {"action": action, "tail": 0.2}}
+    rows = some_rows(0)
+    one, other = (run(workspace, rows, cut, **settings) for cut in (3, 50))
+    pd.testing.assert_frame_equal(one, other)
+    again = run(workspace, one, 50, missing="drop")
+    pd.testing.assert_frame_equal(again, one)
+
+
+@every_action
+def test_test_rows_are_dropped_only_as_duplicates(
+    workspace: Workspace, action: str
+) -> None:
+    rows = some_rows(1)
+    outliers = {"action": action, "tail": 0.2}
+    cleaned = run(workspace, rows, 4, missing="drop", outliers=outliers)
+    before, after = (
+        each[is_test(each, NO_ID, Split(test_size=0.4))].index.tolist()
+        for each in (distinct(rows), cleaned)
+    )
+    assert after == before
+
+
+def test_duplicates_are_kept_on_request(workspace: Workspace) -> None:
+    rows = ROWS.iloc[[0, 1, 0]]
+    assert len(run(workspace, rows, 2, duplicates="keep")) == 3
+
+
+# An id that two rows share does not make them duplicates.
+def test_rows_with_the_same_id_are_duplicates_only_if_all_values_are_equal(
+    workspace: Workspace,
+) -> None:
+    rows = make_rows(4, 1).assign(kind_order=7)
+    rows = finish(rows.iloc[[0, 1, 2, 3, 0]], workspace.contract, make_data("binary"))
+    assert len(run(workspace, rows, 2, ("kind_order",))) == 4
+
+
+FRAME = pd.DataFrame({"x": [1.0, np.nan, 99.0], "z": [0, 1, 2]})
+
+
+def cleaned(test: list[bool], **settings: Any) -> tuple[list[int], pd.DataFrame, Any]:
+    """Return which rows of FRAME are kept, these rows, and the counts."""
+    params = Clean.model_validate(settings)
+    rows, counts = clean_rows(FRAME, np.array(test), params, ["x"], {"x": (2.0, 9.0)})
+    return rows["z"].tolist(), rows, counts
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept", "count"),
+    [
+        ({}, [0, 1, 2], None),
+        ({"missing": "drop"}, [0, 2], "missing"),
+        ({"outliers": {"action": "drop"}}, [1], "outliers"),
+        ({"missing": "drop", "outliers": {"action": "drop"}}, [], "missing"),
+    ],
+)
+def test_training_rows_alone_are_dropped(
+    settings: dict[str, Any], kept: list[int], count: str | None
+) -> None:
+    before = FRAME.copy()
+    found, _, counts = cleaned([False] * 3, **settings)
+    assert found == kept
+    if count:
+        assert counts[count] == {"missing": 1, "outliers": 2}[count]
+    assert cleaned([True] * 3, **settings)[0] == [0, 1, 2]
+    pd.testing.assert_frame_equal(FRAME, before)
+
+
+def test_outliers_are_clipped_in_test_rows_as_well() -> None:
+    _, rows, counts = cleaned([False, False, True], outliers={"action": "clip"})
+    assert rows["x"].tolist() == pytest.approx([2.0, np.nan, 9.0], nan_ok=True)
+    assert counts["clipped"] == 2
+
+
+def is_small(rows: pd.DataFrame) -> Any:
+    return rows["x"].astype("Float64").mask(rows["x"].isna()) < 50
+
+
+def test_own_rules_drop_training_rows_and_are_counted_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clean, "RULES", [is_small])
+    kept, _, counts = cleaned([False] * 3)
+    assert kept == [0, 1]  # A rule that cannot decide keeps the row.
+    assert counts["is_small"] == 1
+    kept, _, counts = cleaned([False, False, True], missing="drop")
+    assert kept == [0, 2]
+    assert (counts["is_small"], counts["missing"]) == (0, 1)
+
+
+def test_only_numbers_that_are_features_can_have_outliers() -> None:
+    columns = outlier_columns(make_contract("binary"), make_data("binary"))
+    kinds = [name for name in columns if name.startswith("kind_")]
+    assert kinds == ["kind_amount", "kind_price", "kind_items"]
+    outside = outlier_columns(make_contract("regression"), make_data("regression"))
+    assert Outliers().action == "keep"
+    assert not {"kind_order", "kind_target"} & {*outside}
+
+
+def test_bounds_are_learned_on_training_rows(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = finish(make_rows(80, 2), workspace.contract, NO_ID)
+    test = is_test(rows, NO_ID, Split(test_size=0.4))
+    rows.loc[test, "kind_price"] = 1e9
+    training = rows.loc[~test, "kind_price"]
+    outliers = {"action": "clip", "tail": 0.0}
+    after = run(workspace, rows, 25, outliers=outliers)
+    report = workspace.json("reports/cleaning.json")
+    assert report["bounds"]["kind_price"] == [training.min(), training.max()]
+    assert report["clip_to"] == report["bounds"]
+    assert after["kind_price"].max() == training.max()
+    # Of large tables a share of the rows is enough.
+    monkeypatch.setattr(clean, "BOUND_ROWS", 20)
+    assert run(workspace, rows, 25, outliers=outliers)["kind_price"].max() < 1e9
+
+
+def test_values_are_not_clipped_later_if_outliers_are_dropped(
+    workspace: Workspace,
+) -> None:
+    run(workspace, ROWS, 5, outliers={"action": "drop", "tail": 0.2})
+    report = workspace.json("reports/cleaning.json")
+    assert report["outliers"] > 0
+    assert (report["clip_to"], report["clipped"]) == ({}, 0)
