@@ -25,7 +25,7 @@ from hypothesis import settings
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from reproducible_ml.contract.checks import finish
+from reproducible_ml.contract.checks import add_row_keys
 from reproducible_ml.contract.schema import Column, Contract, Data, load_contract
 from reproducible_ml.core.params import parse_params
 from reproducible_ml.core.parts import read_table
@@ -151,7 +151,7 @@ def make_rows(rows: int, seed: int, task: str = "binary") -> pd.DataFrame:
         "regression": 50 + 10 * odds,
     }
     table[TARGET] = _typed(pd.Series(targets[task]), contract.columns[TARGET])
-    return finish(table[list(contract.columns)], contract, make_data(task))
+    return add_row_keys(table[list(contract.columns)], contract, make_data(task))
 
 
 def _values(column: Column, rows: int, random: np.random.Generator) -> pd.Series:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reproducible_ml.contract.checks import finish
+from reproducible_ml.contract.checks import add_row_keys
 from reproducible_ml.core.outliers import Outliers
 from reproducible_ml.core.parts import write_part
 from tumour_diagnosis.datasets import clean
@@ -17,7 +17,7 @@ from tumour_diagnosis.datasets.split import Split, is_test
 from ..conftest import Workspace, make_contract, make_data, make_rows
 
 NO_ID = make_data("binary", id=[])
-ROWS = finish(make_rows(12, 3), make_contract("binary"), NO_ID)
+ROWS = add_row_keys(make_rows(12, 3), make_contract("binary"), NO_ID)
 
 every_action = pytest.mark.parametrize("action", ["keep", "clip", "drop"])
 
@@ -101,7 +101,9 @@ def test_rows_with_the_same_id_are_duplicates_only_if_all_values_are_equal(
     workspace: Workspace,
 ) -> None:
     rows = make_rows(4, 1).assign(kind_order=7)
-    rows = finish(rows.iloc[[0, 1, 2, 3, 0]], workspace.contract, make_data("binary"))
+    rows = add_row_keys(
+        rows.iloc[[0, 1, 2, 3, 0]], workspace.contract, make_data("binary")
+    )
     assert len(run(workspace, rows, 2, ("kind_order",))) == 4
 
 
@@ -170,7 +172,7 @@ def test_only_numbers_that_are_features_can_have_outliers() -> None:
 def test_bounds_are_learned_on_training_rows(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = finish(make_rows(80, 2), workspace.contract, NO_ID)
+    rows = add_row_keys(make_rows(80, 2), workspace.contract, NO_ID)
     test = is_test(rows, NO_ID, Split(test_size=0.4))
     rows.loc[test, "kind_price"] = 1e9
     training = rows.loc[~test, "kind_price"]
