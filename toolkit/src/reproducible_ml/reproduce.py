@@ -43,7 +43,7 @@ def check_params(project: Project) -> None:
     current = content_hash([PARAMS, *code, Path(__file__).parent / "__init__.py"])
     if not stamp.matches(current):
         project.check()
-        stamp.remember(current)
+        stamp.save(current)
 
 
 def show_results(project: Project) -> None:
@@ -86,4 +86,4 @@ def _is_outdated(picture: Path, tables: list[Path]) -> bool:
 
 
 def _drawn(picture: Path, tables: list[Path]) -> None:
-    Stamp(STAMPS / picture.name).remember(content_hash(tables))
+    Stamp(STAMPS / picture.name).save(content_hash(tables))

@@ -1,1 +1,1 @@
-"""The data contract: what a table has to be."""
+"""The data contract: columns of a table, their types and checks."""

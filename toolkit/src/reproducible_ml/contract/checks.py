@@ -1,4 +1,4 @@
-"""From the values of a raw file to rows that honour the contract, some at a time."""
+"""Cast raw rows to the contract and find the rows that break its rules."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -17,18 +17,18 @@ Mask = npt.NDArray[np.bool_]
 
 TYPES = {"int64": pd.Int64Dtype(), "bool": pd.BooleanDtype()}
 
-# Beyond it, a float does not hold every whole number.
-EXACT = 2**53
+# From here on, not every integer can be represented as a float.
+INEXACT = 2**53
 
 NOT_NULL = "nullable"
 FINITE = "finite"
 
 
 def cast(rows: "pyarrow.Table", contract: Contract) -> pd.DataFrame:
-    """Return the rows with the contract's columns, order and dtypes.
+    """Return the rows with the columns, order and dtypes of the contract.
 
-    A value outside its categories stays, for the checks to find; so does a missing
-    value where an integer or boolean column may have none.
+    Unknown categories are kept, for `broken_rules` to find; so are missing values in
+    integer and boolean columns that must not have any.
     """
     frame = rows.to_pandas(types_mapper=lambda kind: TYPES.get(str(kind)))
     frame = frame[list(contract.columns)]
@@ -44,10 +44,10 @@ def cast(rows: "pyarrow.Table", contract: Contract) -> pd.DataFrame:
 def broken_rules(
     frame: pd.DataFrame, contract: Contract
 ) -> Iterator[tuple[str, str, Mask]]:
-    """Yield column, rule and a mask of the rows that break it, if there are any.
+    """Yield column, rule and a mask of rows, for each rule that some rows break.
 
-    Rules are those of pandera by the same names, whose results they have: `unique`
-    alone needs all parts, and is not looked at. Missing values break `nullable` alone.
+    The rules have the names and the results of pandera's checks. `unique` is not
+    checked here, because it needs all parts. A missing value breaks `nullable` only.
     """
     for name, column in contract.columns.items():
         for rule, broken in _broken(frame[name], column):
@@ -69,15 +69,16 @@ def _broken(values: pd.Series, column: Column) -> Iterator[tuple[str, Mask]]:
 
 
 def format_rule(check: str, bound: Any) -> str:
-    """Return a check as text: `in_range(0, 120)`."""
+    """Return a check as text, such as `in_range(0, 120)`."""
     if isinstance(bound, Range):
-        return f"{check}({_shown(bound.min_value)}, {_shown(bound.max_value)})"
+        low, high = map(_format_bound, (bound.min_value, bound.max_value))
+        return f"{check}({low}, {high})"
     if isinstance(bound, Length):
         return f"{check}({bound.min_value}, {bound.max_value})"
-    return f"{check}({_shown(bound)})"
+    return f"{check}({_format_bound(bound)})"
 
 
-def _shown(bound: Any) -> str:
+def _format_bound(bound: Any) -> str:
     if isinstance(bound, tuple):
         return repr(list(bound))
     return repr(bound) if isinstance(bound, str | int | float) else str(bound)
@@ -101,7 +102,7 @@ def _wrong_length(values: pd.Series, length: Length) -> Any:
 
 
 def _like(values: pd.Series, bound: Any) -> Any:
-    """Return a bound, or several, as what dates are compared with."""
+    """Convert a bound, or several, to timestamps if the values are dates."""
     if not pd.api.types.is_datetime64_dtype(values.dtype):
         return bound
     if isinstance(bound, tuple):
@@ -123,13 +124,13 @@ CHECKS: dict[str, Callable[[pd.Series, Any], Any]] = {
 
 
 def has_inexact_integers(frame: pd.DataFrame, contract: Contract) -> bool:
-    """Say whether a float column has numbers that may be whole ones, but not exact."""
+    """Return whether a float column has numbers too large for exact integers."""
     floats = [n for n, c in contract.columns.items() if c.dtype == "float64"]
-    return any(np.any(np.abs(frame[name].to_numpy()) >= EXACT) for name in floats)
+    return any(np.any(np.abs(frame[name].to_numpy()) >= INEXACT) for name in floats)
 
 
 def add_row_keys(frame: pd.DataFrame, contract: Contract, data: Data) -> pd.DataFrame:
-    """Return the checked rows with the contract's categories and their row keys."""
+    """Return the checked rows with the contract's categories and with row keys."""
     categories = {
         name: _with_categories(frame[name], list(column.isin or ()))
         for name, column in contract.columns.items()
@@ -141,8 +142,8 @@ def add_row_keys(frame: pd.DataFrame, contract: Contract, data: Data) -> pd.Data
 
 
 def _with_categories(values: pd.Series, categories: list[object]) -> pd.Series:
-    # Not `astype`: it takes the same categories in another order for equal.
+    # Not `astype`, which ignores a different order of the same categories.
     if isinstance(categories[0], str):
         return values.cat.set_categories(categories)
-    # Parquet keeps text categories alone; numbers with gaps would come back as floats.
+    # Parquet only keeps text categories; numbers with gaps would be read as floats.
     return values.astype(pd.Series(categories).convert_dtypes().dtype)

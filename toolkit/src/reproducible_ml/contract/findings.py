@@ -1,4 +1,4 @@
-"""What is wrong or strange about a table: a line each, and a report to work through."""
+"""Findings: problems of a table, printed as a line each or listed in a report."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,24 +9,32 @@ import pandas as pd
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import replacing
+from reproducible_ml.core.text import one_line
 
-# Findings of a kind that the report lists, and that the terminal shows.
+# Maximal number of findings of each kind in the report, and on the terminal.
 MAX_LISTED = 100
 MAX_PRINTED = 3
 
-# What a spreadsheet takes for the beginning of a formula; in Asia, wide signs as well.
-FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Spreadsheets evaluate values that start so; with Asian settings, also wide signs.
+FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
-# Characters of a value that are shown.
+# Maximal number of characters of a value in a message.
 MAX_WIDTH = 40
 
 
 class Finding(NamedTuple):
-    """Something about a table that a person should know.
+    """A problem of a table, where it is and how to fix it.
 
-    `problem` goes on where the place and the value stop: "is not a number". `kind`
-    is the same for all findings of the same problem, whatever their value. `record` is
-    the place of a row in the table, from 0, as long as its line is not known.
+    Args:
+        kind: Is the same for all findings of the same problem, whatever the value.
+        file: File of the table.
+        problem: Continues the location and the value, such as "is not a number".
+        fix: How to fix it, as a sentence.
+        line: Line of the file, or row of a Parquet file, from 1.
+        column: Name of the column.
+        value: Value as text.
+        rows: Number of rows with this problem.
+        record: Position of the row in the table, from 0, until its line is known.
     """
 
     kind: str
@@ -40,19 +48,19 @@ class Finding(NamedTuple):
     record: int | None = None
 
     def __str__(self) -> str:
-        """Return a line: where, what, how often, and how to fix it."""
-        place = str(self.file)
+        """Return a line with location, value, problem, number of rows and fix."""
+        location = str(self.file)
         # Parquet has rows, but no lines.
         unit = "row" if self.file.suffix == ".parquet" else "line"
-        place += "" if self.line is None else f" {unit} {self.line}"
-        place += "" if self.column is None else f", column {quoted(self.column)}"
+        location += "" if self.line is None else f" {unit} {self.line}"
+        location += "" if self.column is None else f", column {quoted(self.column)}"
         value = "" if self.value is None else f"{quoted(self.value)} "
         rows = {None: "", 1: " (1 row)"}.get(self.rows, f" ({self.rows} rows)")
-        return f"{place}: {value}{self.problem}{rows}. {self.fix}"
+        return f"{location}: {value}{self.problem}{rows}. Fix: {self.fix}"
 
 
 class TableRejected(UserError):
-    """A table that was not taken, and all that is wrong with it."""
+    """A table is rejected because of its findings."""
 
     def __init__(self, lines: Sequence[str], findings: Sequence[Finding]) -> None:
         super().__init__("\n".join(lines))
@@ -60,7 +68,7 @@ class TableRejected(UserError):
 
 
 def quoted(value: str) -> str:
-    """Return the value in quotes, short and on one line."""
+    """Return the value in quotes, shortened and on one line."""
     text = value if len(value) <= MAX_WIDTH else value[: MAX_WIDTH - 1] + "…"
     return f'"{text}"' if text.isprintable() else repr(text)
 
@@ -75,11 +83,12 @@ def limit_per_kind(findings: Iterable[Finding], limit: int) -> Iterator[Finding]
 
 
 def reject(findings: Sequence[Finding], report: Path) -> None:
-    """Raise Rejected with the first findings if there are any, and list more.
+    """Raise TableRejected if there are findings, and write a report of them.
 
     Args:
-        findings: What is wrong, in the order of the file.
-        report: CSV file that gets the first hundred of each kind; removed if none.
+        findings: Problems in the order of the file.
+        report: CSV file for the first hundred findings of each kind; it is removed if
+            there are none.
     """
     if not findings:
         report.unlink(missing_ok=True)
@@ -88,7 +97,7 @@ def reject(findings: Sequence[Finding], report: Path) -> None:
     lines = [str(finding) for finding in limit_per_kind(findings, MAX_PRINTED)]
     more = len(findings) - len(lines)
     if more == 1:
-        # It takes no more room than the line that would point to it.
+        # The finding takes no more space than a line that refers to the report.
         lines = [str(finding) for finding in findings]
     elif more:
         lines.append(f"{more} more problems: see {report}")
@@ -96,7 +105,7 @@ def reject(findings: Sequence[Finding], report: Path) -> None:
 
 
 def write_report(findings: Iterable[Finding], report: Path) -> None:
-    """Write a table of findings that is safe to open in a spreadsheet."""
+    """Write findings to a CSV file that is safe to open in a spreadsheet."""
     rows = pd.DataFrame(
         list(limit_per_kind(findings, MAX_LISTED)), columns=Finding._fields
     )
@@ -109,10 +118,10 @@ def write_report(findings: Iterable[Finding], report: Path) -> None:
 
 
 def escape_formula(value: object) -> str | None:
-    """Return short text on one line that a spreadsheet does not take for a formula."""
+    """Return short text on one line that a spreadsheet does not evaluate."""
     if value is None:
         return None
     text = str(value)
     text = text if len(text) <= 1000 else text[:999] + "…"
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    text = one_line(text)
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -1,7 +1,7 @@
 """The data contract, data/schema.yaml: which columns a table has and what they hold.
 
-It is pandera's YAML form, so that pandera reads it as well. The project checks what is
-modelled here by itself, several times as fast; the tests compare the two.
+The file has the YAML format of pandera, so that pandera reads it as well. `checks` runs
+the checks that are defined here several times as fast; tests compare the results.
 """
 
 import codecs
@@ -9,7 +9,7 @@ import datetime
 import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pandas as pd
 from pydantic import AfterValidator, Field, model_validator
@@ -17,92 +17,6 @@ from pydantic import AfterValidator, Field, model_validator
 from reproducible_ml.core import keys
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Label, Section, read_yaml
-
-if TYPE_CHECKING:
-    pass
-
-# What the values of a column are compared with; categories have their own type.
-COMPARED = {
-    "float64": "a number",
-    "int64": "a number",
-    "Int64": "a number",
-    "bool": "true or false",
-    "boolean": "true or false",
-    "datetime64[ns]": "a date",
-    "str": "a text",
-}
-SIZES = ("a number", "a date")
-LIMITS = (
-    "greater_than",
-    "greater_than_or_equal_to",
-    "less_than",
-    "less_than_or_equal_to",
-)
-BOUNDS = ("in_range", *LIMITS)
-TEXT_CHECKS = ("str_matches", "str_length")
-
-
-def check_compatibility(column: "Column") -> list[str]:
-    """Return what is wrong with the checks of a column: "less_than does not suit str".
-
-    Only numbers and dates have bounds, only texts have patterns and lengths, and values
-    are compared with values of their own kind.
-    """
-    kind = COMPARED.get(column.dtype)
-    texts = column.dtype == "str" or {type(v) for v in column.isin or ()} == {str}
-    unsuited = (*(() if kind in SIZES else BOUNDS), *(() if texts else TEXT_CHECKS))
-    problems = [
-        f"{check} does not suit {column.dtype}"
-        for check in unsuited
-        if getattr(column, check) is not None
-    ]
-    problems += [
-        f"{check} holds {value!r}, which is not {kind}"
-        for check, value in _compared(column)
-        if kind and check not in unsuited and not _is(kind, value)
-    ]
-    bounds = column.in_range
-    if bounds and not problems and _above(bounds.min_value, bounds.max_value):
-        problems.append("in_range has a min_value above its max_value")
-    return problems
-
-
-def _compared(column: "Column") -> list[tuple[str, Any]]:
-    """Return the values that each check compares with."""
-    values = [("isin", value) for value in column.isin or ()]
-    values += [("notin", value) for value in column.notin or ()]
-    bounds = column.in_range
-    if bounds:
-        values += [("in_range", bounds.min_value), ("in_range", bounds.max_value)]
-    limits = [(name, getattr(column, name)) for name in LIMITS]
-    return values + [(name, value) for name, value in limits if value is not None]
-
-
-def _is(kind: str, value: Any) -> bool:
-    if kind == "a date":
-        return _is_date(value)
-    if kind == "a number":
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return number and not math.isnan(value)
-    return isinstance(value, str if kind == "a text" else bool)
-
-
-def _is_date(value: Any) -> bool:
-    """Say whether this is a date without time zone, or the text of one."""
-    if not isinstance(value, str | datetime.date):
-        return False
-    try:
-        moment = pd.Timestamp(value)
-    except ValueError:
-        return False
-    return not pd.isna(moment) and moment.tz is None
-
-
-def _above(low: Any, high: Any) -> bool:
-    if isinstance(low, int | float):
-        return bool(low > high)
-    return bool(pd.Timestamp(low) > pd.Timestamp(high))
-
 
 Dtype = Literal[
     "float64",
@@ -123,7 +37,7 @@ Treatment = Literal[
     "exclude",
 ]
 
-# What a model makes of a column: the first is meant where the contract says nothing.
+# How a model may use a column; the first is the default.
 TREATMENTS: dict[Dtype, tuple[Treatment, ...]] = {
     "float64": ("numeric", "exclude"),
     "int64": ("numeric", "target_encoding", "exclude"),
@@ -136,8 +50,29 @@ TREATMENTS: dict[Dtype, tuple[Treatment, ...]] = {
 }
 
 
+# What the bounds and lists of a check must hold; categories have types of their own.
+VALUE_KINDS = {
+    "float64": "a number",
+    "int64": "a number",
+    "Int64": "a number",
+    "bool": "true or false",
+    "boolean": "true or false",
+    "datetime64[ns]": "a date",
+    "str": "text",
+}
+ORDERED_KINDS = ("a number", "a date")
+LIMITS = (
+    "greater_than",
+    "greater_than_or_equal_to",
+    "less_than",
+    "less_than_or_equal_to",
+)
+BOUNDS = ("in_range", *LIMITS)
+TEXT_CHECKS = ("str_matches", "str_length")
+
+
 class Data(Section):
-    """What the table is about: the roles of its columns."""
+    """Section `data` of params.yaml: the task, and the roles of columns."""
 
     target: str
     task: Literal["binary", "multiclass", "regression"] = "binary"
@@ -149,7 +84,10 @@ class Data(Section):
     @model_validator(mode="after")
     def _positive_belongs_to_binary(self) -> Self:
         if (self.task == "binary") != (self.positive is not None):
-            raise ValueError("task `binary` needs a positive class, the others none")
+            raise ValueError(
+                "a positive class is required for the task `binary`, and not allowed"
+                " for other tasks"
+            )
         return self
 
 
@@ -157,7 +95,7 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise ValueError(f"is not a pattern: {error}") from error
+        raise ValueError(f"is not a regular expression: {error}") from error
     return text
 
 
@@ -165,22 +103,22 @@ def _encoding(name: str) -> str:
     try:
         return codecs.lookup(name).name
     except LookupError as error:
-        raise ValueError("is no encoding that Python knows") from error
+        raise ValueError("is not an encoding known to Python") from error
 
 
 def _date_format(text: str) -> str:
-    # pandas has two formats of its own, which mix forms of dates.
+    # pandas also takes "mixed" and "ISO8601", which match several formats.
     if "%" not in text:
-        raise ValueError("has no %, as %d.%m.%Y has")
+        raise ValueError("has no %; a format is, for example, %d.%m.%Y")
     try:
         pd.to_datetime(pd.Series(["?"]), format=text, errors="coerce")
     except ValueError as error:
-        raise ValueError(f"is no format of dates: {error}") from error
+        raise ValueError(f"is not a date format: {error}") from error
     return text
 
 
 class Range(Section):
-    """Bounds of a number or a date."""
+    """Bounds of numbers or dates."""
 
     min_value: Any
     max_value: Any
@@ -196,9 +134,10 @@ class Length(Section):
 
 
 class ColumnMetadata(Section):
-    """What pandera leaves to its users (`metadata`): how to read and use a column.
+    """The `metadata` of a column: how to read it and how a model uses it.
 
-    The spellings concern raw files whose values are text, as CSV.
+    Spellings (`missing` to `format`) apply to raw files whose values are text, such as
+    CSV.
     """
 
     treatment: Treatment | None = None
@@ -220,7 +159,7 @@ class ColumnMetadata(Section):
 
 
 class Column(Section):
-    """One column: what it means, what it holds, and pandera's checks by their names."""
+    """A column: its meaning, its type and its checks, named as in pandera."""
 
     title: str | None = None
     description: str | None = None
@@ -240,12 +179,12 @@ class Column(Section):
 
     @property
     def treatment(self) -> Treatment:
-        """What a model makes of it."""
+        """How a model uses the column."""
         return self.metadata.treatment or TREATMENTS[self.dtype][0]
 
 
 class CsvDialect(Section):
-    """How raw CSV files are written: `preamble` lines stand before the header."""
+    """Format of raw CSV files; `preamble` is the number of lines before the header."""
 
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
@@ -253,7 +192,7 @@ class CsvDialect(Section):
 
 
 class Contract(Section):
-    """All columns, in the order every table has them."""
+    """The content of data/schema.yaml: all columns, in the order of every table."""
 
     schema_type: Literal["dataframe"] = "dataframe"
     version: str | None = None
@@ -265,16 +204,16 @@ class Contract(Section):
     columns: dict[str, Column]
 
     def inputs(self, data: Data) -> dict[str, Column]:
-        """Return the columns that make two rows the same: all but target and excluded.
+        """Return the columns that identify a row: all but the target and excluded ones.
 
-        If all are excluded, all but the target.
+        If all are excluded, these are all columns but the target.
         """
         others = {n: c for n, c in self.columns.items() if n != data.target}
         used = {n: c for n, c in others.items() if c.metadata.treatment != "exclude"}
         return used or others
 
     def features(self, data: Data) -> dict[str, Column]:
-        """Return the columns a model uses: no role, and not excluded."""
+        """Return the columns that a model uses: no role, and not excluded."""
         roles = {data.target, *data.id, data.group, data.time}
         return {
             name: column
@@ -289,10 +228,10 @@ class Contract(Section):
 
 
 def load_contract(path: Path, data: Data) -> Contract:
-    """Read the contract and hold it against the roles in params.yaml.
+    """Read the contract, and validate it and the roles of columns in params.yaml.
 
     Raises:
-        UserError: A line for each mistake in the contract or in the roles.
+        UserError: A line for each error in the contract or in the roles.
     """
     contract = read_yaml(path, Contract)
     problems = [f"{path}: {problem}" for problem in _problems(contract)]
@@ -304,25 +243,25 @@ def load_contract(path: Path, data: Data) -> Contract:
 
 def _problems(contract: Contract) -> list[str]:
     problems = [
-        f'column "{name}": a category needs its values: isin: [...]'
+        f'column "{name}": a category needs a list of its values: isin: [...]'
         for name, column in contract.columns.items()
         if column.dtype == "category" and not column.isin
     ]
     problems += [
-        f'column "{name}": isin holds {value!r}; a category is text, a whole number or'
-        " true or false (quote it to make it text)"
+        f'column "{name}": isin has {value!r}, but a category must be text, an integer'
+        " or a boolean. Fix: quote it to make it text"
         for name, column in contract.columns.items()
         for value in column.isin or ()
         if column.dtype == "category" and not isinstance(value, str | int)
     ]
     problems += [
-        f'column "{name}": isin mixes types; quote the texts that look like numbers'
+        f'column "{name}": isin mixes types. Fix: quote text that looks like a number'
         for name, column in contract.columns.items()
         if len({type(value) for value in column.isin or ()}) > 1
     ]
     problems += [
-        f'column "{name}": treatment {column.treatment} does not suit {column.dtype},'
-        f" only {', '.join(TREATMENTS[column.dtype])}"
+        f'column "{name}": treatment {column.treatment} cannot be used with'
+        f" {column.dtype}, only {', '.join(TREATMENTS[column.dtype])}"
         for name, column in contract.columns.items()
         if column.treatment not in TREATMENTS[column.dtype]
     ]
@@ -370,3 +309,68 @@ def _target_problems(target: Column, data: Data) -> list[str]:
     if target.nullable:
         problems.append(f'the target "{data.target}" must not be nullable')
     return problems
+
+
+def check_compatibility(column: "Column") -> list[str]:
+    """Return the problems of a column whose checks do not fit its dtype.
+
+    Bounds are for numbers and dates, patterns and lengths are for text, and values are
+    compared with values of the same kind.
+    """
+    kind = VALUE_KINDS.get(column.dtype)
+    texts = column.dtype == "str" or {type(v) for v in column.isin or ()} == {str}
+    unsupported = (
+        *(() if kind in ORDERED_KINDS else BOUNDS),
+        *(() if texts else TEXT_CHECKS),
+    )
+    problems = [
+        f"{check} cannot be used with {column.dtype}"
+        for check in unsupported
+        if getattr(column, check) is not None
+    ]
+    problems += [
+        f"{check} has {value!r}, which is not {kind}"
+        for check, value in _compared(column)
+        if kind and check not in unsupported and not _is(kind, value)
+    ]
+    bounds = column.in_range
+    if bounds and not problems and _above(bounds.min_value, bounds.max_value):
+        problems.append("in_range has a min_value above its max_value")
+    return problems
+
+
+def _compared(column: "Column") -> list[tuple[str, Any]]:
+    """Return each value that a check compares with, after the name of the check."""
+    values = [("isin", value) for value in column.isin or ()]
+    values += [("notin", value) for value in column.notin or ()]
+    bounds = column.in_range
+    if bounds:
+        values += [("in_range", bounds.min_value), ("in_range", bounds.max_value)]
+    limits = [(name, getattr(column, name)) for name in LIMITS]
+    return values + [(name, value) for name, value in limits if value is not None]
+
+
+def _is(kind: str, value: Any) -> bool:
+    if kind == "a date":
+        return _is_date(value)
+    if kind == "a number":
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and not math.isnan(value)
+    return isinstance(value, str if kind == "text" else bool)
+
+
+def _is_date(value: Any) -> bool:
+    """Return whether this is a date without time zone, or the text of one."""
+    if not isinstance(value, str | datetime.date):
+        return False
+    try:
+        moment = pd.Timestamp(value)
+    except ValueError:
+        return False
+    return not pd.isna(moment) and moment.tz is None
+
+
+def _above(low: Any, high: Any) -> bool:
+    if isinstance(low, int | float):
+        return bool(low > high)
+    return bool(pd.Timestamp(low) > pd.Timestamp(high))

@@ -1,4 +1,4 @@
-"""The column to predict: how each task reads it, and what is known of its values."""
+"""The target: what each task predicts from it, and summaries of its values."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,19 +15,19 @@ from reproducible_ml.contract.schema import Data
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import map_parts
 
-# Rows from which a class can be learned and scored, if only roughly.
+# Classes with fewer rows are too rare to be learned and scored.
 CLASS_ROWS = 10
 
-# The largest class may have this many times the rows of the smallest: for two classes
-# it means that the smaller one has at least 10 % of the rows.
+# Classes are imbalanced if the largest has more than this many times the rows of the
+# smallest: with two classes, if the smaller one has less than 10 % of the rows.
 IMBALANCE = 9
 
 
 def read_target(rows: pd.DataFrame, data: Data) -> pd.Series:
-    """Return what an estimator learns to predict for each row.
+    """Return the values that an estimator learns to predict.
 
-    Binary: whether it is of the positive class; multiclass: the label of its class;
-    regression: a float.
+    These are booleans for a binary task (whether a row is of the positive class),
+    labels for a multiclass task and floats for regression.
     """
     values = rows[data.target]
     if data.task == "binary":
@@ -38,13 +38,13 @@ def read_target(rows: pd.DataFrame, data: Data) -> pd.Series:
 
 
 class ClassSummary(NamedTuple):
-    """How many rows of each class there are, by its label as text."""
+    """Number of rows of each class, by its label as text."""
 
     counts: Counter[str]
 
     @classmethod
     def of(cls, values: pd.Series) -> Self:
-        """Count the classes that occur."""
+        """Count the rows of each class that occurs."""
         counts = values.value_counts()
         return cls(Counter({str(k): int(n) for k, n in counts.items() if n}))
 
@@ -54,24 +54,24 @@ class ClassSummary(NamedTuple):
         return self.counts.total()
 
     def merge(self, other: Self) -> Self:
-        """Return what is known of both."""
+        """Return the summary of the rows of both."""
         return self._replace(counts=self.counts + other.counts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return rows and classes for a report."""
+        """Return the numbers of rows, in all and by class, for a report."""
         return {"rows": self.rows, "classes": dict(sorted(self.counts.items()))}
 
     def problem(self, data: Data) -> str | None:
-        """Say why a model can be neither trained nor judged on such rows."""
+        """Return why a model cannot be trained or evaluated on these rows, or None."""
         if len(self.counts) < 2:
-            return f"holds {self.rows} rows of {len(self.counts)} class(es)"
+            return f"has {self.rows} rows of {len(self.counts)} class(es)"
         if data.positive is not None and str(data.positive) not in self.counts:
-            return f'holds no row of the positive class "{data.positive}"'
+            return f'has no row of the positive class "{data.positive}"'
         return None
 
 
 class NumberSummary(NamedTuple):
-    """Size and range of numbers, and their sum, exact in whatever order they come."""
+    """Number, range and exact sum of numbers, which do not depend on their order."""
 
     rows: int
     low: float
@@ -80,13 +80,13 @@ class NumberSummary(NamedTuple):
 
     @classmethod
     def of(cls, values: pd.Series) -> Self:
-        """Measure the numbers."""
+        """Summarise numbers."""
         numbers = values.to_numpy(dtype=np.float64)
         low, high = numbers.min(initial=np.inf), numbers.max(initial=-np.inf)
         return cls(len(numbers), float(low), float(high), exact_sum(numbers))
 
     def merge(self, other: Self) -> Self:
-        """Return what is known of both."""
+        """Return the summary of the rows of both."""
         return self._replace(
             rows=self.rows + other.rows,
             low=min(self.low, other.low),
@@ -95,7 +95,7 @@ class NumberSummary(NamedTuple):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return rows, range and mean for a report."""
+        """Return number of rows, range and mean for a report."""
         if not self.rows:
             return {"rows": 0, "target": None}
         mean = float(self.total / self.rows)
@@ -105,8 +105,8 @@ class NumberSummary(NamedTuple):
         }
 
     def problem(self, _: Data) -> str | None:
-        """Say why a model can be neither trained nor judged on such rows."""
-        return f"holds {self.rows} row(s)" if self.rows < 2 else None
+        """Return why a model cannot be trained or evaluated on these rows, or None."""
+        return f"has {self.rows} row(s)" if self.rows < 2 else None
 
 
 TargetSummary = ClassSummary | NumberSummary
@@ -119,12 +119,12 @@ KINDS: dict[str, type[ClassSummary] | type[NumberSummary]] = {
 
 
 def summarise_target(values: pd.Series, data: Data) -> TargetSummary:
-    """Return what is known of the target's values in some rows."""
+    """Return a summary of the values of the target in some rows."""
     return KINDS[data.task].of(values)
 
 
 def summarise_table_target(table: Path, data: Data, compute: Compute) -> TargetSummary:
-    """Return what is known of the target's values in a table of parts."""
+    """Return a summary of the values of the target in a table of parts."""
     work = partial(_summarise_part, data=data)
     return merge_summaries(map_parts(work, table, compute, [data.target]))
 
@@ -134,32 +134,32 @@ def _summarise_part(_: int, rows: pd.DataFrame, data: Data) -> TargetSummary:
 
 
 def merge_summaries(summaries: Iterable[TargetSummary]) -> TargetSummary:
-    """Return what is known of all rows together, however they were cut into parts."""
+    """Return the summary of all rows, which does not depend on how they were split."""
     first, *others = summaries
     whole: Any = first
     for other in others:
         whole = whole.merge(other)
-    known: TargetSummary = whole
-    return known
+    merged: TargetSummary = whole
+    return merged
 
 
 def exact_sum(numbers: npt.NDArray[np.float64]) -> Fraction:
-    """Return the sum without any rounding, so that the order does not matter."""
+    """Return the sum without rounding, so that it does not depend on the order."""
     mantissas, exponents = np.frexp(numbers)
     digits = (mantissas * 2.0**53).astype(np.int64)
     total = Fraction(0)
     for exponent in np.unique(exponents):
         some = digits[exponents == exponent]
-        # In halves, because sums of 53 bits soon exceed the 64 bits of an integer.
+        # In halves, because sums of 53-bit numbers may exceed 64 bits.
         whole = (int((some >> 32).sum()) << 32) + int((some & 0xFFFFFFFF).sum())
         total += whole * Fraction(2) ** (int(exponent) - 53)
     return total
 
 
 def rare_class(counts: Mapping[str, int]) -> str | None:
-    """Return the rarest class if another has many times its rows, else None.
+    """Return the rarest class if classes are imbalanced, else None.
 
-    Classes with fewer than CLASS_ROWS rows are left out: they are too rare to learn.
+    Classes with fewer than CLASS_ROWS rows are not considered.
     """
     frequent = {label: n for label, n in sorted(counts.items()) if n >= CLASS_ROWS}
     rarest = min(frequent, key=frequent.__getitem__, default=None)

@@ -1,1 +1,1 @@
-"""Files, parameters, stages, parallel work, and tables on disk."""
+"""Errors, files, parameters, stages, parallel jobs and tables on disk."""

@@ -1,8 +1,8 @@
-"""Dask and Ray: connect to a cluster, or start workers on this machine.
+"""Connect to a Dask or Ray cluster, or start workers on this machine.
 
-Where a cluster is differs from machine to machine, so it is no parameter: Dask and Ray
-have variables for it, DASK_SCHEDULER_ADDRESS and RAY_ADDRESS. Without them they start
-workers of this process alone.
+The address of a cluster differs between machines, so it is not a parameter but an
+environment variable: DASK_SCHEDULER_ADDRESS or RAY_ADDRESS. If it is not set, local
+workers are started, which end with this process.
 """
 
 import hashlib
@@ -19,21 +19,22 @@ from urllib.parse import urlsplit
 from reproducible_ml.core.errors import UserError, first_line
 from reproducible_ml.core.params import Compute
 
-# Workers with other versions of these may give other results.
+# Workers with other versions of these packages may give other results.
 PACKAGES = ("joblib", "numpy", "pandas", "pyarrow", "scikit-learn")
 
-# Bytes of arguments that go to a Dask worker with each task, not once for all.
-WITH_TASK = 50_000_000
+# Arguments of up to so many bytes are sent to a Dask worker with each task.
+MAX_TASK_BYTES = 50_000_000
 
-# Seconds that a cluster has to answer, and to have a first worker.
-ANSWER, WORKER = 10, 60
+# Timeouts in seconds: until a cluster answers, and until it has a first worker.
+CONNECT_TIMEOUT, WORKER_TIMEOUT = 10, 60
 
 
 def connect(compute: Compute) -> None:
-    """Let joblib know the cluster as its backend `dask` or `ray`; once a process.
+    """Register the cluster as the joblib backend `dask` or `ray`, once per process.
 
     Raises:
-        UserError: It does not answer, or its workers have other code or packages.
+        UserError: The cluster does not answer, or its workers have other code or other
+            packages.
     """
     from joblib import cpu_count
 
@@ -43,34 +44,34 @@ def connect(compute: Compute) -> None:
 
 @cache
 def _connect_dask(processes: int) -> Any:
-    """Return the client of the cluster, or of so many workers of this process alone."""
+    """Return the client of the cluster, or of this number of local workers."""
     dask, distributed = _import("dask", "distributed")
     address = dask.config.get("scheduler-address", None)
-    alone = {"n_workers": processes, "threads_per_worker": 1, "dashboard_address": None}
+    local = {"n_workers": processes, "threads_per_worker": 1, "dashboard_address": None}
     try:
         client = distributed.Client(
-            address, timeout=ANSWER, **({} if address else alone)
+            address, timeout=CONNECT_TIMEOUT, **({} if address else local)
         )
-        client.wait_for_workers(1, timeout=WORKER)
+        client.wait_for_workers(1, timeout=WORKER_TIMEOUT)
     except (OSError, ValueError, TimeoutError) as error:
         raise UserError(
             f"compute.backend dask: no worker at {address} ({first_line(error)})."
-            " Start `dask scheduler` and `dask worker`, or correct"
+            " Fix: start `dask scheduler` and `dask worker`, or correct"
             " DASK_SCHEDULER_ADDRESS."
         ) from error
     if address:
-        for worker, found in client.run(_facts, Path.cwd()).items():
-            _compare(found, f"dask: worker {worker}")
+        for worker, found in client.run(_environment, Path.cwd()).items():
+            _check_same(found, f"dask: worker {worker}")
     _register_dask()
     return client
 
 
 def _register_dask() -> None:
-    """Let joblib's backend survive the death of a worker.
+    """Register a joblib backend that survives the death of a worker.
 
-    It lays arguments of tasks on one worker: if that dies, they are lost for all, and
-    if it dies meanwhile, joblib waits for ever. So they go with the task where they are
-    not too large.
+    The backend of joblib stores the arguments of tasks on one worker. If that worker
+    dies, they are lost for all tasks; if it dies while they are sent, joblib waits
+    forever. So arguments are sent with the task unless they are too large.
     """
     from dask.sizeof import sizeof
     from joblib import register_parallel_backend
@@ -78,14 +79,14 @@ def _register_dask() -> None:
 
     class Backend(DaskDistributedBackend):  # type: ignore[misc]
         async def _to_func_args(self, func: Any) -> tuple[Any, Any]:
-            with_the_task = Batch(func.items), func.items
-            if sum(sizeof(arguments) for _, *arguments in func.items) <= WITH_TASK:
-                return with_the_task
+            with_task = Batch(func.items), func.items
+            if sum(sizeof(arguments) for _, *arguments in func.items) <= MAX_TASK_BYTES:
+                return with_task
             try:
                 found: tuple[Any, Any] = await super()._to_func_args(func)
             except Exception:
-                # The worker is gone: what it did not get goes with the task as well.
-                return with_the_task
+                # The worker died: send its arguments with the task as well.
+                return with_task
             return found
 
     register_parallel_backend("dask", Backend)
@@ -93,37 +94,41 @@ def _register_dask() -> None:
 
 @cache
 def _connect_ray(processes: int) -> None:
-    """Connect to the cluster, or start so many workers for this process alone."""
-    # It would tell its makers how it is used.
+    """Connect to the cluster, or start this number of local workers."""
+    # Do not send usage statistics.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray, registry = _import("ray", "ray.util.joblib")
     address = os.environ.get("RAY_ADDRESS")
-    alone = {"num_cpus": processes, "include_dashboard": False}
+    local = {"num_cpus": processes, "include_dashboard": False}
     try:
         if address and address != "auto":
-            _knock(address)
+            _check_port(address)
         ray.init(
             address,
             log_to_driver=False,
             logging_level="error",
-            **({} if address else alone),
+            **({} if address else local),
         )
     except (OSError, RuntimeError, ValueError) as error:
         raise UserError(
             f"compute.backend ray: no cluster at {address} ({first_line(error)})."
-            " Start `ray start --head`, or correct RAY_ADDRESS."
+            " Fix: run `ray start --head`, or correct RAY_ADDRESS."
         ) from error
     registry.register_ray()
     if address:
-        _compare(ray.get(ray.remote(_facts).remote(Path.cwd())), "ray: a worker")
+        _check_same(
+            ray.get(ray.remote(_environment).remote(Path.cwd())), "ray: a worker"
+        )
 
 
-def _knock(address: str) -> None:
-    """Raise an error if nobody listens there: Ray would go on trying for minutes."""
+def _check_port(address: str) -> None:
+    """Raise an error if the port is closed, where Ray would retry for minutes."""
     place = urlsplit(address if "://" in address else f"//{address}")
     if not place.port:
         raise ValueError(f"{address} has no port")
-    socket.create_connection((place.hostname, place.port), timeout=ANSWER).close()
+    socket.create_connection(
+        (place.hostname, place.port), timeout=CONNECT_TIMEOUT
+    ).close()
 
 
 CONNECT: dict[str, Callable[[int], Any]] = {"dask": _connect_dask, "ray": _connect_ray}
@@ -134,13 +139,13 @@ def _import(name: str, other: str) -> tuple[Any, Any]:
         return import_module(name), import_module(other)
     except ImportError as error:
         raise UserError(
-            f"compute.backend {name}: {error}. `make setup` installs what params.yaml"
-            " asks for."
+            f"compute.backend {name}: {error}. Fix: run `make setup`, which installs"
+            " the packages that params.yaml needs."
         ) from error
 
 
-def _facts(folder: Path) -> dict[str, str]:
-    """Return what must be the same here as on a worker; runs there as well."""
+def _environment(folder: Path) -> dict[str, str]:
+    """Return what must be the same on this machine and on a worker, by name."""
     import reproducible_ml
 
     digest = hashlib.sha256()
@@ -149,18 +154,19 @@ def _facts(folder: Path) -> dict[str, str]:
             digest.update(module.relative_to(code).as_posix().encode())
             digest.update(module.read_bytes())
     found = {name: version(name) for name in PACKAGES}
-    seen = (folder / "params.yaml").is_file()
-    return found | {"code": digest.hexdigest()[:12], str(folder): f"seen: {seen}"}
+    exists = (folder / "params.yaml").is_file()
+    return found | {"code": digest.hexdigest()[:12], str(folder): f"exists: {exists}"}
 
 
-def _compare(found: dict[str, str], who: str) -> None:
-    """Raise UserError if a worker could give other results than this process."""
-    here = _facts(Path.cwd())
+def _check_same(found: dict[str, str], who: str) -> None:
+    """Raise UserError if a worker may give other results than this process."""
+    here = _environment(Path.cwd())
     differing = [
         f"{k} is {found[k]}, here {v}" for k, v in here.items() if found[k] != v
     ]
     if differing:
         raise UserError(
-            f"compute.backend {who} differs: {'; '.join(differing)}. Give workers this"
-            " folder, its code and the same locked environment: see docs/scaling.md."
+            f"compute.backend {who} differs: {'; '.join(differing)}. Fix: give the"
+            " workers this folder, its code and the same locked environment; see"
+            " docs/scaling.md."
         )

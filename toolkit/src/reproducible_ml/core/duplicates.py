@@ -12,7 +12,7 @@ from reproducible_ml.core import keys
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import count_rows, map_parts
 
-# Rows compared at a time. A table with more is gone through several times.
+# Rows compared at a time; a larger table is read several times.
 BUCKET_ROWS = 4_000_000
 
 Positions = npt.NDArray[np.intp]
@@ -27,18 +27,18 @@ def find_duplicates(
 ) -> list[Positions]:
     """Return, for each part, the positions of rows that repeat an earlier row.
 
-    Rows are equal when their 64-bit hashes are: among 10^7 different rows the chance
-    that any two are taken for equal is 3 in a million.
+    Rows count as equal if their 64-bit hashes are equal. Among 10^7 different rows,
+    the probability that any two share a hash is 3 in a million.
 
     Args:
         table: Folder of parts.
-        compute: How many processes, and of what kind.
-        columns: What makes two rows equal; None for all columns.
-        with_key: Whether their row keys must be equal as well.
+        compute: Backend and number of workers.
+        columns: Columns to compare; None for all.
+        with_key: Whether the row keys must be equal as well.
     """
     buckets = max(1, -(-count_rows(table) // BUCKET_ROWS))
     rounds = [
-        _repeated(
+        _repeats(
             map_parts(
                 partial(_hashes, with_key, bucket, buckets), table, compute, columns
             )
@@ -58,9 +58,9 @@ def _hashes(
     return positions, hashes[positions]
 
 
-def _repeated(portions: list[tuple[Positions, keys.Keys]]) -> list[Positions]:
-    """Keep the positions whose hash stood before, in the same or an earlier part."""
-    hashes = pd.Series(np.concatenate([hashes for _, hashes in portions]))
-    ends = np.cumsum([len(positions) for positions, _ in portions])
+def _repeats(hashed: list[tuple[Positions, keys.Keys]]) -> list[Positions]:
+    """Keep the positions whose hash occurred before, in this or an earlier part."""
+    hashes = pd.Series(np.concatenate([hashes for _, hashes in hashed]))
+    ends = np.cumsum([len(positions) for positions, _ in hashed])
     repeated = np.split(hashes.duplicated().to_numpy(), ends[:-1])
-    return [p[r] for (p, _), r in zip(portions, repeated, strict=True)]
+    return [p[r] for (p, _), r in zip(hashed, repeated, strict=True)]

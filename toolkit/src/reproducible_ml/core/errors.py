@@ -1,4 +1,4 @@
-"""Errors that a user can cause and fix: one line each, without a traceback."""
+"""Errors that users can cause and fix: one line each, without a traceback."""
 
 import sys
 from collections.abc import Iterator
@@ -8,15 +8,15 @@ from reproducible_ml.core.text import one_line
 
 
 class UserError(Exception):
-    """Says what is wrong, where, and how to fix it; needs no traceback."""
+    """An error whose message says where it is, what it is and how to fix it."""
 
 
 @contextmanager
 def report_errors() -> Iterator[None]:
     """Print expected errors, a line each, and exit with 1; exit with 130 on Ctrl-C.
 
-    Bad input and a full disk are not bugs, so their message is enough. Anything else is
-    a bug and keeps its traceback.
+    `UserError` and `OSError` are expected: for invalid input or a full disk, the
+    message is enough. Any other exception is a bug and keeps its traceback.
     """
     try:
         yield

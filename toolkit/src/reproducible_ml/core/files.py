@@ -1,4 +1,4 @@
-"""Write files and folders whole or not at all."""
+"""Write files and folders atomically: completely or not at all."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that takes its place only on success."""
+    """Yield a temporary path that replaces `path` if the block succeeds."""
     temporary = path.with_name(f".{path.name}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.old.tmp")
@@ -19,7 +19,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         if path.is_dir():
-            # A folder cannot replace another, so the old one goes out of the way first.
+            # A folder cannot replace another one, so the old one is moved away first.
             os.replace(path, aside)  # noqa: PTH105
         os.replace(temporary, path)  # noqa: PTH105 (the atomic call, by its name)
     except OSError as error:
@@ -33,26 +33,24 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Like `replacing`, and what is yielded is an empty folder."""
+    """Yield an empty temporary folder that replaces `path` if the block succeeds."""
     with replacing(path) as temporary:
         temporary.mkdir()
         yield temporary
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    path.unlink(missing_ok=True)
-
-
 def write_text(text: str, path: Path) -> None:
-    """Write a file whole or not at all."""
+    """Write text to a file atomically, as UTF-8 with the line ends of Unix."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(value: Any, path: Path, indent: int | None = 2) -> None:
-    """Write JSON that is the same for equal values; raise ValueError on NaN."""
+    """Write JSON to a file atomically, with sorted keys.
+
+    Raises:
+        ValueError: The value contains NaN or infinity, which JSON does not have.
+    """
     text = json.dumps(
         value, indent=indent, sort_keys=True, allow_nan=False, ensure_ascii=False
     )
@@ -61,22 +59,23 @@ def write_json(value: Any, path: Path, indent: int | None = 2) -> None:
 
 @contextmanager
 def all_or_nothing(*paths: Path, keep: bool = False) -> Iterator[None]:
-    """Put what is at these paths aside, and bring it back unless the block succeeds.
+    """Move files or folders away, and restore all of them unless the block succeeds.
 
-    The block finds nothing there, and leaves whatever it makes. Until it succeeds the
-    old things lie beside, as .NAME.old.tmp; if this process is killed, the next call
-    with the same paths brings back what has not been replaced.
+    In the block the paths do not exist; what it creates there stays if it succeeds.
+    Until then the old ones are kept beside them, as .NAME.old.tmp. If this process is
+    killed, the next call with the same paths restores what was not replaced.
 
     Args:
         paths: Files and folders.
-        keep: The paths are of files, which the block finds there, to edit them.
+        keep: Copy the paths, which must be files, instead of moving them, so that the
+            block can edit them.
     """
     asides = {path: path.with_name(f".{path.name}.old.tmp") for path in paths}
     for path, aside in asides.items():
         if aside.exists() and not path.exists():
-            # The last run was killed in between.
+            # The previous run was killed in between.
             aside.rename(path)
-        _remove_path(aside)
+        _remove(aside)
     existing = [path for path in paths if path.exists()]
     try:
         for path in existing:
@@ -88,15 +87,15 @@ def all_or_nothing(*paths: Path, keep: bool = False) -> Iterator[None]:
     except BaseException:
         for path, aside in asides.items():
             if aside.exists() or path not in existing:
-                _remove_path(path)
+                _remove(path)
             if aside.exists():
                 aside.rename(path)
         raise
     for aside in asides.values():
-        _remove_path(aside)
+        _remove(aside)
 
 
-def _remove_path(path: Path) -> None:
+def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     path.unlink(missing_ok=True)

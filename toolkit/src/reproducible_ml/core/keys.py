@@ -1,8 +1,8 @@
-"""Which row is it? A 64-bit key made of the row itself, and chance derived from it.
+"""Row keys: 64-bit hashes that identify rows, and random numbers derived from them.
 
-What depends on a row's key alone does not change when other rows come, go or move, nor
-with the number of processes. This is how a row stays on its side of the split, and how
-two revisions of the project resample their test sets alike.
+What depends on the key of a row alone does not change when other rows are added,
+removed or reordered, nor with the number of workers. So a row stays on its side of the
+split, and two revisions of a project resample their test sets in the same way.
 """
 
 import hashlib
@@ -14,11 +14,12 @@ import pandas as pd
 
 Keys = npt.NDArray[np.uint64]
 
+# Name of the index of every part of a table.
 ROW_KEY = "row_key"
 
 
 def hash_rows(frame: pd.DataFrame, columns: Sequence[str]) -> Keys:
-    """Return a hash of these columns for each row: equal rows, equal hashes."""
+    """Return a hash of these columns for each row; equal rows have equal hashes."""
     values = frame[list(columns)]
     # -0.0 equals 0.0, but its bits differ.
     floats = list(values.select_dtypes("float").columns)
@@ -28,9 +29,9 @@ def hash_rows(frame: pd.DataFrame, columns: Sequence[str]) -> Keys:
 
 
 def mix(keys: Keys, salt: int) -> Keys:
-    """Return other 64-bit numbers that look random, the same for the same key and salt.
+    """Return a pseudorandom 64-bit number for each key, determined by key and salt.
 
-    The output function of SplitMix64 (Steele, Lea and Flood, "Fast splittable
+    This is the output function of SplitMix64 (Steele, Lea and Flood, "Fast splittable
     pseudorandom number generators", OOPSLA 2014) at position `salt` + 1 from each key.
     """
     golden = 0x9E3779B97F4A7C15
@@ -41,12 +42,12 @@ def mix(keys: Keys, salt: int) -> Keys:
 
 
 def uniform(keys: Keys, salt: int) -> npt.NDArray[np.float64]:
-    """Return a number in [0, 1) for each key, with 53 random bits."""
+    """Return a uniform random number in [0, 1) for each key, with 53 random bits."""
     return (mix(keys, salt) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def salt_from_text(salt: str) -> int:
-    """Return a salt written as text as a 64-bit number."""
+    """Return the 64-bit number that stands for a salt given as text."""
     return int.from_bytes(hashlib.sha256(salt.encode()).digest()[:8], "big")
 
 

@@ -1,4 +1,4 @@
-"""What is an outlier, and how to move it to where the others are."""
+"""Outliers of numeric columns: learn bounds, find values beyond them, clip them."""
 
 import math
 from typing import Annotated, Literal
@@ -15,7 +15,7 @@ Bounds = dict[str, tuple[float, float]]
 
 
 class Outliers(Section):
-    """What is an outlier in a numeric column, and what becomes of it."""
+    """Which values of numeric columns are outliers, and what to do with them."""
 
     action: Literal["keep", "clip", "drop"] = "keep"
     method: Literal["quantile", "iqr"] = "quantile"
@@ -24,10 +24,11 @@ class Outliers(Section):
 
 
 def learn_bounds(values: pd.DataFrame, params: Outliers) -> Bounds:
-    """Return the lowest and highest value of each column that is no outlier.
+    """Return for each column the lowest and highest value that is not an outlier.
 
-    The method `quantile` cuts `tail` off each end; `iqr` goes `factor` times the
-    interquartile range beyond the quartiles (Tukey, "Exploratory Data Analysis", 1977).
+    The method `quantile` cuts off the share `tail` at each end; `iqr` goes `factor`
+    times the interquartile range beyond the quartiles (Tukey, "Exploratory Data
+    Analysis", 1977).
     """
     if params.method == "quantile":
         low, high = (values.quantile(q) for q in (params.tail, 1 - params.tail))
@@ -40,7 +41,7 @@ def learn_bounds(values: pd.DataFrame, params: Outliers) -> Bounds:
 
 
 def clip(frame: pd.DataFrame, bounds: Bounds) -> pd.DataFrame:
-    """Return the rows with outliers moved to the nearest bound; integers stay whole."""
+    """Return the rows with outliers set to the nearest bound; integers stay whole."""
     return frame.assign(**{n: _clip(frame[n], *limits) for n, limits in bounds.items()})
 
 
@@ -53,7 +54,7 @@ def _clip(values: pd.Series, low: float, high: float) -> pd.Series:
 
 
 def has_outlier(frame: pd.DataFrame, bounds: Bounds) -> Mask:
-    """Say of each row whether any value lies outside its bounds."""
+    """Return for each row whether any of its values is out of bounds."""
     found = np.zeros(len(frame), dtype=bool)
     for name, (low, high) in bounds.items():
         values = frame[name].to_numpy(dtype=float, na_value=np.nan)

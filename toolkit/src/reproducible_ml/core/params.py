@@ -1,7 +1,7 @@
-"""Sections of params.yaml: typed, checked, and read one at a time.
+"""Sections of params.yaml: typed, validated and read one at a time.
 
-Each stage has a class for its section in its own module, so that a new parameter of one
-stage changes no other.
+The class of a section is in the module of its stage, so that a new parameter of one
+stage does not change the others.
 """
 
 import re
@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -23,6 +22,8 @@ from pydantic import (
 
 from reproducible_ml.core.errors import UserError
 
+PARAMS = Path("params.yaml")
+
 
 def _not_zero(n_jobs: int) -> int:
     if n_jobs == 0:
@@ -31,24 +32,27 @@ def _not_zero(n_jobs: int) -> int:
 
 
 def _plain(value: Any) -> Any:
-    """Refuse what YAML reads otherwise than it looks, anywhere inside the value."""
+    """Reject text that looks like a number, in a value or in a list of values."""
     for item in value if isinstance(value, list) else [value]:
         if _looks_like_number(item):
-            raise ValueError(f"YAML reads this as text: write {_spelled(item)}")
+            raise ValueError(f"YAML reads this as text: write {_yaml_number(item)}")
     return value
 
 
 def _looks_like_number(value: Any) -> bool:
-    """Say whether this is text like 1e-3, which YAML 1.1 does not take for a number."""
+    """Return whether this is text like 1e-3, which is not a number in YAML 1.1."""
     number = r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+"
     return isinstance(value, str) and re.fullmatch(number, value) is not None
 
 
-def _spelled(value: str) -> str:
-    """Return a number as YAML 1.1 and 1.2 read it: 1.0e-05, where 1e-05 is a text."""
-    return yaml.safe_dump(float(value)).split()[0]
+def _yaml_number(value: str) -> str:
+    """Return a number as all versions of YAML read it: 1.0e-05 instead of 1e-05."""
+    import yaml
+
+    return str(yaml.safe_dump(float(value))).split()[0]
 
 
+# Types of parameters; numbers are strict, so that text is not converted.
 Plain = Annotated[Any, AfterValidator(_plain)]
 Choice = Annotated[tuple[Any, ...], Field(min_length=1), BeforeValidator(_plain)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
@@ -60,15 +64,15 @@ Distance = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 def _label(value: Any) -> Any:
     if not isinstance(value, str | bool | int):
         raise ValueError(
-            "not a valid label: give a text, a whole number or true or false"
+            "is not a valid label: it must be text, an integer or a boolean"
         )
     return value
 
 
 def _date(value: Any) -> Any:
-    """Refuse numbers: 2024 would be seconds since 1970."""
+    """Reject numbers: pydantic would read 2024 as seconds since 1970."""
     if isinstance(value, int | float):
-        raise ValueError("give a date, as 2024-01-31")
+        raise ValueError("give a date such as 2024-01-31")
     return value
 
 
@@ -77,49 +81,51 @@ Date = Annotated[NaiveDatetime, BeforeValidator(_date)]
 
 
 class Section(BaseModel):
-    """Immutable group of parameters that refuses unknown keys."""
+    """Immutable group of parameters that rejects unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-Content = TypeVar("Content", bound=Section)
-
-PARAMS = Path("params.yaml")
+    # Validators are built at the first use, which makes imports faster.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Compute(Section):
-    """Where and in which portions the work is done; changes no result."""
+    """Section `compute`: where and in what chunks work is done; changes no result."""
 
     backend: Literal["threading", "loky", "sequential", "dask", "ray"] = "threading"
     n_jobs: Annotated[StrictInt, Field(ge=-1), AfterValidator(_not_zero)] = -1
     rows_per_part: Count = 200_000
 
 
-def load_section(kind: type[Content], path: Path = PARAMS) -> Content:
-    """Read one section of params.yaml: that whose name is the class's, in lower case.
+Content = TypeVar("Content", bound=Section)
 
-    A section that is missing has its defaults.
+
+def load_section(kind: type[Content], path: Path = PARAMS) -> Content:
+    """Read the section of params.yaml that has the name of the class, in lower case.
+
+    A missing section has its defaults.
 
     Raises:
-        UserError: A line for each mistake in this section.
+        UserError: A line for each error in this section.
     """
+    import yaml
+
     name = kind.__name__.lower()
 
     def find(text: str) -> Any:
         sections = parse_params(text) or {}
         if not isinstance(sections, dict):
-            raise yaml.YAMLError("its top level must be sections, as `data:`")
+            raise yaml.YAMLError("the top level must be sections, such as `data:`")
         return sections.get(name) or {}
 
     return read_yaml(path, kind, find, name)
 
 
 def parse_params(text: str) -> Any:
-    """Return what params.yaml says, read as DVC does: by YAML 1.2.
+    """Parse the text of params.yaml as DVC does: as YAML 1.2.
 
-    There `yes` is a text and `1e-3` a number. `dvc exp run --set-param` writes the file
-    anew, without the quotes that YAML 1.1 would need.
+    There, `yes` is text and `1e-3` is a number. `dvc exp run --set-param` rewrites the
+    file without the quotes that YAML 1.1 would need.
     """
+    import yaml
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -132,30 +138,37 @@ def parse_params(text: str) -> Any:
 def read_yaml(
     path: Path,
     kind: type[Content],
-    parse: Callable[[str], Any] = yaml.safe_load,
+    parse: Callable[[str], Any] | None = None,
     section: str | None = None,
 ) -> Content:
-    """Read a YAML file as `kind`, or raise UserError with a line for each mistake.
+    """Read a YAML file and validate it.
 
     Args:
         path: The file.
-        kind: What it should hold.
-        parse: Returns the content of a text.
-        section: Name of the section that `parse` returns, to be named in errors.
+        kind: Class that its content must fit.
+        parse: Returns the content of the text; by default YAML 1.1, which most
+            libraries read.
+        section: Name of the section that `parse` returns, for error messages.
+
+    Raises:
+        UserError: A line for each error in the file.
     """
+    import yaml
+
+    parse = parse or yaml.safe_load
     try:
         return kind.model_validate(parse(path.read_text("utf-8")))
     except yaml.YAMLError as error:
         place = " ".join(str(error).split())
-        raise UserError(f"{path}: is not YAML: {place}") from error
+        raise UserError(f"{path}: is not valid YAML: {place}") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8. Save it as UTF-8.") from error
+        raise UserError(f"{path}: is not UTF-8. Fix: save it as UTF-8.") from error
     except ValidationError as error:
         raise UserError(_explain(error, path, section)) from error
 
 
 def _explain(error: ValidationError, path: Path, section: str | None) -> str:
-    """Return a line for each mistake: the key, the value and the rule it breaks."""
+    """Return a line for each error: the key, the rule and the value that breaks it."""
     lines = []
     for e in error.errors():
         place = [section, *e["loc"]] if section else e["loc"]
@@ -164,6 +177,6 @@ def _explain(error: ValidationError, path: Path, section: str | None) -> str:
         if e["type"] != "missing":
             line += f" (it is {e['input']!r:.80})"
         if e["type"] != "value_error" and _looks_like_number(e["input"]):
-            line += f". YAML reads this as text: write {_spelled(e['input'])}"
+            line += f". YAML reads this as text. Fix: write {_yaml_number(e['input'])}"
         lines.append(line)
     return "\n".join(lines)

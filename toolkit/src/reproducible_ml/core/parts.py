@@ -1,7 +1,7 @@
 """Tables on disk: folders of Parquet parts, read, written and mapped in parallel.
 
-A part is a DataFrame whose index, `row_key`, is a 64-bit hash that says which row it
-is: see `keys`. Parts are bounded in size, so working part by part keeps memory flat.
+A part is a DataFrame whose index, `row_key`, identifies its rows: see `keys`. Parts
+have a bounded number of rows, so that work part by part needs little memory.
 """
 
 import hashlib
@@ -21,26 +21,28 @@ Result = TypeVar("Result")
 
 
 def parts(table: Path) -> list[Path]:
-    """Return the files of a table in the order of their rows."""
+    """Return the files of a table, in the order of their rows."""
     found = sorted(table.glob("part-*.parquet"))
     if not found:
-        raise UserError(f"{table}: holds no table. Run `dvc repro` or `dvc pull`.")
+        raise UserError(
+            f"{table}: contains no table. Fix: run `dvc repro` or `dvc pull`."
+        )
     return found
 
 
 def read_part(part: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read one part, or some of its columns; the row keys are its index."""
+    """Read one part, or some of its columns; its index holds the row keys."""
     return pd.read_parquet(part, columns=None if columns is None else list(columns))
 
 
 def write_part(frame: pd.DataFrame, table: Path, number: int) -> None:
-    """Write one part; its place in the table is its number, from 0."""
+    """Write one part; `number` is its position in the table, from 0."""
     frame.to_parquet(table / f"part-{number:05d}.parquet", compression="lz4")
 
 
 def read_table(table: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a whole table, or some of its columns, into memory."""
-    # Parquet keeps no categories of a part without rows, so these are left out.
+    # A Parquet file without rows has lost its categories, so it is left out.
     files: Any = [part for part in parts(table) if _rows_of(part)] or parts(table)
     selected = None if columns is None else list(columns)
     rows: pd.DataFrame = pd.read_parquet(files, columns=selected)
@@ -54,9 +56,9 @@ def sample_table(
 
     Args:
         table: Folder of parts.
-        limit: How many rows at most.
-        salt: Another text chooses other rows.
-        columns: Read these alone (the index comes along).
+        limit: Maximal number of rows.
+        salt: Seed of the choice, as text.
+        columns: Columns to read, besides the index.
     """
     row_keys = read_table(table, []).index.to_numpy(dtype=np.uint64)
     chosen = row_keys[keys.sample_rows(row_keys, limit, keys.salt_from_text(salt))]
@@ -65,7 +67,7 @@ def sample_table(
 
 
 def count_rows(table: Path) -> int:
-    """Return the number of rows without reading them."""
+    """Return the number of rows of a table, from the metadata of its files."""
     return sum(map(_rows_of, parts(table)))
 
 
@@ -93,17 +95,18 @@ def map_parts(
     """Return `function(number, part)` for each part, in their order.
 
     Args:
-        function: Pickled to other processes, so no lambda; must not change its frame.
+        function: Is pickled and sent to other processes, so it cannot be a lambda. It
+            must not change its frame.
         table: Folder of parts.
-        compute: How many threads or processes.
-        columns: Read these alone (the index comes along).
+        compute: Backend and number of workers.
+        columns: Columns to read, besides the index; None for all.
     """
     jobs = [(number, part, columns) for number, part in enumerate(parts(table))]
     return map_jobs(_Reader(function), jobs, compute, table.name)
 
 
 class _Reader:
-    """Reads a part where it is worked on, so that no rows travel between processes."""
+    """Reads a part in the worker, so that no rows are sent between processes."""
 
     def __init__(self, function: Callable[[int, pd.DataFrame], Any]) -> None:
         self.function = function

@@ -1,7 +1,7 @@
 """The project around the current folder: its root, and its package by name.
 
-The toolkit does not import the project. What it needs of it is found by the name that
-pyproject.toml gives: `[tool.reproducible_ml] package`.
+The toolkit does not import the project. It finds the modules it needs through the name
+of the package in pyproject.toml: `[tool.reproducible_ml] package`.
 """
 
 import sys
@@ -19,7 +19,7 @@ PYPROJECT = "pyproject.toml"
 
 
 class Project:
-    """A repository with a project of this toolkit."""
+    """A repository that uses this toolkit."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -32,7 +32,7 @@ class Project:
             content = tomllib.loads(path.read_text("utf-8"))
             return dict(content.get("tool", {}).get("reproducible_ml", {}))
         except tomllib.TOMLDecodeError as error:
-            raise UserError(f"{path}: is not TOML: {error}") from error
+            raise UserError(f"{path}: is not valid TOML: {error}") from error
         except FileNotFoundError:
             return {}
 
@@ -41,18 +41,18 @@ class Project:
         """Name of the project's package in `code/`."""
         if not isinstance(self.settings.get("package"), str):
             raise UserError(
-                f"{self.root / PYPROJECT}: does not name the project's package. Add:"
-                ' [tool.reproducible_ml] package = "name of the folder in code/"'
+                f"{self.root / PYPROJECT}: does not name the project's package. Fix: add"
+                ' [tool.reproducible_ml] package = "NAME OF THE FOLDER IN code/"'
             )
         return str(self.settings["package"])
 
     @property
     def sample(self) -> tuple[str, ...]:
-        """Files that are about the sample alone, as paths from the root."""
+        """Files that only belong to the sample, as paths relative to the root."""
         return tuple(self.settings.get("sample", ()))
 
     def forget_sample(self) -> None:
-        """Remove the list of files that are about the sample alone."""
+        """Remove the list of files that only belong to the sample."""
         import tomlkit
 
         path = self.root / PYPROJECT
@@ -63,14 +63,14 @@ class Project:
             self.__dict__.pop("settings", None)
 
     def load(self, module: str) -> Any:
-        """Return a module of the project's package, as `models.metrics`."""
+        """Import a module of the project's package, such as `models.metrics`."""
         code = str(self.root.resolve() / "code")
         if code not in sys.path:
             sys.path.insert(0, code)
         return import_module(f"{self.package}.{module}")
 
     def params(self, path: Path | None = None) -> Any:
-        """Return the whole of params.yaml, checked.
+        """Return all sections of params.yaml, validated.
 
         Raises:
             UserError: A line for each mistake in any section.
@@ -79,7 +79,7 @@ class Project:
         return read_yaml(path or self.root / PARAMS, kind, parse_params)
 
     def check(self, path: Path | None = None) -> None:
-        """Check params.yaml as a whole, also by what the stages would refuse later.
+        """Check all sections of params.yaml, and what stages would only reject later.
 
         Raises:
             UserError: A line for each mistake.
@@ -89,21 +89,21 @@ class Project:
             raise UserError("\n".join(problems))
 
     def metrics(self, task: str) -> Any:
-        """Return the project's metrics of a task, by name."""
+        """Return the project's metrics for a task, by name."""
         return self.load("models.metrics").METRICS.get(task, {})
 
 
 def find_project(start: Path | None = None) -> Project:
-    """Return the project in or above a folder.
+    """Return the project that a folder, by default the current one, belongs to.
 
     Raises:
-        UserError: There is none.
+        UserError: The folder is not in a project.
     """
     folder = (start or Path.cwd()).resolve()
     for root in (folder, *folder.parents):
         if (root / "dvc.yaml").is_file() and (root / PYPROJECT).is_file():
             return Project(root)
     raise UserError(
-        f"{folder}: no project here: neither this folder nor one above it has dvc.yaml"
-        " and pyproject.toml. Change to the folder of your project."
+        f"{folder}: is not in a project: neither this folder nor a parent of it has"
+        " dvc.yaml and pyproject.toml. Fix: change to the folder of your project."
     )

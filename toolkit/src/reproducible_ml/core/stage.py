@@ -14,10 +14,11 @@ from reproducible_ml.core.errors import UserError, report_errors
 
 
 def run(main: Callable[..., None]) -> None:
-    """Call `main` with the paths that dvc.yaml names; tell expected errors in a line.
+    """Call `main` with the paths that its command in dvc.yaml gives as arguments.
 
-    Exits with 1 on an expected error, 2 on wrong arguments and 130 on Ctrl-C; any
-    other exception is a bug and keeps its traceback.
+    Prints expected errors, a line each, and exits with 1; exits with 2 on a wrong
+    number of arguments and with 130 on Ctrl-C. Other exceptions are bugs and keep their
+    traceback.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     names = [name.upper() for name in inspect.signature(main).parameters]
@@ -27,22 +28,22 @@ def run(main: Callable[..., None]) -> None:
     if len(sys.argv) - 1 != len(names):
         sys.stderr.write(f"error: expected the paths {' '.join(names)}\n")
         sys.exit(2)
-    # So that `kill` unwinds the stack too, and nothing half-written stays.
+    # So that `kill` unwinds the stack as Ctrl-C does, and temporary files are removed.
     signal.signal(signal.SIGTERM, _interrupt)
     with report_errors():
         try:
             _importable(main)(*map(Path, sys.argv[1:]))
         except FileNotFoundError as error:
             raise UserError(
-                f"{error.filename}: is not there. Run `dvc repro` or `dvc pull`"
+                f"{error.filename}: does not exist. Fix: run `dvc repro` or `dvc pull`"
                 " in the root of the repository."
             ) from error
 
 
 def _importable(main: Callable[..., None]) -> Callable[..., None]:
-    """Return the same function by its module's own name, not as `__main__.main`.
+    """Return the same function under the name of its module instead of `__main__`.
 
-    Else what the module defines could not be sent to other processes.
+    Otherwise other processes could not unpickle functions of the module.
     """
     if main.__module__ != "__main__":
         return main

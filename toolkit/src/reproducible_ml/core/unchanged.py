@@ -1,6 +1,6 @@
-"""Whether files are the same as at an earlier time, by their content.
+"""Detect by content hashes whether files changed, and skip commands if they did not.
 
-Dates say nothing: a clock may be wrong, and Git sets them anew.
+Modification times are not used: clocks may be wrong, and Git sets new times.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from reproducible_ml.core.files import write_text
 
 
 def content_hash(files: Iterable[Path]) -> str:
-    """Return a hash of the names and contents of files, in their order."""
+    """Return a hash of the names and contents of files, in the order given."""
     digest = hashlib.sha256()
     for file in files:
         content = file.read_bytes() if file.is_file() else b""
@@ -24,53 +24,53 @@ def content_hash(files: Iterable[Path]) -> str:
 
 
 class Stamp:
-    """A file that remembers a hash, for instance that of the last successful run."""
+    """A file that stores a hash, for instance that of the last successful run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def matches(self, current: str) -> bool:
-        """Return whether the hash is the one that was remembered."""
+        """Return whether the stored hash is this one."""
         return self.path.is_file() and self.path.read_text("utf-8").strip() == current
 
-    def remember(self, current: str) -> None:
-        """Remember a hash."""
+    def save(self, current: str) -> None:
+        """Store a hash."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_text(f"{current}\n", self.path)
 
 
 def repository_files(root: Path) -> list[Path]:
-    """Return the files that Git tracks or would track, in order.
+    """Return the files that Git tracks or would track, sorted by name.
 
     Raises:
-        UserError: This is not a Git repository.
+        UserError: The folder is not a Git repository.
     """
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     done = subprocess.run(command, cwd=root, capture_output=True, check=False)
     if done.returncode:
-        raise UserError(f"{root}: is not a Git repository. Run `git init`.")
+        raise UserError(f"{root}: is not a Git repository. Fix: run `git init`.")
     names = done.stdout.decode("utf-8", "surrogateescape").split("\0")
     return [root / name for name in sorted({*names} - {""})]
 
 
 def run_once(root: Path, name: str, command: Sequence[str], *, force: bool) -> int:
-    """Run a command unless it succeeded on the same files; return its exit code.
+    """Run a command, unless it has succeeded on the same files; return its exit code.
 
     Args:
-        root: Of the repository.
-        name: Tells commands apart.
+        root: Root of the repository.
+        name: Name of the command, under which its last success is stored.
         command: Program and arguments.
-        force: Run it in any case.
+        force: Whether to run it even if it has succeeded.
     """
     stamp = Stamp(root / ".venv" / f".{name}")
     before = content_hash(repository_files(root))
     if not force and stamp.matches(before):
         sys.stdout.write(
-            f"`make {name}` succeeded on these files before. To run it again: FORCE=1\n"
+            f"`make {name}` has succeeded on these files. To run it again: FORCE=1\n"
         )
         return 0
     code = subprocess.run(command, cwd=root, check=False).returncode
     if code == 0:
-        # A file that changed meanwhile was perhaps not tested.
-        stamp.remember(before)
+        # The hash from before: a file changed meanwhile may not have been tested.
+        stamp.save(before)
     return code

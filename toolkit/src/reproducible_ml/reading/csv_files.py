@@ -1,4 +1,4 @@
-"""Read CSV: fast and typed by Arrow, or slowly with the line of each row."""
+"""Read CSV files: fast and typed by Arrow, or slower with the line of each row."""
 
 import csv
 import io
@@ -28,24 +28,24 @@ from reproducible_ml.reading.values import (
     is_read_by_arrow,
 )
 
-# Bytes that Arrow reads at a time; where a row does not fit, as many as it may have.
+# Bytes that Arrow reads at a time; MAX_ROW_BYTES if a row is longer.
 BLOCK = 2**20
 
 
 class Row(NamedTuple):
-    """The values of a row, and the line of the file it starts on, from 1."""
+    """The values of a row, and the line of the file where it starts, from 1."""
 
     line: int
     cells: list[str]
 
 
 class NumberedRows:
-    """Iterates over the rows of a CSV file, the header first; blank lines are none.
+    """Iterates over the rows of a CSV file and their lines, the header first.
 
-    Bytes that are not of the encoding become U+FFFD.
+    Blank lines are skipped. Bytes that cannot be decoded become U+FFFD.
 
     Raises:
-        UserError: A value is too long to be one.
+        UserError: A value has more than MAX_ROW_BYTES.
     """
 
     def __init__(self, file: Path, dialect: CsvDialect) -> None:
@@ -62,36 +62,39 @@ class NumberedRows:
                 for values in rows:
                     if values:
                         yield Row(line, values)
-                    # A quoted value may hold line ends, so rows are not lines.
+                    # Quoted values may contain line ends, so a row may have several lines.
                     line = 1 + self.dialect.preamble + rows.line_num
             except csv.Error as error:
-                problem = f"has a value of more than {MAX_ROW_BYTES >> 20} MiB"
-                fix = "Look for a quote that is never closed."
-                raise UserError(f"{self.file} line {line}: {problem}. {fix}") from error
+                raise UserError(
+                    f"{self.file} line {line}: has a value of more than"
+                    f" {MAX_ROW_BYTES >> 20} MiB. Fix: look for a quote that is never"
+                    " closed."
+                ) from error
 
 
 def _without_mark(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines, the first without its byte-order mark."""
+    """Yield the lines, the first one without byte-order mark."""
     for number, line in enumerate(lines):
         yield line if number else line.removeprefix("\ufeff")
 
 
 def open_text(file: Path, encoding: str) -> io.TextIOWrapper:
-    """Open a text file, compressed or not, with its own line ends."""
+    """Open a text file, compressed or not; line ends are not converted."""
     stream = pa.input_stream(file, compression="detect")
     buffered = io.BufferedReader(stream, 2**18)
     return io.TextIOWrapper(buffered, encoding, errors="replace", newline="")
 
 
 def read_csv(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
-    """Yield the rows in blocks, the contract's columns with its types.
+    """Yield the rows in batches, with the columns and types of the contract.
 
     Raises:
-        pyarrow.ArrowInvalid: A value, or the number of values in a row, does not fit.
+        pyarrow.ArrowInvalid: The columns, the number of values in a row or a value do
+            not fit the contract.
     """
     columns = contract.columns
     if sorted(csv_header(file, contract.metadata)) != sorted(columns):
-        raise pa.ArrowInvalid(f"{file}: its columns are not those of the contract")
+        raise pa.ArrowInvalid(f"{file}: columns differ from the contract")
     plain = {n: _plain_type(c) for n, c in columns.items() if is_read_by_arrow(c)}
     texts = dict.fromkeys(columns, pa.string())
 
@@ -103,16 +106,16 @@ def read_csv(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
         for batch in _blocks(file, contract.metadata, texts, (), MAX_ROW_BYTES):
             yield convert_texts(batch, contract)
 
-    # Blanks around "NA", and long rows, take the careful way.
-    named = any(set(NA_VALUES) & set(c.isin or ()) for c in columns.values())
-    yield from careful() if named else _first_that_reads(fast, careful)
+    # Spaces around "NA" and long rows can only be read in the careful way.
+    na_category = any(set(NA_VALUES) & set(c.isin or ()) for c in columns.values())
+    yield from careful() if na_category else _first_that_reads(fast, careful)
 
 
 def csv_texts(file: Path, dialect: CsvDialect) -> Iterator[pa.RecordBatch]:
-    """Yield the rows in blocks, every value as the file's own text.
+    """Yield the rows in batches, with every value as text of the file.
 
     Raises:
-        pyarrow.ArrowInvalid: The number of values in a row does not fit the header.
+        pyarrow.ArrowInvalid: A row does not have the number of values of the header.
     """
     types = dict.fromkeys(csv_header(file, dialect), pa.string())
     yield from _first_that_reads(
@@ -122,14 +125,14 @@ def csv_texts(file: Path, dialect: CsvDialect) -> Iterator[pa.RecordBatch]:
 
 
 def csv_header(file: Path, dialect: CsvDialect) -> list[str]:
-    """Return the names in the header."""
+    """Return the names of columns in the header."""
     return next(iter(NumberedRows(file, dialect)), Row(1, [])).cells
 
 
 def convert_texts(
     batch: pa.RecordBatch, contract: Contract, typed: Collection[str] = ()
 ) -> pa.RecordBatch:
-    """Return the contract's columns with its types; those of `typed` have theirs."""
+    """Return the columns and types of the contract; `typed` are already converted."""
     columns = {
         name: batch[name] if name in typed else convert(batch[name], column)
         for name, column in contract.columns.items()
@@ -138,7 +141,7 @@ def convert_texts(
 
 
 def _plain_type(column: Column) -> pa.DataType:
-    """Text categories come as codes and dictionary; the others are few and plain."""
+    """Return the type as which Arrow reads a column; text categories are encoded."""
     kind = arrow_type(column)
     is_code = column.dtype == "category" and kind == pa.string()
     return pa.dictionary(pa.int32(), kind) if is_code else kind
@@ -151,10 +154,10 @@ def _blocks(
     missing: Sequence[str],
     block: int,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield what Arrow reads of the columns in `types`."""
+    """Yield the columns in `types` as batches, read by Arrow."""
     rows = iter(NumberedRows(file, dialect))
     next(rows, None)
-    # A header without a line end is "empty" to Arrow.
+    # Arrow rejects a header without line end as empty.
     if next(rows, None) is None:
         return
     convert = pyarrow.csv.ConvertOptions(
@@ -183,26 +186,26 @@ def _options(
 
 
 def _first_that_reads(
-    *ways: Callable[[], Iterator[pa.RecordBatch]],
+    *readers: Callable[[], Iterator[pa.RecordBatch]],
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the rows as the first way reads them; where it fails, the next goes on."""
+    """Yield the rows from the first reader; where it fails, the next one continues."""
     done = 0
-    for way in ways:
+    for reader in readers:
         try:
-            for batch in _without_first(way(), done):
+            for batch in _skip_rows(reader(), done):
                 done += batch.num_rows
                 yield batch
         except pa.ArrowInvalid:
-            if way is ways[-1]:
+            if reader is readers[-1]:
                 raise
         else:
             return
 
 
-def _without_first(
+def _skip_rows(
     batches: Iterable[pa.RecordBatch], rows: int
 ) -> Iterator[pa.RecordBatch]:
-    """Leave out this many rows."""
+    """Skip this number of rows."""
     for batch in batches:
         yield batch.slice(rows)
         rows -= min(rows, batch.num_rows)

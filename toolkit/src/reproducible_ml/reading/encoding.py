@@ -1,4 +1,4 @@
-"""The text of a file in blocks, checked, whatever its encoding and compression."""
+"""Detect the encoding of a file, and read its text in blocks of UTF-8."""
 
 import codecs
 import io
@@ -13,66 +13,83 @@ import pyarrow as pa
 from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.reading.file_type import BYTE_ORDER_MARKS, HEAD_BYTES
 
+# Bytes that are read at a time.
 BLOCK = 1 << 19
 
-# A row has at most so many bytes: a quote that is never closed has to end somewhere.
+# Longer rows are rejected: they come from lost line ends or quotes never closed.
 MAX_ROW_BYTES = 1 << 24
 
-# A line end, as Python, Arrow and editors see it.
+# Line ends of all systems.
 LINE_END = re.compile(rb"\r\n?|\n")
 
-# The beginning of a character that may go on in the next block.
+# The beginning of a character that may continue in the next block.
 UNFINISHED = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{0,2}\Z")
 
 
+# European, Greek, Cyrillic and Asian letters in UTF-8. In windows-1252, such bytes are
+# an accented letter followed by symbols, which is rare.
+MULTIBYTE = re.compile(
+    rb"[\xc2-\xc5\xce-\xd1][\x80-\xbf]"
+    rb"|[\xe1-\xef][\x80-\xbf]{2}"
+    rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}"
+)
+
+# Bytes that windows-1252 does not define.
+UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+
+FIX = "Export it as UTF-8, or set `encoding` in metadata of data/schema.yaml."
+
+
 def text_blocks(file: Path, encoding: str) -> Iterator[bytes]:
-    r"""Yield the text in UTF-8, without byte-order mark; lines end in `\n` or `\r\n`.
+    r"""Yield the text as UTF-8, without byte-order mark; lines end in `\n` or `\r\n`.
 
     Raises:
-        UnicodeDecodeError, pyarrow.ArrowInvalid: Bytes mean nothing in the encoding.
-        OSError: Compressed data is damaged or cut off.
+        UnicodeDecodeError, pyarrow.ArrowInvalid: Bytes are invalid in the encoding.
+        OSError: Compressed data is damaged or truncated.
     """
     encoding = codecs.lookup(encoding).name
     with pa.input_stream(file) as stream:
         raw = iter(lambda: bytes(stream.read(BLOCK)), b"")
         utf8 = encoding in ("utf-8", "utf-8-sig", "ascii")
-        yield from _same_ends(_utf8(raw) if utf8 else _transcoded(raw, encoding))
+        yield from _without_mac_line_ends(
+            _utf8(raw) if utf8 else _transcoded(raw, encoding)
+        )
 
 
 def first_bytes(file: Path) -> bytes:
-    """Return the beginning of a file, decompressed."""
+    """Return the first bytes of a file, decompressed."""
     with pa.input_stream(file) as stream:
         return bytes(stream.read(HEAD_BYTES))
 
 
 def damaged_file(file: Path) -> Finding:
-    """Return the finding that compressed data cannot be read."""
-    problem = "is damaged or cut off, so that it cannot be decompressed"
+    """Return the finding that a file cannot be decompressed."""
+    problem = "cannot be decompressed, because it is damaged or truncated"
     return Finding("cut", file, problem, "Copy or export it again.")
 
 
 def encoding_of_mark(head: bytes) -> str | None:
-    """Return the encoding that a byte-order mark tells."""
+    """Return the encoding that the byte-order mark stands for, None without one."""
     return next(
         (name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)), None
     )
 
 
 def _utf8(raw: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the same bytes, checked, and no character in two blocks."""
+    """Yield the same bytes, validated, in blocks of whole characters."""
     rest = next(raw, b"").removeprefix(codecs.BOM_UTF8)
     for block in raw:
         text = rest + block
         cut = UNFINISHED.search(text, max(0, len(text) - 3))
         end = cut.start() if cut else len(text)
-        yield _checked(text[:end])
+        yield _validated(text[:end])
         rest = text[end:]
-    yield _checked(rest)
+    yield _validated(rest)
 
 
-def _checked(block: bytes) -> bytes:
+def _validated(block: bytes) -> bytes:
     if not block.isascii():
-        # Arrow checks several times faster than Python decodes.
+        # Arrow validates several times faster than Python decodes.
         pa.array([block]).cast(pa.string())
     return block
 
@@ -88,8 +105,8 @@ def _transcoded(raw: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     yield decoder.decode(b"", final=True).encode()
 
 
-def _same_ends(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    r"""Yield the blocks; if lines end in `\r` as on old Macs, they end in `\n`."""
+def _without_mac_line_ends(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    r"""Yield the blocks, with `\n` for the line end `\r` of old Macs."""
     first = next(blocks, b"")
     if b"\n" in first or b"\r" not in first:
         yield first
@@ -104,23 +121,19 @@ def _same_ends(blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield b"\n"
 
 
-# European, Greek, Cyrillic and Asian letters in UTF-8. In windows-1252, these bytes
-# next to each other are an accented letter before signs, which is rare.
-MULTIBYTE = re.compile(
-    rb"[\xc2-\xc5\xce-\xd1][\x80-\xbf]"
-    rb"|[\xe1-\xef][\x80-\xbf]{2}"
-    rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}"
-)
-
-# Bytes that stand for nothing in windows-1252.
-UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
-
-FIX = "Export it as UTF-8, or set its encoding in metadata of data/schema.yaml."
-
-
 @dataclass
 class ByteStatistics:
-    """What the lines that are not ASCII are made of; texts with their line."""
+    """Statistics of the lines that are not ASCII.
+
+    Args:
+        bad: Number of lines that are not UTF-8.
+        first_bad: Line and text of the first such line.
+        first_good: Line and text of the first line with letters of UTF-8.
+        undefined: Whether there are bytes that windows-1252 does not define.
+        high: Number of bytes that are not ASCII.
+        letters: Number of ASCII letters.
+        ends_early: Whether the last bad line ends within a character.
+    """
 
     bad: int = 0
     first_bad: tuple[int, bytes] = (0, b"")
@@ -132,10 +145,10 @@ class ByteStatistics:
 
 
 def detect_encoding(file: Path) -> tuple[str, Finding | None]:
-    """Return the encoding, and what a person should know about it.
+    """Return the encoding of a file, and a finding if it is not Unicode.
 
-    The encoding is "" if none is sure to read all of the file; the finding says why.
-    With windows-1252, the finding shows what it makes of the text.
+    The encoding is "" if it is not certain; the finding says why. For windows-1252 the
+    finding shows some text in this encoding, for the user to check.
     """
     head = first_bytes(file)
     encoding = encoding_of_mark(head) or _unmarked(head) or "utf-8"
@@ -145,12 +158,12 @@ def detect_encoding(file: Path) -> tuple[str, Finding | None]:
     except UnicodeDecodeError:
         return "", undecodable_bytes(file, encoding)
     except pa.ArrowInvalid:
-        return _check_bytes(file, _census(file))
+        return _check_bytes(file, _byte_statistics(file))
     return ("utf-8" if encoding == "utf-8-sig" else encoding), None
 
 
 def wrong_encoding(file: Path, encoding: str) -> Finding:
-    """Return why a file cannot be read in the encoding that the contract names."""
+    """Return why a file cannot be read in the encoding of the contract."""
     found, finding = detect_encoding(file)
     if found and found != encoding:
         problem = f"is {found}, not {encoding}"
@@ -160,7 +173,7 @@ def wrong_encoding(file: Path, encoding: str) -> Finding:
 
 
 def undecodable_bytes(file: Path, encoding: str) -> Finding:
-    """Return where the bytes stop to mean something in an encoding."""
+    """Return where a file has the first bytes that are invalid in an encoding."""
     line, value = 1, ""
     try:
         for block in text_blocks(file, encoding):
@@ -175,7 +188,7 @@ def undecodable_bytes(file: Path, encoding: str) -> Finding:
 
 
 def _unmarked(head: bytes) -> str | None:
-    """Return UTF-16 if line ends and much else are zero in every other byte."""
+    """Return UTF-16 if every other byte is zero in line ends and most other text."""
     even, odd = head[::2].count(0), head[1::2].count(0)
     if max(even, odd) < len(head) / 20 or min(even, odd) > max(even, odd) / 20:
         return None
@@ -186,11 +199,11 @@ def _unmarked(head: bytes) -> str | None:
 
 
 def _check_bytes(file: Path, seen: ByteStatistics) -> tuple[str, Finding | None]:
-    """Judge a file that is not UTF-8."""
+    """Return the encoding of a file that is not UTF-8, as `detect_encoding` does."""
     line, text = seen.first_bad
     escaped = text.decode("utf-8", "backslashreplace")
     if seen.bad == 1 and seen.ends_early:
-        problem = "is cut off in the middle of a character"
+        problem = "is truncated in the middle of a character"
         fix = "Copy or export it again."
         return "", Finding("cut", file, problem, fix, line, value=escaped)
     if seen.first_good[0]:
@@ -200,7 +213,7 @@ def _check_bytes(file: Path, seen: ByteStatistics) -> tuple[str, Finding | None]
         fix = "Export it again, all of it as UTF-8."
         found = Finding("encoding", file, problem, fix, line, None, escaped, seen.bad)
         return "", found
-    # Western text has fewer accented letters than plain ones.
+    # Western text has fewer accented letters than other ones.
     if seen.undefined or seen.high > seen.letters:
         problem = "is not UTF-8"
         found = Finding("encoding", file, problem, FIX, line, None, escaped, seen.bad)
@@ -212,7 +225,7 @@ def _check_bytes(file: Path, seen: ByteStatistics) -> tuple[str, Finding | None]
     return "cp1252", found
 
 
-def _census(file: Path) -> ByteStatistics:
+def _byte_statistics(file: Path) -> ByteStatistics:
     seen = ByteStatistics()
     number = 1
     with pa.input_stream(file) as stream:
@@ -230,18 +243,18 @@ def _count(seen: ByteStatistics, number: int, line: bytes) -> None:
     seen.undefined |= UNDEFINED.search(line) is not None
     good = MULTIBYTE.search(line)
     if good and not seen.first_good[0]:
-        seen.first_good = _place(number, line, good.start())
+        seen.first_good = _locate(number, line, good.start())
     try:
         line.decode()
     except UnicodeDecodeError as error:
         seen.bad += 1
         seen.ends_early = error.reason == "unexpected end of data"
         if seen.bad == 1:
-            seen.first_bad = _place(number, line, error.start)
+            seen.first_bad = _locate(number, line, error.start)
 
 
-def _place(number: int, line: bytes, position: int) -> tuple[int, bytes]:
-    """Return the line of a character, and the value it is in."""
+def _locate(number: int, line: bytes, position: int) -> tuple[int, bytes]:
+    """Return the line of a character, and the value that contains it."""
     before = line[:position]
     value = rb'[^,;\t|"\r\n]{0,20}'
     left = re.search(value + rb"\Z", before)

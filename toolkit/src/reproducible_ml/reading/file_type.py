@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes, whatever its name says."""
+"""Detect the type of a file from its first bytes, and reject files of wrong types."""
 
 import json
 import re
@@ -8,21 +8,21 @@ import pyarrow as pa
 
 from reproducible_ml.core.errors import UserError
 
-# Bytes at the beginning that are looked at.
+# Number of bytes that are examined.
 HEAD_BYTES = 1 << 16
 
-# How a compressed file that can be read is named.
+# Compressions that can be read, by the suffix of the file.
 COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
 
-# What other names than those of text tables promise.
-PROMISES = {
+# File types by suffix; files with other suffixes are CSV.
+EXPECTED_TYPES = {
     ".parquet": "parquet",
     ".json": "json_lines",
     ".jsonl": "json_lines",
     ".ndjson": "json_lines",
 }
 
-# Byte-order marks and their encodings. UTF-32's begins as UTF-16's does.
+# Byte-order marks and their encodings. That of UTF-32 begins like that of UTF-16.
 BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig",
     b"\xff\xfe\x00\x00": "utf-32",
@@ -31,7 +31,8 @@ BYTE_ORDER_MARKS = {
     b"\xfe\xff": "utf-16",
 }
 
-# A table's header may be "PK" or "PAR1": each pattern has bytes that no text has.
+# The header of a table may be "PK" or "PAR1", so each pattern has bytes that do not
+# occur in text.
 BINARY = {
     "gzip": rb"\x1f\x8b\x08",
     "zstd": rb"\x28\xb5\x2f\xfd",
@@ -54,7 +55,7 @@ BINARY = {
 }
 TEXT = {
     "lfs": r"version https://git-lfs\.github\.com/spec/",
-    # Other keys, nested or not, may stand before the list of files.
+    # Other keys, nested or not, may precede the list of files.
     "dvc": r"(?:(?:[\w-]+:| |#|- )[^\n]*\n)*?(?:outs|deps):\s*\n\s*- [\w-]+: ",
     "html": r"(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*"
     r"(?:<!doctype\s+html|<(?:html|head|body)[^>]*>\s*<)",
@@ -63,12 +64,12 @@ TEXT = {
 
 EXPORT = "save the table as CSV (UTF-8)"
 UNPACK = "take the table out of it"
-ASK = 'QUERY="SELECT ..." KEY=columns-that-tell-rows-apart'
+QUERY = '--query "SELECT ..." --key COLUMNS'
 PROBLEMS = {
     "empty": "is empty: export it again",
     "csv": "is plain text: rename it to {stem}.csv if it is a table",
     "json_lines": "holds JSON: rename it to {stem}.jsonl if each line is a row",
-    "json": "is one JSON value: write an object a line to {stem}.jsonl",
+    "json": "is one JSON value: write one object per line to {stem}.jsonl",
     "parquet": "is Parquet: rename it to {stem}.parquet",
     "unpacked": "is not compressed: rename it to {name}",
     "twice": "is compressed twice: decompress it once",
@@ -86,33 +87,33 @@ PROBLEMS = {
     "numpy": f"is a NumPy file: {EXPORT}",
     "pickle": f"is a pickle, which may run code when loaded: {EXPORT}",
     "pdf": f"is a PDF document: {EXPORT}",
-    "sqlite": f"is an SQLite database: say SOURCE=sqlite:///{{path}} {ASK}",
-    "duckdb": f"is a DuckDB database: say SOURCE=duckdb:///{{path}} {ASK}",
+    "sqlite": f"is an SQLite database: run `rml data sqlite:///{{path}} {QUERY}`",
+    "duckdb": f"is a DuckDB database: run `rml data duckdb:///{{path}} {QUERY}`",
     "lfs": "is a Git LFS pointer, not data: run `git lfs pull`",
     "dvc": "is a DVC pointer, not data: run `dvc pull`",
-    "html": "is a web page, perhaps of a login or an error: download the file itself",
+    "html": "is a web page, perhaps a login or error page: download the file itself",
     "xml": f"is XML, perhaps a server's error: download it again, or {EXPORT}",
 }
 
 
 def reject_wrong_type(file: Path) -> None:
-    """Do nothing if the file is what its name says.
+    """Check that the type of a file is that of its suffix.
 
     Raises:
-        UserError: A line with what it is instead, and what to do.
+        UserError: A line that says what it is instead, and what to do.
     """
     name = file.with_suffix("") if file.suffix in COMPRESSED else file
-    promised = PROMISES.get(name.suffix, "csv")
+    expected = EXPECTED_TYPES.get(name.suffix, "csv")
     found = file_type(file)
-    if found != promised:
+    if found != expected:
         raise UserError(_problem(file, name, found))
 
 
 def reject_unknown_name(file: Path) -> None:
-    """Tell what a file is whose name does not say that it is a table.
+    """Reject a file whose suffix is not that of a table.
 
     Raises:
-        UserError: A line with what it is, and what to do.
+        UserError: A line that says what it is, and what to do.
     """
     raise UserError(_problem(file, file, file_type(file)))
 
@@ -123,31 +124,32 @@ def _problem(file: Path, name: Path, found: str) -> str:
 
 
 def file_type(file: Path) -> str:
-    """Return what the file holds, a key of `PROBLEMS`.
+    """Return the type of the content of a file, a key of `PROBLEMS`.
 
-    Text that is nothing else is "csv", whatever its separator and encoding. For
-    compressed files it is what is inside, if the compression is the one in the name.
+    Text that is nothing else is "csv", whatever its delimiter and encoding. For a
+    compressed file it is the type of the decompressed content, if its compression is
+    that of its suffix.
     """
     with file.open("rb") as opened:
         head = opened.read(HEAD_BYTES)
-    packing = COMPRESSED.get(file.suffix)
+    compression = COMPRESSED.get(file.suffix)
     outside = _binary(head)
-    if packing is None or not head:
+    if compression is None or not head:
         return outside or _text_type(head)
-    if outside != packing:
+    if outside != compression:
         return outside or "unpacked"
-    head = _inside(file)
+    head = _decompressed_head(file)
     inside = _binary(head) or _text_type(head)
     return "twice" if inside in COMPRESSED.values() else inside
 
 
-def _inside(file: Path) -> bytes:
-    """Return the beginning of a compressed file, decompressed."""
+def _decompressed_head(file: Path) -> bytes:
+    """Return the first bytes of the decompressed content."""
     with pa.input_stream(file) as opened:
         try:
             return bytes(opened.read(HEAD_BYTES))
         except OSError as error:
-            problem = "its compressed data is damaged or cut off: copy it again"
+            problem = "compressed data is damaged or truncated: copy it again"
             raise UserError(f"{file}: {problem}") from error
 
 
@@ -161,7 +163,7 @@ def _text_type(head: bytes) -> str:
         name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)
     )
     text = head.decode(next(encodings, "utf-8"), errors="replace")
-    # Without a mark, UTF-16 is ASCII with zeros between for what is looked for.
+    # UTF-16 without a mark looks like ASCII with zero bytes between the characters.
     text = text.replace("\0", "").lstrip()
     if not text and len(head) < HEAD_BYTES:
         return "empty"
@@ -171,13 +173,13 @@ def _text_type(head: bytes) -> str:
 
 
 def _json_type(text: str) -> str | None:
-    """Return the kind of JSON; None for a header like `{a},[b]`."""
+    """Return the type of JSON; None for a CSV header such as `{a},[b]`."""
     if not text.startswith(("{", "[")):
         return None
     try:
         value, end = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
-        # Longer than the head, or broken: what it begins with has to do.
+        # Longer than the head, or invalid: only its beginning can be examined.
         return _json_beginning(text)
     after = text[end:].lstrip(" \t\r")
     if isinstance(value, dict) and after[:1] in ("", "\n"):

@@ -1,4 +1,4 @@
-"""Read JSON lines: an object a line, whose values become the texts of columns."""
+"""Read JSON lines: an object per line, whose values are converted like text of CSV."""
 
 import codecs
 import io
@@ -14,25 +14,25 @@ from reproducible_ml.contract.findings import MAX_LISTED, Finding
 from reproducible_ml.contract.schema import Contract
 from reproducible_ml.reading.csv_files import convert_texts
 
-# Lines that are held in memory as Python objects at a time.
+# Number of lines that are held in memory as Python objects.
 LINES = 10_000
 
 TEXTS = {str, type(None)}
-FLATTEN = "Flatten it in the source: a column for each value inside."
-LIKE_PANDAS = f"{FLATTEN[:-1]}, as pandas.json_normalize makes them."
-JOIN = "Write one text, or a column for each value inside."
+FLATTEN = "Flatten it in the source: one column for each value inside."
+LIKE_PANDAS = f"{FLATTEN[:-1]}, as pandas.json_normalize does."
+JOIN = "Write one text, or one column for each value inside."
 
 
 class Line(NamedTuple):
-    """The number of a line that is not blank, from 1, and its bytes."""
+    """A line that is not blank: its number, from 1, and its bytes."""
 
     number: int
     content: bytes
 
 
-# It is an ArrowInvalid, so that whoever reads a raw file has one error to expect.
+# A subclass of ArrowInvalid, as all readers of raw files raise.
 class InvalidLine(pa.ArrowInvalid):  # type: ignore[misc]
-    """Says what is wrong with a line, in which column if in one, and how to mend it."""
+    """A line is not a flat JSON object; has the problem, its fix and its column."""
 
     def __init__(self, problem: str, fix: str, column: str | None = None) -> None:
         super().__init__(problem)
@@ -40,22 +40,22 @@ class InvalidLine(pa.ArrowInvalid):  # type: ignore[misc]
 
 
 def read_json_lines(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
-    """Yield the rows in batches, the contract's columns with its types.
+    """Yield the rows in batches, with the columns and types of the contract.
 
     Raises:
-        pyarrow.ArrowInvalid: A line, or a value, does not fit.
+        pyarrow.ArrowInvalid: A line or a value does not fit the contract.
     """
     for batch in _batches(file, contract.columns):
         yield convert_texts(batch, contract)
 
 
 def json_texts(file: Path) -> Iterator[pa.RecordBatch]:
-    """Yield the rows in batches, every value as text, null where there is none.
+    """Yield the rows in batches, with every value as text, and null for absent ones.
 
     Raises:
-        NoObject: A line is no flat JSON object.
+        InvalidLine: A line is not a flat JSON object.
     """
-    # Objects may have different keys: all are known only at the end.
+    # Objects may have different keys, so the whole file is read for their names.
     names = dict.fromkeys(chain.from_iterable(map(parse_line, json_lines(file))))
     yield from _batches(file, names)
 
@@ -73,7 +73,7 @@ def json_lines(file: Path) -> Iterator[Line]:
 def valid_objects(
     file: Path, findings: list[Finding]
 ) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """Yield number and values of the lines; add what is wrong with the others."""
+    """Yield number and values of valid lines; append findings about the others."""
     found: dict[tuple[str, str | None], Finding] = {}
     for line in json_lines(file):
         try:
@@ -91,14 +91,14 @@ def valid_objects(
 
 
 def parse_line(line: Line) -> dict[str, str | None]:
-    """Return the values as texts: numbers to the last digit, null as None.
+    """Return the values as text: numbers to the last digit, null as None.
 
     Raises:
-        NoObject: The line is no flat JSON object.
+        InvalidLine: The line is not a flat JSON object.
     """
     values = _loads(line)
     if not isinstance(values, dict):
-        raise InvalidLine("is no JSON object", "Write an object a line.")
+        raise InvalidLine("is not a JSON object", "Write one object per line.")
     if rb"\ud" in line.content:
         _reject_half_characters(values)
     if TEXTS.issuperset(map(type, values.values())):
@@ -112,17 +112,15 @@ def _loads(line: Line) -> Any:
     except UnicodeDecodeError as error:
         raise InvalidLine("is not UTF-8", "Write the file as UTF-8.") from error
     except RecursionError as error:
-        raise InvalidLine("is nested too deep", FLATTEN) from error
+        raise InvalidLine("is nested too deeply", FLATTEN) from error
     except json.JSONDecodeError as error:
-        # Some messages end in "starting at", as the place is to follow.
-        said = error.msg.removesuffix(" starting at")
-        problem = f"is no JSON: {said} at character {error.colno}"
-        cut_off = line.number > 1 and not line.content.endswith(b"\n")
-        fix = (
-            "Export it again: it looks cut off."
-            if cut_off
-            else "Write an object a line: complete, split or delete this one."
-        )
+        # Some messages end in "starting at", for a position to follow.
+        message = error.msg.removesuffix(" starting at")
+        problem = f"is not JSON: {message} at character {error.colno}"
+        truncated = line.number > 1 and not line.content.endswith(b"\n")
+        fix = "Write one object per line: complete, split or delete this one."
+        if truncated:
+            fix = "Export it again: it seems truncated."
         raise InvalidLine(problem, fix) from error
 
 
@@ -131,7 +129,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidLine("stands twice in the object", "Keep one of them.", twice)
+        raise InvalidLine("occurs twice in the object", "Keep one of them.", twice)
     return values
 
 
@@ -152,29 +150,29 @@ def _text(name: str, value: Any) -> str | None:
 
 
 def _reject_half_characters(values: dict[str, Any]) -> None:
-    """Raise NoObject if a value ends in the middle of a pair of surrogates."""
+    """Raise InvalidLine if a value has one half of a surrogate pair."""
     for name, value in values.items():
         try:
             f"{name}{value}".encode()
         except UnicodeEncodeError as error:
             fix = "Correct it in the source."
-            raise InvalidLine("holds half a character", fix) from error
+            raise InvalidLine("contains half a character", fix) from error
 
 
 def _batches(file: Path, names: Collection[str]) -> Iterator[pa.RecordBatch]:
-    """Yield the values of these columns as texts; a key that is absent is null."""
+    """Yield batches with the values of these columns as text, null if absent."""
     lines = json_lines(file)
     while chunk := list(islice(lines, LINES)):
         objects = [parse_line(line) for line in chunk]
         if any(values.keys() - names for values in objects):
-            raise pa.ArrowInvalid(f"{file}: has an unknown column")
+            raise pa.ArrowInvalid(f"{file}: has a column that is not in the contract")
         yield text_batch(objects, names)
 
 
 def text_batch(
     objects: list[dict[str, str | None]], names: Collection[str]
 ) -> pa.RecordBatch:
-    """Return the values of these columns; a key that is absent is null."""
+    """Return a batch with the values of these columns as text, null if absent."""
     columns = [[values.get(name) for values in objects] for name in names]
     arrays = [pa.array(column, pa.string()) for column in columns]
     return pa.RecordBatch.from_arrays(arrays, names=list(names))

@@ -1,4 +1,4 @@
-"""Read Parquet files: their values have types, which may not be the contract's."""
+"""Read Parquet files, whose types may differ from those of the contract."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet
 from pyarrow import types
 
 from reproducible_ml.contract.schema import Column, Contract
@@ -15,26 +14,39 @@ from reproducible_ml.reading import values
 
 
 def read_parquet(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
-    """Yield the rows in batches, the contract's columns with its types.
+    """Yield the rows in batches, with the columns and types of the contract.
 
     Raises:
-        pyarrow.ArrowInvalid: A value, or the type of a column, does not fit.
+        pyarrow.ArrowInvalid: The columns, their types or a value do not fit the
+            contract.
     """
     if sorted(parquet_schema(file).names) != sorted(contract.columns):
-        raise pa.ArrowInvalid(f"{file}: its columns are not those of the contract")
+        raise pa.ArrowInvalid(f"{file}: columns differ from the contract")
     for batch in parquet_batches(file):
         columns = {n: convert(batch[n], c) for n, c in contract.columns.items()}
         yield pa.RecordBatch.from_pydict(columns)
 
 
 def parquet_batches(file: Path) -> Iterator[pa.RecordBatch]:
-    """Yield the rows in batches, as they are; raise UserError if it is damaged."""
+    """Yield the rows in batches, with their own types.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    import pyarrow.parquet
+
     with _undamaged(file), pyarrow.parquet.ParquetFile(file) as source:
         yield from source.iter_batches()
 
 
 def parquet_schema(file: Path) -> pa.Schema:
-    """Return the names and types of the columns; raise UserError if it is damaged."""
+    """Return the names and types of the columns.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    import pyarrow.parquet
+
     with _undamaged(file):
         return pyarrow.parquet.read_schema(file)
 
@@ -44,15 +56,15 @@ def _undamaged(file: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowInvalid, OSError) as error:
-        # Arrow names neither the file nor the cause; Python's errors do both.
+        # Errors of Arrow name neither file nor cause; those of Python do.
         if getattr(error, "errno", None) is not None:
             raise
-        problem = f"is damaged or cut off: copy or export it again ({error})"
+        problem = f"is damaged or truncated. Fix: copy or export it again ({error})"
         raise UserError(f"{file}: {' '.join(problem.split())}") from error
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Say whether the values are text, perhaps as codes and dictionary."""
+    """Return whether values of this type are text, dictionary-encoded or not."""
     if types.is_dictionary(kind):
         return is_text(kind.value_type)
     texts = (types.is_string, types.is_large_string, types.is_string_view)
@@ -60,13 +72,13 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def is_convertible_type(kind: pa.DataType, column: Column) -> bool:
-    """Say whether values of this type may be what the contract declares."""
+    """Return whether values of this type can mean what the contract declares."""
     wanted = values.arrow_type(column)
     if is_text(kind) or types.is_null(kind) or kind == wanted:
         return True
     if types.is_dictionary(kind):
         return is_convertible_type(kind.value_type, column)
-    # Arrow would take any number for a time, and a time for a number.
+    # Arrow would convert numbers to times, and times to numbers.
     if types.is_temporal(kind) or wanted == pa.timestamp("ns"):
         is_date = types.is_timestamp(kind) or types.is_date(kind)
         return bool(is_date) and wanted in (pa.timestamp("ns"), pa.string())
@@ -74,15 +86,15 @@ def is_convertible_type(kind: pa.DataType, column: Column) -> bool:
 
 
 def convert(array: pa.Array, column: Column) -> pa.Array:
-    """Return values of a Parquet file with the type of the contract; texts are read.
+    """Convert values of a Parquet file to the type of the contract.
 
-    Times with a zone become UTC.
+    Text is converted like that of CSV files, and times with a zone to UTC.
 
     Raises:
-        pyarrow.ArrowInvalid: A value, or the type of all, does not fit.
+        pyarrow.ArrowInvalid: The type or a value cannot be converted.
     """
     if not is_convertible_type(array.type, column):
-        raise pa.ArrowInvalid(f"{array.type} does not suit {column.dtype}")
+        raise pa.ArrowInvalid(f"{array.type} cannot be converted to {column.dtype}")
     array = _without_missing(array, column)
     wanted = values.arrow_type(column)
     if is_text(array.type) or wanted in (pa.bool_(), pa.string()):
@@ -91,14 +103,14 @@ def convert(array: pa.Array, column: Column) -> pa.Array:
 
 
 def unconvertible(array: pa.Array, column: Column) -> pa.BooleanArray:
-    """Say for each value whether `convert` cannot take it; never null."""
+    """Return for each value whether `convert` rejects it; never null."""
     if is_text(array.type):
         return values.unconvertible(array.cast(pa.string()), column)
     return pc.is_in(array, value_set=_unconvertible(array.unique(), column))
 
 
 def _without_missing(array: pa.Array, column: Column) -> pa.Array:
-    """Return null where there is no number, or a code of the contract for none."""
+    """Return the values with null for NaN and for codes of missing values."""
     if types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if is_text(array.type):
@@ -120,7 +132,7 @@ def _parsed(text: str, kind: pa.DataType) -> object:
 
 
 def _unconvertible(different: pa.Array, column: Column) -> pa.Array:
-    """Return the values that do not fit, found by halving."""
+    """Return the values that `convert` rejects, found by bisection."""
     try:
         convert(different, column)
     except pa.ArrowInvalid:

@@ -1,16 +1,20 @@
-"""Find the files of the raw table, and read them, whatever their size, in portions."""
+"""Find the files of the raw table, and read them in chunks."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
 import pyarrow as pa
-from pyarrow.parquet import read_metadata
 
 from reproducible_ml.contract.schema import Contract, CsvDialect
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.reading.csv_files import NumberedRows, csv_texts, read_csv
-from reproducible_ml.reading.file_type import reject_unknown_name, reject_wrong_type
+from reproducible_ml.reading.file_type import (
+    COMPRESSED,
+    reject_unknown_name,
+    reject_wrong_type,
+)
 from reproducible_ml.reading.json_lines import (
     json_texts,
     read_json_lines,
@@ -30,11 +34,10 @@ FORMATS: dict[str, FileFormat] = {
     ".json": "json",
     ".parquet": "parquet",
 }
-COMPRESSED = (".gz", ".zst")
 
 
 class Chunk(NamedTuple):
-    """Some rows of one file; `first` is the place of the first, from 0."""
+    """Some rows of one file; `first` is the position of the first one, from 0."""
 
     file: Path
     first: int
@@ -43,30 +46,30 @@ class Chunk(NamedTuple):
 
 
 def file_format(file: Path) -> FileFormat | None:
-    """Return how the name of a file says that it is written; None: it is no table."""
+    """Return the format of a file by its name, None if it is not a table."""
     name = Path(file.stem) if file.suffix in COMPRESSED else file
     found = FORMATS.get(name.suffix)
     return None if found == "parquet" and name != file else found
 
 
 def raw_files(raw: Path) -> list[Path]:
-    """Return the files that make up the raw table: one, or a folder's, sorted by name.
+    """Return the files of the raw table: a single one, or those in a folder, sorted.
 
-    Names that begin with "." or "_" are passed over, as Spark and others write them.
+    Names that begin with "." or "_" are skipped, as Spark and others do.
 
     Raises:
-        UserError: No file, or one that is something else than its name says.
+        UserError: There is no file, or one whose content is not what its name says.
     """
     inside = [raw] if raw.is_file() else sorted(raw.glob("**/*"))
     found = [file for file in inside if file_format(file) and not _is_hidden(file, raw)]
     if not found and raw.is_file() and raw.suffix not in COMPRESSED:
-        # It may be a workbook or a database: say so, and what to do.
+        # It may be a spreadsheet or a database.
         reject_unknown_name(raw)
     if not found:
         raise UserError(
-            f"{raw}: holds no table: no {', '.join(FORMATS)} file"
-            f" (all but Parquet also as {' or '.join(COMPRESSED)})."
-            " Run `dvc pull` or `dvc repro`, or put the table there."
+            f"{raw}: contains no table, which is a {', '.join(FORMATS)} file (all but"
+            f" Parquet also as {' or '.join(COMPRESSED)}). Fix: run `dvc pull` or `dvc"
+            " repro`, or put the table there."
         )
     problems = [problem for file in found for problem in _wrong_type(file)]
     if problems:
@@ -89,11 +92,11 @@ def _wrong_type(file: Path) -> Iterator[str]:
 def read_chunks(
     files: Iterable[Path], contract: Contract, rows: int
 ) -> Iterator[Chunk]:
-    """Yield tables of `rows` rows (fewer at the end of a file), as the contract wants.
+    """Yield chunks of `rows` rows, fewer at the end of a file, as in the contract.
 
     Raises:
         UserError: A file is damaged.
-        pyarrow.ArrowInvalid: A value, a row or a file does not fit: `diagnose` it.
+        pyarrow.ArrowInvalid: A file, a row or a value does not fit the contract.
     """
     for file in files:
         first = 0
@@ -109,13 +112,13 @@ def _read(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
 
 
 def text_batches(file: Path, dialect: CsvDialect) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a file in batches, every value as the file's own text.
+    """Yield the rows of a file in batches, with every value as text of the file.
 
-    Parquet has no texts: its values come as they are.
+    Values of Parquet files have their own types.
 
     Raises:
         UserError: The file is damaged.
-        pyarrow.ArrowInvalid: A row does not fit the others: see `diagnose.misshapen`.
+        pyarrow.ArrowInvalid: A row does not fit the header.
     """
     kind = file_format(file)
     if kind == "parquet":
@@ -123,6 +126,24 @@ def text_batches(file: Path, dialect: CsvDialect) -> Iterator[pa.RecordBatch]:
     else:
         batches = json_texts(file) if kind == "json" else csv_texts(file, dialect)
     yield from _undamaged(batches, file)
+
+
+def row_lines(file: Path, dialect: CsvDialect) -> Iterable[int]:
+    """Return the line of each row of a file; for Parquet, its number, from 1."""
+    if file_format(file) == "parquet":
+        from pyarrow.parquet import read_metadata
+
+        return range(1, read_metadata(file).num_rows + 1)
+    if file_format(file) == "json":
+        return (line for line, _ in valid_objects(file, []))
+    return (row.line for row in islice(NumberedRows(file, dialect), 1, None))
+
+
+def header_line(file: Path, dialect: CsvDialect) -> int | None:
+    """Return the line of the header, None if the format has no header."""
+    if file_format(file) != "csv":
+        return None
+    return next((row.line for row in NumberedRows(file, dialect)), None)
 
 
 def _undamaged(
@@ -133,15 +154,15 @@ def _undamaged(
     except UnicodeDecodeError as error:
         raise pa.ArrowInvalid(str(error)) from error
     except OSError as error:
-        # Arrow names neither the file nor the cause; Python's errors do both.
+        # Errors of Arrow name neither file nor cause; those of Python do.
         if error.errno is not None:
             raise
-        problem = "is damaged or cut off: copy or export it again"
-        raise UserError(f"{file}: {problem} ({error})") from error
+        problem = f"is damaged or truncated. Fix: copy or export it again ({error})"
+        raise UserError(f"{file}: {problem}") from error
 
 
 def _cut(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
-    """Cut and join batches so that each holds `rows` rows."""
+    """Split and join batches so that each has `rows` rows."""
     pending: list[pa.RecordBatch] = []
     for batch in batches:
         while batch.num_rows:
@@ -162,27 +183,3 @@ def mark_last(items: Iterable[Item]) -> Iterator[tuple[Item, bool]]:
         yield from ((before, False) for before in waiting)
         waiting = [item]
     yield from ((before, True) for before in waiting)
-
-
-def row_lines(file: Path, dialect: CsvDialect) -> Iterable[int]:
-    """Return the line of each row; in Parquet, its number, from 1."""
-    if file_format(file) == "parquet":
-        return range(1, read_metadata(file).num_rows + 1)
-    return _json(file) if file_format(file) == "json" else _csv(file, dialect)
-
-
-def header_line(file: Path, dialect: CsvDialect) -> int | None:
-    """Return the line of the header; None where the file has none."""
-    if file_format(file) != "csv":
-        return None
-    return next((row.line for row in NumberedRows(file, dialect)), None)
-
-
-def _json(file: Path) -> Iterable[int]:
-    return (line for line, _ in valid_objects(file, []))
-
-
-def _csv(file: Path, dialect: CsvDialect) -> Iterator[int]:
-    rows = iter(NumberedRows(file, dialect))
-    next(rows, None)
-    return (row.line for row in rows)

@@ -1,4 +1,8 @@
-"""The rows of a text table in blocks, each of whole rows."""
+"""Split the text of a table into blocks of whole rows, by its quotes.
+
+Bit masks of characters find the quoted parts of regular text fast; text with misplaced
+quotes is parsed by regular expressions.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -19,11 +23,11 @@ ONE, LAST = np.uint64(1), np.uint64(63)
 
 
 class Structure(NamedTuple):
-    """What the characters of a text are, a bit for each, the lowest bit first.
+    """Bit masks of the characters of a text, the lowest bit first.
 
-    `newlines` are line ends, in quotes or not. `quoted` is from an opening quote to
-    before the closing one. `misplaced` are opening quotes that do not begin a value,
-    and closing ones that do not end it; of two quotes that stand for one, the first
+    `newlines` are line ends, quoted or not. `quoted` is everything from an opening
+    quote to before the closing one. `misplaced` are opening quotes that do not begin a
+    value, and closing quotes that do not end one. Of a doubled quote, the first
     closes and the second opens.
     """
 
@@ -35,14 +39,15 @@ class Structure(NamedTuple):
 def structure(text: bytes, delimiter: bytes) -> Structure:
     """Return the structure of a text that begins with a row.
 
-    Bits make 64 times fewer numbers than characters, so this costs less than reading.
+    There are 64 times fewer words of bits than characters, so this takes less time than
+    parsing.
     """
     characters = np.frombuffer(text, np.uint8)
     is_end = (characters == ord(delimiter)) | (characters == ord("\r"))
     quotes = _bits(characters == ord('"'))
     newlines = _bits(characters == ord("\n"))
     edges = quotes | newlines | _bits(is_end)
-    # What comes after the text is not known yet, and does not count as misplaced.
+    # What follows the text is not known, so a last quote is not misplaced.
     edges[-1] |= ONE << np.uint64(len(text) % 64)
     quoted = _odd_so_far(quotes)
     opens, closes = quotes & quoted, quotes & ~quoted
@@ -59,7 +64,7 @@ def _bits(mask: npt.NDArray[np.bool_]) -> Bits:
 
 
 def _odd_so_far(bits: Bits) -> Bits:
-    """Set each bit from which back to the beginning an odd number is set."""
+    """Set each bit for which the number of set bits up to it is odd."""
     odd = np.bitwise_count(bits) & 1
     odd_before = np.bitwise_xor.accumulate(odd) ^ odd
     for shift in np.array([1, 2, 4, 8, 16, 32], dtype=np.uint64):
@@ -68,7 +73,7 @@ def _odd_so_far(bits: Bits) -> Bits:
 
 
 def _after(bits: Bits) -> Bits:
-    """Set the bits after set ones, and the first: a row begins after a line end."""
+    """Set the bits after set ones, and the first one, where a row begins."""
     carried = np.ones_like(bits)
     carried[1:] = bits[:-1] >> LAST
     return (bits << ONE) | carried
@@ -82,7 +87,7 @@ def _before(bits: Bits) -> Bits:
 
 
 def last_bit(bits: Bits) -> int:
-    """Return the place of the last bit that is set, -1 if none is."""
+    """Return the position of the last set bit, -1 if there is none."""
     words = np.flatnonzero(bits)
     if not len(words):
         return -1
@@ -90,7 +95,7 @@ def last_bit(bits: Bits) -> int:
 
 
 def positions(bits: Bits) -> Positions:
-    """Return the places of the bits that are set."""
+    """Return the positions of the set bits."""
     words = np.flatnonzero(bits)
     unpacked = np.unpackbits(bits[words].view(np.uint8), bitorder="little")
     bit = np.flatnonzero(unpacked.view(np.bool_))
@@ -98,10 +103,10 @@ def positions(bits: Bits) -> Positions:
 
 
 def regular_values(text: bytes) -> tuple[Positions, Positions]:
-    """Return the places of the quotes around values, if none is misplaced."""
+    """Return the positions of quotes around values, if no quote is misplaced."""
     quotes = np.flatnonzero(np.frombuffer(text, np.uint8) == ord('"'))
     opens, closes = quotes[::2], quotes[1::2]
-    # Two quotes next to each other stand for one within a value.
+    # Adjacent quotes are a doubled quote within a value.
     apart = opens[1:] != closes[:-1] + 1
     first, last = np.ones((2, len(opens)), dtype=bool)
     first[1:] = last[:-1] = apart
@@ -109,44 +114,44 @@ def regular_values(text: bytes) -> tuple[Positions, Positions]:
 
 
 def quoted_values(text: bytes, delimiter: bytes) -> tuple[Positions, Positions]:
-    """Return the places of the quotes around values; the last may lack its second.
+    """Return the positions of quotes around values; the last one may not be closed.
 
-    This is slow, and right for every text: a quote that neither begins a value nor
-    ends one that began with a quote is a character like any other.
+    This is slow, but correct for all text: a quote that neither begins a value nor ends
+    a quoted one is an ordinary character.
     """
     opening = re.compile(rb'(?:\A|[\n\r]|%s)"' % re.escape(delimiter))
     closing = re.compile(rb'[^"]*+(?:""[^"]*+)*+"')
     opens, closes = [], []
-    place = 0
-    while opened := opening.search(text, place):
+    position = 0
+    while opened := opening.search(text, position):
         opens.append(opened.end() - 1)
         closed = closing.match(text, opened.end())
         if not closed:
             break
-        place = closed.end()
-        closes.append(place - 1)
+        position = closed.end()
+        closes.append(position - 1)
     return np.array(opens, np.int64), np.array(closes, np.int64)
 
 
 def quoted_line_ends(text: bytes, opens: Positions, closes: Positions) -> Positions:
-    """Return the places of the line ends in quoted values."""
+    """Return the positions of line ends in quoted values."""
     newlines = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
     opened = np.searchsorted(opens, newlines)
     return newlines[opened > np.searchsorted(closes, newlines)]
 
 
-def within(place: int, opens: Positions, closes: Positions) -> bool:
-    """Say whether a place lies in a quoted value."""
-    before = np.searchsorted(opens, place)
-    return bool(before and (before > len(closes) or closes[before - 1] > place))
+def within(position: int, opens: Positions, closes: Positions) -> bool:
+    """Return whether a position is in a quoted value."""
+    before = np.searchsorted(opens, position)
+    return bool(before and (before > len(closes) or closes[before - 1] > position))
 
 
 class Rows(NamedTuple):
-    """Whole rows, after `line` lines of the file.
+    """A block of whole rows, after `line` lines of the file.
 
-    `regular` says that each quote is around a value or, doubled, within one; `folds`
-    are the places of line ends that are quoted. If not `complete`, the text is a last
-    row that lacks its end, or one that is too long.
+    If `regular`, each quote is around a value or doubled within one. `folds` are the
+    positions of quoted line ends. If not `complete`, the text is the last row without
+    line end, or a row that is too long.
     """
 
     line: int
@@ -157,44 +162,41 @@ class Rows(NamedTuple):
     complete: bool
 
     def quoted(self) -> tuple[Positions, Positions]:
-        """Return the places of the quotes around values; the last may lack its second.
-
-        A quote elsewhere is a character like any other.
-        """
+        """Return the positions of quotes around values; the last may not be closed."""
         if self.regular:
             return regular_values(self.text)
         return quoted_values(self.text, self.delimiter)
 
     def finding(
-        self, kind: str, file: Path, place: int, problem: str, fix: str
+        self, kind: str, file: Path, position: int, problem: str, fix: str
     ) -> Finding:
-        """Return a finding about the text from a place to the end of its line."""
-        line = self.line + self.text.count(b"\n", 0, place) + 1
-        end = self.text.find(b"\n", place)
-        text = self.text[place : end if end >= 0 else None]
-        # Four bytes are the longest character.
+        """Return a finding about the text from a position to the end of its line."""
+        line = self.line + self.text.count(b"\n", 0, position) + 1
+        end = self.text.find(b"\n", position)
+        text = self.text[position : end if end >= 0 else None]
+        # A character has at most four bytes.
         value = text[: 4 * MAX_WIDTH + 4].decode(errors="ignore").strip()
         return Finding(kind, file, problem, fix, line, value=value)
 
 
 def read_row_blocks(file: Path, dialect: CsvDialect) -> Iterator[Rows]:
-    """Yield the header and all rows; stops at a row of more than `LONGEST` bytes.
+    """Yield header and rows in blocks, up to the first row that is too long.
 
     Raises:
-        UnicodeDecodeError, pyarrow.ArrowInvalid: Bytes mean nothing in the encoding.
-        OSError: Compressed data is damaged or cut off.
+        UnicodeDecodeError, pyarrow.ArrowInvalid: Bytes are invalid in the encoding.
+        OSError: Compressed data is damaged or truncated.
     """
     delimiter = dialect.delimiter.encode()
     line = dialect.preamble
     pending = b""
     blocks = _skip_lines(text_blocks(file, dialect.encoding), dialect.preamble)
-    # A long row is looked at again only when as much again has come.
+    # An unfinished row is parsed again only when its size has doubled.
     while len(pending) <= MAX_ROW_BYTES and (block := _join(blocks, len(pending))):
         text = pending + block
         rows = _whole_rows(line, text, delimiter)
         if rows.text:
             yield rows
-        # NumPy counts several times faster than bytes do.
+        # NumPy counts several times faster than bytes.count.
         is_end = np.frombuffer(rows.text, np.uint8) == ord("\n")
         line += int(np.count_nonzero(is_end))
         pending = text[len(rows.text) :]
@@ -213,7 +215,7 @@ def _skip_lines(blocks: Iterable[bytes], lines: int) -> Iterator[bytes]:
 
 
 def _join(blocks: Iterator[bytes], size: int) -> bytes:
-    """Return blocks of together at least this size; nothing at the end only."""
+    """Return blocks of at least this size in all; b"" at the end of the file."""
     taken = []
     for block in blocks:
         taken.append(block)
@@ -224,7 +226,7 @@ def _join(blocks: Iterator[bytes], size: int) -> bytes:
 
 
 def _whole_rows(line: int, text: bytes, delimiter: bytes) -> Rows:
-    """Return the rows that end in a text which begins with a row."""
+    """Return the whole rows of a text that begins with a row."""
     if b'"' not in text:
         text = text[: text.rfind(b"\n") + 1]
         return Rows(line, text, delimiter, True, np.array([], np.int64), True)
@@ -244,7 +246,7 @@ def _irregular_rows(line: int, text: bytes, delimiter: bytes) -> Rows:
 
 
 def _end_of_rows(text: bytes, opens: Positions, closes: Positions) -> int:
-    """Return the place after the last line end that is not quoted."""
+    """Return the position after the last line end that is not quoted."""
     end = text.rfind(b"\n")
     while end >= 0 and within(end, opens, closes):
         end = text.rfind(b"\n", 0, opens[np.searchsorted(opens, end) - 1])

@@ -1,4 +1,8 @@
-"""Judge the bytes of a text table in one fast pass, before it is read as a table."""
+"""Check the text of a table in one fast pass, before it is read as a table.
+
+This finds what CSV readers misread silently: quotes that are never closed, truncated
+files, merge conflicts, NUL bytes and wrong encodings.
+"""
 
 import re
 from collections.abc import Iterator
@@ -22,146 +26,22 @@ from reproducible_ml.reading.rows import Positions, Rows, read_row_blocks, withi
 
 QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
 
-# A number, a date or a time: digits and signs, no letters.
+# A number, a date or a time: digits and symbols, no letters.
 NUMBER = re.compile(rb"[^A-Za-z\x80-\xff]*[0-9][^A-Za-z\x80-\xff]*\Z")
 
-FIX = 'Close the quote, or write a quote that belongs to the text twice ("").'
-
-
-def row_width(row: bytes, delimiter: bytes) -> int:
-    """Return the number of values in a row."""
-    return QUOTED.sub(b"", row).count(delimiter) + 1
-
-
-def check_quotes(file: Path, rows: Rows, width: int) -> Iterator[Finding]:
-    """Yield values that do not end where they should; `width` is the header's.
-
-    After one of the kind "open quote", quoted and not quoted are confused.
-    """
-    if rows.regular and not len(rows.folds):
-        return
-    opens, closes = rows.quoted()
-    if not rows.regular:
-        yield from _badly_closed(file, rows, opens, closes)
-        yield from _badly_opened(file, rows, opens, closes)
-    if len(opens) > len(closes):
-        yield _never_closed(file, rows, int(opens[-1]))
-    if width > 1:
-        yield from _swallowing(file, rows, opens, closes, width)
-
-
-def _badly_closed(
-    file: Path, rows: Rows, opens: Positions, closes: Positions
-) -> Iterator[Finding]:
-    """Yield values with text after the closing quote, which is none then."""
-    ending = re.compile(rb"[ \t]*(?:[\r\n]|\Z|%s)" % re.escape(rows.delimiter))
-    for first, last in zip(opens.tolist(), closes.tolist(), strict=False):
-        if ending.match(rows.text, last + 1):
-            continue
-        lines = rows.text.count(b"\n", first, last)
-        if lines:
-            yield _open_quote(file, rows, first, lines)
-            return
-        problem = "has quotes within quotes that are not written twice"
-        yield rows.finding("stray quote", file, first, problem, FIX)
-
-
-def _badly_opened(
-    file: Path, rows: Rows, opens: Positions, closes: Positions
-) -> Iterator[Finding]:
-    """Yield values with blanks before the opening quote, which is none then."""
-    ends = re.escape(rows.delimiter)
-    pattern = rb'(?:(?<=\n)|(?<=%s))[ \t]+"[^"\n]*"[ \t\r]*(?=\n|%s)' % (ends, ends)
-    for match in re.finditer(pattern, rows.text):
-        if not within(match.start(), opens, closes):
-            problem = "has a blank before its quote, which thus belongs to the text"
-            fix = "Remove the blank."
-            yield rows.finding("stray quote", file, match.start(), problem, fix)
-
-
-def _never_closed(file: Path, rows: Rows, first: int) -> Finding:
-    # The line end that ends the file swallows nothing.
-    lines = rows.text.rstrip().count(b"\n", first)
-    if len(rows.text) > MAX_ROW_BYTES:
-        problem = f"opens a quote that is not closed within {MAX_ROW_BYTES >> 20} MiB"
-        fix = f"{FIX[:-1]}, or keep such values in files of their own."
-        return rows.finding("open quote", file, first + 1, problem, fix)
-    if lines:
-        return _open_quote(file, rows, first, lines)
-    problem = "is the last value and lacks its closing quote: the file is cut off"
-    fix = "Copy or export it again."
-    return rows.finding("cut", file, first + 1, problem, fix)
-
-
-def _swallowing(
-    file: Path, rows: Rows, opens: Positions, closes: Positions, width: int
-) -> Iterator[Finding]:
-    """Yield values that are closed, but much later than they should."""
-    values, lines = np.unique(
-        np.searchsorted(opens, rows.folds) - 1, return_counts=True
-    )
-    several = (lines > 1) & (values < len(closes))
-    values, lines = values[several], lines[several]
-    opens, closes = opens[values], closes[values]
-    delimiters = _count(rows.text, rows.delimiter, opens, closes)
-    # A whole row that is swallowed brings all of its delimiters and one line end.
-    suspects = delimiters == lines * (width - 1) % 256
-    for value in np.flatnonzero(suspects):
-        first, last = int(opens[value]), int(closes[value])
-        if _holds_rows(rows, first, last, width):
-            yield _open_quote(file, rows, first, int(lines[value]))
-            return
-
-
-def _count(
-    text: bytes, delimiter: bytes, opens: Positions, closes: Positions
-) -> npt.NDArray[np.uint8]:
-    """Return the number of delimiters in each value, modulo 256 for speed."""
-    if not len(opens):
-        return np.array([], np.uint8)
-    is_delimiter = np.frombuffer(text, np.uint8) == ord(delimiter)
-    ends = np.column_stack([opens, closes]).ravel()
-    return np.add.reduceat(is_delimiter.view(np.uint8), ends, dtype=np.uint8)[::2]
-
-
-def _holds_rows(rows: Rows, first: int, last: int, width: int) -> bool:
-    """Say whether all lines of a quoted value look like rows of the table."""
-    text = rows.text
-    start, end = text.rfind(b"\n", 0, first) + 1, text.find(b"\n", last)
-    # The first line of most values has too few delimiters, which spares the others.
-    line = text[start:first] + text[first + 1 : text.find(b"\n", first)]
-    if row_width(line, rows.delimiter) != width:
-        return False
-    row = text[start:first] + text[first + 1 : last] + text[last + 1 : end]
-    lines = [QUOTED.sub(b"", line).split(rows.delimiter) for line in row.split(b"\n")]
-    if any(len(line) != width for line in lines):
-        return False
-    numbers = [i for i, value in enumerate(lines[0]) if NUMBER.match(value)]
-    if not numbers:
-        # Text alone proves little: many values and lines are needed to be sure.
-        return width > 2 and len(lines) > 3
-    values = [line[i].strip() for line in lines for i in numbers]
-    return all(not value or NUMBER.match(value) for value in values)
-
-
-def _open_quote(file: Path, rows: Rows, first: int, lines: int) -> Finding:
-    swallowed = "the next line" if lines == 1 else f"the next {lines} lines"
-    problem = f"opens a quote that is not closed, and swallows {swallowed}"
-    # The text is shown without the quote, which would look like one of the message.
-    return rows.finding("open quote", file, first + 1, problem, FIX)
+FIX = 'Close the quote, or double a quote that belongs to the text ("").'
 
 
 MARKER = re.compile(rb"^(?:<{7} .*|={7}|>{7} .*)\r?$", re.MULTILINE)
 
-AGAIN = "Copy or export it again."
+COPY_AGAIN = "Copy or export it again."
 
 
 def scan(file: Path, dialect: CsvDialect) -> list[Finding]:
-    """Return what makes a text table unfit to be read; nothing for a sound one.
+    """Return the problems of the text of a table, in the order of the file.
 
-    At most a hundred findings, in the order of the file, and one that there are more.
-    Rows with too many or too
-    few values are left to the reader, who sees them anyway.
+    These are at most a hundred findings, and one that says that there are more. Rows
+    with too many or too few values are not checked, because readers find them.
     """
     try:
         findings = _scan(file, dialect)
@@ -182,28 +62,28 @@ def _scan(file: Path, dialect: CsvDialect) -> list[Finding]:
         if not width:
             width = _header_width(rows)
         elif not rows.complete:
-            findings += _end(file, rows, width)
-        findings += _long(file, rows)
-        findings += _zeros(file, rows)
-        findings += _markers(file, rows)
+            findings += _truncated(file, rows, width)
+        findings += _long_rows(file, rows)
+        findings += _nul_bytes(file, rows)
+        findings += _conflict_markers(file, rows)
         findings += check_quotes(file, rows, width)
         if len(findings) > MAX_LISTED or any(f.kind == "open quote" for f in findings):
             break
     findings.sort(key=lambda finding: finding.line or 0)
     return findings[:MAX_LISTED] + [
-        _more(f) for f in findings[MAX_LISTED : MAX_LISTED + 1]
+        _more_problems(f) for f in findings[MAX_LISTED : MAX_LISTED + 1]
     ]
 
 
-def _more(finding: Finding) -> Finding:
-    """Return the finding that there are more, of whatever kind."""
+def _more_problems(finding: Finding) -> Finding:
+    """Return a finding that there are more problems, from this one on."""
     problem = f"is the first of more problems than the {MAX_LISTED} that are listed"
     fix = "Correct those first."
     return finding._replace(kind="more", problem=problem, fix=fix, value=None)
 
 
 def _other_encoding(file: Path, encoding: str, findings: list[Finding]) -> bool:
-    """Say whether a text that can be decoded is meant otherwise."""
+    """Return whether text that can be decoded seems to have another encoding."""
     if any(finding.kind == "zero" for finding in findings):
         # As UTF-8, UTF-16 is text in which every other byte is zero.
         return detect_encoding(file)[0] not in ("", "utf-8", encoding)
@@ -217,7 +97,7 @@ def _other_encoding(file: Path, encoding: str, findings: list[Finding]) -> bool:
 
 
 def _header_width(rows: Rows) -> int:
-    """Return the number of columns; 0 if the header is still to come."""
+    """Return the number of columns, 0 if the header is not in these rows."""
     start = len(rows.text) - len(rows.text.lstrip(b"\r\n"))
     end = rows.text.find(b"\n", start)
     quoted = rows.quoted()
@@ -227,20 +107,22 @@ def _header_width(rows: Rows) -> int:
     return row_width(header, rows.delimiter) if header else 0
 
 
-def _end(file: Path, rows: Rows, width: int) -> Iterator[Finding]:
-    """Yield what is wrong with a last row that lacks a line end."""
+def _truncated(file: Path, rows: Rows, width: int) -> Iterator[Finding]:
+    """Yield a finding if the last row has too few values and no line end."""
     opens, closes = rows.quoted()
     values = row_width(rows.text, rows.delimiter)
-    # An open quote is told, and makes the rest one value; so is a row too long.
+    # Open quotes and rows that are too long have findings of their own.
     if len(opens) > len(closes) or len(rows.text) > MAX_ROW_BYTES:
         return
     if values < width and rows.text.strip():
-        problem = f"is the end and has {values} of {width} values: the file is cut off"
-        yield rows.finding("cut", file, 0, problem, AGAIN)
+        problem = (
+            f"is the end and has {values} of {width} values: the file is truncated"
+        )
+        yield rows.finding("cut", file, 0, problem, COPY_AGAIN)
 
 
-def _long(file: Path, rows: Rows) -> Iterator[Finding]:
-    """Yield the rows that are too long, but for an open quote, told by itself."""
+def _long_rows(file: Path, rows: Rows) -> Iterator[Finding]:
+    """Yield the rows that are too long, but not because of an open quote."""
     if len(rows.text) <= MAX_ROW_BYTES:
         return
     opens, closes = rows.quoted()
@@ -250,22 +132,22 @@ def _long(file: Path, rows: Rows) -> Iterator[Finding]:
         ends = np.append(ends, len(rows.text))
     starts = np.concatenate([[0], ends + 1])[: len(ends)]
     problem = f"begins a row of more than {MAX_ROW_BYTES >> 20} MiB"
-    fix = "Look for lost line ends, or keep such values in files of their own."
+    fix = "Look for lost line ends, or move such values to files of their own."
     for start in starts[ends - starts > MAX_ROW_BYTES].tolist():
         yield rows.finding("long row", file, start, problem, fix)
 
 
-def _zeros(file: Path, rows: Rows) -> Iterator[Finding]:
-    # A search for one byte is many times faster than any other.
+def _nul_bytes(file: Path, rows: Rows) -> Iterator[Finding]:
+    # Searching a single byte is much faster than a pattern.
     if b"\0" not in rows.text:
         return
-    problem = "holds a NUL byte"
+    problem = "contains a NUL byte"
     fix = "Export it again: such bytes come from a crash or another encoding."
     for match in re.finditer(rb"[^\n\0]{0,20}\0[^\n]*", rows.text):
         yield rows.finding("zero", file, match.start(), problem, fix)
 
 
-def _markers(file: Path, rows: Rows) -> Iterator[Finding]:
+def _conflict_markers(file: Path, rows: Rows) -> Iterator[Finding]:
     if not any(c in rows.text and c * 7 in rows.text for c in (b"<", b">")):
         return
     problem = "is the marker of a merge conflict"
@@ -274,3 +156,127 @@ def _markers(file: Path, rows: Rows) -> Iterator[Finding]:
     for match in MARKER.finditer(rows.text):
         if not within(match.start(), *quoted):
             yield rows.finding("conflict", file, match.start(), problem, fix)
+
+
+def row_width(row: bytes, delimiter: bytes) -> int:
+    """Return the number of values in a row."""
+    return QUOTED.sub(b"", row).count(delimiter) + 1
+
+
+def check_quotes(file: Path, rows: Rows, width: int) -> Iterator[Finding]:
+    """Yield findings about quotes; `width` is the number of columns.
+
+    After a finding of the kind "open quote", quoted and unquoted text are confused.
+    """
+    if rows.regular and not len(rows.folds):
+        return
+    opens, closes = rows.quoted()
+    if not rows.regular:
+        yield from _text_after_quotes(file, rows, opens, closes)
+        yield from _space_before_quotes(file, rows, opens, closes)
+    if len(opens) > len(closes):
+        yield _never_closed(file, rows, int(opens[-1]))
+    if width > 1:
+        yield from _swallowing(file, rows, opens, closes, width)
+
+
+def _text_after_quotes(
+    file: Path, rows: Rows, opens: Positions, closes: Positions
+) -> Iterator[Finding]:
+    """Yield values with text after the closing quote."""
+    ending = re.compile(rb"[ \t]*(?:[\r\n]|\Z|%s)" % re.escape(rows.delimiter))
+    for first, last in zip(opens.tolist(), closes.tolist(), strict=False):
+        if ending.match(rows.text, last + 1):
+            continue
+        lines = rows.text.count(b"\n", first, last)
+        if lines:
+            yield _open_quote(file, rows, first, lines)
+            return
+        problem = "has quotes within quotes that are not doubled"
+        yield rows.finding("stray quote", file, first, problem, FIX)
+
+
+def _space_before_quotes(
+    file: Path, rows: Rows, opens: Positions, closes: Positions
+) -> Iterator[Finding]:
+    """Yield values with spaces before the opening quote, which is then part of them."""
+    ends = re.escape(rows.delimiter)
+    pattern = rb'(?:(?<=\n)|(?<=%s))[ \t]+"[^"\n]*"[ \t\r]*(?=\n|%s)' % (ends, ends)
+    for match in re.finditer(pattern, rows.text):
+        if not within(match.start(), opens, closes):
+            problem = (
+                "has a space before its quote, which makes the quote part of the text"
+            )
+            fix = "Remove the space."
+            yield rows.finding("stray quote", file, match.start(), problem, fix)
+
+
+def _never_closed(file: Path, rows: Rows, first: int) -> Finding:
+    # The line end at the end of the file does not count.
+    lines = rows.text.rstrip().count(b"\n", first)
+    if len(rows.text) > MAX_ROW_BYTES:
+        problem = f"opens a quote that is not closed within {MAX_ROW_BYTES >> 20} MiB"
+        fix = f"{FIX[:-1]}, or move such values to files of their own."
+        return rows.finding("open quote", file, first + 1, problem, fix)
+    if lines:
+        return _open_quote(file, rows, first, lines)
+    problem = "is the last value and has no closing quote: the file is truncated"
+    return rows.finding("cut", file, first + 1, problem, COPY_AGAIN)
+
+
+def _swallowing(
+    file: Path, rows: Rows, opens: Positions, closes: Positions, width: int
+) -> Iterator[Finding]:
+    """Yield values that are closed so late that they contain whole rows."""
+    values, lines = np.unique(
+        np.searchsorted(opens, rows.folds) - 1, return_counts=True
+    )
+    several = (lines > 1) & (values < len(closes))
+    values, lines = values[several], lines[several]
+    opens, closes = opens[values], closes[values]
+    delimiters = _count_delimiters(rows.text, rows.delimiter, opens, closes)
+    # Each row within a value adds one line end and all delimiters of a row.
+    candidates = delimiters == lines * (width - 1) % 256
+    for value in np.flatnonzero(candidates):
+        first, last = int(opens[value]), int(closes[value])
+        if _holds_rows(rows, first, last, width):
+            yield _open_quote(file, rows, first, int(lines[value]))
+            return
+
+
+def _count_delimiters(
+    text: bytes, delimiter: bytes, opens: Positions, closes: Positions
+) -> npt.NDArray[np.uint8]:
+    """Return the number of delimiters in each value, modulo 256 for speed."""
+    if not len(opens):
+        return np.array([], np.uint8)
+    is_delimiter = np.frombuffer(text, np.uint8) == ord(delimiter)
+    ends = np.column_stack([opens, closes]).ravel()
+    return np.add.reduceat(is_delimiter.view(np.uint8), ends, dtype=np.uint8)[::2]
+
+
+def _holds_rows(rows: Rows, first: int, last: int, width: int) -> bool:
+    """Return whether all lines of a quoted value look like rows of the table."""
+    text = rows.text
+    start, end = text.rfind(b"\n", 0, first) + 1, text.find(b"\n", last)
+    # For most values the first line already has too few delimiters.
+    line = text[start:first] + text[first + 1 : text.find(b"\n", first)]
+    if row_width(line, rows.delimiter) != width:
+        return False
+    row = text[start:first] + text[first + 1 : last] + text[last + 1 : end]
+    lines = [QUOTED.sub(b"", line).split(rows.delimiter) for line in row.split(b"\n")]
+    if any(len(line) != width for line in lines):
+        return False
+    numbers = [i for i, value in enumerate(lines[0]) if NUMBER.match(value)]
+    if not numbers:
+        # Text alone is weak evidence, so several values and lines are needed.
+        return width > 2 and len(lines) > 3
+    values = [line[i].strip() for line in lines for i in numbers]
+    return all(not value or NUMBER.match(value) for value in values)
+
+
+def _open_quote(file: Path, rows: Rows, first: int, lines: int) -> Finding:
+    swallowed = "the next line" if lines == 1 else f"the next {lines} lines"
+    problem = f"opens a quote that is not closed, and swallows {swallowed}"
+    # Without its quote, which would look like one of the message.
+    return rows.finding("open quote", file, first + 1, problem, FIX)

@@ -1,4 +1,4 @@
-"""From the texts of a raw file to values, as the notes of the contract's column say."""
+"""Convert text of raw files to values, as declared by the columns of the contract."""
 
 import re
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ import pyarrow.compute as pc
 
 from reproducible_ml.contract.schema import Column
 
-# Spellings of "no value" in text files, unless the contract declares one as a category.
+# Text that means a missing value, unless the contract declares it as a category.
 NA_VALUES = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
 
-ARROW = {
+ARROW_TYPES = {
     "float64": pa.float64(),
     "int64": pa.int64(),
     "Int64": pa.int64(),
@@ -22,18 +22,18 @@ ARROW = {
     "datetime64[ns]": pa.timestamp("ns"),
 }
 
-# Arrow's own spellings.
+# The text that Arrow reads as booleans.
 TRUE_VALUES = ("true", "TRUE", "True", "1")
 FALSE_VALUES = ("false", "FALSE", "False", "0")
 
-# A format that stands for all of ISO 8601 with an offset: fractions, a blank for T.
+# This format accepts all of ISO 8601 with an offset: fractions, a space for T.
 ISO_WITH_OFFSET = "%Y-%m-%dT%H:%M:%S%z"
 
-# Blanks: also the no-break spaces that France and others put into numbers.
+# Spaces, including the no-break spaces that separate thousands in French.
 SPACES = r"[\s\x{00A0}\x{202F}]*"
 
-# What may be castable: spares the slow search for misfits most of its work.
-SHAPES = {
+# Text that Arrow may be able to cast: reduces the slow search for text that it cannot.
+CASTABLE = {
     pa.int64(): r"^(-?[0-9]+|0[xX][0-9a-fA-F]+)$",
     pa.float64(): r"(?i)^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?$"
     r"|^[-+]?(inf|infinity|nan)$",
@@ -45,28 +45,28 @@ SHAPES = {
 def convert(texts: pa.Array, column: Column) -> pa.Array:
     """Return the values, null where missing.
 
-    Numbers are exact to the last digit, dates with an offset become UTC, and text is
-    kept as it is. A text category comes as codes and dictionary.
+    Numbers are exact to the last digit, dates with an offset are converted to UTC, and
+    text is not changed. Text categories are dictionary-encoded.
 
     Raises:
-        pyarrow.ArrowInvalid: A text does not fit; `misfits` says which.
+        pyarrow.ArrowInvalid: A value cannot be converted: see `unconvertible`.
     """
     values, bad = try_convert(texts, column)
     if pc.any(bad, min_count=0).as_py():
         first = texts.filter(bad)[0].as_py()
-        raise pa.ArrowInvalid(f"{first!r} does not fit {column.dtype}")
+        raise pa.ArrowInvalid(f"{first!r} cannot be converted to {column.dtype}")
     if column.dtype == "category" and values.type == pa.string():
         return values.dictionary_encode()
     return values
 
 
 def unconvertible(texts: pa.Array, column: Column) -> pa.BooleanArray:
-    """Say for each text whether it is neither missing nor convertible; never null."""
+    """Return for each text whether it is not missing but unconvertible; never null."""
     return try_convert(texts, column)[1]
 
 
 def try_convert(texts: pa.Array, column: Column) -> tuple[pa.Array, pa.BooleanArray]:
-    """Return the values, null also where a text does not fit, and where that is."""
+    """Return the values, with null for unconvertible text, and a mask of the latter."""
     present = _present(texts, column)
     values = _read(present, column)
     bad = pc.and_(pc.is_valid(present), pc.is_null(values))
@@ -76,9 +76,9 @@ def try_convert(texts: pa.Array, column: Column) -> tuple[pa.Array, pa.BooleanAr
 
 
 def is_read_by_arrow(column: Column) -> bool:
-    """Say whether Arrow's CSV reader reads the same from the file by itself.
+    """Return whether Arrow's CSV reader reads the column as `convert` does.
 
-    It is stricter in one point: blanks around a spelling of "no value" it refuses.
+    It is stricter in one case: it rejects spaces around text for a missing value.
     """
     notes = column.metadata
     spelled = (notes.missing, notes.thousands, notes.prefix, notes.suffix, notes.true)
@@ -89,14 +89,14 @@ def is_read_by_arrow(column: Column) -> bool:
 
 
 def arrow_type(column: Column) -> pa.DataType:
-    """Return the type of the values; that of a category is the type of `isin`."""
+    """Return the Arrow type of a column; for a category, the type of its values."""
     if column.dtype == "category":
         return pa.infer_type(list(column.isin or ("",)))
-    return ARROW[column.dtype]
+    return ARROW_TYPES[column.dtype]
 
 
 def _present(texts: pa.Array, column: Column) -> pa.StringArray:
-    """Return the texts without the missing ones, and all but text without blanks."""
+    """Return the text with null for missing values; strips spaces of other dtypes."""
     texts = texts.cast(pa.string())
     if arrow_type(column) != pa.string():
         texts = pc.utf8_trim_whitespace(texts)
@@ -108,7 +108,7 @@ def _present(texts: pa.Array, column: Column) -> pa.StringArray:
 
 
 def _read(texts: pa.StringArray, column: Column) -> pa.Array:
-    """Return the values, null also where a text does not fit."""
+    """Return the values, with null for unconvertible text."""
     kind = arrow_type(column)
     if kind == pa.string():
         return texts
@@ -130,12 +130,13 @@ def _booleans(texts: pa.StringArray, column: Column) -> pa.BooleanArray:
 
 
 def _dates(texts: pa.StringArray, form: str | None) -> pa.TimestampArray:
-    """Return naive times; those with an offset are converted to UTC."""
+    """Return times without zone; those with an offset are converted to UTC."""
     if form is None:
         return _cast(texts, pa.timestamp("ns"))
     if form == ISO_WITH_OFFSET:
         return _cast(texts, pa.timestamp("ns", "UTC")).cast(pa.timestamp("ns"))
-    # Not Arrow's strptime: it takes 31 February for 2 March. Dates repeat: each once.
+    # Not Arrow's strptime, which reads 31 February as 2 March. Dates repeat, so that
+    # each different one is parsed once.
     codes = texts.dictionary_encode()
     different = codes.dictionary.to_pandas()
     times = pd.to_datetime(different, format=form, errors="coerce", utc="%z" in form)
@@ -146,7 +147,7 @@ def _dates(texts: pa.StringArray, form: str | None) -> pa.TimestampArray:
 
 
 def _number_texts(texts: pa.StringArray, column: Column) -> pa.StringArray:
-    """Return the numbers in the spelling of Arrow, null where another one breaks."""
+    """Return numbers as Arrow reads them, with null for text of another format."""
     notes = column.metadata
     if notes.prefix or notes.suffix:
         texts = _without_affixes(texts, notes.prefix, notes.suffix)
@@ -163,7 +164,7 @@ def _number_texts(texts: pa.StringArray, column: Column) -> pa.StringArray:
 
 
 def _without_affixes(texts: pa.StringArray, prefix: str, suffix: str) -> pa.StringArray:
-    """Return the texts without currency, percent sign or unit, and blanks beside it."""
+    """Return numbers without currency, percent sign or unit, and spaces beside it."""
     if prefix:
         start = rf"^([-+]?){SPACES}(?:{re.escape(prefix)})?{SPACES}"
         texts = pc.replace_substring_regex(texts, start, r"\1")
@@ -183,19 +184,19 @@ def _grouped(thousands: str, decimal: str) -> str:
 
 
 def _cast(texts: pa.StringArray, kind: pa.DataType) -> pa.Array:
-    """Return the values, null where a text does not fit."""
+    """Return the values, with null for unconvertible text."""
     try:
         return texts.cast(kind)
     except pa.ArrowInvalid:
         different = texts.drop_null().unique()
-        likely = pc.match_substring_regex(different, SHAPES[kind])
+        likely = pc.match_substring_regex(different, CASTABLE[kind])
         good = _castable(different.filter(likely), kind)
         fits = pc.is_in(texts, pa.array(good, pa.string()))
         return pc.if_else(fits, texts, pa.scalar(None, pa.string())).cast(kind)
 
 
 def _castable(texts: pa.StringArray, kind: pa.DataType) -> Sequence[str]:
-    """Return the texts that can be cast, found by halving."""
+    """Return the text that can be cast, found by bisection."""
     try:
         texts.cast(kind)
     except pa.ArrowInvalid:
