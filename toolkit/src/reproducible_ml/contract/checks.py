@@ -17,8 +17,8 @@ Mask = npt.NDArray[np.bool_]
 
 TYPES = {"int64": pd.Int64Dtype(), "bool": pd.BooleanDtype()}
 
-# From here on, not every integer can be represented as a float.
-INEXACT = 2**53
+# Floats below this number represent all integers exactly.
+EXACT = 2**53
 
 NOT_NULL = "nullable"
 FINITE = "finite"
@@ -126,7 +126,7 @@ CHECKS: dict[str, Callable[[pd.Series, Any], Any]] = {
 def has_inexact_integers(frame: pd.DataFrame, contract: Contract) -> bool:
     """Return whether a float column has numbers too large for exact integers."""
     floats = [n for n, c in contract.columns.items() if c.dtype == "float64"]
-    return any(np.any(np.abs(frame[name].to_numpy()) >= INEXACT) for name in floats)
+    return any(np.any(np.abs(frame[name].to_numpy()) >= EXACT) for name in floats)
 
 
 def add_row_keys(frame: pd.DataFrame, contract: Contract, data: Data) -> pd.DataFrame:

@@ -41,8 +41,8 @@ class Project:
         """Name of the project's package in `code/`."""
         if not isinstance(self.settings.get("package"), str):
             raise UserError(
-                f"{self.root / PYPROJECT}: does not name the project's package. Fix: add"
-                ' [tool.reproducible_ml] package = "NAME OF THE FOLDER IN code/"'
+                f"{self.root / PYPROJECT}: does not name the project's package. Fix:"
+                ' add [tool.reproducible_ml] package = "NAME OF THE FOLDER IN code/"'
             )
         return str(self.settings["package"])
 

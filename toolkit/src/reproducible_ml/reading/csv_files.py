@@ -62,7 +62,7 @@ class NumberedRows:
                 for values in rows:
                     if values:
                         yield Row(line, values)
-                    # Quoted values may contain line ends, so a row may have several lines.
+                    # Quoted values may contain line ends: a row may have several lines.
                     line = 1 + self.dialect.preamble + rows.line_num
             except csv.Error as error:
                 raise UserError(
