@@ -1,11 +1,25 @@
-"""Tests of reproducible_ml.adopt.dialect."""
+"""Detection of how a CSV file is written."""
 
+import csv
 import gzip
+import io
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from reproducible_ml.adopt.dialect import SAMPLE, detect_dialect
+from reproducible_ml.adopt.dialect import (
+    DELIMITERS,
+    SAMPLE,
+    WIDEST,
+    check_header,
+    detect_dialect,
+    find_delimiter,
+    is_data,
+    is_header,
+    is_number,
+)
 from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import CsvDialect
 
@@ -190,3 +204,200 @@ def test_header_with_few_names_above_rows_of_text_is_no_title(tmp_path: Path) ->
     dialect, rejections, _ = detect(tmp_path, text)
     assert dialect.preamble == 0
     assert rejections
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [
+        ("a,b\n1,2\n", ","),
+        ("a;b\n1,5;2,5\n3,5;4,5\n", ";"),
+        ("a;b;c\n1.234,5;2,5;x, y\n3,5;4,5;z, w\n", ";"),
+        ("a\tb\nx, y\tz; w\n", "\t"),
+        ("a|b\n1|2\n", "|"),
+        ('a,b\n1,"x;y"\n2,"z;w"\n', ","),
+        ("id,tags\n1,x|y\n2,z|w\n", ","),
+        ("id,tags,n\n1,x|y\n2,z|w,3\n" + "3,a|b,4\n" * 20, ","),
+        ("text\nhello\nworld\n", ","),
+        ("text\nhello, you\nworld\nbye\n", ","),
+        ("Report; of 2024\n\na,b,c\n1,2,3\n4,5,6\n", ","),
+        ("sep=;\na,b;c\n1;2\n", ";"),
+        ("", ","),
+    ],
+)
+def test_delimiter_makes_a_table(text: str, delimiter: str) -> None:
+    layout, rivals = find_delimiter(text)
+    assert layout.delimiter == delimiter
+    assert rivals == []
+
+
+def test_two_delimiters_that_make_a_table_are_both_told() -> None:
+    layout, rivals = find_delimiter("a,b;c,d\n1,2;3,4\n5,6;7,8\n")
+    assert (layout.delimiter, rivals) == (",", [";"])
+
+
+def test_rows_know_their_lines_and_blank_ones_are_none() -> None:
+    layout, _ = find_delimiter('Title\n\na,b\n1,"x\ny"\n\n2,z\n')
+    assert [row.line for row in layout.rows] == [1, 3, 4, 7]
+    assert (layout.first, layout.width, layout.wide) == (1, 2, 3)
+
+
+def test_value_of_any_length_is_no_error() -> None:
+    layout, _ = find_delimiter('a,b\n1,2\n3,"' + "x" * 200_000 + '"\n')
+    assert layout.delimiter == ","
+
+
+VALUES = st.text(alphabet="xyz,;\t|\"' \n", max_size=8)
+
+
+@given(
+    rows=st.lists(st.lists(VALUES, min_size=3, max_size=3), min_size=8, max_size=20),
+    delimiter=st.sampled_from(list(DELIMITERS)),
+)
+def test_delimiter_of_a_written_table_is_found(
+    rows: list[list[str]], delimiter: str
+) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    writer.writerows([["id", "text", "note"], *rows])
+    layout, _ = find_delimiter(text.getvalue())
+    assert layout.delimiter == delimiter
+    assert layout.first == 0
+
+
+FILE = Path("people.csv")
+
+# Cyrillic letters that look like a and o.
+LIKE_A, LIKE_O = "\u0430", "\u043e"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1",
+        "-1.5",
+        "1e9",
+        ".5",
+        "1.234,5",
+        " 7 ",
+        "$3",
+        "5 %",
+        "50%",
+        "1 000",
+        "12:30",
+        "2024-01-31",
+        "31.01.2024",
+        "1/31/24",
+        "2024-01-31T12:00:00Z",
+    ],
+)
+def test_numbers_and_dates_are_told_from_names(text: str) -> None:
+    assert is_number(text)
+
+
+@pytest.mark.parametrize("text", ["", "x1", "1st", "0-9", "a 5", "Q1 2024", "-"])
+def test_names_are_no_numbers(text: str) -> None:
+    assert not is_number(text)
+
+
+@pytest.mark.parametrize(
+    ("names", "rows"),
+    [
+        (["5.1", "setosa"], [["4.9", "setosa"]]),
+        (["2024-01-01", "x"], [["2024-01-02", "y"]]),
+        (["1", "2", "a"], [["3", "4", "b"]]),
+        (["3", "a"], []),
+        (["red", "big"], [["blue", "small"], ["red", "small"], ["blue", "big"]]),
+    ],
+)
+def test_values_are_no_header(names: list[str], rows: list[list[str]]) -> None:
+    assert is_data(names, rows)
+
+
+@pytest.mark.parametrize(
+    ("names", "rows"),
+    [
+        (["id", "name"], [["1", "Ada"]]),
+        (["country", "2000", "2005"], [["DE", "1", "2"], ["FR", "3", "4"]]),
+        (["0", "1", "2"], [["5", "7", "9"]]),
+        (["label", "400.5", "401.5"], [["1", "0.1", "0.2"], ["0", "0.1", "0.2"]]),
+        (["name", "label"], [["Ada", "yes"], ["name", "label"], ["Bob", "no"]]),
+        (["text"], [["text"], ["more"]]),
+    ],
+)
+def test_names_are_a_header(names: list[str], rows: list[list[str]]) -> None:
+    assert not is_data(names, rows)
+
+
+def test_text_over_numbers_is_surely_a_header() -> None:
+    assert is_header(["a", "b"], [["x", "1"], ["y", "NA"]])
+    assert not is_header(["a", "b"], [["x", "z"]])
+    assert not is_header(["NA", "b"], [["1", "z"]])
+
+
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [
+        (
+            ["age", "x", "age"],
+            '"age" names column 3, but is the name of column 1.'
+            " Give each column a name of its own.",
+        ),
+        (
+            ["age", f"{LIKE_A}ge"],
+            f'"{LIKE_A}ge" names column 2, but looks like the name of column 1'
+            r" (\u0430ge, age). Give each column a name of its own.",
+        ),
+        (
+            ["age", "age\u200b"],
+            r"'age\u200b' names column 2, but looks like the name of column 1"
+            r" (age\u200b, age). Give each column a name of its own.",
+        ),
+        (
+            ["no 1", "no  1 "],
+            '"no  1 " names column 2, but looks like the name of column 1'
+            " (no  1 , no 1). Give each column a name of its own.",
+        ),
+        (["a", "", "c"], "has no name for column 2. Give each column a name"),
+        (["", "a"], "has no name for column 1. Give it one, or leave it out: pandas"),
+        (["a", "b", ""], "ends in a delimiter, which makes a column without a name."),
+    ],
+)
+def test_columns_that_cannot_be_told_apart_are_refused(
+    names: list[str], line: str
+) -> None:
+    (rejection,), warnings = check_header(FILE, 4, names)
+    assert str(rejection).startswith(f"people.csv line 4: {line}")
+    assert not warnings
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["age", "Age"], 'differs from column 1, "age", by upper and lower case'),
+        ([f"c{LIKE_O}st"], r"is a name of letters of several alphabets (c\u043est)"),
+        ([" age"], "is a name with blanks around it. Rename it in the export"),
+        (["birth\nday"], "is a name with invisible characters or line ends"),
+        (
+            [f"c{i}" for i in range(WIDEST + 1)],
+            f"has {WIDEST + 1} columns. Look for rows and columns swapped",
+        ),
+    ],
+)
+def test_strange_names_are_told_and_taken(names: list[str], words: str) -> None:
+    rejections, (warning,) = check_header(FILE, 1, names)
+    assert not rejections
+    assert words in str(warning)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["id", "name"],
+        ["größe", "年齢", "\u0432\u043e\u0437\u0440\u0430\u0441\u0442"],
+        ["Δt", "µm", "Ω"],
+        ["a b", "a_b", "a-b", "a.b", "a (%)"],
+        ["x1", "x2", "l", "I"],
+    ],
+)
+def test_names_of_any_language_are_fine(names: list[str]) -> None:
+    assert check_header(FILE, 1, names) == ([], [])

@@ -1,21 +1,24 @@
-"""What `validate` says of new versions of a table that has a contract.
+"""What the stage `validate` decides about new versions of a table that has a contract.
 
-`versions.yaml` has the verdict on each: the lines that are told, with place and fix.
+`versions.yaml` has the verdict on each: see verdicts.py.
 """
 
 import logging
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
 
+from reproducible_ml.contract.findings import Finding
 from reproducible_ml.core.errors import UserError
 from tumour_diagnosis.datasets.validate import main
 
 from . import versions
 from .tables import Table, csv
+from .verdicts import accepted, agrees, rejected
 
 VERSIONS = {
     **versions.COLUMNS,
@@ -24,12 +27,12 @@ VERSIONS = {
     **versions.PLACES,
     **versions.TABLES,
 }
-SAID = yaml.safe_load(Path(__file__).with_name("versions.yaml").read_text("utf-8"))
+EXPECTED = yaml.safe_load(Path(__file__).with_name("versions.yaml").read_text("utf-8"))
 GIT = ("git", "-c", "user.name=Ann", "-c", "user.email=ann@example.org")
 
 
 def validate(table: Table, folder: Path, repository: Path) -> None:
-    """Validate a table of a folder; what is told of the last version is committed."""
+    """Validate a table in a folder; the profile of the last version is committed."""
     raw, outputs = table.write(folder), folder / "outputs"
     contract, profile = repository / "schema.yaml", repository / "profile.json"
     main(raw, contract, outputs / "table", outputs / "report.json", profile)
@@ -56,34 +59,39 @@ def repository(committed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return committed
 
 
-def judged(
+def verdict(
     table: Table, folder: Path, repository: Path, caplog: pytest.LogCaptureFixture
-) -> dict[str, list[str]]:
-    """Return the verdict on a table and what is said."""
+) -> dict[str, Any]:
+    """Return the verdict on a table."""
     with caplog.at_level(logging.WARNING):
         try:
             validate(table, folder, repository)
         except UserError as error:
-            return {"reject": str(error).replace(f"{folder}/", "").splitlines()}
-    said = [line.removeprefix("warning: ") for line in caplog.messages]
-    return {"warn" if said else "accept": [t.replace(f"{folder}/", "") for t in said]}
+            return rejected(error, folder)
+    return accepted(warnings(caplog), folder)
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[Finding]:
+    """Return the findings that were logged."""
+    logged = [record.args[0] for record in caplog.records if record.args]
+    return [argument for argument in logged if isinstance(argument, Finding)]
 
 
 @pytest.mark.parametrize("flaw", VERSIONS)
-def test_new_version_is_judged(
+def test_new_version_has_its_verdict(
     flaw: str, tmp_path: Path, repository: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    verdict = judged(VERSIONS[flaw], tmp_path, repository, caplog)
-    assert verdict == SAID[flaw]
+    found = verdict(VERSIONS[flaw], tmp_path, repository, caplog)
+    assert agrees(found, EXPECTED[flaw]), yaml.safe_dump({flaw: found})
     outputs = {path.name for path in (tmp_path / "outputs").glob("*")}
-    if "reject" in verdict:
+    if found.keys() & {"reject", "error"}:
         assert outputs <= {"problems.csv"}
     else:
         assert outputs == {"table", "report.json"}
 
 
 def test_every_verdict_is_on_a_version() -> None:
-    assert list(SAID) == list(VERSIONS)
+    assert list(EXPECTED) == list(VERSIONS)
 
 
 def test_report_lists_a_hundred_problems_of_a_kind_and_counts_the_rest(
@@ -108,7 +116,7 @@ def test_report_holds_nothing_that_a_spreadsheet_or_terminal_would_run(
     assert file.read_text().isascii()
 
 
-# After `make data`, the last commit is about the table before: nothing has drifted.
+# After `rml data`, the last commit is about the table before: nothing has drifted.
 def test_profile_of_another_table_is_no_drift(
     tmp_path: Path, repository: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -129,4 +137,4 @@ def test_profile_of_another_table_is_no_drift(
         main(raw, file, tmp_path / "table", tmp_path / "report.json", profile)
     finally:
         params.write_text(versions.PARAMS)
-    assert [line for line in caplog.messages if line.startswith("warning")] == []
+    assert warnings(caplog) == []

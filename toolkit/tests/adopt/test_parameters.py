@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.adopt.roles."""
+"""Parameters for a table."""
 
 import datetime
 from collections.abc import Callable
@@ -8,23 +8,23 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reproducible_ml.adopt.request import Request
-from reproducible_ml.adopt.roles import (
-    begin_params,
+from reproducible_ml.adopt.parameters import (
     check_roles,
+    dropped_settings,
     find_cutoff,
-    keep_params,
-    lost,
-    same_question,
+    keep_task,
+    new_params,
+    updated_params,
 )
-from reproducible_ml.adopt.task import ESTIMATORS, METRICS, Choice
+from reproducible_ml.adopt.request import Request
+from reproducible_ml.adopt.task import ESTIMATORS, METRICS, TaskChoice
 from reproducible_ml.contract.schema import Column, Contract, Data
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.profiling.inferred import InferredColumn
 from tumour_diagnosis.params import Params
 
-BINARY = Choice("binary", "yes", "two classes")
-NUMBER = Choice("regression", None, "a number")
+BINARY = TaskChoice("binary", "yes", "two classes")
+NUMBER = TaskChoice("regression", None, "a number")
 
 CONTRACT = Contract(
     columns={
@@ -61,18 +61,20 @@ def params(**sections: dict[str, Any]) -> dict[str, Any]:
 
 def kept(
     old: dict[str, Any],
-    choice: Choice = BINARY,
+    choice: TaskChoice = BINARY,
     contract: Contract = CONTRACT,
     **wishes: Any,
 ) -> dict[str, Any]:
     wanted = Request(**{"target": "returned", **wishes})
-    new = keep_params(old, choice, wanted, contract)
+    new = updated_params(old, choice, wanted, contract)
     if new["split"].get("method") != "time" or new["split"]["cutoff"]:
         Params.model_validate(new)
     return new
 
 
-def begun(*identifiers: str, choice: Choice = BINARY, **wishes: Any) -> dict[str, Any]:
+def begun(
+    *identifiers: str, choice: TaskChoice = BINARY, **wishes: Any
+) -> dict[str, Any]:
     inferred = {
         name: InferredColumn(
             column, "identifier" if name in identifiers else "text", ""
@@ -80,7 +82,7 @@ def begun(*identifiers: str, choice: Choice = BINARY, **wishes: Any) -> dict[str
         for name, column in CONTRACT.columns.items()
     }
     wanted = Request(**{"target": "returned", **wishes})
-    return begin_params(params(), choice, wanted, inferred)
+    return new_params(params(), choice, wanted, inferred)
 
 
 def without(*names: str) -> Contract:
@@ -125,7 +127,7 @@ def test_arguments_of_a_default_estimator_suit_the_others() -> None:
             "estimator": {"path": ESTIMATORS["binary"], "arguments": {"max_iter": 9}}
         }
     )
-    new = begin_params(old, NUMBER, Request(target="price"), {})
+    new = new_params(old, NUMBER, Request(target="price"), {})
     assert new["train"]["estimator"] == {
         "path": ESTIMATORS["regression"],
         "arguments": {"max_iter": 9},
@@ -153,8 +155,8 @@ def test_time_splits_by_time_from_a_date_that_is_still_to_be_found() -> None:
 
 def test_what_was_read_is_not_changed() -> None:
     old = params()
-    begin_params(old, NUMBER, Request(target="price"), {})
-    keep_params(old, NUMBER, Request(target="price", time="day"), CONTRACT)
+    new_params(old, NUMBER, Request(target="price"), {})
+    updated_params(old, NUMBER, Request(target="price", time="day"), CONTRACT)
     assert old == params()
 
 
@@ -195,7 +197,7 @@ def test_other_task_brings_its_metrics_and_estimator() -> None:
 
 
 def test_classifier_stays_if_two_classes_become_many() -> None:
-    new = kept(params(), Choice("multiclass", None, "3 classes"))
+    new = kept(params(), TaskChoice("multiclass", None, "3 classes"))
     assert new["train"] == params()["train"]
     assert new["evaluate"]["metrics"] == list(METRICS["multiclass"])
 
@@ -229,7 +231,7 @@ def test_columns_that_are_gone_lose_their_roles_and_it_is_told() -> None:
     assert new["data"]["group"] is None
     assert new["split"]["method"] == "hash"
     assert new["evaluate"]["slices"] == {"price": [1.0]}
-    said = "\n".join(map(str, lost(old, new, left)))
+    said = "\n".join(map(str, dropped_settings(old, new, left)))
     assert 'params.yaml: data.id names "patient", which is gone' in said
     assert 'params.yaml: data.group names "patient", which is gone' in said
     assert 'params.yaml: evaluate.slices names "age", which is gone' in said
@@ -239,7 +241,7 @@ def test_columns_that_are_gone_lose_their_roles_and_it_is_told() -> None:
 def test_nothing_is_lost_if_all_columns_are_there() -> None:
     old = params(data={"group": "patient"}, split={"method": "group"})
     new = kept(old, time="day", group="age")
-    assert list(lost(old, new, CONTRACT)) == []
+    assert list(dropped_settings(old, new, CONTRACT)) == []
 
 
 # The question.
@@ -247,7 +249,7 @@ def test_nothing_is_lost_if_all_columns_are_there() -> None:
 
 def question(contract: Contract = CONTRACT, **data: Any) -> tuple[Any, Any]:
     wanted = data.pop("wanted", Request(target="returned"))
-    found = same_question(wanted, contract, params(data=data)["data"])
+    found = keep_task(wanted, contract, params(data=data)["data"])
     return found.task, found.positive
 
 
@@ -345,7 +347,7 @@ GATE = {
 def test_new_table_has_no_floors_of_another_one() -> None:
     old = params() | {"gate": GATE}
     wanted = Request(target="returned")
-    gate = begin_params(old, BINARY, wanted, {})["gate"]
+    gate = new_params(old, BINARY, wanted, {})["gate"]
     assert gate == {**GATE, "metric": None, "floors": {}, "slice_floors": {}}
 
 
@@ -359,7 +361,7 @@ def test_gate_stays_with_the_same_task_and_goes_with_its_metrics() -> None:
         "floors": {},
         "slice_floors": {"age": {}},
     }
-    said = "\n".join(map(str, lost(old, new, CONTRACT)))
+    said = "\n".join(map(str, dropped_settings(old, new, CONTRACT)))
     assert 'gate.floors names "f1", which is gone' in said
     assert 'gate.metric names "f1", which is gone' in said
 
