@@ -79,7 +79,7 @@ LARGE = clean(4000)
 WRONG = LARGE["income"].astype(object)
 WRONG[:150] = words(150)
 WIDE = pd.concat(
-    [FRAME[[]], pd.DataFrame({f"x{n}": ROW * n % 97 for n in range(2000)})], axis=1
+    [FRAME[[]], pd.DataFrame({f"x{n}": ROW * n % 97 for n in range(200)})], axis=1
 )
 
 PLACES: dict[str, Table] = {
@@ -95,7 +95,7 @@ PLACES: dict[str, Table] = {
     "in UTF-16": text(FOLDED + BAD, "utf-16"),
     "in gzip": Table(gzip.compress((FOLDED + BAD).encode()), "people.csv.gz"),
     "in a wide table": csv(
-        WIDE.assign(x1234=np.where(ROW == 7, "much", ROW), bought=BOUGHT)
+        WIDE.assign(x123=np.where(ROW == 7, "much", ROW), bought=BOUGHT)
     ),
 }
 

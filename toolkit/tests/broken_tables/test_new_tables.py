@@ -1,8 +1,8 @@
 """What `rml data` decides about tables as they occur in practice.
 
-`new_tables.yaml` has the verdict on each: rejected, accepted with warnings, or accepted;
-the facts of each line (see verdicts.py); and how columns are declared that the clean
-table lacks or has otherwise.
+`new_tables.yaml` has the verdict on each: whether it is rejected or accepted, the facts
+of each line (see verdicts.py), and how columns are declared that the clean table lacks
+or declares otherwise.
 """
 
 from pathlib import Path
@@ -38,7 +38,7 @@ TABLES = {
 EXPECTED = yaml.safe_load(
     Path(__file__).with_name("new_tables.yaml").read_text("utf-8")
 )
-PROJECT = Project(Path(__file__).parents[3])
+PROJECT = Project(HERE.parents[2])
 PARAMS = parse_params((PROJECT.root / "params.yaml").read_text("utf-8"))
 PARAMS["compute"] = {"backend": "sequential", "n_jobs": 1}
 

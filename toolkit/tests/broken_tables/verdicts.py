@@ -38,7 +38,7 @@ def rejected(error: UserError, folder: Path) -> dict[str, list[str]]:
         return {"error": str(error).replace(f"{folder}/", "").splitlines()}
     lines = [summarize(finding, folder) for finding in printed(error)]
     more = len(error.findings) - len(lines)
-    return {"reject": lines + [f"{more} more"] if more else lines}
+    return {"reject": [*lines, f"{more} more"] if more else lines}
 
 
 def printed(error: TableRejected) -> list[Finding]:
