@@ -35,9 +35,8 @@ TABLES = {
     **broken_rows.PLACES,
     **broken_rows.FORMS,
 }
-EXPECTED = yaml.safe_load(
-    Path(__file__).with_name("new_tables.yaml").read_text("utf-8")
-)
+HERE = Path(__file__).parent
+EXPECTED = yaml.safe_load((HERE / "new_tables.yaml").read_text("utf-8"))
 PROJECT = Project(HERE.parents[2])
 PARAMS = parse_params((PROJECT.root / "params.yaml").read_text("utf-8"))
 PARAMS["compute"] = {"backend": "sequential", "n_jobs": 1}
