@@ -54,7 +54,7 @@ def shown(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def run(what: Proposal, width: int = 100) -> str:
         monkeypatch.setenv("COLUMNS", str(width))
-        show(what, "visits.csv")
+        print_proposal(PROJECT, what, "visits.csv")
         return capsys.readouterr().out
 
     return run

@@ -22,8 +22,8 @@ def summarize(finding: Finding, folder: Path) -> str:
     found = FACT.findall(f"{finding.problem} {finding.fix}")
     facts = ", ".join(dict.fromkeys(fact.rstrip(".,") for fact in found))
     problem = f"[{finding.kind}: {facts}]" if facts else f"[{finding.kind}]"
-    line = str(finding._replace(problem=problem, fix=""))
-    return line.replace(f"{folder}/", "").rstrip(" .")
+    line = str(finding._replace(problem=problem)).partition(". Fix:")[0]
+    return line.replace(f"{folder}/", "")
 
 
 def accepted(warnings: Iterable[Finding], folder: Path) -> dict[str, list[str]]:

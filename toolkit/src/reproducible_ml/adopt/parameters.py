@@ -202,12 +202,18 @@ def dropped_settings(
     before = old.get("split", {}).get("method", "hash")
     if before != "hash" and new["split"].get("method") == "hash":
         problem = f"split.method was {before}, but its column is gone"
-        yield Finding("split", PARAMS, problem, "It is now hash.")
+        yield Finding(
+            "split",
+            PARAMS,
+            problem,
+            "It is hash now: set it in params.yaml if it should be another.",
+        )
 
 
 def _dropped(key: str, name: str) -> Finding:
     problem = f"{key} names {quoted(name)}, which is gone"
-    return Finding("dropped setting", PARAMS, problem, "It was removed.")
+    fix = "It was removed: name another one in params.yaml if it is needed."
+    return Finding("dropped setting", PARAMS, problem, fix)
 
 
 def check_roles(contract: Contract, data: Data) -> None:

@@ -33,10 +33,10 @@ from reproducible_ml.reading.raw import raw_files
 
 # Fixes of warnings whose cause the proposal has already dealt with.
 EXCLUDED = (
-    "It is excluded: remove its treatment in data/schema.yaml if it is known when a"
-    " prediction is made."
+    "Nothing if it leaks the target: it is excluded. If it is known when a prediction is"
+    " made, remove its treatment in data/schema.yaml."
 )
-ALLOWED = "The proposed contract allows it."
+ALLOWED = "Nothing if it is right: the proposed contract allows it."
 
 # Kinds of warnings that are about the values, not about how they are read.
 OF_VALUES = ("spelling", "encoding")
