@@ -33,8 +33,8 @@ from reproducible_ml.reading.raw import raw_files
 
 # Fixes of warnings whose cause the proposal has already dealt with.
 EXCLUDED = (
-    "Nothing if it leaks the target: it is excluded. If it is known when a prediction is"
-    " made, remove its treatment in data/schema.yaml."
+    "Nothing if it leaks the target: it is excluded. If it is known when a prediction"
+    " is made, remove its treatment in data/schema.yaml."
 )
 ALLOWED = "Nothing if it is right: the proposed contract allows it."
 
