@@ -1,0 +1,99 @@
+"""All stages of dvc.yaml on a table made by code: the same bytes, whatever happens."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..conftest import RAW, Workspace, commands
+
+# Reports on parts of tables: their fingerprint depends on where parts end.
+OF_PARTS = ("data/", "models/model.json")
+
+
+def same_table(workspace: Workspace, folder: Path, **compute: Any) -> Workspace:
+    """Return another folder with the same raw table, where all stages ran."""
+    for name in ("data/schema.yaml", str(RAW)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(workspace.folder / name, folder / name)
+    other = Workspace(folder, workspace.task)
+    other.set_params(compute=compute)
+    other.run()
+    return other
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_backend_and_folder_change_no_byte(
+    finished: Workspace, tmp_path: Path, backend: str
+) -> None:
+    if backend == "loky" and finished.task != "binary":
+        pytest.skip("processes take seconds to start: one task is enough")
+    other = same_table(finished, tmp_path, backend=backend, n_jobs=2)
+    assert other.contents() == finished.contents()
+
+
+def test_size_of_parts_changes_neither_model_nor_reports(
+    finished: Workspace, tmp_path: Path
+) -> None:
+    other = same_table(finished, tmp_path, rows_per_part=37)
+    one, two = (
+        {n: c for n, c in each.contents().items() if not n.startswith(OF_PARTS)}
+        for each in (finished, other)
+    )
+    assert one == two
+
+
+def test_no_row_is_lost(finished: Workspace) -> None:
+    found = finished.json("reports/cleaning.json")
+    dropped = sum(found[name] for name in ("duplicates", "missing", "outliers"))
+    rows = finished.json("reports/validation.json")["rows"]
+    sides = finished.json("reports/split.json")
+    assert sides["train"]["rows"] + sides["test"]["rows"] == rows - dropped
+    assert len(finished.rows("data/interim/clean")) == rows - dropped
+
+
+@pytest.fixture
+def slow_search(make_workspace: Callable[..., Workspace]) -> Workspace:
+    """Return a workspace where the stage `train` would take minutes."""
+    space = {"max_iter": {"int": [100, 400]}}
+    search = {"method": "random", "n_iter": 500, "folds": 5, "space": space}
+    workspace = make_workspace("binary", 200)
+    workspace.run("validate", "clean", "split", "train")
+    workspace.set_params(train={"search": search})
+    return workspace
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)],
+    ids=["interrupted", "ended", "killed"],
+)
+def test_stopped_stage_leaves_the_old_model_and_nothing_half_written(
+    slow_search: Workspace, number: signal.Signals, code: int
+) -> None:
+    before = slow_search.contents()
+    module, paths = commands()["train"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, paths)],
+        cwd=slow_search.folder,
+        env=os.environ,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith("Searching"):
+        assert process.poll() is None
+    time.sleep(0.3)
+    os.killpg(process.pid, number)
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in printed
+    assert slow_search.contents() == before

@@ -1,0 +1,184 @@
+"""Metrics with intervals, slices and plots of the stored model."""
+
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.parts import write_part
+from reproducible_ml.modeling.metrics.metric import Predictions
+from tumour_diagnosis.models.metrics import METRICS
+from tumour_diagnosis.models.plots import PLOTS
+
+from ..conftest import TARGET, Workspace
+
+
+@pytest.fixture
+def copied(finished: Workspace, tmp_path: Any) -> Workspace:
+    """Return a workspace of the test's own."""
+    shutil.copytree(finished.folder, tmp_path / "copy")
+    return Workspace(tmp_path / "copy", finished.task)
+
+
+@pytest.fixture
+def binary(make_workspace: Callable[..., Workspace]) -> Workspace:
+    workspace = make_workspace("binary", 200)
+    workspace.run("validate", "clean", "split", "train")
+    return workspace
+
+
+def replace_test_rows(workspace: Workspace, rows: pd.DataFrame) -> None:
+    table = workspace.folder / "data/processed/test"
+    shutil.rmtree(table)
+    table.mkdir()
+    write_part(rows, table, 0)
+
+
+def predictions(workspace: Workspace) -> Predictions:
+    """Return truth and output of the test rows, computed here."""
+    model, rows = workspace.model(), workspace.rows("data/processed/test")
+    features = rows[list(model.feature_names_in_)]
+    if workspace.task == "regression":
+        return Predictions(rows[TARGET].to_numpy(), model.predict(features))
+    output = model.predict_proba(features)
+    if workspace.task == "binary":
+        return Predictions((rows[TARGET] == "yes").to_numpy(), output[:, 1])
+    # By the order of the contract, with a column for the class without rows.
+    place = {name: n for n, name in enumerate(model.classes_)}
+    names = rows[TARGET].cat.categories
+    scores = [output[:, place[n]] if n in place else 0 * output[:, 0] for n in names]
+    return Predictions(rows[TARGET].cat.codes.to_numpy(int), np.column_stack(scores))
+
+
+def test_metrics_are_those_of_the_stored_model_on_the_test_rows(
+    finished: Workspace,
+) -> None:
+    rows = predictions(finished)
+    once = np.ones((1, len(rows.actual)))
+    found = finished.json("reports/metrics.json")
+    assert set(found) == set(METRICS[finished.task])
+    for name, metric in METRICS[finished.task].items():
+        expected = metric.function(rows, once)[0]
+        assert found[name] == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def test_intervals_hold_the_value_and_the_model_beats_the_baseline(
+    finished: Workspace,
+) -> None:
+    facts = finished.json("reports/evaluation.json")
+    assert facts["rows"] == len(finished.rows("data/processed/test"))
+    for name, found in facts["metrics"].items():
+        assert found["low"] <= found["value"] <= found["high"]
+        assert set(found["baseline"]) == {"value", "low", "high"}
+        assert found["value"] == finished.json("reports/metrics.json")[name]
+    name = {"regression": "rmse"}.get(finished.task, "log_loss")
+    found = facts["metrics"][name]
+    assert found["high"] < found["baseline"]["value"]
+
+
+def test_replicates_of_each_metric_are_stored(finished: Workspace) -> None:
+    facts = finished.json("reports/bootstrap.json")
+    counts = {name: len(values) for name, values in facts["replicates"].items()}
+    assert counts == dict.fromkeys(METRICS[finished.task], 100)
+
+
+def test_each_slice_is_scored(finished: Workspace) -> None:
+    facts = finished.json("reports/evaluation.json")
+    rows = finished.rows("data/processed/test")
+    groups = {n: {g["group"]: g["rows"] for g in s} for n, s in facts["slices"].items()}
+    channels = rows["kind_channel"].value_counts()
+    assert groups["kind_channel"] == channels[channels > 0].to_dict()
+    assert list(groups["kind_amount"]) == ["below -0.5", "-0.5 to 0.5", "0.5 and more"]
+    # Rows without a value count in the whole alone.
+    known = int(rows["kind_amount"].notna().sum())
+    assert sum(groups["kind_amount"].values()) == known < facts["rows"]
+
+
+def test_plots_are_tables_and_importance_finds_the_feature_that_matters(
+    finished: Workspace,
+) -> None:
+    tables = {path.stem for path in (finished.folder / "reports/plots").glob("*.csv")}
+    keys = np.arange(len(predictions(finished).actual), dtype=np.uint64)
+    names = {"binary": {False: "no", True: "yes"}, "regression": {}}.get(
+        finished.task, dict(enumerate(["small", "medium", "large", "none"]))
+    )
+    own = PLOTS[finished.task](predictions(finished), keys, names)
+    assert tables == {*own, "importance", "learning_curve"}
+    importance = pd.read_csv(finished.folder / "reports/plots/importance.csv")
+    model = finished.model()
+    assert set(importance["feature"]) == {*model.feature_names_in_}
+    assert "kind_amount" in [*importance["feature"][:3]]
+    assert importance["importance"].is_monotonic_decreasing
+
+
+def test_empty_part_changes_nothing(copied: Workspace) -> None:
+    before = copied.contents("reports")
+    rows = copied.rows("data/processed/test").head(0)
+    write_part(rows, copied.folder / "data/processed/test", 99)
+    copied.run("evaluate")
+    assert copied.contents("reports") == before
+
+
+def test_class_that_training_or_test_rows_lack_is_scored(
+    make_workspace: Callable[..., Workspace],
+) -> None:
+    workspace = make_workspace("multiclass", 200)
+    workspace.run()
+    rows = workspace.rows("data/processed/test")
+    known = rows[rows[TARGET] != "large"]
+    target = known[TARGET].mask(np.arange(len(known)) < 5, "none")
+    replace_test_rows(workspace, known.assign(**{TARGET: target}))
+    workspace.run("evaluate")
+    facts = workspace.json("reports/evaluation.json")
+    classes = {each["class"]: each for each in facts["classes"]}
+    assert (classes["large"]["rows"], classes["none"]["rows"]) == (0, 5)
+    assert classes["large"]["metrics"]["recall"]["value"] is None
+    assert classes["none"]["metrics"]["recall"]["value"] == 0
+    assert None not in workspace.json("reports/metrics.json").values()
+
+
+def test_undefined_metric_is_null_and_threshold_decides(binary: Workspace) -> None:
+    settings = {"metrics": ["precision", "recall"], "threshold": 1.0}
+    binary.set_params(evaluate=settings)
+    binary.run("evaluate")
+    found = binary.json("reports/metrics.json")
+    assert found == {"precision": None, "recall": 0.0}
+    binary.set_params(evaluate=settings | {"threshold": 0.0, "interval_rows": 50})
+    binary.run("evaluate")
+    assert binary.json("reports/metrics.json")["recall"] == 1
+    facts = binary.json("reports/evaluation.json")
+    assert facts["interval_rows"] == 50
+
+
+@pytest.mark.parametrize(
+    ("keys", "facts"),
+    [
+        ({"metrics": ["f1", "gini"]}, ["evaluate.metrics", "gini", "roc_auc"]),
+        ({"slices": {"country": []}}, ["evaluate.slices", '"country"']),
+        ({"slices": {"kind_channel": [1.0]}}, ["evaluate.slices", "kind_channel"]),
+        ({"slices": {"kind_amount": [2.0, 1.0]}}, ["evaluate.slices", "kind_amount"]),
+        ({"slices": {"kind_amount": [1.0, 1.0]}}, ["evaluate.slices", "kind_amount"]),
+    ],
+    ids=["metric", "column", "bounds of a category", "falling bounds", "bound twice"],
+)
+def test_mistake_is_one_line_and_leaves_the_reports_alone(
+    binary: Workspace, keys: dict[str, Any], facts: list[str]
+) -> None:
+    before = binary.contents("reports")
+    binary.set_params(evaluate=keys)
+    with pytest.raises(UserError) as caught:
+        binary.run("evaluate")
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith("params.yaml: ")
+    assert [fact for fact in facts if fact not in line] == []
+    assert binary.contents("reports") == before
+
+
+def test_changed_model_file_is_refused(binary: Workspace) -> None:
+    (binary.folder / "models/model.skops").write_bytes(b"another")
+    with pytest.raises(UserError, match=r"model\.skops.*(SHA-256|sha256)"):
+        binary.run("evaluate")

@@ -1,0 +1,210 @@
+"""What the stage `train` makes of the training rows."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.files import write_json
+from reproducible_ml.core.parts import fingerprint, write_part
+from tumour_diagnosis.features.build import Features
+from tumour_diagnosis.models.train import Train, fit, make_pipeline, warn_of_rare_class
+
+from ..conftest import TARGET, Workspace, make_contract, make_data, make_rows
+
+DATA, CONTRACT = make_data("binary"), make_contract("binary")
+ROWS = make_rows(300, 1)
+BOOSTING = "sklearn.ensemble.HistGradientBoostingClassifier"
+
+
+def fitted(path: str, rows: pd.DataFrame = ROWS, **train: Any) -> Any:
+    """Return a fitted model; `arguments` are those of the estimator."""
+    estimator = {"path": path, "arguments": train.pop("arguments", {})}
+    params = Train.model_validate({"estimator": estimator} | train)
+    pipeline = make_pipeline(CONTRACT, DATA, {}, Features(), params)
+    return fit(pipeline, rows, CONTRACT, DATA, params)
+
+
+@pytest.fixture(scope="module")
+def prepared(make_workspace: Callable[..., Workspace]) -> Workspace:
+    workspace = make_workspace("binary", 250)
+    workspace.run("validate", "clean", "split")
+    return workspace
+
+
+@pytest.fixture
+def workspace(prepared: Workspace) -> Workspace:
+    """Return a folder where all but `train` and `evaluate` ran."""
+    prepared.set_params()
+    return prepared
+
+
+def test_stored_model_predicts_the_classes_or_numbers(finished: Workspace) -> None:
+    model, rows = finished.model(), finished.rows("data/processed/test")
+    predicted = model.predict(rows[list(model.feature_names_in_)])
+    if finished.task == "regression":
+        assert np.corrcoef(predicted, rows[TARGET])[0, 1] > 0.7
+        return
+    actual = rows[TARGET].astype(str)
+    labels = {"binary": [False, True], "multiclass": ["large", "medium", "small"]}
+    assert model.classes_.tolist() == labels[finished.task]
+    right = actual == "yes" if finished.task == "binary" else actual
+    assert (predicted == right).mean() > 0.6
+
+
+def test_manifest_has_what_the_model_was_made_of(finished: Workspace) -> None:
+    facts = finished.json("models/model.json")
+    table = finished.folder / "data/processed/train"
+    rows = len(finished.rows("data/processed/train"))
+    assert facts["training_data"] == {"rows": rows, "sha256": fingerprint(table)}
+    assert facts["params"]["data"]["target"] == TARGET
+    assert facts["params"]["train"]["seed"] == 0
+    columns = facts["contract"]["columns"]
+    assert columns["kind_channel"]["isin"] == ["shop", "web", "fax"]
+
+
+@pytest.mark.parametrize("name", ["HistGradientBoosting", "RandomForest"])
+def test_same_rows_and_seed_give_the_same_model(name: str) -> None:
+    before = ROWS.copy()
+    models = [fitted(f"sklearn.ensemble.{name}Classifier", seed=3) for _ in range(2)]
+    one, other = (model.predict_proba(ROWS) for model in models)
+    np.testing.assert_array_equal(one, other)
+    pd.testing.assert_frame_equal(ROWS, before)
+
+
+def test_only_its_own_sections_change_the_model(workspace: Workspace) -> None:
+    contents = []
+    for threshold in (0.5, 0.4):
+        workspace.set_params(evaluate={"threshold": threshold})
+        workspace.run("train")
+        contents.append(workspace.contents("models"))
+    assert contents[0] == contents[1]
+    workspace.set_params(train={"seed": 1, "live_steps": 0})
+    workspace.run("train")
+    assert workspace.contents("models") != contents[0]
+
+
+def test_values_are_clipped_to_the_bounds_of_cleaning(workspace: Workspace) -> None:
+    report = workspace.folder / "reports/cleaning.json"
+    before = report.read_bytes()
+    write_json({"clip_to": {"kind_amount": [-1.0, 1.0]}}, report)
+    workspace.run("train")
+    report.write_bytes(before)
+    model = workspace.model()
+    np.testing.assert_array_equal(
+        model.predict_proba(ROWS.assign(kind_amount=99.0)),
+        model.predict_proba(ROWS.assign(kind_amount=1.0)),
+    )
+
+
+def test_error_names_the_argument_and_leaves_the_stored_model_alone(
+    workspace: Workspace,
+) -> None:
+    workspace.run("train")
+    before = workspace.contents("models")
+    estimator = {"path": BOOSTING, "arguments": {"max_iter": 0}}
+    workspace.set_params(train={"estimator": estimator})
+    with pytest.raises(UserError, match=r"train\.estimator\.arguments.*max_iter") as e:
+        workspace.run("train")
+    assert "\n" not in str(e.value)
+    assert workspace.contents("models") == before
+
+
+def test_missing_table_is_an_error_with_a_fix(
+    make_workspace: Callable[..., Workspace],
+) -> None:
+    workspace = make_workspace("binary", 10)
+    (workspace.folder / "data/processed/train").mkdir(parents=True)
+    (workspace.folder / "reports").mkdir()
+    write_json({"clip_to": {}}, workspace.folder / "reports/cleaning.json")
+    with pytest.raises(UserError, match=r"train: .*Run `dvc repro`"):
+        workspace.run("train")
+
+
+def test_contract_without_features_is_refused() -> None:
+    only = CONTRACT.model_copy(update={"columns": {TARGET: CONTRACT.columns[TARGET]}})
+    params = Train.model_validate({"estimator": {"path": BOOSTING}})
+    with pytest.raises(UserError, match="feature"):
+        make_pipeline(only, DATA, {}, Features(), params)
+
+
+RARE = ROWS[(ROWS[TARGET] == "no") | (np.arange(len(ROWS)) % 6 == 0)]
+
+
+@pytest.mark.parametrize(
+    ("path", "arguments"),
+    [
+        ("sklearn.linear_model.LogisticRegression", {"max_iter": 1000}),
+        ("sklearn.ensemble.GradientBoostingClassifier", {"n_estimators": 20}),
+    ],
+    ids=["by classes", "by rows"],
+)
+def test_balanced_weights_make_a_rare_class_likelier(
+    path: str, arguments: dict[str, Any]
+) -> None:
+    plain, even = (
+        fitted(path, RARE, arguments=arguments, class_weight=weight)
+        .predict_proba(RARE)[:, 1]
+        .mean()
+        for weight in (None, "balanced")
+    )
+    assert even > plain + 0.01
+
+
+def test_rare_class_is_a_warning_unless_classes_are_weighted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rare = pd.concat([ROWS[ROWS[TARGET] == "no"]] * 5 + [RARE.iloc[:4]])
+    weighted = {"estimator": {"path": BOOSTING}, "class_weight": "balanced"}
+    with caplog.at_level(logging.WARNING):
+        warn_of_rare_class(rare, DATA, Train.model_validate(weighted))
+        assert caplog.messages == []
+        plain = Train.model_validate({"estimator": {"path": BOOSTING}})
+        warn_of_rare_class(rare, DATA, plain)
+    assert '"yes"' in caplog.text
+    assert "train.class_weight: balanced" in caplog.text
+
+
+def grid(name: str, *values: Any) -> dict[str, Any]:
+    return {"method": "grid", "folds": 2, "space": {name: {"choice": [*values]}}}
+
+
+@pytest.mark.parametrize("method", ["hash", "group", "time"])
+def test_search_finds_better_arguments_and_lists_its_trials(
+    workspace: Workspace, method: str
+) -> None:
+    split = {"method": method, "cutoff": "2025-06-01" if method == "time" else None}
+    roles = {"group": "kind_size", "time": "kind_order"} if method == "group" else {}
+    roles = {"group": "kind_size"} if method == "group" else roles
+    roles = {"time": "kind_sent"} if method == "time" else roles
+    search = grid("max_iter", 1, 20)
+    workspace.set_params(data=roles, split=split, train={"search": search})
+    if method == "time":  # No row of the table is without a date then.
+        folder = workspace.folder / "data/processed/train"
+        rows = workspace.rows("data/processed/train").dropna(subset=["kind_sent"])
+        for part in folder.iterdir():
+            part.unlink()
+        write_part(rows, folder, 0)
+    workspace.run("train")
+    trials = pd.read_csv(workspace.folder / "reports/search.csv")
+    assert sorted(trials["max_iter"]) == [1, 20]
+    assert trials["score"].is_monotonic_decreasing
+    facts = workspace.json("models/model.json")
+    chosen = facts["params"]["train"]["estimator"]["arguments"]
+    assert chosen["max_iter"] == trials["max_iter"][0]
+    assert chosen["min_samples_leaf"] == 5
+
+
+def test_without_a_search_there_are_no_trials(finished: Workspace) -> None:
+    assert len(pd.read_csv(finished.folder / "reports/search.csv")) == 0
+
+
+def test_loss_falls_during_training(finished: Workspace) -> None:
+    path = finished.folder / "reports/training/plots/metrics/loss.tsv"
+    loss = pd.read_csv(path, sep="\t")["loss"]
+    assert len(loss) == 2
+    assert loss.is_monotonic_decreasing
