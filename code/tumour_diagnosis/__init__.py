@@ -1,4 +1,4 @@
-"""Tell malignant tumours from benign ones, from measurements of cell nuclei."""
+"""The stages of this project, and what is specific to its data."""
 
 from pathlib import Path
 
