@@ -1,4 +1,4 @@
-"""Clean tables of every task, their contracts and parameters."""
+"""Clean tables of every task, with their contracts and roles."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,16 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reproducible_ml.contract.schema import Contract
+from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core import keys
-from tumour_diagnosis.params import Params
 
 WriteTable = Callable[[pd.DataFrame, Path, int], Path]
 
 
 @pytest.fixture(scope="session")
 def clean_table() -> Callable[..., pd.DataFrame]:
-    """Return rows with nothing strange about them; the target is `y`."""
+    """Return rows with nothing unusual about them; the target is `y`."""
     return _clean
 
 
@@ -52,9 +51,9 @@ def _clean(task: str = "binary", rows: int = 300, seed: int = 0) -> pd.DataFrame
 
 @pytest.fixture(scope="session")
 def contract_of() -> Callable[..., Contract]:
-    """Return a contract that suits a frame, with some columns excluded."""
+    """Return a contract that fits a frame, with some columns excluded."""
 
-    def contract(frame: pd.DataFrame, *excluded: str, **notes: Any) -> Contract:
+    def contract(frame: pd.DataFrame, *excluded: str, **metadata: Any) -> Contract:
         columns: dict[str, dict[str, Any]] = {}
         for name in map(str, frame):
             values = frame[name]
@@ -63,30 +62,22 @@ def contract_of() -> Callable[..., Contract]:
                 columns[name]["isin"] = list(values.cat.categories)
             if name in excluded:
                 columns[name]["metadata"] = {"treatment": "exclude"}
-            elif name in notes:
-                columns[name]["metadata"] = notes[name]
+            elif name in metadata:
+                columns[name]["metadata"] = metadata[name]
         return Contract.model_validate({"columns": columns})
 
     return contract
 
 
 @pytest.fixture(scope="session")
-def params_of() -> Callable[..., Params]:
-    """Return parameters for the target `y`; other sections on request."""
+def data_of() -> Callable[..., Data]:
+    """Return the roles of columns for the target `y`."""
 
-    def params(task: str = "binary", **sections: dict[str, Any]) -> Params:
+    def data(task: str = "binary", **roles: Any) -> Data:
         positive = {"positive": "yes"} if task == "binary" else {}
-        content: dict[str, Any] = {
-            "data": {"target": "y", "task": task, **positive},
-            "compute": {"backend": "sequential", "n_jobs": 1},
-            "train": {"estimator": {"path": "sklearn.svm.SVC"}},
-            "evaluate": {"metrics": ["accuracy"]},
-        }
-        for name, values in sections.items():
-            content[name] = content.get(name, {}) | values
-        return Params.model_validate(content)
+        return Data.model_validate({"target": "y", "task": task, **positive, **roles})
 
-    return params
+    return data
 
 
 @pytest.fixture

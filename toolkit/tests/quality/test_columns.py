@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.quality.columns."""
+"""Constants, codes for missing values, and columns that equal others."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,68 +12,57 @@ from reproducible_ml.contract.findings import Finding
 from reproducible_ml.quality.columns import check_columns, find_missing_codes
 
 RAW = Path("data/raw/people.csv")
-
 CleanTable = Callable[..., pd.DataFrame]
 
 
-def judged(frame: pd.DataFrame) -> list[Finding]:
+def findings(frame: pd.DataFrame) -> list[Finding]:
     names = list(frame.columns)
     return list(check_columns(frame, names, names, RAW))
 
 
 @pytest.mark.parametrize("rows", [100, 1000, 5000])
-@pytest.mark.parametrize("seed", range(5))
-def test_clean_columns_are_not_strange(
+@pytest.mark.parametrize("seed", range(3))
+def test_clean_columns_have_no_findings(
     rows: int, seed: int, clean_table: CleanTable
 ) -> None:
-    assert judged(clean_table("regression", rows, seed)) == []
+    assert findings(clean_table("regression", rows, seed)) == []
 
 
 @pytest.mark.parametrize("value", [1, 2.5, "DE", True, pd.Timestamp("2024-01-01")])
-def test_constant_column_is_told(value: Any, clean_table: CleanTable) -> None:
-    (finding,) = judged(clean_table().assign(more=value))
-    assert str(finding) == (
-        f'data/raw/people.csv, column "more": "{value}" is what every row says.'
-        " Set its treatment to exclude in data/schema.yaml."
-    )
-
-
-def test_value_that_is_there_or_not_is_not_constant(clean_table: CleanTable) -> None:
-    frame = clean_table()
-    frame["more"] = np.where(frame["member"], 1.0, np.nan)
-    assert judged(frame) == []
+def test_constant_column_is_to_be_excluded(value: Any, clean_table: CleanTable) -> None:
+    (finding,) = findings(clean_table().assign(more=value))
+    assert (finding.kind, finding.column) == ("constant column", "more")
+    assert finding.value == str(value)
+    assert "treatment to exclude in data/schema.yaml" in finding.fix
 
 
 @pytest.mark.parametrize("dtype", ["float64", "Int64", "str", "datetime64[ns]"])
-def test_column_without_values_is_told(dtype: str, clean_table: CleanTable) -> None:
+def test_empty_column_is_reported(dtype: str, clean_table: CleanTable) -> None:
     frame = clean_table()
     frame["more"] = pd.Series([None] * len(frame), dtype=dtype)
-    (finding,) = judged(frame)
-    assert (finding.column, finding.problem) == ("more", "has no value in any row")
+    (finding,) = findings(frame)
+    assert (finding.kind, finding.column) == ("empty column", "more")
+
+
+def test_one_value_and_missing_values_are_not_constant(clean_table: CleanTable) -> None:
+    frame = clean_table()
+    frame["more"] = np.where(frame["member"], 1.0, np.nan)
+    assert findings(frame) == []
 
 
 @pytest.mark.parametrize(
     ("name", "code"),
-    [
-        ("age", -999),
-        ("age", 999),
-        ("score", -99.0),
-        ("income", 9999999.0),
-        ("score", 1e20),
-    ],
+    [("age", -999), ("age", 999), ("score", -99.0), ("income", 1e7), ("score", 1e20)],
 )
-def test_code_for_no_value_is_told_with_its_rows(
+def test_code_for_a_missing_value_is_reported_with_its_rows(
     name: str, code: float, clean_table: CleanTable
 ) -> None:
     frame = clean_table()
     frame.loc[::30, name] = code
-    (finding,) = judged(frame)
-    assert str(finding) == (
-        f'data/raw/people.csv, column "{name}": "{code:.12g}" lies far from all other'
-        " numbers and repeats, so it may mean that there is no value (10 rows). If so,"
-        " add it to the column's metadata.missing in data/schema.yaml and set"
-        " nullable: true; where it is the target, remove the rows."
-    )
+    (finding,) = findings(frame)
+    assert (finding.column, finding.value) == (name, f"{code:.12g}")
+    assert finding.rows == 10
+    assert "metadata.missing of the column in data/schema.yaml" in finding.fix
 
 
 @pytest.mark.parametrize(
@@ -93,7 +82,7 @@ def test_code_for_no_value_is_told_with_its_rows(
         (list(range(101)), []),
     ],
 )
-def test_codes_lie_far_from_what_the_others_lead_up_to(
+def test_codes_are_far_from_all_other_numbers(
     values: list[int], codes: list[int]
 ) -> None:
     levels = np.array(sorted(values), dtype=float)
@@ -101,38 +90,31 @@ def test_codes_lie_far_from_what_the_others_lead_up_to(
     assert sorted(found) == [(code, 3) for code in codes]
 
 
-def test_outlier_that_does_not_repeat_is_no_code() -> None:
+def test_outlier_that_does_not_repeat_is_not_a_code() -> None:
     levels = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 999.0])
     assert find_missing_codes(levels, np.array([50, 50, 50, 50, 50, 2])) == []
 
 
-def test_column_that_repeats_another_is_told(clean_table: CleanTable) -> None:
+def test_column_that_equals_another_is_reported(clean_table: CleanTable) -> None:
     frame = clean_table()
     copies = {
         "years": frame["age"].astype(float),
         "visits2": frame["visits"],
         "town": frame["city"].astype("str"),
         "entry": frame["joined"],
+        "other": frame["age"].where(frame.index != 5, 17),
     }
-    found = [(f.column, f.problem) for f in judged(frame.assign(**copies))]
+    found = [(f.column, f.problem) for f in findings(frame.assign(**copies))]
     assert found == [
-        ("years", 'repeats column "age" in all rows'),
-        ("visits2", 'repeats column "visits" in all rows'),
-        ("town", 'repeats column "city" in all rows'),
-        ("entry", 'repeats column "joined" in all rows'),
+        ("years", 'equals column "age" in all rows'),
+        ("visits2", 'equals column "visits" in all rows'),
+        ("town", 'equals column "city" in all rows'),
+        ("entry", 'equals column "joined" in all rows'),
     ]
 
 
-def test_column_that_differs_in_one_row_does_not_repeat(
-    clean_table: CleanTable,
-) -> None:
-    frame = clean_table()
-    frame["years"] = frame["age"].where(frame.index != 5, 17)
-    assert judged(frame) == []
-
-
-def test_sparse_columns_are_the_same_by_chance() -> None:
+def test_sparse_columns_may_be_equal_by_chance() -> None:
     values = np.zeros((100, 3))
     values[[5, 6], :2] = 1
     values[9, 2] = 1
-    assert judged(pd.DataFrame(values, columns=list("abc"))) == []
+    assert findings(pd.DataFrame(values, columns=list("abc"))) == []

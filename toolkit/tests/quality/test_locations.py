@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.quality.duplicate_rows."""
+"""Findings about rows get the file and line of the raw table."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import CsvDialect
 from reproducible_ml.core.params import Compute
-from reproducible_ml.quality.duplicate_rows import first_records, with_line_numbers
+from reproducible_ml.quality.locations import with_line_numbers
 
 COMPUTE = Compute(backend="sequential", n_jobs=1)
 FRAME = pd.DataFrame(
@@ -31,11 +31,12 @@ def table(write_table: WriteTable, tmp_path: Path) -> Path:
 
 
 def about(value: str, column: str, kind: str = "rare class") -> Finding:
-    return Finding(kind, Path("raw"), "is odd", "Fix it.", None, column, value, 2)
+    return Finding(kind, Path("raw"), "is unusual", "Fix it.", None, column, value, 2)
 
 
-def test_first_rows_of_parts_are_counted(table: Path) -> None:
-    assert first_records(table).tolist() == [0, 4]
+def located(finding: Finding, table: Path, raw: Path) -> Finding:
+    (found,) = with_line_numbers([finding], table, raw, CsvDialect(), COMPUTE)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -53,28 +54,30 @@ def test_value_gets_the_line_of_its_first_row(
 ) -> None:
     raw = tmp_path / "raw.csv"
     FRAME.assign(note=["two\nlines", *"bcdef"]).to_csv(raw, index=False)
-    (found,) = with_line_numbers(
-        [about(value, column)], table, raw, CsvDialect(), COMPUTE
-    )
+    found = located(about(value, column), table, raw)
     assert (found.file, found.line, found.record) == (raw, line, None)
 
 
-def test_row_of_a_later_file_gets_its_file(table: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("record", "place"), [(1, "a.csv line 3"), (3, "b.parquet row 2")]
+)
+def test_row_gets_its_file(
+    table: Path, tmp_path: Path, record: int, place: str
+) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()
     FRAME[:2].to_csv(raw / "a.csv", index=False)
     FRAME[2:].to_parquet(raw / "b.parquet", index=False)
-    odd = Finding("repeated rows", raw, "is odd", "Fix it.", record=3)
-    (found,) = with_line_numbers([odd], table, raw, CsvDialect(), COMPUTE)
-    assert str(found) == f"{raw}/b.parquet row 2: is odd. Fix it."
+    finding = Finding("duplicate rows", raw, "is unusual", "Fix it.", record=record)
+    found = located(finding, table, raw)
+    assert str(found).startswith(f"{raw}/{place}: is unusual")
 
 
 @pytest.mark.parametrize(
     "finding",
     [about("no such", "said"), about("a", "said", "imbalance"), about("3", "size")],
 )
-def test_finding_without_a_row_or_a_file_stays(
+def test_finding_without_a_row_or_a_file_stays_as_it_is(
     finding: Finding, table: Path, tmp_path: Path
 ) -> None:
-    raw = tmp_path / "gone.csv"
-    assert with_line_numbers([finding], table, raw, CsvDialect(), COMPUTE) == [finding]
+    assert located(finding, table, tmp_path / "gone.csv") == finding

@@ -1,0 +1,148 @@
+"""The quality report: which findings reject a table, and which are warnings."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reproducible_ml.contract.schema import Contract, Data
+from reproducible_ml.core.params import Compute
+from reproducible_ml.quality import distributions
+from reproducible_ml.quality.report import QualityReport, check_quality
+
+RAW = Path("data/raw/people.csv")
+NOTHING = QualityReport([], [], {})
+
+CleanTable = Callable[..., pd.DataFrame]
+Report = Callable[..., QualityReport]
+
+
+@pytest.fixture
+def report(
+    stored: Callable[..., Path],
+    contract_of: Callable[..., Contract],
+    data_of: Callable[..., Data],
+) -> Report:
+    """Return the report on a frame."""
+
+    def check(
+        frame: pd.DataFrame,
+        *excluded: str,
+        task: str = "binary",
+        rows: int = 1700,
+        backend: Any = "sequential",
+    ) -> QualityReport:
+        table = stored(frame, name=f"parts of {rows}", rows=rows)
+        compute = Compute(backend=backend, n_jobs=2)
+        contract = contract_of(frame, *excluded)
+        return check_quality(table, contract, data_of(task), compute, RAW)
+
+    return check
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize(("rows", "seed"), [(100, 0), (300, 3), (5000, 5)])
+def test_clean_table_has_no_findings(
+    task: str, rows: int, seed: int, clean_table: CleanTable, report: Report
+) -> None:
+    assert report(clean_table(task, rows, seed), task=task) == NOTHING
+
+
+def test_table_sorted_by_its_target_has_no_findings(
+    clean_table: CleanTable, report: Report
+) -> None:
+    assert report(clean_table().sort_values("y"), rows=50) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        (1, "people.csv: has only 1 row, too few to train on. Provide at least 10"),
+        (9, "people.csv: has only 9 rows, too few to train on."),
+        (49, "people.csv: has only 49 rows, so its metrics will be rough."),
+    ],
+)
+def test_few_rows_are_reported(
+    rows: int, line: str, clean_table: CleanTable, report: Report
+) -> None:
+    found = report(clean_table(rows=rows))
+    severity = found.rejections if rows < 10 else found.warnings
+    assert line in str(severity[0])
+    assert rows < 10 or not found.rejections
+
+
+def test_table_without_features_is_rejected(
+    clean_table: CleanTable, report: Report
+) -> None:
+    frame = clean_table()
+    excluded = frame.columns.drop("y")
+    found = report(frame, *excluded)
+    assert [finding.kind for finding in found.rejections] == ["no features"]
+    copies = pd.concat([frame[:1]] * 300, ignore_index=True)
+    for found in (report(copies, *excluded, rows=299), report(copies, rows=298)):
+        assert "one distinct row" in [finding.kind for finding in found.rejections]
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind"),
+    [
+        (["no"], "constant target"),
+        (["no", "perhaps"], "no positive class"),
+        (["no", "yes", "Yes"], "class spelled in several ways"),
+        (["no", "yes"] * 149 + ["no", "x"], "single row of a class"),
+    ],
+)
+def test_target_that_cannot_be_learned_is_rejected(
+    labels: list[str], kind: str, clean_table: CleanTable, report: Report
+) -> None:
+    frame = clean_table()
+    frame["y"] = pd.Categorical(np.resize(labels, len(frame)))
+    found = report(frame, rows=70)
+    assert [finding.kind for finding in found.rejections] == [kind]
+
+
+def test_constant_number_is_rejected(clean_table: CleanTable, report: Report) -> None:
+    found = report(clean_table("regression").assign(y=5.0), task="regression")
+    assert [finding.kind for finding in found.rejections] == ["constant target"]
+
+
+def test_certain_leaks_are_warnings_with_their_reasons(
+    clean_table: CleanTable, report: Report
+) -> None:
+    frame = clean_table()
+    frame = frame.assign(
+        code=(frame["y"] == "yes").astype("int64"),
+        late=frame["age"] + 100 * (frame["y"] == "yes"),
+        copy=frame["y"],
+    )
+    found = report(frame, "copy")
+    assert found.leaks == {"code": "is the target recoded"}
+    assert [(f.column, f.kind) for f in found.warnings] == [
+        ("code", "leak"),
+        ("late", "leak"),
+    ]
+    assert "unless its value is known before the prediction" in found.warnings[0].fix
+
+
+def test_code_for_a_missing_target_is_a_warning(
+    clean_table: CleanTable, report: Report
+) -> None:
+    frame = clean_table("regression")
+    frame.loc[::30, "y"] = -999.0
+    (finding,) = report(frame, task="regression").warnings
+    assert (finding.column, finding.value, finding.rows) == ("y", "-999", 10)
+
+
+def test_report_does_not_depend_on_parts_or_threads(
+    clean_table: CleanTable, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distributions, "ROWS", 200)
+    frame = clean_table(rows=400)
+    frame = pd.concat([frame, frame.iloc[:40]], ignore_index=True)
+    frame = frame.assign(copy=frame["y"], const=1, age2=frame["age"])
+    found = report(frame, rows=440)
+    assert report(frame, rows=33, backend="threading") == found
+    assert len(found.warnings) == 4
