@@ -60,12 +60,15 @@ stages:
     params: [split.salt]
     outs: [data/processed/test]
   evaluate:
-    cmd: python copy_file.py judged.json reports/metrics.json
-    deps: [judged.json, data/processed/test]
+    cmd: python copy_file.py scores.json reports/metrics.json
+    deps: [scores.json, data/processed/test]
     params: [train.seed]
     metrics:
     - reports/metrics.json: {cache: false}
 """
+
+# The package whose parameters and metrics the project of a test has.
+PYPROJECT = '[tool.reproducible_ml]\npackage = "tumour_diagnosis"\n'
 
 PARAMS: dict[str, dict[str, Any]] = {
     "data": {"target": "bought", "positive": "yes"},
@@ -83,7 +86,8 @@ def small_pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     repository.write(".gitignore", "/data/processed/test\n/reports/report.md\n")
     repository.write("copy_file.py", "import shutil, sys\nshutil.copy(*sys.argv[1:])\n")
     repository.write("raw.csv", "a\n1\n")
-    repository.write("judged.json", {"roc_auc": 0.9})
+    repository.write("scores.json", {"roc_auc": 0.9})
+    repository.write("pyproject.toml", PYPROJECT)
     repository.write("params.yaml", PARAMS)
     repository.write("dvc.yaml", PIPELINE)
     for folder in ("data/processed", "reports"):
@@ -100,6 +104,12 @@ def pipeline(small_pipeline: Path, tmp_path: Path) -> Repository:
     root = tmp_path / "pipeline"
     shutil.copytree(small_pipeline, root, symlinks=True)
     return Repository(root)
+
+
+def table_rows(text: str) -> list[list[str]]:
+    """Return the cells of a table in Markdown, without its header."""
+    lines = [line for line in text.splitlines() if line.startswith("|")][2:]
+    return [line.strip("| ").split(" | ") for line in lines]
 
 
 def dvc(root: Path, *arguments: str) -> None:

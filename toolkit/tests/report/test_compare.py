@@ -1,63 +1,118 @@
-"""Tests of reproducible_ml.report.compare."""
+"""Results of two revisions: reading, pairing, and whether they differ beyond noise."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from reproducible_ml.modeling.metrics.binary import METRICS
-from reproducible_ml.report.compare import (
-    Change,
-    change_verdict,
-    compare,
-    difference,
-    number,
-)
-from reproducible_ml.report.results import NO_RESULTS, Results
+from reproducible_ml.report.compare import Change, change_verdict, compare, difference
+from reproducible_ml.report.results import NO_RESULTS, Results, pair, read_results
+from reproducible_ml.versioning.git import Revision
+from tumour_diagnosis.models.metrics import BINARY
 
-from .conftest import results
+from .conftest import Repository, lock, results, stage
 
 NAN = float("nan")
+BETTER = (0.93, 0.94, 0.95, 0.96, 0.98)
 
 
 def change(base: Results, head: Results) -> Change:
-    [found] = compare(base, head, METRICS, ["roc_auc"])
-    return found
+    return compare(base, head, BINARY, ["roc_auc"])[0]
+
+
+def test_results_are_read_from_the_reports(repository: Repository) -> None:
+    value = {"value": 0.9, "low": None, "high": 1.0}
+    group = {"rows": 3, "metrics": {"f1": value}}
+    repository.write("params.yaml", {"train": {"seed": 0}})
+    repository.write("reports/metrics.json", {"f1": 0.9})
+    evaluation = {
+        "metrics": {"f1": {**value, "baseline": value}},
+        "slices": {"age": [{"group": "below 40", **group}]},
+        "classes": [{"class": "yes", **group}],
+    }
+    repository.write("reports/evaluation.json", evaluation)
+    bootstrap = {"rows": 3, "interval_rows": 3, "test_set": "a"}
+    bootstrap["replicates"] = {"f1": [0.9, None]}  # type: ignore[assignment]
+    repository.write("reports/bootstrap.json", bootstrap)
+    found = read_results(Revision(repository.root))
+    assert (found.params, found.metrics) == ({"train": {"seed": 0}}, {"f1": 0.9})
+    assert found.evaluation
+    assert found.evaluation.slices["age"][0].group == "below 40"
+    assert found.evaluation.classes[0].group == "yes"
+    assert found.bootstrap
+    assert found.bootstrap.replicates == {"f1": [0.9, None]}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"metrics": 5}', "null", "5"])
+def test_unreadable_report_counts_as_missing(
+    repository: Repository, content: str
+) -> None:
+    for name in ("evaluation", "bootstrap", "metrics"):
+        repository.write(f"reports/{name}.json", content)
+    found = read_results(Revision(repository.root))
+    assert (found.evaluation, found.bootstrap) == (None, None)
+    assert isinstance(found.metrics, dict)
+
+
+def fewer_rows() -> Results:
+    """Return results whose intervals come from fewer rows."""
+    bootstrap = results().bootstrap
+    assert bootstrap
+    changed = bootstrap.model_copy(update={"interval_rows": 50})
+    return results(bootstrap=changed)
+
+
+OTHER_VALUES = lock(split=stage({"code/split.py": "1"}, {"data/processed/test": "9"}))
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"),
+    ("base", "head", "kind", "note"),
     [
-        *[(1, 1.0), (0.5, 0.5), (NAN, None), (float("inf"), None)],
-        *[(None, None), (True, None), ("0.9", None), ([0.9], None), ({}, None)],
+        (results(), results(), "paired", "on the same 100 test rows."),
+        (results(), results(lock=OTHER_VALUES), "paired", "some values or parts"),
+        (results(), results(test_set="b"), "unpaired", "test set changed (100 rows"),
+        (results(), fewer_rows(), "unpaired", "evaluate.interval_rows changed"),
+        (results(bootstrap=None), results(), "values", "no intervals"),
+        (NO_RESULTS, results(), "none", "The base has no metrics"),
     ],
 )
-def test_only_finite_numbers_are_numbers(value: Any, expected: float | None) -> None:
-    assert number(value) == expected
+def test_replicates_of_the_same_rows_are_pairs(
+    base: Results, head: Results, kind: str, note: str
+) -> None:
+    found = pair(base, head)
+    assert found.kind == kind
+    assert note in found.note
 
 
-def test_paired_difference_is_narrower_than_the_independent_one() -> None:
+@pytest.mark.parametrize("key", ["target", "task", "positive"])
+def test_metrics_of_another_question_are_not_compared(key: str) -> None:
+    other = {"data": {**results().params["data"], key: "other"}}
+    found = pair(results(), results(params=other))
+    assert found.kind == "none"
+    assert f"data.{key} changed" in found.note
+
+
+def test_paired_difference_is_narrower_than_the_unpaired_one() -> None:
     random = np.random.default_rng(0)
     hard = random.normal(0, 0.1, 500)
     base = [*(0.8 + hard)]
     head = [*(0.81 + hard + random.normal(0, 0.001, 500))]
     paired = difference(base, head, paired=True)
-    apart = difference(base, head, paired=False)
+    unpaired = difference(base, head, paired=False)
     assert paired
-    assert apart
+    assert unpaired
     assert 0 < paired[0] < 0.01 < paired[1]
-    assert apart[0] < 0 < apart[1]
+    assert unpaired[0] < 0 < unpaired[1]
 
 
-def test_independent_difference_has_the_spread_of_both() -> None:
+def test_unpaired_difference_has_the_spread_of_both() -> None:
     random = np.random.default_rng(0)
     base, head = random.normal(0, 3, 1000), random.normal(1, 4, 1000)
     found = difference([*base], [*head], paired=False)
-    assert found
     assert found == pytest.approx((1 - 1.96 * 5, 1 + 1.96 * 5), abs=0.5)
 
 
-def test_replicates_without_a_partner_do_not_count() -> None:
+def test_undefined_and_unmatched_replicates_do_not_count() -> None:
     assert difference([1.0, None, 3.0], [2.0, 9.0, 4.0, 5.0], paired=True) == (1, 1)
     assert difference([None, NAN], [1.0, 2.0], paired=True) is None
     assert difference([float("inf")], [float("inf")], paired=False) is None
@@ -79,25 +134,20 @@ def test_replicates_without_a_partner_do_not_count() -> None:
         (-0.1, (-0.2, -0.1), None, "changed"),
     ],
 )
-def test_verdict_knows_noise_and_direction(
+def test_verdict_depends_on_noise_and_direction(
     moved: float, interval: Any, better: bool | None, expected: str
 ) -> None:
     assert change_verdict(moved, interval, better) == expected
 
 
-def test_metric_that_both_have_is_compared_in_pairs() -> None:
-    better = results(0.95, [0.93, 0.94, 0.95, 0.96, 0.98])
-    found = change(results(), better)
+def test_metric_is_compared_in_pairs_on_the_same_rows_only() -> None:
+    found = change(results(), results(0.95, BETTER))
     assert (found.base, found.head, found.verdict) == (0.9, 0.95, "better")
     assert found.interval == pytest.approx((0.05, 0.059))
+    unpaired = change(results(), results(0.95, BETTER, test_set="b"))
+    assert unpaired.interval
+    assert unpaired.interval[0] < 0.05 < 0.06 < unpaired.interval[1]
     assert change(results(), results()).verdict == "unchanged"
-
-
-def test_metric_of_other_rows_is_compared_without_pairs() -> None:
-    better = results(0.95, [0.93, 0.94, 0.95, 0.96, 0.98], test_set="b")
-    found = change(results(), better)
-    assert found.interval
-    assert found.interval[0] < 0.05 < 0.06 < found.interval[1]
 
 
 @pytest.mark.parametrize(
@@ -105,25 +155,25 @@ def test_metric_of_other_rows_is_compared_without_pairs() -> None:
     [
         (NO_RESULTS, results(), "new"),
         (results(metrics={"f1": 0.5}), results(), "new"),
-        (results(NAN), results(), "base is no number"),
-        (results(), results(NAN), "not a number"),
-        (results(), results(None), "not a number"),
-        (results(), results("0.9"), "not a number"),
-        (NO_RESULTS, NO_RESULTS, "missing"),
         (results(params={}), results(), "new"),
+        (results(NAN), results(), "base is not a number"),
+        *[
+            (results(), results(value), "not a number")
+            for value in (NAN, float("inf"), None, "0.9", True, [0.9], {})
+        ],
+        (NO_RESULTS, NO_RESULTS, "missing"),
         (results(), results(0.8, bootstrap=None), "worse, noise unknown"),
     ],
 )
-def test_what_has_no_partner_is_said(
+def test_metric_without_a_partner_has_no_interval(
     base: Results, head: Results, verdict: str
 ) -> None:
-    found = compare(base, head, METRICS, ["roc_auc"])[0]
-    assert found.verdict == verdict
-    assert found.interval is None
+    found = change(base, head)
+    assert (found.verdict, found.interval) == (verdict, None)
 
 
-def test_removed_and_unknown_metrics_are_told() -> None:
+def test_removed_and_unknown_metrics_are_listed() -> None:
     base = results(metrics={"roc_auc": 0.9, "mine": 1.0, "gone": 2.0})
     head = results(metrics={"roc_auc": 0.9, "mine": 2.0})
-    found = {c.name: c.verdict for c in compare(base, head, METRICS, ["roc_auc"])}
+    found = {c.name: c.verdict for c in compare(base, head, BINARY, ["roc_auc"])}
     assert found == {"roc_auc": "unchanged", "mine": "changed", "gone": "removed"}

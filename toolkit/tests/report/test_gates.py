@@ -1,172 +1,202 @@
-"""Tests of reproducible_ml.report.gates: each gate is closed once."""
+"""Gates: each is failed once, by a real change of results or a real remote."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reproducible_ml.modeling.metrics.binary import METRICS
 from reproducible_ml.report.compare import compare
-from reproducible_ml.report.gates import Gate, check_gates, numbers
+from reproducible_ml.report.gates import Gate, GateResult, check_gates, remote_status
 from reproducible_ml.report.results import NO_RESULTS, Evaluation, Results
-from tumour_diagnosis.params import Params
+from reproducible_ml.versioning.dvc import default_remote
+from tumour_diagnosis.models.metrics import BINARY
 
-from .conftest import results
+from .conftest import Repository, dvc, results
 
 WORSE = [0.85, 0.86, 0.88, 0.88, 0.89]
 NOISY = [0.80, 0.95, 0.88, 0.88, 0.99]
 
 
-def judged(
-    base: Results, head: Results, metrics: Any = METRICS, **gate: Any
-) -> list[Gate]:
-    """Return the gates of these results; params name roc_auc and groups by age."""
-    params = Params.model_validate(
-        {
-            "data": {"target": "bought", "positive": "yes"},
-            "train": {"estimator": {"path": "my.Model"}},
-            "evaluate": {"metrics": ["roc_auc"], "slices": {"age": [40.0]}},
-            "gate": gate,
-        }
-    )
-    found = compare(base, head, metrics, params.evaluate.metrics)
-    return check_gates(params, head, found, metrics)
+def checked(
+    base: Results, head: Results, metrics: Any = BINARY, **gate: Any
+) -> list[GateResult]:
+    """Return all gates of these results; params.yaml names roc_auc."""
+    names = ["roc_auc", *gate.pop("others", ())]
+    found = compare(base, head, metrics, names)
+    return check_gates(Gate(**gate), names, head, found, metrics)
 
 
-def against_base(base: Results, head: Results, **gate: Any) -> Gate:
-    return judged(base, head, **gate)[1]
+def against_base(base: Results, head: Results, **gate: Any) -> GateResult:
+    return checked(base, head, **gate)[1]
 
 
 def groups(**values: float | None) -> Results:
-    """Return results of groups by age, from rows of each and its roc_auc."""
+    """Return results with the roc_auc of groups by age."""
     found = [
         {"group": name, "rows": 10, "metrics": {"roc_auc": {"value": value}}}
         for name, value in values.items()
     ]
-    facts = {"metrics": {}, "slices": {"age": found}}
-    return results(evaluation=Evaluation.model_validate(facts))
+    evaluation = {"metrics": {}, "slices": {"age": found}}
+    return results(evaluation=Evaluation.model_validate(evaluation))
 
 
 def test_unchanged_results_pass() -> None:
-    found = judged(results(), results())
-    assert [gate.passed for gate in found] == [True, True]
+    assert [gate.passed for gate in checked(results(), results())] == [True, True]
 
 
 @pytest.mark.parametrize(
-    "value", [float("nan"), float("inf"), None, "0.9", [0.9], True]
+    ("head", "reason"),
+    [
+        *[
+            (results(value), "`roc_auc` is ")
+            for value in (float("nan"), float("inf"), None, "0.9", [0.9], True)
+        ],
+        (NO_RESULTS, "`roc_auc` is missing"),
+    ],
 )
-def test_metric_that_is_no_finite_number_fails(value: Any) -> None:
-    found = judged(results(), results(value))
+def test_metric_that_is_not_a_finite_number_fails(head: Results, reason: str) -> None:
+    found = checked(results(), head)
     assert [gate.passed for gate in found] == [False, False]
-    assert "`roc_auc` is" in found[0].words
+    assert reason in found[0].reason
 
 
-def test_missing_metric_fails() -> None:
-    found = judged(results(), NO_RESULTS)
-    assert [gate.passed for gate in found] == [False, False]
-    assert "`roc_auc` is missing" in found[0].words
-
-
-def test_metric_that_nobody_asked_for_is_a_number_as_well() -> None:
-    nested = {"roc_auc": 0.9, "mine": {"a": float("inf")}, "words": "x", "list": [1]}
-    found = numbers(["roc_auc"], nested)
+def test_metrics_that_nobody_asked_for_must_be_numbers_too() -> None:
+    nested = {"roc_auc": 0.9, "mine": {"a": float("inf")}, "text": "x", "list": [1]}
+    found = checked(results(), results(metrics=nested))[0]
     assert not found.passed
-    assert found.words == "reports/metrics.json: `mine.a` is `inf`"
+    assert found.reason == "reports/metrics.json: `mine.a` is `inf`"
 
 
-def test_worse_beyond_noise_fails() -> None:
-    found = against_base(results(), results(0.88, WORSE))
-    assert not found.passed
-    assert "worse by 0.0200, tolerance 0.0000; more than noise" in found.words
+@pytest.mark.parametrize(
+    ("head", "gate", "passed", "reason"),
+    [
+        (results(0.88, WORSE), {}, False, "worse by 0.0200, tolerance 0.0000; more"),
+        (results(0.88, NOISY), {}, True, "within noise"),
+        (results(0.88, NOISY), {"only_beyond_noise": False}, False, "within noise"),
+        (results(0.88, WORSE), {"tolerance": 0.021}, True, ""),
+        (results(0.88, WORSE), {"tolerance": 0.019}, False, ""),
+        # What cannot be shown to be noise counts.
+        (results(0.88, bootstrap=None), {}, False, "without an interval"),
+        # Another test set is compared without pairs.
+        (results(0.899, WORSE, test_set="b"), {}, True, ""),
+        (results(0.5, [0.48, 0.5, 0.52], test_set="b"), {}, False, ""),
+        (results(0.95, [0.95] * 5), {"only_beyond_noise": False}, True, "better"),
+    ],
+)
+def test_worse_metric_fails_beyond_noise_and_tolerance(
+    head: Results, gate: Any, passed: bool, reason: str
+) -> None:
+    found = against_base(results(), head, **gate)
+    assert found.passed is passed
+    assert reason in found.reason
 
 
-def test_worse_within_noise_passes_unless_all_that_is_worse_fails() -> None:
-    assert against_base(results(), results(0.88, NOISY)).passed
-    found = against_base(results(), results(0.88, NOISY), only_beyond_noise=False)
-    assert not found.passed
-    assert "within noise" in found.words
-
-
-def test_tolerance_is_allowed() -> None:
-    assert against_base(results(), results(0.88, WORSE), tolerance=0.021).passed
-    assert not against_base(results(), results(0.88, WORSE), tolerance=0.019).passed
-
-
-def test_better_passes() -> None:
-    assert against_base(results(0.88, WORSE), results(), only_beyond_noise=False).passed
-
-
-def test_lower_loss_is_better() -> None:
-    low, high = (
+@pytest.mark.parametrize(("base", "head"), [(0.1, 0.2), (0.2, 0.1)])
+def test_lower_loss_is_better(base: float, head: float) -> None:
+    old, new = (
         results(metrics={"roc_auc": 0.9, "log_loss": value}, bootstrap=None)
-        for value in (0.1, 0.2)
+        for value in (base, head)
     )
-    params = {"metrics": ["roc_auc", "log_loss"]}
-    for base, head, passed in ((low, high, False), (high, low, True)):
-        changes = compare(base, head, METRICS, params["metrics"])
-        wanted = Params.model_validate(
-            {
-                "data": {"target": "bought", "positive": "yes"},
-                "train": {"estimator": {"path": "my.Model"}},
-                "evaluate": params,
-                "gate": {"metric": "log_loss", "floors": {"log_loss": 0.15}},
-            }
-        )
-        found = check_gates(wanted, head, changes, METRICS)
-        assert [gate.passed for gate in found] == [True, passed, passed]
+    gate = {"metric": "log_loss", "floors": {"log_loss": 0.15}}
+    found = checked(old, new, others=["log_loss"], **gate)
+    passed = head < base
+    assert [gate.passed for gate in found] == [True, passed, passed]
 
 
-# What cannot be shown to be noise counts.
-def test_worse_without_an_interval_fails() -> None:
-    found = against_base(results(), results(0.88, bootstrap=None))
-    assert not found.passed
-    assert "no interval tells" in found.words
-
-
-def test_changed_test_set_is_judged_without_pairs() -> None:
-    assert against_base(results(), results(0.899, WORSE, test_set="b")).passed
-    far = results(0.5, [0.48, 0.49, 0.5, 0.51, 0.52], test_set="b")
-    assert not against_base(results(), far).passed
-
-
-def test_first_pull_request_has_nothing_to_be_worse_than() -> None:
+def test_first_pull_request_has_no_base_to_be_worse_than() -> None:
     found = against_base(NO_RESULTS, results(0.1))
     assert found.passed
-    assert "the base has none" in found.words
+    assert "the base has none" in found.reason
 
 
-def test_metric_that_is_unknown_fails() -> None:
-    found = judged(results(), results(), metrics={}, floors={"roc_auc": 0.1})
+def test_unknown_metric_fails() -> None:
+    found = checked(results(), results(), metrics={}, floors={"roc_auc": 0.1})
     assert [gate.passed for gate in found] == [True, False, False]
 
 
-def test_floor_is_kept_or_not() -> None:
-    assert judged(results(), results(), floors={"roc_auc": 0.9})[2].passed
-    found = judged(results(), results(), floors={"roc_auc": 0.91})[2]
+@pytest.mark.parametrize(
+    ("head", "gate", "missed"),
+    [
+        (results(), {"floors": {"roc_auc": 0.9}}, ""),
+        (
+            results(),
+            {"floors": {"roc_auc": 0.91}},
+            "`roc_auc` is 0.9000, below 0.9100",
+        ),
+        (groups(young=0.8, old=0.7), {}, ""),
+        (
+            groups(young=0.8, old=0.6),
+            {},
+            "`age` `old` (10 rows): `roc_auc` is 0.6000, below 0.7000",
+        ),
+        (groups(young=None), {}, "`roc_auc` is not defined"),
+        (groups(), {}, "has no groups of `age`"),
+        (results(evaluation=None), {}, "has no groups of `age`"),
+        (groups(**{f"group {i}": 0.1 for i in range(30)}), {}, "; and 20 more"),
+    ],
+)
+def test_floors_of_metrics_and_groups_are_met_or_not(
+    head: Results, gate: dict[str, Any], missed: str
+) -> None:
+    gate = gate or {"slice_floors": {"age": {"roc_auc": 0.7}}}
+    found = checked(results(), head, **gate)[2]
+    assert found.passed is (not missed)
+    assert missed in found.reason
+
+
+@pytest.fixture
+def remote(pipeline: Repository, tmp_path: Path) -> Path:
+    """The folder that is the default remote of the pipeline."""
+    folder = tmp_path / "remote"
+    dvc(pipeline.root, "remote", "add", "--default", "storage", str(folder))
+    return folder
+
+
+def status(repository: Repository) -> GateResult:
+    found = remote_status(repository.root, offline=False)
+    assert found
+    return found
+
+
+@pytest.mark.usefixtures("remote")
+@pytest.mark.integration
+def test_outputs_must_be_pushed(pipeline: Repository) -> None:
+    found = status(pipeline)
     assert not found.passed
-    assert found.words == "`roc_auc` is 0.9000, below 0.9100"
+    assert found.reason == "not pushed: `data/processed/test`. Fix: `dvc push`"
+    dvc(pipeline.root, "push")
+    assert status(pipeline).passed
+    # They need not be here as well.
+    shutil.rmtree(pipeline.root / ".dvc/cache")
+    assert status(pipeline).passed
 
 
-def test_floor_of_groups_is_kept_or_not() -> None:
-    floors = {"age": {"roc_auc": 0.7}}
-    head = groups(young=0.8, old=0.7)
-    assert judged(results(), head, slice_floors=floors)[2].passed
-    found = judged(results(), groups(young=0.8, old=0.6), slice_floors=floors)[2]
+@pytest.mark.usefixtures("remote")
+@pytest.mark.integration
+def test_outputs_that_are_nowhere_fail(pipeline: Repository) -> None:
+    shutil.rmtree(pipeline.root / ".dvc/cache")
+    (pipeline.root / "data/processed/test").unlink()
+    assert not status(pipeline).passed
+
+
+# Else a wrong address would pass for ever.
+def test_unreachable_remote_fails_unless_offline(pipeline: Repository) -> None:
+    assert remote_status(pipeline.root, offline=False) is None
+    dvc(pipeline.root, "config", "core.remote", "gone")
+    found = status(pipeline)
     assert not found.passed
-    assert found.words == "`age` `old` (10 rows): `roc_auc` is 0.6000, below 0.7000"
+    assert "check address and credentials" in found.reason
+    offline = remote_status(pipeline.root, offline=True)
+    assert offline
+    assert offline.passed is None
 
 
-def test_group_without_a_value_fails_its_floor() -> None:
-    floors = {"age": {"roc_auc": 0.7}}
-    found = judged(results(), groups(young=None), slice_floors=floors)[2]
-    assert not found.passed
-    assert "`roc_auc` is not defined" in found.words
-    for head in (groups(), results(evaluation=None)):
-        found = judged(results(), head, slice_floors=floors)[2]
-        assert not found.passed
-        assert "has no groups of `age`" in found.words
-
-
-def test_many_misses_are_counted() -> None:
-    head = groups(**{f"group {i}": 0.1 for i in range(30)})
-    found = judged(results(), head, slice_floors={"age": {"roc_auc": 0.7}})[2]
-    assert found.words.endswith("; and 20 more")
+def test_default_remote_may_be_in_the_local_configuration(
+    pipeline: Repository, tmp_path: Path
+) -> None:
+    dvc(pipeline.root, "remote", "add", "other", "/nonexistent")
+    assert default_remote(pipeline.root) is None
+    folder = str(tmp_path / "mine")
+    dvc(pipeline.root, "remote", "add", "--local", "--default", "mine", folder)
+    assert default_remote(pipeline.root) == "mine"
