@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.report.charts."""
+"""Mermaid diagrams: charts of any numbers, axes, and the graph of the pipeline."""
 
 import re
 
@@ -9,13 +9,17 @@ from hypothesis import strategies as st
 
 from reproducible_ml.report.charts import (
     POINTS,
+    SHOWN,
     Axis,
     chart,
+    clean_graph,
     decimals,
     exact_axis,
-    grid,
     padded_axis,
+    pipeline_graph,
 )
+
+from .conftest import PIPELINE, Repository
 
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
@@ -112,20 +116,36 @@ def test_axis_has_room_and_round_ends() -> None:
     assert low < high
 
 
-def test_grid_reaches_from_end_to_end() -> None:
-    assert len(grid(Axis("x", 0, 1))) == POINTS == 50
-    assert list(grid(Axis("x", 0, 1), 3)) == [0, 0.5, 1]
-
-
-def test_axis_of_whole_numbers_has_them_alone() -> None:
-    y = Axis("y", 0, 1)
-    text = chart("Title", Axis("x", 1, 3, whole=True), y, {"a": ("grey", np.ones(3))})
-    assert '  x-axis "x" ["1", "2", "3"]' in text
-
-
-def test_axis_between_values_ends_at_them_and_has_some_length() -> None:
-    assert exact_axis("x", [np.array([3.0, np.nan]), np.array([1.5, np.inf])])[1:3] == (
-        1.5,
-        3,
-    )
+def test_exact_axis_ends_at_the_values_and_is_never_empty() -> None:
+    values = [np.array([3.0, np.nan]), np.array([1.5, np.inf])]
+    assert exact_axis("x", values)[1:3] == (1.5, 3)
     assert exact_axis("x", [np.array([0.0])])[2] > 0
+
+
+def test_pipeline_is_drawn_and_folded(pipeline: Repository) -> None:
+    text = pipeline_graph(pipeline.root)
+    assert text.startswith("<details><summary>The pipeline</summary>\n\n```mermaid\n")
+    assert '  node1["evaluate"]\n  node2["split"]\n  node2-->node1\n```' in text
+
+
+def test_names_of_stages_cannot_act_as_mermaid() -> None:
+    drawn = (
+        'flowchart TD\n\tnode1["a"];"] click `x` <b> @y.dvc"]\n\tnode1-->node2\nclick x'
+    )
+    assert clean_graph(drawn) == [
+        '  node1["a_____ click _x_ _b_ _y.dvc"]',
+        "  node1-->node2",
+    ]
+
+
+def test_large_pipeline_is_cut(pipeline: Repository) -> None:
+    many = "".join(f"  stage{i:03}:\n    cmd: x\n" for i in range(200))
+    pipeline.write("dvc.yaml", PIPELINE + many)
+    text = pipeline_graph(pipeline.root)
+    assert text.count("\n  node") == SHOWN
+    assert "… and 53 more nodes and edges" in text
+
+
+def test_pipeline_that_cannot_be_read_is_no_error(pipeline: Repository) -> None:
+    pipeline.write("dvc.yaml", "stages: [")
+    assert "`dvc dag` failed" in pipeline_graph(pipeline.root)
