@@ -33,7 +33,7 @@ def serving(answer: Answer) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_GET
+        do_POST = do_HEAD = do_GET
 
         def log_message(self, *_: object) -> None:
             pass

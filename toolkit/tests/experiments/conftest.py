@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from ..report.conftest import Repository, dvc
+from reproducible_ml.core import project as core
 
-JUDGE = """\
+from ..report.conftest import PYPROJECT, Repository, dvc
+
+SCORE = """\
 import json, time
 from pathlib import Path
 import yaml
 seed = yaml.safe_load(Path("params.yaml").read_text())["train"]["seed"]
-print("judging", seed, flush=True)
+print("scoring", seed, flush=True)
 assert seed != 13
 while seed == 14:
     time.sleep(0.1)
@@ -29,8 +31,8 @@ stages:
     params: [split.salt]
     outs: [data/processed/test]
   evaluate:
-    cmd: python judge.py
-    deps: [judge.py, data/processed/test]
+    cmd: python score.py
+    deps: [score.py, data/processed/test]
     params: [train.seed]
     metrics:
     - reports/metrics.json: {cache: false}
@@ -49,6 +51,11 @@ evaluate: {metrics: [roc_auc]}
 
 class Project(Repository):
     """A project to experiment on."""
+
+    @property
+    def project(self) -> core.Project:
+        """What commands get."""
+        return core.Project(self.root)
 
     def dvc(self, *arguments: str) -> None:
         """Run a DVC command."""
@@ -82,8 +89,9 @@ def small_experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = Project(tmp_path_factory.mktemp("experiment"))
     project.write(".gitignore", "/data/processed/test\n__pycache__/\n")
     project.write(".dvcignore", "__pycache__/\n")
-    project.write("judge.py", JUDGE)
+    project.write("score.py", SCORE)
     project.write("raw.csv", "a\n1\n")
+    project.write("pyproject.toml", PYPROJECT)
     project.write("params.yaml", PARAMS)
     project.write("dvc.yaml", PIPELINE)
     for folder in ("data/processed", "reports"):

@@ -1,16 +1,11 @@
-"""Tests of reproducible_ml.experiments.branch."""
-
-import subprocess
-from collections.abc import Callable
+"""`rml branch`: a Git branch of an experiment, and what to type next."""
 
 import pytest
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.experiments.branch import make_branch, what_next
+from reproducible_ml.experiments.branch import branch, make_branch, what_next
 
 from .conftest import Project, add_experiment
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
@@ -33,13 +28,13 @@ def test_branch_holds_the_experiment_and_the_folder_stays(tried: Project) -> Non
 @pytest.mark.parametrize(
     ("existing", "name", "said"),
     [
-        (None, "two", "EXP=two: there is no such experiment. There are: one"),
-        (None, "", "EXP: which? There are: one"),
-        ("exp/one", "one", "exp/one: is there already, and stays as it is."),
-        ("exp", "one", "a branch named exp leaves no room for exp/one."),
+        (None, "two", "two: no such experiment. There are: one"),
+        (None, "", "Which experiment? There are: one"),
+        ("exp/one", "one", "exp/one: this branch exists already."),
+        ("exp", "one", "exp/one: Git cannot make it while there is a branch `exp`."),
     ],
 )
-def test_branch_that_cannot_be_is_refused(
+def test_impossible_branch_is_an_error(
     tried: Project, existing: str | None, name: str, said: str
 ) -> None:
     if existing:
@@ -51,8 +46,8 @@ def test_branch_that_cannot_be_is_refused(
     assert tried.git("for-each-ref") == before
 
 
-def test_project_without_experiment_is_told_what_to_type(project: Project) -> None:
-    with pytest.raises(UserError, match="There are none yet: make exp S="):
+def test_error_says_how_to_make_an_experiment(project: Project) -> None:
+    with pytest.raises(UserError, match="There are none yet: rml exp -S "):
         make_branch(project.root, "one")
 
 
@@ -71,7 +66,7 @@ def test_next_lines_push_data_code_and_ask_for_a_review(tried: Project) -> None:
 def test_next_lines_name_what_is_missing(tried: Project) -> None:
     tried.git("branch", "exp/one")
     lines = [*what_next(tried.root, "exp/one")]
-    assert "as there is no DVC remote" in lines[0]
+    assert "there is no DVC remote" in lines[0]
     assert lines[1] == "git remote add origin ADDRESS   # there is no Git remote yet"
     assert "https://github.com/OWNER/NAME/compare/exp/one" in lines[4]
 
@@ -85,10 +80,9 @@ def test_data_of_another_state_are_fetched_before_the_push(tried: Project) -> No
     )
 
 
-def test_command_prints_what_to_type_next(tried: Project, run_module: Run) -> None:
-    done = run_module("experiments.branch", "--exp=one", cwd=tried.root)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("Made the branch exp/one. Next:\n\n    ")
-    again = run_module("experiments.branch", "--exp=one", cwd=tried.root)
-    assert again.returncode == 1
-    assert again.stderr.startswith("error: exp/one: is there already")
+def test_branch_prints_what_to_type_next(
+    tried: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    branch(tried.root, "one")
+    printed = capsys.readouterr().out
+    assert printed.startswith("Made the branch exp/one. Next:\n\n    ")

@@ -1,16 +1,25 @@
-"""Tests of reproducible_ml.experiments.listing."""
+"""`rml exps`: rows from DVC, their order, and the table."""
 
-import subprocess
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from reproducible_ml.experiments.listing import Row, draw, short_names
+from reproducible_ml.experiments.listing import (
+    COMMIT,
+    FOLDER,
+    Row,
+    best_first,
+    differing,
+    draw,
+    list_experiments,
+    read_rows,
+    short_names,
+)
 from reproducible_ml.report.markdown import show_in_terminal
 
-from .conftest import Project, add_experiment
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+from .conftest import PARAMS, Project, add_experiment
 
 ROWS = [
     Row(
@@ -33,8 +42,7 @@ def lines(rows: Sequence[Row], capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 def test_only_what_differs_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines(ROWS, capsys) == [
-        "log_",
-        "experiment state auc ↑ loss ↓ seed",
+        "experiment state auc ↑ log_loss ↓ seed",
         "one 0.9000 1.0000 1",
         "main last commit 0.8000 2.0000 0",
         "bad failed - - -5",
@@ -42,13 +50,11 @@ def test_only_what_differs_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_metric_that_decides_is_always_shown(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_main_metric_is_always_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines(ROWS[:1], capsys)[0] == "experiment state auc ↑"
 
 
-def test_nothing_that_people_wrote_is_a_command(
+def test_no_text_is_markup_or_a_terminal_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     nasty = Row("[red]x[/]\x1b[2J", "", {"[bold]k": "[/]\n\x07"}, {"auc": 1.0})
@@ -58,7 +64,7 @@ def test_nothing_that_people_wrote_is_a_command(
     assert "[/]\\n\\x07" in text
 
 
-def test_names_are_short_where_that_is_enough() -> None:
+def test_names_are_short_where_that_is_unique() -> None:
     assert short_names(["train.seed", "split.seed", "split.salt"]) == [
         "train.seed",
         "split.seed",
@@ -66,28 +72,79 @@ def test_names_are_short_where_that_is_enough() -> None:
     ]
 
 
-def test_project_without_experiment_is_told_what_to_type(
-    project: Project, run_module: Run
+def test_project_without_experiments_shows_how_to_run_one(
+    project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     head = project.git("rev-parse", "HEAD").strip()
     add_experiment(project, "old", "0" * 40, head)
-    done = run_module("experiments.listing", cwd=project.root)
-    assert done.returncode == 0, done.stderr
-    assert "make exp S='train.seed=1'" in done.stdout
-    assert "1 more on other commits: dvc exp show --all-commits" in done.stdout
+    list_experiments(project.project)
+    printed = capsys.readouterr().out
+    assert "rml exp -S train.seed=1" in printed
+    assert "1 more on other commits: dvc exp show --all-commits" in printed
 
 
-def test_experiments_are_listed(project: Project, run_module: Run) -> None:
+@pytest.mark.integration
+def test_experiments_are_listed_best_first(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     head = project.git("rev-parse", "HEAD").strip()
     project.write("reports/metrics.json", {"roc_auc": 0.8})
     add_experiment(project, "one", head, project.commit())
     project.git("reset", "--quiet", "--hard", head)
-    done = run_module("experiments.listing", cwd=project.root)
-    assert done.returncode == 0, done.stderr
-    names = [
-        line.split()[0]
-        for line in done.stdout.splitlines()
-        if "0.8" in line or "0.9" in line
+    list_experiments(project.project)
+    printed = capsys.readouterr().out
+    assert re.findall(r"^(\S+) .*0\.[89]", printed, re.M) == ["main", "one"]
+    assert "Best roc_auc first." in printed
+    assert " \n" not in printed
+
+
+def row(name: str, auc: float | None, **others: Any) -> Row:
+    metrics: dict[str, float | None] = {} if auc is None else {"roc_auc": auc}
+    return Row(name, "", {"train.seed": 0}, metrics)._replace(**others)
+
+
+@pytest.mark.integration
+def test_rows_are_folder_commit_and_experiments_with_their_state(
+    project: Project,
+) -> None:
+    project.dvc("exp", "run", "--quiet", "-n", "one", "-S", "train.seed=1")
+    project.dvc("exp", "run", "--quiet", "--queue", "-n", "later", "-S", "train.seed=3")
+    rows = {row.name: row for row in read_rows(project.root)}
+    assert {name: row.state for name, row in rows.items()} == {
+        "workspace": FOLDER,
+        "main": COMMIT,
+        "one": "",
+        "later": "queued",
+    }
+    assert rows["one"].metrics == {"roc_auc": 0.89}
+    assert rows["later"].params["train.seed"] == 3
+    assert rows["later"].metrics == {}
+
+
+def test_folder_that_equals_the_commit_is_left_out(project: Project) -> None:
+    assert [row.state for row in read_rows(project.root)] == [COMMIT]
+
+
+def test_unreadable_params_are_a_state(project: Project) -> None:
+    project.write("params.yaml", f"{PARAMS}: : {{")
+    assert read_rows(project.root)[0].state.startswith(FOLDER)
+
+
+def test_best_comes_first_and_what_has_no_metric_last() -> None:
+    rows = [row("none", None), row("bad", 0.5), row("good", 0.9)]
+    assert [r.name for r in best_first(rows, "roc_auc", True)] == [
+        "good",
+        "bad",
+        "none",
     ]
-    assert names == ["main", "one"]
-    assert "Best roc_auc first." in done.stdout
+    assert [r.name for r in best_first(rows, "roc_auc", False)] == [
+        "bad",
+        "good",
+        "none",
+    ]
+
+
+def test_differing_keys_have_more_than_one_value() -> None:
+    assert differing([{"a": 1, "b": 1}, {"a": 1, "b": 2}]) == ["b"]
+    assert differing([{"a": 1}, {}, {"c": None}]) == ["a", "c"]
+    assert differing([{"a": 1}]) == []

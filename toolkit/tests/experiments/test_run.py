@@ -1,100 +1,180 @@
-"""Tests of reproducible_ml.experiments.run."""
+"""`rml exp`: runs, what they change, and how failed ones are undone."""
 
 import os
 import signal
-import subprocess
-from collections.abc import Callable
 
 import pytest
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.experiments.run import run, what_next
-from reproducible_ml.experiments.settings import read_settings
+from reproducible_ml.experiments.run import (
+    describe_changes,
+    experiment,
+    restore_snapshot,
+    run,
+    take_snapshot,
+    what_next,
+)
 from reproducible_ml.versioning.git import find_experiments
 
-from .conftest import Project, add_experiment
+from .conftest import PARAMS, Project, add_experiment
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+FAILED = PARAMS.replace("seed: 0", "seed: 13")
 
 
-def test_run_makes_an_experiment_and_tells_what_it_changes(
-    project: Project, run_module: Run
+def is_clean(project: Project) -> bool:
+    """Return whether the folder is that of the last commit, on its branch."""
+    branch = project.git("branch", "--show-current")
+    return (project.git("status", "--porcelain"), branch) == ("", "main\n")
+
+
+@pytest.mark.integration
+def test_run_makes_an_experiment_and_prints_what_it_changes(
+    project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--settings", "train.seed=2 split.salt=b", "--name", "two"]
-    done = run_module("experiments.run", *arguments, cwd=project.root)
-    assert done.returncode == 0, done.stderr
-    assert "train.seed" in done.stdout
-    assert "roc_auc went from 0.9000 to 0.8800" in done.stdout
-    assert "Experiment: two. Its results are in this folder." in done.stdout
-    assert "make branch EXP=two" in done.stdout
-    assert "seed: 2" in project.git(
-        "show", f"{find_experiments(project.root)['two']}:params.yaml"
-    )
+    experiment(project.project, ["train.seed=2 split.salt=b"], "two")
+    printed = capsys.readouterr().out
+    assert "train.seed" in printed
+    assert "roc_auc went from 0.9000 to 0.8800" in printed
+    assert "Experiment: two. Its results are in the working tree." in printed
+    assert "rml branch two" in printed
+    commit = find_experiments(project.root)["two"]
+    assert "seed: 2" in project.git("show", f"{commit}:params.yaml")
 
 
-def test_run_that_changes_nothing_says_so(project: Project, run_module: Run) -> None:
-    done = run_module("experiments.run", cwd=project.root)
-    assert done.returncode == 0, done.stderr
-    assert "Nothing changed" in done.stdout
-    assert "the same as HEAD. To drop it: dvc exp remove " in done.stdout
+@pytest.mark.integration
+def test_run_that_changes_nothing_says_so(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment(project.project, [], None)
+    printed = capsys.readouterr().out
+    assert "Nothing changed" in printed
+    assert "the same as HEAD. To remove it: dvc exp remove " in printed
 
 
-def test_failed_run_is_undone(project: Project, run_module: Run) -> None:
-    done = run_module("experiments.run", "--settings=train.seed=13", cwd=project.root)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == (
-        "error: the run failed, as told above. params.yaml, results and data are as"
-        " before."
-    )
-    assert project.git("status", "--porcelain") == ""
-    assert project.git("branch", "--show-current") == "main\n"
+@pytest.mark.integration
+def test_failed_run_is_undone(project: Project) -> None:
+    with pytest.raises(UserError, match=r"params\.yaml, results and data are restored"):
+        experiment(project.project, ["train.seed=13"], None)
+    assert is_clean(project)
 
 
+@pytest.mark.integration
 def test_ctrl_c_is_undone(project: Project) -> None:
-    module = "reproducible_ml.experiments.run"
-    started = project.start(module, "--settings=train.seed=14")
+    started = project.start("reproducible_ml.cli", "exp", "-S", "train.seed=14")
     assert started.stdout
     for line in started.stdout:
-        if "judging 14" in line:
+        if "scoring 14" in line:
             os.killpg(started.pid, signal.SIGINT)
     assert started.wait() == 130
     started.stdout.close()
-    assert project.git("status", "--porcelain") == ""
-    assert project.git("branch", "--show-current") == "main\n"
+    assert is_clean(project)
 
 
 @pytest.mark.parametrize(
     ("settings", "name", "said"),
     [
         ("train.seed=-1", None, "params.yaml: train.seed: "),
-        ("", "taken", "NAME=taken: is taken."),
-        ("", "a/b", "NAME=a/b: is no name."),
+        ("", "taken", "--name taken: there is such an experiment"),
+        ("", "a/b", "--name a/b: is not valid"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_runs(
+def test_mistakes_are_errors_before_anything_runs(
     project: Project, settings: str, name: str | None, said: str
 ) -> None:
     head = project.git("rev-parse", "HEAD").strip()
     add_experiment(project, "taken", head, head)
     with pytest.raises(UserError, match=said):
-        run(project.root, read_settings(settings), name)
+        experiment(project.project, [settings], name)
 
 
-def test_file_that_would_get_lost_is_refused(project: Project, run_module: Run) -> None:
+def test_file_that_the_experiment_would_lose_is_an_error(project: Project) -> None:
     project.write("new.py", "")
-    done = run_module("experiments.run", cwd=project.root)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: new.py: is not in Git, so the experiment")
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stdout == ""
+    with pytest.raises(UserError, match=r"^new\.py: is not in Git.*gitignore$"):
+        run(project.project, [], None)
 
 
-def test_experiment_with_the_results_of_another_is_told(project: Project) -> None:
+def test_equal_experiments_are_named(project: Project) -> None:
     head = project.git("rev-parse", "HEAD").strip()
     project.write("raw.csv", "other")
     tried = project.commit()
     project.git("reset", "--quiet", "--hard", head)
     for name in ("one", "two"):
         add_experiment(project, name, head, tried)
-    assert "They are those of one." in what_next(project.root, "two")
-    assert what_next(project.root, None) == "All experiments: make exps\n"
+    assert "They equal those of one." in what_next(project.root, "two")
+    assert what_next(project.root, None) == "All experiments: rml exps\n"
+
+
+def changes(project: Project) -> str:
+    base = project.git("rev-parse", "HEAD").strip()
+    return "\n\n".join(describe_changes(project.project, base))
+
+
+def test_parameter_that_no_stage_reads_changes_no_result(project: Project) -> None:
+    project.write("params.yaml", f"{PARAMS}clean: {{missing: drop}}\n")
+    text = changes(project)
+    assert text.startswith("Compared with `")
+    assert '| `clean.missing` | - | `"drop"` |' in text
+    assert text.endswith("**No result changed**: no stage reads these parameters.")
+
+
+@pytest.mark.integration
+def test_changes_are_those_of_the_report(project: Project) -> None:
+    project.write("params.yaml", PARAMS.replace("seed: 0", "seed: 5"))
+    project.dvc("repro", "--quiet")
+    text = changes(project)
+    assert "| `train.seed` | `0` | `5` |" in text
+    assert "| `evaluate` | `train.seed` | `reports/metrics.json` |" in text
+    row = "| `roc_auc` ↑ | 0.9000 | 0.8500 | -0.0500 | - | worse, noise unknown |"
+    assert row in text
+    assert "`roc_auc` went from 0.9000 to 0.8500, worse, noise unknown." in text
+    assert "would fail in a pull request:**\n\n- `roc_auc` against" in text
+
+
+def fail(project: Project) -> None:
+    """Do what a failed run does: other parameters, no metrics."""
+    project.write("params.yaml", FAILED)
+    (project.root / "reports/metrics.json").unlink()
+    (project.root / "data/processed/test").unlink()
+
+
+def test_failed_run_on_the_last_commit_is_undone(project: Project) -> None:
+    taken = take_snapshot(project.root)
+    fail(project)
+    said = restore_snapshot(project.root, taken, FAILED)
+    assert said == "params.yaml, results and data are restored."
+    assert project.git("status", "--porcelain") == ""
+    assert project.read("data/processed/test") == "a\n1\n"
+
+
+def test_edits_that_are_not_committed_come_back(project: Project) -> None:
+    edited = PARAMS.replace("''", "x")
+    project.write("params.yaml", edited)
+    project.write("reports/metrics.json", {"roc_auc": 0.5})
+    taken = take_snapshot(project.root)
+    fail(project)
+    project.write("score.py", "# edited while it ran\n")
+    restore_snapshot(project.root, taken, FAILED)
+    assert project.read("params.yaml") == edited
+    assert project.read("reports/metrics.json") == '{"roc_auc": 0.5}'
+    assert project.read("score.py") == "# edited while it ran\n"
+
+
+def test_parameters_that_were_edited_meanwhile_stay(project: Project) -> None:
+    taken = take_snapshot(project.root)
+    fail(project)
+    project.write("params.yaml", "mine")
+    said = restore_snapshot(project.root, taken, FAILED)
+    assert "nothing was restored" in said
+    assert project.read("params.yaml") == "mine"
+
+
+def test_data_that_is_nowhere_is_no_obstacle(project: Project) -> None:
+    taken = take_snapshot(project.root)
+    fail(project)
+    for file in (project.root / ".dvc/cache/files").rglob("*"):
+        if file.is_file():
+            file.chmod(0o644)
+            file.unlink()
+    assert "are restored" in restore_snapshot(project.root, taken, FAILED)
+    assert "metrics.json" in project.git("ls-files")
+    assert (project.root / "reports/metrics.json").exists()

@@ -32,8 +32,8 @@ def test_results_are_read_from_the_reports(repository: Repository) -> None:
     }
     repository.write("reports/evaluation.json", evaluation)
     bootstrap = {"rows": 3, "interval_rows": 3, "test_set": "a"}
-    bootstrap["replicates"] = {"f1": [0.9, None]}  # type: ignore[assignment]
-    repository.write("reports/bootstrap.json", bootstrap)
+    replicates = {"f1": [0.9, None]}
+    repository.write("reports/bootstrap.json", {**bootstrap, "replicates": replicates})
     found = read_results(Revision(repository.root))
     assert (found.params, found.metrics) == ({"train": {"seed": 0}}, {"f1": 0.9})
     assert found.evaluation
@@ -159,7 +159,7 @@ def test_metric_is_compared_in_pairs_on_the_same_rows_only() -> None:
         (results(NAN), results(), "base is not a number"),
         *[
             (results(), results(value), "not a number")
-            for value in (NAN, float("inf"), None, "0.9", True, [0.9], {})
+            for value in (NAN, float("inf"), None, "0.9", True, [0.9])
         ],
         (NO_RESULTS, NO_RESULTS, "missing"),
         (results(), results(0.8, bootstrap=None), "worse, noise unknown"),

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,10 @@ def tables(task: str, seed: int) -> dict[str, pd.DataFrame]:
     """Return the tables that `evaluate` writes about some predictions."""
     random = np.random.default_rng(seed)
     keys = random.integers(0, 2**63, 300).astype(np.uint64)
+    names: dict[Any, str] = {}
     if task == "regression":
         actual = random.normal(1e6, 1e5, 300)
-        rows, names = Predictions(actual, actual + random.normal(0, 1e4, 300)), {}
+        rows = Predictions(actual, actual + random.normal(0, 1e4, 300))
     elif task == "binary":
         output = random.random(300)
         rows = Predictions(random.random(300) < output, output)

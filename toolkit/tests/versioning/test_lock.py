@@ -1,9 +1,6 @@
-"""Tests of reproducible_ml.versioning.lock."""
+"""dvc.lock: what differs between two, and what is not up to date."""
 
 import shutil
-import subprocess
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,110 +8,149 @@ import pytest
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.versioning.lock import (
     FIX,
+    Difference,
+    check_lock,
+    compare_locks,
     find_outdated,
-    find_root,
+    flatten,
     ignored_by_git,
+    locked_hashes,
+    locked_stages,
 )
 
-from ..report.conftest import PARAMS, PIPELINE, Repository
+from ..report.conftest import PARAMS, PIPELINE, Repository, lock, stage
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def found(repository: Repository, *, data: bool = False) -> list[tuple[str, str]]:
-    return find_outdated(repository.root, data=data)
+CARD = {"card": stage({}, {"reports/card.md": "1"})}
+SPLIT = stage({"code/split.py": "7"}, {"data/processed/test": "2"})
 
 
-def without_data(repository: Repository) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        (lock(), lock(), []),
+        (
+            lock(),
+            lock(
+                train=stage(
+                    {"code/train.py": "3"}, {"models/model": "9"}, {"train.seed": 1}
+                ),
+                evaluate=stage({"models/model": "9"}, {"reports/metrics.json": "5"}),
+            ),
+            [
+                Difference("train", inputs=("train.seed",), outputs=("models/model",)),
+                Difference("evaluate", upstream=("models/model",)),
+            ],
+        ),
+        (
+            lock(),
+            lock(split={**SPLIT, "cmd": "other"}),
+            [Difference("split", inputs=("cmd", "code/split.py"))],
+        ),
+        (lock(), lock(**CARD), [Difference("card", only_in="new")]),
+        (lock(**CARD), lock(), [Difference("card", only_in="old")]),
+    ],
+)
+def test_causes_and_consequences_are_separated(
+    old: Any, new: Any, found: list[Difference]
+) -> None:
+    assert compare_locks(old, new) == found
+
+
+def test_broken_lock_has_no_stages() -> None:
+    assert locked_stages({}) == locked_stages({"stages": []}) == {}
+    assert locked_stages({"stages": {"a": None, "b": {}}}) == {"b": {}}
+    stages = [{"deps": [{"path": "s3://x", "etag": etag}]} for etag in "ab"]
+    assert locked_hashes(stages[0], "deps") != locked_hashes(stages[1], "deps")
+
+
+def test_nested_keys_are_flattened_and_empty_values_kept() -> None:
+    nested = {"a": {"b": {"c": [1]}, "d": {}}, 5: None}
+    assert dict(flatten(nested)) == {"a.b.c": [1], "a.d": {}, "5": None}
+    assert dict(flatten({})) == {}
+
+
+def without_data(repository: Repository) -> Repository:
     """Leave what a new clone has."""
     (repository.root / "data/processed/test").unlink()
     shutil.rmtree(repository.root / ".dvc/cache")
+    return repository
 
 
 def params(section: str, key: str, value: Any) -> dict[str, Any]:
     return {**PARAMS, section: {**PARAMS[section], key: value}}
 
 
+@pytest.mark.integration
 def test_lock_of_a_new_clone_is_up_to_date_without_data(pipeline: Repository) -> None:
     without_data(pipeline)
-    assert found(pipeline) == []
-    assert found(pipeline, data=True) != []
+    assert find_outdated(pipeline.root, data=False) == []
+    assert find_outdated(pipeline.root, data=True) != []
 
 
-def test_changed_parameter_is_named(pipeline: Repository) -> None:
-    without_data(pipeline)
-    pipeline.write("params.yaml", params("train", "seed", 1))
-    assert found(pipeline) == [("evaluate", "train.seed is modified")]
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("params.yaml", params("train", "seed", 1), ("evaluate", "train.seed is")),
+        ("raw.csv", "a\n2\n", ("split", "raw.csv is modified")),
+        (
+            "dvc.yaml",
+            PIPELINE.replace("copy_file.py raw.csv", "./copy_file.py raw.csv"),
+            ("split", "changed command"),
+        ),
+        # `dvc status` does not report this, nor `dvc repro --dry --allow-missing`.
+        (
+            "dvc.yaml",
+            f"{PIPELINE}  card:\n    cmd: python card.py\n    outs: [card.md]\n",
+            ("card", "is not in dvc.lock"),
+        ),
+        (
+            "reports/metrics.json",
+            {"roc_auc": 0.99},
+            ("evaluate", "reports/metrics.json is modified"),
+        ),
+    ],
+)
+def test_change_is_found_without_data(
+    pipeline: Repository, name: str, content: Any, found: tuple[str, str]
+) -> None:
+    without_data(pipeline).write(name, content)
+    [(stage_name, reason)] = find_outdated(pipeline.root, data=False)
+    assert stage_name == found[0]
+    assert reason.startswith(found[1])
 
 
-def test_changed_dependency_is_named(pipeline: Repository) -> None:
-    without_data(pipeline)
-    pipeline.write("raw.csv", "a\n2\n")
-    assert found(pipeline) == [("split", "raw.csv is modified")]
-
-
-def test_changed_command_is_named(pipeline: Repository) -> None:
-    without_data(pipeline)
-    other = PIPELINE.replace("copy_file.py raw.csv", "./copy_file.py raw.csv")
-    pipeline.write("dvc.yaml", other)
-    assert found(pipeline) == [("split", "changed command")]
-
-
-# `dvc status` says nothing of it, and `dvc repro --dry --allow-missing` neither.
-def test_stage_that_never_ran_is_named(pipeline: Repository) -> None:
-    without_data(pipeline)
-    stage = "  card:\n    cmd: python card.py\n    outs: [card.md]\n"
-    pipeline.write("dvc.yaml", PIPELINE + stage)
-    assert found(pipeline) == [("card", "is not in dvc.lock")]
-
-
+@pytest.mark.integration
 @pytest.mark.parametrize("committed", [False, True])
-def test_metrics_that_are_gone_are_named(pipeline: Repository, committed: bool) -> None:
-    without_data(pipeline)
-    pipeline.git("rm", "--quiet", "reports/metrics.json")
+def test_removed_metrics_are_found(pipeline: Repository, committed: bool) -> None:
+    without_data(pipeline).git("rm", "--quiet", "reports/metrics.json")
     if committed:
         pipeline.commit()
-    assert found(pipeline) == [("evaluate", "reports/metrics.json is deleted")]
+    found = [("evaluate", "reports/metrics.json is deleted")]
+    assert find_outdated(pipeline.root, data=False) == found
 
 
-def test_edited_metrics_are_named(pipeline: Repository) -> None:
-    pipeline.write("reports/metrics.json", {"roc_auc": 0.99})
-    assert found(pipeline) == [("evaluate", "reports/metrics.json is modified")]
-
-
-def test_pipeline_that_cannot_be_read_is_told_in_a_line(pipeline: Repository) -> None:
+def test_unreadable_pipeline_is_an_error_of_one_line(pipeline: Repository) -> None:
     pipeline.write("dvc.yaml", "stages: [")
     with pytest.raises(UserError) as error:
-        found(pipeline)
+        find_outdated(pipeline.root, data=False)
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_command_prints_a_line_a_problem_and_fails(
-    pipeline: Repository, run_module: Run
+@pytest.mark.integration
+def test_check_prints_success_or_a_line_for_each_reason(
+    pipeline: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = run_module("review.lock", cwd=pipeline.root)
-    assert (done.returncode, done.stdout) == (0, "dvc.lock is up to date.\n")
+    check_lock(pipeline.root)
+    assert capsys.readouterr().out == "dvc.lock is up to date.\n"
     pipeline.write("params.yaml", params("split", "salt", "x"))
-    done = run_module("review.lock", cwd=pipeline.root)
-    assert done.returncode == 1
-    assert done.stderr == f"error: split: split.salt is modified. {FIX}\n"
+    with pytest.raises(UserError) as error:
+        check_lock(pipeline.root)
+    assert str(error.value) == f"split: split.salt is modified. {FIX}"
 
 
-def test_ignored_files_are_told_from_others(repository: Repository) -> None:
+def test_ignored_files_are_found_by_any_name(repository: Repository) -> None:
     repository.write(".gitignore", "/data/\n")
     names = ["data/größe, x", "reports/metrics.json"]
     assert ignored_by_git(repository.root, names) - {""} == {"data/größe, x"}
     assert ignored_by_git(repository.root, []) - {""} == set()
-
-
-def test_root_is_found_from_a_folder_or_told_to_be_missing(
-    repository: Repository,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    repository.write("docs/page.md", "x")
-    monkeypatch.chdir(repository.root / "docs")
-    assert find_root() == Path(repository.root).resolve()
-    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
-    with pytest.raises(UserError, match="not in a Git repository"):
-        find_root()

@@ -27,12 +27,11 @@ SETTINGS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 
-# MLflow's experiment, unless MLFLOW_EXPERIMENT_NAME names another.
-EXPERIMENT = "reproducible-ml"
-
 
 def track(project: Project, names: Sequence[str] = ()) -> None:
     """Log results that the server does not have yet, and print a line for each.
+
+    MLflow's experiment is MLFLOW_EXPERIMENT_NAME, else the name of the package.
 
     Args:
         project: The repository.
@@ -45,7 +44,7 @@ def track(project: Project, names: Sequence[str] = ()) -> None:
         sys.stdout.write("Nothing to log: params.yaml has `tracking: none`.\n")
         return
     uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
-    experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
+    experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME") or project.package
     # Messages of MLflow about itself do not help users here.
     logging.disable()
     warnings.simplefilter("ignore")
@@ -118,9 +117,12 @@ def explain(error: BaseException, uri: str) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"not logged to MLflow: {error}. Run `make setup`."
     where = without_password(uri)
-    words = first_line(error).replace(uri, where) if uri else first_line(error)
+    reason = first_line(error).replace(uri, where) if uri else first_line(error)
+    # Of a malformed address, an error may name a part that belongs to the password.
+    for secret in re.split(r"[:/@]+", re.sub(r"^[\w+.-]+://", "", _user_info(uri))):
+        reason = reason.replace(secret, "***") if secret else reason
     return one_line(
-        f"not logged to MLflow{f' at {where}' if uri else ''}: {words}. Check the"
+        f"not logged to MLflow{f' at {where}' if uri else ''}: {reason}. Check the"
         " server and MLFLOW_TRACKING_URI, or set a longer MLFLOW_HTTP_REQUEST_TIMEOUT."
     )
 
@@ -128,6 +130,11 @@ def explain(error: BaseException, uri: str) -> str:
 def without_password(address: str) -> str:
     """Return an address without user and password, even if it is malformed."""
     return re.sub(r"^([\w+.-]+://)?.*@", r"\1", address)
+
+
+def _user_info(address: str) -> str:
+    """Return the part of an address that holds user and password."""
+    return address.rpartition("@")[0]
 
 
 def link(uri: str, experiment: str, run: str) -> str:

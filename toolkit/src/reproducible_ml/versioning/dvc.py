@@ -128,9 +128,7 @@ def _answer(url: str) -> str:
     except urllib.error.HTTPError as error:
         login = " If it needs a login, download the file and give its path."
         fix = login if error.code in (401, 403) else ""
-        return (
-            f"the server answers {error.code} {error.reason}. Check the address.{fix}"
-        )
+        return f"the server says {error.code} {error.reason}. Check the address.{fix}"
     except OSError as error:
         reason = getattr(error, "reason", error)
         return f"cannot be reached: {reason}. Check the address and the network."

@@ -1,9 +1,7 @@
-"""Tests of reproducible_ml.versioning.dvc."""
+"""DVC commands: their errors, pointers, and what is known of an address."""
 
-import http.server
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,28 +16,14 @@ from reproducible_ml.versioning.dvc import (
     run_dvc,
 )
 
-
-class _Refusing(http.server.BaseHTTPRequestHandler):
-    """Answers with the status that the path names."""
-
-    def do_HEAD(self) -> None:
-        self.send_response(int(self.path[1:4]))
-        self.end_headers()
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Keep quiet."""
+from ..loopback import serving
 
 
 @pytest.fixture
 def refusing() -> Iterator[str]:
-    """The URL of a server on this computer that has nothing to give."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Refusing)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    """The URL of a server that answers with the status in the path."""
+    with serving(lambda _method, path, _body: (int(path[1:4]), b"")) as place:
+        yield f"http://{place}"
 
 
 @pytest.fixture
@@ -49,7 +33,7 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_error_is_what_dvc_says_last_and_short(tmp_path: Path) -> None:
+def test_error_is_the_last_one_of_dvc(tmp_path: Path) -> None:
     with pytest.raises(
         DvcError, match=r"^`dvc status` says: you are not inside of a DVC"
     ):
@@ -61,6 +45,7 @@ def test_data_are_unchanged_only_if_they_are_there_and_the_same(
 ) -> None:
     table, pointer = repository / "visits.csv", repository / "visits.csv.dvc"
     assert not is_unchanged(pointer)
+    assert read_pointer(pointer) == {}
     table.write_text("id\n1\n")
     run_dvc("add", "visits.csv", cwd=repository)
     assert is_unchanged(pointer)
@@ -70,10 +55,7 @@ def test_data_are_unchanged_only_if_they_are_there_and_the_same(
     assert not is_unchanged(pointer)
 
 
-def test_pointer_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    assert read_pointer(tmp_path / "visits.csv.dvc") == {}
-
-
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("status", "words"),
     [
@@ -82,24 +64,25 @@ def test_pointer_that_is_not_there_is_empty(tmp_path: Path) -> None:
         (500, "the server says 500"),
     ],
 )
-def test_refusal_of_a_server_is_told(
+def test_answer_of_a_server_is_in_the_error(
     refusing: str, tmp_path: Path, status: int, words: str
 ) -> None:
     with pytest.raises(UserError, match=words):
         look_up(f"{refusing}/{status}.csv", "visits.csv", tmp_path)
 
 
-def test_unreachable_server_is_told(tmp_path: Path) -> None:
+@pytest.mark.integration
+def test_unreachable_server_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"/x\.csv: cannot be reached: .*refused"):
         look_up("http://127.0.0.1:1/x.csv", "x.csv", tmp_path)
 
 
-def test_progress_is_not_drawn_where_nobody_looks(repository: Path) -> None:
+def test_progress_is_shown_in_a_terminal_only(repository: Path) -> None:
     (repository / "visits.csv").write_text("id\n1\n")
     code = (
         "from pathlib import Path\n"
-        "from reproducible_ml.datasets.sources import dvc_command\n"
-        "dvc_command.run_dvc('add', 'visits.csv', cwd=Path('.'), shown=True)"
+        "from reproducible_ml.versioning.dvc import run_dvc\n"
+        "run_dvc('add', 'visits.csv', cwd=Path('.'), shown=True)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=repository, capture_output=True, check=True
@@ -114,14 +97,16 @@ def test_progress_is_not_drawn_where_nobody_looks(repository: Path) -> None:
         ([], "replace `dvc` by `dvc[gdrive]`, then run `make lock && make setup`."),
     ],
 )
-def test_storage_without_its_package_is_told(
+def test_storage_without_its_package_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: list[str], fix: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("environments").mkdir()
     for name in locks:
         Path("environments", name).touch()
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         look_up("gdrive://folder/visits.csv", "visits.csv", tmp_path)
-    assert str(told.value).startswith("gdrive://folder/visits.csv: DVC needs a package")
-    assert str(told.value).endswith(fix)
+    assert str(error.value).startswith(
+        "gdrive://folder/visits.csv: DVC needs a package"
+    )
+    assert str(error.value).endswith(fix)

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.versioning.git."""
+"""Files of revisions, the base of a change, and DVC's experiments in Git."""
 
 import subprocess
 from pathlib import Path
@@ -9,10 +9,15 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.versioning.git import (
     Revision,
     changed_files,
+    check_new_name,
+    equals_head,
     find_base,
     find_commit,
+    find_experiments,
+    same_files,
 )
 
+from ..experiments.conftest import add_experiment
 from ..report.conftest import Repository
 
 
@@ -27,14 +32,16 @@ def test_files_of_a_commit_and_of_the_working_tree(repository: Repository) -> No
 
 
 @pytest.mark.parametrize("content", ["{", "", "\x00", "[" * 100_000, "a: [\n", "- 1"])
-def test_what_cannot_be_read_is_not_there(repository: Repository, content: str) -> None:
+def test_unreadable_file_counts_as_missing(
+    repository: Repository, content: str
+) -> None:
     repository.write("file", content)
     revision = Revision(repository.root)
     assert revision.json("file") is None
     assert revision.yaml("file") == {}
 
 
-def test_bytes_that_are_no_text_are_replaced(repository: Repository) -> None:
+def test_bytes_that_are_not_text_are_replaced(repository: Repository) -> None:
     (repository.root / "file").write_bytes(b"a\xff")
     assert Revision(repository.root).text("file") == "a\ufffd"
 
@@ -59,7 +66,7 @@ def test_base_on_main_is_head_or_the_commit_before(repository: Repository) -> No
     assert find_base(repository.root) == second
 
 
-def test_base_may_be_a_branch_of_the_server_only(
+def test_main_may_be_a_remote_branch_only(
     repository: Repository, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     base = repository.commit()
@@ -78,14 +85,16 @@ def test_first_commit_has_no_base(repository: Repository) -> None:
 
 
 @pytest.mark.parametrize("name", ["nonsense", "--all", "main:file", "a b"])
-def test_base_that_is_no_commit_is_refused(repository: Repository, name: str) -> None:
+def test_base_that_is_not_a_commit_is_an_error(
+    repository: Repository, name: str
+) -> None:
     repository.commit()
-    with pytest.raises(UserError, match="no such commit here"):
+    with pytest.raises(UserError, match="no such branch, tag or commit here"):
         find_base(repository.root, name)
 
 
 # Else every pull request would look like the first one, and no gate would compare.
-def test_base_that_was_not_fetched_is_refused(
+def test_base_that_was_not_fetched_is_an_error(
     repository: Repository, tmp_path: Path
 ) -> None:
     repository.commit()
@@ -114,3 +123,42 @@ def test_changed_files_are_edited_staged_new_or_gone(repository: Repository) -> 
     (repository.root / "gone").unlink()
     found = ["edited", "gone", "größe, neu", "new", "staged"]
     assert changed_files(repository.root) == sorted(found)
+
+
+def test_experiments_are_found_by_the_commit_they_are_based_on(
+    repository: Repository,
+) -> None:
+    first, second = repository.commit(), repository.commit("Second")
+    add_experiment(repository, "one", first, second)
+    add_experiment(repository, "ü-two", second, first)
+    repository.git("update-ref", "refs/exps/exec/EXEC_HEAD", first)
+    assert find_experiments(repository.root) == {"one": second, "ü-two": first}
+    assert find_experiments(repository.root, first) == {"one": second}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("one", "there is such"), ("a/b", "is not valid"), ("a b", "is not valid")],
+)
+def test_taken_or_invalid_name_is_an_error(
+    repository: Repository, name: str, said: str
+) -> None:
+    commit = repository.commit()
+    add_experiment(repository, "one", commit, commit)
+    with pytest.raises(UserError, match=f"--name {name}: {said}"):
+        check_new_name(repository.root, name)
+    check_new_name(repository.root, "two")
+
+
+def test_experiments_are_compared_by_their_files(repository: Repository) -> None:
+    base = repository.commit()
+    same = repository.commit("The same files")
+    repository.write("a.txt", "other")
+    other = repository.commit()
+    for name, commit in {"one": base, "two": same, "three": other}.items():
+        add_experiment(repository, name, base, commit)
+    assert same_files(repository.root, "one") == ["two"]
+    assert same_files(repository.root, "three") == []
+    repository.git("reset", "--quiet", "--hard", base)
+    assert equals_head(repository.root, "one")
+    assert not equals_head(repository.root, "three")

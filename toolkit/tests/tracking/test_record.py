@@ -1,19 +1,108 @@
-"""Tests of reproducible_ml.tracking.record."""
+"""What is logged of a result: parameters, metrics, tags and their valid names."""
 
+import datetime
 import hashlib
+import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.report.results import NO_RESULTS, Evaluation, Results
 from reproducible_ml.tracking.record import (
     BRANCH,
     COMMIT,
     DIRTY,
+    LENGTH,
     LOCK_HASH,
+    metrics,
+    model_hashes,
+    params,
     read_record,
+    undefined,
+    unique_names,
 )
+from reproducible_ml.versioning.git import Revision
+
+from .conftest import LOCK
+
+
+def results(**parts: Any) -> Results:
+    return NO_RESULTS._replace(**parts)
+
+
+def test_parameters_have_dotted_names_and_lists_are_json() -> None:
+    given = {
+        "split": {"cutoff": datetime.date(2024, 1, 31), "salt": ""},
+        "evaluate": {"metrics": ["f1"], "slices": {"age": [1.5]}},
+        "gate": {"metric": None, "floors": {}},
+        "tracking": "mlflow",
+    }
+    assert params(results(params=given)) == {
+        "split.cutoff": '"2024-01-31"',
+        "split.salt": "",
+        "evaluate.metrics": '["f1"]',
+        "evaluate.slices.age": "[1.5]",
+        "gate.metric": "null",
+        "gate.floors": "{}",
+        "tracking": "mlflow",
+    }
+
+
+def test_metrics_are_finite_and_have_the_ends_of_their_intervals() -> None:
+    evaluation = Evaluation.model_validate(
+        {"metrics": {"f1": {"value": 0.5, "low": 0.25, "high": None}}}
+    )
+    written = {"f1": 0.5, "auc": None, "loss": float("inf"), "n": 3, "word": "x"}
+    found = results(metrics=written, evaluation=evaluation)
+    assert metrics(found) == {"f1": 0.5, "f1_low": 0.25, "n": 3.0}
+    assert undefined(found) == "auc, loss, word"
+
+
+@pytest.mark.parametrize(
+    ("name", "clean"),
+    [
+        ("train.seed", "train.seed"),
+        ("evaluate.slices.Größe (cm)", "evaluate.slices.Größe _cm_"),
+        ("evaluate.slices.a/../b", "evaluate.slices.a_.._b"),
+        ("x" * 300, "x" * LENGTH),
+    ],
+)
+def test_names_have_only_characters_that_mlflow_allows(name: str, clean: str) -> None:
+    assert unique_names([(name, 1)]) == {clean: 1}
+
+
+def test_names_are_unique() -> None:
+    assert unique_names([("a(", 1), ("a)", 2), ("a_", 3)]) == {
+        "a_": 1,
+        "a_ 2": 2,
+        "a_ 3": 3,
+    }
+    long = [(f"{'x' * LENGTH}{i}", i) for i in range(3)]
+    assert sorted(unique_names(long).values()) == [0, 1, 2]
+    assert all(len(name) <= LENGTH for name in unique_names(long))
+
+
+def test_model_is_known_by_its_hashes(result: Path) -> None:
+    assert model_hashes(Revision(result), results(lock=LOCK)) == {
+        "model.md5": "5678",
+        "model.sha256": "abcd",
+    }
+
+
+def test_manifest_that_is_not_in_the_working_tree_is_read_from_the_cache(
+    result: Path,
+) -> None:
+    (result / "models/model.json").unlink()
+    assert model_hashes(Revision(result), results(lock=LOCK))["model.sha256"] == ""
+    cache = result / ".dvc/cache/files/md5/12/34"
+    cache.parent.mkdir(parents=True)
+    cache.write_text(json.dumps({"sha256": "cached"}))
+    assert model_hashes(Revision(result), results(lock=LOCK))["model.sha256"] == (
+        "cached"
+    )
 
 
 def git(*arguments: str) -> str:
@@ -52,7 +141,7 @@ def test_record_names_what_the_result_was_made_of(result: Path, commit: str) -> 
 
 
 @pytest.mark.parametrize("name", ["params.yaml", "new.txt"])
-def test_changes_since_the_commit_are_told(
+def test_changes_since_the_commit_are_marked(
     result: Path, commit: str, name: str
 ) -> None:
     with (result / name).open("a") as file:
@@ -70,9 +159,7 @@ def test_detached_head_has_no_branch(result: Path, commit: str) -> None:
 
 
 @pytest.mark.parametrize("initialised", [True, False])
-def test_result_without_a_commit_is_told_as_such(
-    result: Path, initialised: bool
-) -> None:
+def test_result_without_a_commit_is_marked(result: Path, initialised: bool) -> None:
     if initialised:
         git("init", "--quiet", "--initial-branch", "main")
     record = read_record(result)
@@ -96,18 +183,18 @@ def test_experiment_is_found_by_its_name(result: Path, commit: str) -> None:
     assert read_record(result, "quick-fox").tags[COMMIT] == commit
 
 
-def test_commit_that_is_not_there_is_named(result: Path, commit: str) -> None:
+def test_unknown_commit_is_an_error(result: Path, commit: str) -> None:
     with pytest.raises(UserError, match=r"^slow-fox: no such commit or experiment"):
         read_record(result, "slow-fox")
 
 
-def test_project_that_was_never_run_has_no_result(result: Path) -> None:
+def test_missing_lock_is_an_error(result: Path) -> None:
     (result / "dvc.lock").unlink()
-    with pytest.raises(UserError, match=r"dvc.lock: is not there.* Run `make repro`"):
+    with pytest.raises(UserError, match=r"dvc.lock: does not exist.* Run `make repro`"):
         read_record(result)
 
 
-def test_stage_that_the_user_removed_is_not_missed(result: Path) -> None:
+def test_removed_stages_are_not_missed(result: Path) -> None:
     for name in ("reports/metrics.json", "reports/evaluation.json"):
         (result / name).unlink()
     (result / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
