@@ -25,6 +25,8 @@ needs_sample = pytest.mark.skipif(
 
 Variables = Mapping[str, str]
 
+RML = (sys.executable, "-m", "reproducible_ml.cli")
+
 RATE = "train.estimator.arguments.learning_rate"
 TREES = "train.estimator.arguments.max_iter"
 
@@ -68,8 +70,8 @@ class Project:
     def environment(self) -> dict[str, str]:
         """Return variables under which `python` and `dvc` are those of the tests."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        changed = {"PATH": path, "PYTHONPATH": str(self.folder / "code")}
-        return {**os.environ, **changed}
+        here = [str(self.folder / "code"), str(self.folder / "toolkit/src")]
+        return {**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join(here)}
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace text in a file; fail if it is not there."""
@@ -88,6 +90,18 @@ class Project:
         assert section.get(name) != value
         section[name] = value
         path.write_text(yaml.safe_dump(params), "utf-8")
+
+    def params(self) -> dict[str, Any]:
+        """Return params.yaml."""
+        found: dict[str, Any] = parse_params(self.read("params.yaml"))
+        return found
+
+    def get(self, key: str) -> Any:
+        """Return a parameter, as "train.seed"."""
+        value: Any = self.params()
+        for name in key.split("."):
+            value = value[name]
+        return value
 
     def commit(self) -> None:
         """Commit everything."""
@@ -138,7 +152,7 @@ def project(cold: tuple[Project, list[str]], tmp_path: Path) -> Iterator[Project
 def quick(
     cold: tuple[Project, list[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
-    """Return a committed project that is judged in a second, with remotes."""
+    """Return a committed project that is scored in a second, with remotes."""
     folder = tmp_path_factory.mktemp("quick")
     project = Project(folder / "ann")
     shutil.copytree(cold[0].folder, project.folder, symlinks=True)

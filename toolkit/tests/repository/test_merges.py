@@ -10,7 +10,11 @@ import yaml
 from .conftest import RATE, Project, needs_sample
 
 # One worker of the tests runs all of them, as they share what takes long to make.
-pytestmark = [needs_sample, pytest.mark.xdist_group("experiments")]
+pytestmark = [
+    needs_sample,
+    pytest.mark.integration,
+    pytest.mark.xdist_group("experiments"),
+]
 
 
 def change(project: Project, branch: str, values: dict[str, Any]) -> None:

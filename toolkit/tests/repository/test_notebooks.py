@@ -1,4 +1,4 @@
-"""The notebooks run on a reproduced project, and are kept without what they printed."""
+"""The notebooks run on a reproduced project, and are stored without outputs."""
 
 import json
 from pathlib import Path
@@ -18,6 +18,7 @@ def code_cells(notebook: Path) -> list[dict[str, Any]]:
     return [cell for cell in cells if cell["cell_type"] == "code"]
 
 
+@pytest.mark.integration
 @every_notebook
 def test_a_notebook_runs_in_a_reproduced_project(
     notebook: Path, project: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -55,7 +56,7 @@ def test_a_notebook_is_kept_without_outputs(notebook: Path) -> None:
 
 
 @every_notebook
-def test_a_notebook_tells_nothing_of_the_machine_it_was_written_on(
+def test_a_notebook_has_no_metadata_of_a_machine(
     notebook: Path,
 ) -> None:
     metadata = json.loads(notebook.read_text("utf-8"))["metadata"]

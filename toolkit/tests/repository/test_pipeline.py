@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from reproducible_ml.core.params import load_params
 from reproducible_ml.core.parts import count_rows, read_table
 
 from .conftest import PIPELINE, STAGES, Project, needs_sample
+
+pytestmark = pytest.mark.integration
+
+# Whatever may change in these, no result depends on it.
+TOOLS = ("report/report", "experiments/run", "tracking/server", "cli", "verify")
 
 
 def test_cold_run_rebuilds_what_is_committed(cold: tuple[Project, list[str]]) -> None:
@@ -61,7 +66,7 @@ def test_more_rows_keep_the_others_on_their_side(project: Project) -> None:
     }
     before = {side: set(read_table(table).index) for side, table in sides.items()}
     project.edit(
-        "code/reproducible_ml/datasets/sample.py",
+        "code/tumour_diagnosis/datasets/sample.py",
         "rows = breast_cancer()",
         "rows = breast_cancer().iloc[::-1].iloc[:400]",
     )
@@ -85,7 +90,7 @@ def test_parts_do_not_change_model_or_metrics(project: Project) -> None:
 
 def test_killed_stage_leaves_nothing_half_written(project: Project) -> None:
     params, lock = project.read("params.yaml"), project.read("dvc.lock")
-    regression = load_params(project.folder / "params.yaml").data.task == "regression"
+    regression = project.params()["data"]["task"] == "regression"
     name = "Regressor" if regression else "Classifier"
     slow = {
         "path": f"sklearn.ensemble.HistGradientBoosting{name}",
@@ -107,7 +112,7 @@ def test_killed_stage_leaves_nothing_half_written(project: Project) -> None:
     assert project.read("dvc.lock") == lock
 
 
-def test_mistake_in_params_is_one_line(project: Project) -> None:
+def test_mistake_in_params_is_an_error_of_one_line(project: Project) -> None:
     project.set("clean.outliers", {"tail": 0.9})
     done = project.run("dvc", "repro", check=False)
     assert done.returncode != 0
@@ -118,7 +123,7 @@ def test_mistake_in_params_is_one_line(project: Project) -> None:
     assert "Traceback" not in done.stdout
 
 
-def test_pointer_instead_of_data_is_refused(project: Project) -> None:
+def test_pointer_instead_of_data_is_an_error(project: Project) -> None:
     outputs = Path(project.folder / "data/interim/validated")
     before = sorted(path.name for path in outputs.iterdir())
     raw = project.folder / "data/raw/pointer.csv"
@@ -140,12 +145,66 @@ def test_experiment_changes_one_line_of_params(project: Project) -> None:
     assert changed.split()[:2] == ["1", "1"]
 
 
-def test_plots_and_metrics_are_shown(project: Project) -> None:
-    shown = json.loads(project.run("dvc", "plots", "show", "--json").stdout)
-    assert set(shown["data"]) == {name for plot in PIPELINE["plots"] for name in plot}
-    metrics = load_params(project.folder / "params.yaml").evaluate.metrics
-    assert metrics[0] in project.run("dvc", "metrics", "show").stdout
-    assert "evaluate" in project.run("dvc", "dag").stdout
+def outputs_of(project: Project, *command: str) -> str:
+    """Return what a command prints, without an error or a warning."""
+    done = subprocess.run(
+        command,
+        cwd=project.folder,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+# Reports in Git are declared as plots, for the run cache, but are not to be shown.
+def test_only_the_plots_and_metrics_of_the_project_are_shown(project: Project) -> None:
+    shown = json.loads(outputs_of(project, "dvc", "plots", "show", "--json"))
+    plots = {name for plot in PIPELINE["plots"] for name in plot}
+    assert plots <= shown["data"].keys()
+    for name in shown["data"].keys() - plots:
+        assert all("mark" not in json.dumps(plot) for plot in shown["data"][name])
+    metrics = json.loads(outputs_of(project, "dvc", "metrics", "show", "--json"))
+    names = project.params()["evaluate"]["metrics"]
+    assert metrics[""]["data"].keys() == {"reports/metrics.json"}
+    assert metrics[""]["data"]["reports/metrics.json"]["data"].keys() == {*names}
+
+
+@needs_sample
+def test_going_back_runs_no_stage(project: Project) -> None:
+    """Results of an earlier setting or branch come from the run cache."""
+    before = project.read("dvc.lock")
+    project.run("git", "switch", "--quiet", "--create", "other")
+    values = {"evaluate.threshold": 0.6, "split.test_size": 0.3}
+    old = {key: project.get(key) for key in values}
+    for key, value in values.items():
+        project.set(key, value)
+    assert project.reproduce() == STAGES[STAGES.index("clean") :]
+    project.commit()
+    project.run("git", "checkout", "--quiet", "main", "--", "params.yaml")
+    assert {key: project.get(key) for key in values} == old
+    printed = project.run("dvc", "repro").stdout
+    assert "Running stage" not in printed
+    assert printed.count("is cached - skipping run") == 4
+    assert project.read("dvc.lock") == before
+    assert project.run("git", "diff", "main").stdout == ""
+    project.run("git", "reset", "--quiet", "--hard")
+    for branch in ("main", "other"):
+        project.run("git", "switch", "--quiet", branch)
+        assert project.reproduce() == []
+        assert project.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_edited_tools_run_no_stage(project: Project) -> None:
+    for name in TOOLS:
+        path = project.folder / f"toolkit/src/reproducible_ml/{name}.py"
+        path.write_text(f"{path.read_text('utf-8')}\n# Edited\n", "utf-8")
+    drawing = project.folder / "toolkit/src/reproducible_ml/modeling/drawing"
+    for path in drawing.glob("*.py"):
+        path.write_text(f"{path.read_text('utf-8')}\n# Edited\n", "utf-8")
+    assert project.run("dvc", "status").stdout.strip().endswith("up to date.")
 
 
 def test_every_output_is_ignored_or_committed(project: Project) -> None:

@@ -18,7 +18,11 @@ from .conftest import Project, needs_sample
 from .dask_cluster import Cluster
 
 # One worker of the tests runs all of them, as they share what takes long to make.
-pytestmark = [needs_sample, pytest.mark.xdist_group("scaling")]
+pytestmark = [
+    needs_sample,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("scaling"),
+]
 
 SEARCH: dict[str, Any] = {
     "method": "random",
@@ -41,7 +45,7 @@ def layer() -> Path:
 
 def variables(project: Project, layer: Path, **others: str) -> dict[str, str]:
     """Return variables under which the project finds its code, Dask and Ray."""
-    path = f"{project.folder / 'code'}{os.pathsep}{layer}"
+    path = f"{project.environment()['PYTHONPATH']}{os.pathsep}{layer}"
     return {"PYTHONPATH": path, "PYTHONWARNINGS": "default", **others}
 
 
@@ -123,15 +127,22 @@ def test_search_goes_on_when_a_worker_dies(
         assert locked_outputs(project)[name] == expected[name]
 
 
-def test_worker_with_other_code_is_refused(
-    project: Project, layer: Path, cluster: Cluster, tmp_path: Path
+@pytest.mark.parametrize(
+    "module",
+    [
+        "code/tumour_diagnosis/datasets/split.py",
+        "toolkit/src/reproducible_ml/core/stage.py",
+    ],
+)
+def test_worker_with_other_code_is_an_error(
+    project: Project, layer: Path, cluster: Cluster, tmp_path: Path, module: str
 ) -> None:
     other = tmp_path / "other"
     project.run("git", "clone", "--quiet", ".", str(other))
-    stage = other / "code/reproducible_ml/stage.py"
-    stage.write_text(f"{stage.read_text('utf-8')}\n# Changed.\n", "utf-8")
-    path = os.pathsep.join([str(other / "code"), str(layer)])
-    cluster.environment |= {"PYTHONPATH": path}
+    edited = other / module
+    edited.write_text(f"{edited.read_text('utf-8')}\n# Changed.\n", "utf-8")
+    path = [str(other / "code"), str(other / "toolkit/src"), str(layer)]
+    cluster.environment |= {"PYTHONPATH": os.pathsep.join(path)}
     cluster.add_worker()
     configure(project, "dask")
     here = variables(project, layer, DASK_SCHEDULER_ADDRESS=cluster.address)
@@ -152,7 +163,7 @@ def test_ray_gives_the_same_bytes(
     assert locked_outputs(project) == expected
 
 
-def test_death_of_a_ray_worker_is_told_and_nothing_written(
+def test_death_of_a_ray_worker_is_an_error_and_nothing_is_written(
     project: Project, layer: Path
 ) -> None:
     configure(project, "ray")
@@ -169,7 +180,7 @@ def test_death_of_a_ray_worker_is_told_and_nothing_written(
 
 
 @pytest.mark.parametrize("backend", ["dask", "ray"])
-def test_cluster_that_is_not_there_is_told(
+def test_missing_cluster_is_an_error(
     backend: str, project: Project, layer: Path
 ) -> None:
     configure(project, backend)

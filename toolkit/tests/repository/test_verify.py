@@ -1,40 +1,49 @@
-"""`make verify` passes on this project, and sees what does not come back."""
+"""`rml verify` passes on this project, and finds what is not reproducible."""
 
-from .conftest import Project, needs_sample
+import pytest
 
-VERIFY = ("python", "-m", "reproducible_ml.verify")
+from .conftest import RML, Project, needs_sample
 
-
-def test_head_comes_back_bit_for_bit(project: Project) -> None:
-    done = project.run(*VERIFY)
-    assert "Every output came back, bit for bit." in done.stdout
-    assert "DIFFERENT" not in done.stdout
+pytestmark = pytest.mark.integration
 
 
-def test_chance_in_a_model_is_seen(project: Project) -> None:
+def differing(project: Project) -> tuple[list[str], str]:
+    """Return the outputs that `rml verify` finds to differ, and all it prints."""
+    project.reproduce()
+    project.commit()
+    done = project.run(*RML, "verify", check=False)
+    assert done.returncode == 1
+    lines = [line for line in done.stdout.splitlines() if "DIFFERENT" in line]
+    return [line.split()[1] for line in lines], done.stdout
+
+
+def test_head_is_reproduced_bit_for_bit(project: Project) -> None:
+    # Code that is not committed must not take part.
     project.edit(
-        "code/reproducible_ml/models/train.py",
+        "code/tumour_diagnosis/models/train.py", "def main(", "1 / 0\ndef main("
+    )
+    printed = project.run(*RML, "verify").stdout
+    assert "There are uncommitted changes" in printed
+    assert "Every output was reproduced, bit for bit." in printed
+
+
+def test_chance_in_a_model_is_found(project: Project) -> None:
+    project.edit(
+        "code/tumour_diagnosis/models/train.py",
         '"training_data": {',
         '"chance": __import__("os").urandom(8).hex(),\n        "training_data": {',
     )
-    project.reproduce()
-    project.commit()
-    done = project.run(*VERIFY, check=False)
-    assert done.returncode == 1
-    differing = [line for line in done.stdout.splitlines() if "DIFFERENT" in line]
-    assert [line.split()[1] for line in differing] == ["models/model.json"]
-    assert "All data came back" in done.stdout
+    found, printed = differing(project)
+    assert found == ["models/model.json"]
+    assert "All data were reproduced" in printed
 
 
 @needs_sample
-def test_hash_seed_in_data_is_seen(project: Project) -> None:
+def test_hash_seed_in_data_is_found(project: Project) -> None:
     project.edit(
-        "code/reproducible_ml/datasets/sample.py",
+        "code/tumour_diagnosis/datasets/sample.py",
         "rows.to_csv(",
         "rows[sorted(rows, key=lambda name: hash(str(name)))].to_csv(",
     )
-    project.reproduce()
-    project.commit()
-    done = project.run(*VERIFY, check=False)
-    assert done.returncode == 1
-    assert "Some data did not come back" in done.stdout
+    _, printed = differing(project)
+    assert "Some data were not reproduced" in printed
