@@ -1,5 +1,7 @@
-"""Tests of reproducible_ml.modeling.fitting.estimator."""
+"""The estimator of params.yaml: which classes are accepted, and how it is made."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -7,72 +9,101 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.modeling.fitting.estimator import make_estimator, row_weights
-from tumour_diagnosis.models.train import Train
+from reproducible_ml.modeling.fitting.estimator import (
+    Estimator,
+    make_estimator,
+    row_weights,
+)
 
 BOOSTING = "sklearn.ensemble.HistGradientBoostingClassifier"
 REGRESSOR = "sklearn.ensemble.HistGradientBoostingRegressor"
+GRADIENT = "sklearn.ensemble.GradientBoostingClassifier"
 NEIGHBOURS = "sklearn.neighbors.KNeighborsClassifier"
+SCALER = "sklearn.preprocessing.StandardScaler"
+
+OWN = """
+from pathlib import Path
+from subprocess import Popen
+
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+Path("imported").touch()
+
+class Own(ClassifierMixin, BaseEstimator):
+    def __init__(self, depth=1):
+        self.depth = depth
+
+    def fit(self, rows, target):
+        return self
+
+    def predict(self, rows):
+        return [True] * len(rows)
+
+    def predict_proba(self, rows):
+        return [[0, 1]] * len(rows)
 
 
-def named(path: str, seed: int = 0, **arguments: Any) -> Train:
-    return Train.model_validate(
-        {"seed": seed, "estimator": {"path": path, "arguments": arguments}}
+class Half:
+    def __init__(self):
+        Path("made").touch()
+
+    def fit(self, rows, target):
+        return self
+"""
+
+
+def make(
+    path: str, task: str = "binary", *, options: Any = None, **arguments: Any
+) -> Any:
+    return make_estimator(
+        Estimator(path=path, arguments=arguments), task, **(options or {})
     )
 
 
-def balanced(path: str, **arguments: Any) -> Train:
-    return named(path, **arguments).model_copy(update={"class_weight": "balanced"})
-
-
-def refusal(params: Train, task: str = "binary") -> str:
-    """Return why no estimator is made."""
+def refusal(path: str, task: str = "binary", **options: Any) -> str:
+    """Return why the path is refused, after the key and the path."""
     with pytest.raises(UserError) as caught:
-        make_estimator(params, task, categories=0)
-    return str(caught.value)
+        make(path, task, options=options)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith("params.yaml: train.estimator.path: ")
+    return message.removeprefix("params.yaml: train.estimator.path: ")
 
 
-def test_a_class_is_found_by_its_dotted_path() -> None:
-    estimator = make_estimator(named(BOOSTING), "binary", categories=0)
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a current folder on Python's path, with own.py and a package `mine`."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "__init__.py").touch()
+    (tmp_path / "mine" / "models.py").write_text(OWN, "utf-8")
+    (tmp_path / "own.py").write_text(OWN, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    for name in ("own", "mine", "mine.models"):
+        sys.modules.pop(name, None)
+
+
+def test_arguments_seed_and_categories_reach_the_estimator() -> None:
+    estimator = make(BOOSTING, options={"seed": 3, "categories": 2}, max_iter=7)
     assert type(estimator) is HistGradientBoostingClassifier
+    assert (estimator.max_iter, estimator.random_state) == (7, 3)
+    assert estimator.categorical_features == [0, 1]
+    assert make(BOOSTING).categorical_features is None
+    regressor = make(REGRESSOR, "regression", options={"seed": 3, "categories": 1})
+    assert (regressor.random_state, regressor.categorical_features) == (3, [0])
 
 
-def test_arguments_reach_the_estimator() -> None:
-    estimator = make_estimator(named(BOOSTING, max_iter=7), "binary", categories=0)
-    assert estimator.max_iter == 7
+def test_arguments_of_the_user_win() -> None:
+    options = {"seed": 3, "class_weight": "balanced"}
+    weights = {False: 1, True: 9}
+    estimator = make(BOOSTING, options=options, random_state=4, class_weight=weights)
+    assert (estimator.random_state, estimator.class_weight) == (4, weights)
 
 
-def test_the_seed_of_the_project_is_that_of_the_estimator() -> None:
-    assert (
-        make_estimator(named(BOOSTING, seed=3), "binary", categories=0).random_state
-        == 3
-    )
-
-
-def test_the_seed_among_the_arguments_wins() -> None:
-    params = named(BOOSTING, seed=3, random_state=4)
-    assert make_estimator(params, "binary", categories=0).random_state == 4
-
-
-def test_an_estimator_without_a_seed_needs_none() -> None:
-    estimator = make_estimator(
-        named(NEIGHBOURS, seed=3, n_neighbors=2), "binary", categories=1
-    )
-    assert estimator.n_neighbors == 2
-
-
-@pytest.mark.parametrize(("categories", "columns"), [(2, [0, 1]), (0, None)])
-def test_the_first_columns_are_the_categorical_ones(
-    categories: int, columns: list[int] | None
-) -> None:
-    estimator = make_estimator(named(BOOSTING), "binary", categories)
-    assert estimator.categorical_features == columns
-
-
-def test_arguments_are_left_as_they_were() -> None:
-    params = named(BOOSTING, max_iter=7)
-    make_estimator(params, "binary", categories=2)
-    assert params == named(BOOSTING, max_iter=7)
+def test_estimator_without_a_seed_needs_none() -> None:
+    options = {"seed": 3, "categories": 1}
+    assert make(NEIGHBOURS, options=options, n_neighbors=2).n_neighbors == 2
 
 
 @pytest.mark.parametrize(
@@ -82,111 +113,98 @@ def test_arguments_are_left_as_they_were() -> None:
         ("sklearn.boosting.Booster", "No module named 'sklearn.boosting'"),
         ("sklearn.ensemble.Booster", "'Booster'"),
     ],
-    ids=["package", "module", "class"],
 )
-def test_what_cannot_be_imported_is_told_with_a_way_out(
+def test_path_that_cannot_be_imported_is_reported_with_a_fix(
     path: str, problem: str
 ) -> None:
-    message = refusal(named(path))
-    start = f"params.yaml: train.estimator.path: cannot import {path}"
-    assert message.startswith(start)
+    message = refusal(path, package="mine.models")
+    assert message.startswith(f"cannot import {path} (")
     assert problem in message
-    assert message.endswith("add its package to environments/runtime.in, `make lock`.")
-    assert "\n" not in message
+    assert "add it to environments/runtime.in and run `make lock`" in message
+    assert "code/mine/models/estimators" in message
 
 
-def test_an_unknown_argument_is_told_with_its_name() -> None:
-    message = refusal(named(BOOSTING, depth=3))
-    assert message.startswith("params.yaml: train.estimator.arguments: ")
-    assert "'depth'" in message
-    assert "\n" not in message
+@pytest.mark.parametrize("path", ["subprocess.Popen", "os.system", "this.Zen"])
+def test_standard_library_is_refused_before_it_is_imported(
+    path: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With arguments, `subprocess.Popen` would run a command; `this` prints a poem."""
+    assert "is part of Python's standard library" in refusal(path)
+    assert "this" not in sys.modules
+    assert capfd.readouterr().out == ""
+
+
+def test_module_of_the_current_folder_is_refused_before_it_is_imported(
+    code: Path,
+) -> None:
+    for path in ("own.Own", "mine.models.Own"):
+        assert "does not belong to an installed package" in refusal(path)
+    assert "__main__" in refusal("__main__.Own")
+    assert not Path("imported").exists()
+
+
+def test_class_of_the_projects_package_is_accepted(code: Path) -> None:
+    options = {"package": "mine.models"}
+    assert make("mine.models.Own", options=options, depth=3).depth == 3
+    assert "own" in refusal("own.Own", **options)
+
+
+def test_class_is_checked_before_an_object_is_made(code: Path) -> None:
+    """A module may import anything, and its classes may do anything when called."""
+    lacking = "is not a scikit-learn estimator (it has no "
+    message = refusal("mine.models.Half", package="mine")
+    assert f"{lacking}predict, get_params, set_params)" in message
+    assert lacking in refusal("mine.models.Popen", package="mine")
+    assert not Path("made").exists()
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("path", "task", "problem"),
     [
-        "sklearn.linear_model.LinearRegression",
-        "sklearn.preprocessing.StandardScaler",
-        "collections.OrderedDict",
-        "pandas.DataFrame",
+        ("sklearn.linear_model.LinearRegression", "binary", "is not a classifier"),
+        ("sklearn.linear_model.LinearRegression", "multiclass", "is not a classifier"),
+        ("sklearn.cluster.KMeans", "binary", "is not a classifier"),
+        (BOOSTING, "regression", "is not a regressor, but data.task is regression"),
+        (SCALER, "regression", "is not a scikit-learn estimator (it has no predict)"),
+        ("pandas.DataFrame", "binary", "is not a scikit-learn estimator"),
+        ("sklearn.base.clone", "binary", "is not a class"),
+        ("sklearn.linear_model", "binary", "is not a class"),
+        ("sklearn.svm.LinearSVC", "binary", "does not predict probabilities"),
+        ("sklearn.svm.SVC", "multiclass", "does not predict probabilities"),
     ],
 )
-def test_what_is_no_classifier_is_refused(path: str) -> None:
-    start = f"params.yaml: train.estimator.path: {path}"
-    for task in ("binary", "multiclass"):
-        problem = f"is no classifier, but data.task is {task}"
-        assert refusal(named(path), task) == f"{start} {problem}"
+def test_class_that_does_not_fit_the_task_is_refused(
+    path: str, task: str, problem: str
+) -> None:
+    message = refusal(path, task)
+    assert message.startswith(f"{path} ")
+    assert problem in message
 
 
-@pytest.mark.parametrize(
-    "path", [BOOSTING, "sklearn.preprocessing.StandardScaler", "pandas.DataFrame"]
-)
-def test_what_is_no_regressor_is_refused(path: str) -> None:
-    assert refusal(named(path), "regression") == (
-        f"params.yaml: train.estimator.path: {path} is no regressor,"
-        " but data.task is regression"
-    )
+def test_unknown_argument_is_reported_by_name() -> None:
+    with pytest.raises(UserError) as caught:
+        make(BOOSTING, depth=3)
+    message = str(caught.value)
+    assert message.startswith("params.yaml: train.estimator.arguments: ")
+    assert "'depth'" in message
 
 
-def test_a_regressor_is_made_like_a_classifier() -> None:
-    params = named(REGRESSOR, seed=3, max_iter=7)
-    estimator = make_estimator(params, "regression", categories=2)
-    assert estimator.max_iter == 7
-    assert estimator.random_state == 3
-    assert estimator.categorical_features == [0, 1]
+def test_balanced_weights_are_set_where_the_estimator_supports_them() -> None:
+    target = pd.Series(["a", "a", "a", "b"])
+    balanced: dict[str, Any] = {"class_weight": "balanced"}
+    by_class = make(BOOSTING, options=balanced)
+    assert by_class.class_weight == "balanced"
+    assert row_weights(by_class, target, "balanced") == {}
+    by_row = make(GRADIENT, options=balanced)
+    found = row_weights(by_row, target, "balanced")["sample_weight"]
+    assert found.tolist() == [pytest.approx(2 / 3)] * 3 + [2.0]
+    assert make(BOOSTING).class_weight is None
+    assert row_weights(by_row, target, None) == {}
 
 
-def test_an_estimator_that_can_weighs_the_classes() -> None:
-    params = balanced(BOOSTING)
-    estimator = make_estimator(params, "binary", categories=0)
-    assert estimator.class_weight == "balanced"
-    assert row_weights(estimator, pd.Series([True, False]), params) == {}
-
-
-def test_weights_among_the_arguments_win() -> None:
-    params = balanced(BOOSTING, class_weight={False: 1, True: 9})
-    estimator = make_estimator(params, "binary", categories=0)
-    assert estimator.class_weight == {False: 1, True: 9}
-
-
-def test_rows_are_weighed_where_classes_cannot_be() -> None:
-    params = balanced("sklearn.ensemble.GradientBoostingClassifier")
-    estimator = make_estimator(params, "multiclass", categories=0)
-    found = row_weights(estimator, pd.Series(["a", "a", "a", "b"]), params)
-    assert found["sample_weight"].tolist() == [pytest.approx(2 / 3)] * 3 + [2.0]
-
-
-def test_nothing_is_weighed_unless_asked_for() -> None:
-    estimator = make_estimator(named(BOOSTING), "binary", categories=0)
-    assert estimator.class_weight is None
-    assert row_weights(estimator, pd.Series([True]), named(BOOSTING)) == {}
-
-
-def test_an_estimator_that_can_weigh_nothing_is_refused() -> None:
-    params = balanced(NEIGHBOURS)
-    estimator = make_estimator(params, "binary", categories=0)
-    with pytest.raises(
-        UserError, match=r"^params\.yaml: train\.class_weight: "
-    ) as caught:
-        row_weights(estimator, pd.Series([True, False]), params)
-    assert NEIGHBOURS in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_regression_has_no_classes_to_weigh() -> None:
-    assert refusal(balanced(REGRESSOR), "regression") == (
-        "params.yaml: train.class_weight: balanced is for classes,"
-        " but data.task is regression. Remove it."
-    )
-
-
-@pytest.mark.parametrize("path", ["sklearn.svm.LinearSVC", "sklearn.svm.SVC"])
-def test_a_classifier_without_probabilities_is_refused(path: str) -> None:
-    message = refusal(named(path))
-    assert message.startswith(f"params.yaml: train.estimator.path: {path}")
-    assert "probabilities" in message
-
-
-def test_a_module_is_not_taken_for_a_class() -> None:
-    message = refusal(named("sklearn.linear_model"))
-    assert message.startswith("params.yaml: train.estimator.path: sklearn.linear_model")
+def test_balanced_weights_that_cannot_be_set_are_refused() -> None:
+    start = r"^params\.yaml: train\.class_weight: "
+    with pytest.raises(UserError, match=f"{start}KNeighborsClassifier can weight"):
+        row_weights(make(NEIGHBOURS), pd.Series([True, False]), "balanced")
+    with pytest.raises(UserError, match=f"{start}balanced is for classes"):
+        make(REGRESSOR, "regression", options={"class_weight": "balanced"})

@@ -120,9 +120,10 @@ class Binary:
         return target.to_numpy(dtype=bool)
 
     def output(self, model: Any, rows: pd.DataFrame) -> Floats:
-        """Return the probability of the positive class for each row of features."""
-        scores: Floats = model.predict_proba(rows)[:, list(model.classes_).index(True)]
-        return scores.astype(np.float64)
+        """Return the probability of the positive class, 0 if it had no training rows."""
+        shares = dict(zip(model.classes_, model.predict_proba(rows).T, strict=True))
+        positive = shares.get(True, np.zeros(len(rows)))
+        return np.ascontiguousarray(positive, dtype=np.float64)
 
     def baseline(self) -> DummyClassifier:
         """Return a model that always predicts the class frequencies."""

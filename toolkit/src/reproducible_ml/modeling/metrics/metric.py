@@ -85,8 +85,8 @@ def from_sklearn(
 
     It is called once for each weighting of the bootstrap, so it takes longer than the
     metrics of this package. A function without `sample_weight` gets each row as often
-    as its weight says. The metric is NaN where scikit-learn raises a `ValueError` or an
-    `UndefinedMetricWarning`, as for rows of one class.
+    as its weight says. The metric is NaN where scikit-learn raises a `ValueError` or
+    warns that it is undefined, as for rows of one class.
 
     Args:
         function: Takes true values, predicted values and perhaps `sample_weight`.
@@ -145,9 +145,11 @@ def _value_or_nan(
     with WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", UndefinedMetricWarning)
+        # Of average precision; scikit-learn has no category of its own for it.
+        warnings.filterwarnings("error", "No positive class found")
         try:
             return float(function(actual, predicted, **options))
-        except (ValueError, UndefinedMetricWarning):
+        except (ValueError, UserWarning):
             return math.nan
 
 

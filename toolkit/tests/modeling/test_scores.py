@@ -1,0 +1,236 @@
+"""Metrics of all rows, slices and classes, with intervals, as reports hold them."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reproducible_ml.core.keys import Keys
+from reproducible_ml.modeling.metrics.metric import Predictions
+from reproducible_ml.modeling.scoring.bootstrap import percentile_interval
+from reproducible_ml.modeling.scoring.scores import (
+    Scores,
+    bootstrap_report,
+    describe,
+    evaluation_report,
+    finite,
+    score_classes,
+    score_rows,
+    score_slices,
+    slices,
+    take,
+)
+from tumour_diagnosis.models.metrics import BINARY, METRICS, REGRESSION
+
+SOME = {name: BINARY[name] for name in ("accuracy", "roc_auc")}
+ALL = 10_000
+
+
+@pytest.fixture
+def columns(row_keys: Keys) -> pd.DataFrame:
+    """Return a number and a category of each row of `predicted`."""
+    channel = pd.Categorical(["shop", "web"] * 200, categories=["shop", "web", "fax"])
+    rows = {"amount": np.linspace(0, 1, 400), "channel": channel}
+    return pd.DataFrame(rows, index=row_keys)
+
+
+def test_all_rows_are_scored_and_lie_within_their_interval(
+    predicted: Predictions, row_keys: Keys
+) -> None:
+    scores = score_rows(predicted, row_keys, SOME, 200, ALL)
+    right = (predicted.output >= 0.5) == predicted.actual
+    assert scores.metrics["accuracy"] == right.mean()
+    assert scores.sampled_rows == 400
+    for name, value in scores.metrics.items():
+        low, high = percentile_interval(scores.replicates[name])
+        assert low < value < high
+
+
+def test_intervals_of_a_sample_are_about_those_of_all_rows(
+    predicted: Predictions, row_keys: Keys
+) -> None:
+    full = score_rows(predicted, row_keys, SOME, 200, ALL)
+    sampled = score_rows(predicted, row_keys, SOME, 200, 200)
+    assert sampled.sampled_rows == 200
+    assert sampled.metrics == full.metrics
+    for name, value in full.metrics.items():
+        ratio = sampled.replicates[name].std() / full.replicates[name].std()
+        assert ratio == pytest.approx(1, abs=0.25)
+        assert sampled.replicates[name].mean() == pytest.approx(value, abs=0.01)
+
+
+def test_sample_does_not_depend_on_the_order_of_rows(
+    predicted: Predictions, row_keys: Keys
+) -> None:
+    scores = score_rows(predicted, row_keys, SOME, 200, 100)
+    reverse = take(predicted, np.arange(400)[::-1])
+    same = score_rows(reverse, row_keys[::-1], SOME, 200, 100)
+    for name in SOME:
+        np.testing.assert_allclose(scores.replicates[name], same.replicates[name])
+
+
+def test_rows_are_taken_by_mask_or_position(predicted: Predictions) -> None:
+    rows = predicted._replace(threshold=0.7)
+    by_mask, by_position = take(rows, np.arange(400) < 3), take(rows, np.arange(3))
+    np.testing.assert_array_equal(by_mask.output, rows.output[:3])
+    np.testing.assert_array_equal(by_mask.actual, by_position.actual)
+    assert by_mask.threshold == by_position.threshold == 0.7
+
+
+def members(values: Any, cuts: tuple[float, ...] = ()) -> dict[str, list[int]]:
+    """Return the rows of each slice of a column of these values."""
+    rows = pd.DataFrame({"column": values})
+    found = {}
+    for column, name, mask in slices(rows, {"column": cuts}):
+        assert (column, mask.dtype) == ("column", bool)
+        found[name] = np.flatnonzero(mask).tolist()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("values", "cuts", "expected"),
+    [
+        (
+            [0.9, 1.0, 1.9, 2.0, 99.0],
+            (1.0, 2.0),
+            {"below 1.0": [0], "1.0 to 2.0": [1, 2], "2.0 and more": [3, 4]},
+        ),
+        ([-1e308, 0.0, 1e308], (0.0,), {"below 0.0": [0], "0.0 and more": [1, 2]}),
+        (
+            pd.Categorical(["a", "b", "a"], categories=["b", "a", "c"]),
+            (),
+            {"b": [1], "a": [0, 2], "c": []},
+        ),
+        ([True, False, True], (), {"False": [1], "True": [0, 2]}),
+        (pd.array([3, 1, 3], dtype="Int64"), (), {"1": [1], "3": [0, 2]}),
+        (["web", "shop", "web"], (), {"shop": [1], "web": [0, 2]}),
+    ],
+    ids=["ranges", "one bound", "categories", "bool", "whole numbers", "texts"],
+)
+def test_slices_are_ranges_or_values(
+    values: Any, cuts: tuple[float, ...], expected: dict[str, list[int]]
+) -> None:
+    found = members(values, cuts)
+    assert found == expected
+    assert list(found) == list(expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "cuts"),
+    [
+        ([1.0, np.nan, 3.0], (2.0,)),
+        (pd.array([1, None, 3], dtype="Int64"), (2.0,)),
+        (pd.array([False, None, True], dtype="boolean"), ()),
+        (pd.Categorical(["a", None, "b"]), ()),
+        (["a", None, "b"], ()),
+    ],
+    ids=["float", "Int64", "boolean", "category", "text"],
+)
+def test_row_without_a_value_is_in_no_slice(
+    values: Any, cuts: tuple[float, ...]
+) -> None:
+    assert list(members(values, cuts).values()) == [[0], [2]]
+
+
+def test_slice_is_scored_as_its_rows_alone_and_empty_ones_are_left_out(
+    predicted: Predictions, columns: pd.DataFrame, row_keys: Keys
+) -> None:
+    wanted = {"channel": (), "amount": (0.5, 2.0)}
+    found = score_slices(predicted, columns, SOME, wanted, 200, ALL)
+    names = {column: [each["group"] for each in found[column]] for column in found}
+    assert names == {
+        "channel": ["shop", "web"],
+        "amount": ["below 0.5", "0.5 to 2.0"],
+    }
+    web = np.arange(400) % 2 == 1
+    alone = score_rows(take(predicted, web), row_keys[web], SOME, 200, ALL)
+    expected = {"group": "web", "rows": 200, "metrics": describe(alone)}
+    assert found["channel"][1] == expected
+    assert score_slices(predicted, columns, SOME, {}, 200, ALL) == {}
+
+
+def test_slices_share_the_rows_behind_intervals(
+    predicted: Predictions, columns: pd.DataFrame, row_keys: Keys
+) -> None:
+    """So that many slices take no longer than all rows."""
+    found = score_slices(predicted, columns, SOME, {"amount": (0.5,)}, 200, 100)
+    low = np.arange(400) < 200
+    alone = score_rows(take(predicted, low), row_keys[low], SOME, 200, 50)
+    assert found["amount"][0]["metrics"] == describe(alone)
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_rows_of_other_tasks_are_sliced(
+    task: str, columns: pd.DataFrame, classified: Predictions, estimated: Predictions
+) -> None:
+    rows = classified if task == "multiclass" else estimated
+    metrics = METRICS[task]
+    found = score_slices(rows, columns, metrics, {"channel": ()}, 100, ALL)["channel"]
+    web = take(rows, np.arange(400) % 2 == 1)
+    for name, metric in metrics.items():
+        expected = metric.function(web, np.ones((1, 200)))[0]
+        assert found[1]["metrics"][name]["value"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_each_class_has_metrics_and_one_without_rows_has_none(
+    classified: Predictions, row_keys: Keys
+) -> None:
+    wider = classified._replace(output=np.pad(classified.output, ((0, 0), (0, 1))))
+    names = {1: "small", 0: "medium", 2: "large", 3: "tiny", 4: "none"}
+    found = score_classes(wider, row_keys, names, 100, ALL)
+    assert [each["class"] for each in found] == list(names.values())
+    assert found[0]["rows"] == (classified.actual == 1).sum()
+    recall = found[0]["metrics"]["recall"]
+    hits = classified.predicted[classified.actual == 1] == 1
+    assert recall["value"] == pytest.approx(hits.mean(), abs=1e-6)
+    assert recall["low"] < recall["value"] < recall["high"]
+    undefined = {"value": None, "low": None, "high": None}
+    nothing = dict.fromkeys(("precision", "recall", "f1"), undefined)
+    assert found[4] == {"class": "none", "rows": 0, "metrics": nothing}
+
+
+def test_undefined_metric_is_none_in_reports(row_keys: Keys) -> None:
+    one_class = Predictions(np.ones(400, dtype=bool), np.linspace(0, 1, 400), 0.5)
+    scores = score_rows(one_class, row_keys, SOME, 100, ALL)
+    assert describe(scores)["roc_auc"] == {"value": None, "low": None, "high": None}
+    assert describe(scores)["accuracy"]["value"] == 0.5
+    report = bootstrap_report(scores, row_keys)
+    assert report["replicates"]["roc_auc"] == [None] * 100
+    for value in (math.nan, math.inf, -math.inf):
+        assert finite(value) is None
+
+
+def test_numbers_are_rounded_by_their_unit(
+    estimated: Predictions, row_keys: Keys
+) -> None:
+    millions = estimated._replace(
+        actual=estimated.actual * 1e6, output=estimated.output * 1e6
+    )
+    few = {name: REGRESSION[name] for name in ("mae", "r2")}
+    scores = score_rows(millions, row_keys, few, 100, ALL)
+    assert scores.decimals == {"mae": 2, "r2": 6}
+    assert describe(scores)["mae"]["value"] == round(scores.metrics["mae"], 2)
+    low, _ = percentile_interval(scores.replicates["r2"])
+    assert describe(scores)["r2"]["low"] == round(low, 6)
+    assert finite(np.float64(2 / 3)) == 0.666667
+
+
+def test_reports_hold_values_baseline_and_the_test_set(row_keys: Keys) -> None:
+    replicates = {"accuracy": np.arange(1001) / 1000}
+    model = Scores({"accuracy": 0.5}, replicates, 10, {"accuracy": 6})
+    baseline = model._replace(metrics={"accuracy": 0.25})
+    report = evaluation_report(model, baseline, 400)
+    assert (report["rows"], report["interval_rows"]) == (400, 10)
+    interval = {"low": 0.025, "high": 0.975}
+    assert report["metrics"]["accuracy"] == {
+        "value": 0.5,
+        **interval,
+        "baseline": {"value": 0.25, **interval},
+    }
+    one, reverse, fewer = (
+        bootstrap_report(model, each)["test_set"]
+        for each in (row_keys, row_keys[::-1], row_keys[1:])
+    )
+    assert one == reverse != fewer
