@@ -9,6 +9,7 @@ rules are left out where rows are random, as hardly a random row might pass them
 import json
 import os
 import shlex
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import chdir
@@ -193,7 +194,7 @@ def make_params(task: str, **sections: dict[str, Any]) -> dict[str, Any]:
     }
     slices = {"kind_amount": [-0.5, 0.5], "kind_channel": [], "kind_member": []}
     names = list(METRICS[task])
-    numbers = {"replicates": 100, "importance_repeats": 1}
+    numbers = {"replicates": 100, "importance_repeats": 1, "importance_rows": 80}
     params = project_params() | {
         "data": make_data(task).model_dump(mode="json"),
         "compute": {"backend": "sequential", "n_jobs": 1, "rows_per_part": 100},
@@ -299,11 +300,35 @@ def make_workspace(
         yield make
 
 
+@pytest.fixture(scope="session")
+def finish(make_workspace: Callable[..., Workspace]) -> Callable[[str], Workspace]:
+    """Return a function that runs all stages for a task, once."""
+
+    @cache
+    def run(task: str) -> Workspace:
+        workspace = make_workspace(task)
+        workspace.run()
+        return workspace
+
+    return run
+
+
 @pytest.fixture(scope="session", params=TARGETS)
 def finished(
-    request: pytest.FixtureRequest, make_workspace: Callable[..., Workspace]
+    request: pytest.FixtureRequest, finish: Callable[[str], Workspace]
 ) -> Workspace:
     """Return a workspace of each task where all stages ran; not to be changed."""
-    workspace = make_workspace(request.param)
-    workspace.run()
-    return workspace
+    return finish(request.param)
+
+
+@pytest.fixture
+def copy_of(
+    finish: Callable[[str], Workspace], tmp_path: Path
+) -> Callable[[str], Workspace]:
+    """Return a function that copies a finished workspace, for a test to change."""
+
+    def copy(task: str) -> Workspace:
+        shutil.copytree(finish(task).folder, tmp_path / task)
+        return Workspace(tmp_path / task, task)
+
+    return copy

@@ -60,12 +60,11 @@ def test_no_row_is_lost(finished: Workspace) -> None:
 
 
 @pytest.fixture
-def slow_search(make_workspace: Callable[..., Workspace]) -> Workspace:
+def slow_search(copy_of: Callable[[str], Workspace]) -> Workspace:
     """Return a workspace where the stage `train` would take minutes."""
     space = {"max_iter": {"int": [100, 400]}}
     search = {"method": "random", "n_iter": 500, "folds": 5, "space": space}
-    workspace = make_workspace("binary", 200)
-    workspace.run("validate", "clean", "split", "train")
+    workspace = copy_of("binary")
     workspace.set_params(train={"search": search})
     return workspace
 

@@ -18,17 +18,8 @@ from ..conftest import TARGET, Workspace
 
 
 @pytest.fixture
-def copied(finished: Workspace, tmp_path: Any) -> Workspace:
-    """Return a workspace of the test's own."""
-    shutil.copytree(finished.folder, tmp_path / "copy")
-    return Workspace(tmp_path / "copy", finished.task)
-
-
-@pytest.fixture
-def binary(make_workspace: Callable[..., Workspace]) -> Workspace:
-    workspace = make_workspace("binary", 200)
-    workspace.run("validate", "clean", "split", "train")
-    return workspace
+def binary(copy_of: Callable[[str], Workspace]) -> Workspace:
+    return copy_of("binary")
 
 
 def replace_test_rows(workspace: Workspace, rows: pd.DataFrame) -> None:
@@ -115,7 +106,10 @@ def test_plots_are_tables_and_importance_finds_the_feature_that_matters(
     assert importance["importance"].is_monotonic_decreasing
 
 
-def test_empty_part_changes_nothing(copied: Workspace) -> None:
+def test_empty_part_changes_nothing(
+    finished: Workspace, copy_of: Callable[[str], Workspace]
+) -> None:
+    copied = copy_of(finished.task)
     before = copied.contents("reports")
     rows = copied.rows("data/processed/test").head(0)
     write_part(rows, copied.folder / "data/processed/test", 99)
@@ -124,10 +118,9 @@ def test_empty_part_changes_nothing(copied: Workspace) -> None:
 
 
 def test_class_that_training_or_test_rows_lack_is_scored(
-    make_workspace: Callable[..., Workspace],
+    copy_of: Callable[[str], Workspace],
 ) -> None:
-    workspace = make_workspace("multiclass", 200)
-    workspace.run()
+    workspace = copy_of("multiclass")
     rows = workspace.rows("data/processed/test")
     known = rows[rows[TARGET] != "large"]
     target = known[TARGET].mask(np.arange(len(known)) < 5, "none")

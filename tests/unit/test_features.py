@@ -240,10 +240,12 @@ def test_own_feature_is_added_or_replaces_the_treatment(
 ) -> None:
     own = Own(clone(PRICE), ["kind_price", "kind_items"], instead)
     monkeypatch.setattr(build, "OWN", {"price": own})
-    found = seen(BINARY, estimator, only("kind_price", "kind_items", "kind_member"))
+    contract = only("kind_price", "kind_items", "kind_member")
+    found = seen(BINARY, estimator, contract)
     assert "price__price_of_an_item" in found
-    assert ("numeric__kind_price" in found) is not instead
-    assert "numeric__kind_member" in found
+    numbers = treated("numeric", contract, make_data("binary"))
+    assert ("kind_price" in numbers) is not instead
+    assert "kind_member" in numbers
     if isinstance(estimator, BoostingClassifier):
         ratio = BINARY["kind_price"] / BINARY["kind_items"].astype("float64")
         np.testing.assert_allclose(found["price__price_of_an_item"], ratio)

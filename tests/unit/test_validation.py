@@ -13,10 +13,8 @@ from ..conftest import RAW, TARGET, Workspace
 
 
 @pytest.fixture
-def workspace(make_workspace: Callable[..., Workspace]) -> Workspace:
-    found = make_workspace("binary", 60)
-    found.run("validate")
-    return found
+def workspace(copy_of: Callable[[str], Workspace]) -> Workspace:
+    return copy_of("binary")
 
 
 def change(workspace: Workspace, **columns: Any) -> None:
@@ -104,7 +102,7 @@ def is_one_value(rows: pd.DataFrame) -> Any:
 
 @pytest.mark.parametrize(
     ("check", "fact"),
-    [(names_no_column, "no such column"), (is_one_value, "60 rows")],
+    [(names_no_column, "no such column"), (is_one_value, "100 rows")],
 )
 def test_own_check_that_cannot_work_is_an_error_that_names_it(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, check: Any, fact: str

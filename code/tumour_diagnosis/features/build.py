@@ -45,7 +45,9 @@ class Own(NamedTuple):
 
 
 # Your own features, by name: docs/code/README.md shows how to add one.
-OWN: dict[str, Own] = {}
+OWN: dict[str, Own] = {
+    # "name": Own(transformer, ["column", ...]),
+}
 
 
 def build_pipeline(
