@@ -1,21 +1,24 @@
-"""Tests of reproducible_ml.adopt.configure."""
+"""Pointing params.yaml and dvc.yaml at a table; the sample and its results."""
 
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
 from reproducible_ml.adopt.configure import (
-    SAMPLE,
-    SAMPLE_TABLE,
-    drop_sample,
+    Sample,
+    find_sample,
     has_sample,
-    restoring,
+    raw_table,
+    remove_sample,
     set_params,
     set_pipeline,
 )
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.project import Project
 from reproducible_ml.modeling.drawing.dvc_plots import PLOTS
 
 PARAMS = """\
@@ -33,18 +36,26 @@ evaluate:
 
 PIPELINE = """\
 vars:
-- code: code
-- path:
-    raw: data/raw/tumours.csv
-    clean: data/interim/clean
+- more.yaml
+- project: code/project
+- raw: data/raw/tumours.csv
 stages:
-  sample: # dropped
+  sample: # removed
     cmd: write it
-    outs: ['${path.raw}']
+    outs: ['${raw}']
 
   validate: # stays
     cmd: check
       it
+    outs: [data/interim/validated]
+    plots:
+    - reports/validation.json: {cache: false, template: hidden}
+  evaluate:
+    cmd: score
+    metrics:
+    - reports/metrics.json: {cache: false}
+    plots:
+    - reports/plots: {cache: false}
 plots:
 - ROC curve: {x: fpr}
 artifacts:
@@ -53,6 +64,20 @@ artifacts:
     desc: Probability that a tumour is malignant
     labels: [binary classification]
 """
+
+SETTINGS = """\
+[tool.reproducible_ml]
+package = "tumours" # stays
+sample = [ # goes
+  "code/tumours/sample.py",
+  "tests/test_sample.py",
+]
+
+[tool.ruff]
+"""
+FILES = ("code/tumours/sample.py", "tests/test_sample.py")
+TUMOURS = "data/raw/tumours.csv"
+RESULTS = ("reports/validation.json", "reports/metrics.json", "reports/plots/roc.csv")
 
 RAW = Path("data/raw/visits.csv")
 SAMPLE_DATA = {"target": "diagnosis", "task": "binary"}
@@ -84,32 +109,28 @@ def test_params_get_new_values_and_keep_comments_and_the_rest(params: Path) -> N
     assert "id: # which row\n  - visit\n" in text
 
 
-def test_params_that_say_the_same_stay_as_they_are(params: Path) -> None:
+def test_equal_params_keep_their_layout(params: Path) -> None:
     odd = PARAMS.replace("id: [] #", "id:   []   #").replace("malignant", '"malignant"')
     params.write_text(odd)
     set_params(params, yaml.safe_load(PARAMS))
     assert params.read_text() == odd
 
 
-def test_slices_of_columns_that_are_gone_go(params: Path) -> None:
-    content = yaml.safe_load(PARAMS)
-    content["evaluate"]["slices"] = {"area": [2.0]}
-    set_params(params, content)
-    assert yaml.safe_load(params.read_text()) == content
-
-
 def test_pipeline_begins_with_the_table(pipeline: Path) -> None:
     set_pipeline(pipeline, RAW, SAMPLE_DATA, DATA)
     content = yaml.safe_load(pipeline.read_text())
-    assert list(content["stages"]) == ["validate"]
+    assert list(content["stages"]) == ["validate", "evaluate"]
     assert content["stages"]["validate"]["cmd"] == "check it"
-    assert content["vars"][1]["path"] == {
-        "raw": "data/raw/visits.csv",
-        "clean": "data/interim/clean",
-    }
+    assert content["vars"] == [
+        "more.yaml",
+        {"project": "code/project"},
+        {"raw": "data/raw/visits.csv"},
+    ]
+    assert raw_table(pipeline) == RAW
     assert content["plots"] == PLOTS["regression"]
-    assert content["artifacts"]["model"]["desc"] == "Prediction of price"
-    assert content["artifacts"]["model"]["labels"] == ["scikit-learn", "regression"]
+    model = content["artifacts"]["model"]
+    assert model["desc"] == "Prediction of price"
+    assert model["labels"] == ["scikit-learn", "regression"]
     assert "# stays" in pipeline.read_text()
 
 
@@ -119,7 +140,7 @@ def test_plots_stay_if_the_task_does(pipeline: Path) -> None:
     assert content["plots"] == [{"ROC curve": {"x": "fpr"}}]
 
 
-def test_what_was_edited_since_the_sample_stays(pipeline: Path) -> None:
+def test_edits_since_the_sample_stay(pipeline: Path) -> None:
     set_pipeline(pipeline, RAW, SAMPLE_DATA, DATA)
     edited = pipeline.read_text().replace("Prediction of price", "Price of a flat")
     edited = edited.replace("- Residuals:", "- My residuals:")
@@ -135,114 +156,110 @@ def test_description_of_the_model_follows_the_target(pipeline: Path) -> None:
     assert model["desc"] == "Prediction of rent"
 
 
-def test_pipeline_without_artifacts_is_taken(pipeline: Path) -> None:
+def test_pipeline_may_have_no_artifacts_but_needs_the_raw_table(pipeline: Path) -> None:
     content = yaml.safe_load(PIPELINE)
     del content["artifacts"]
     pipeline.write_text(yaml.safe_dump(content))
     set_pipeline(pipeline, RAW, SAMPLE_DATA, DATA)
     assert "artifacts" not in yaml.safe_load(pipeline.read_text())
-
-
-def test_pipeline_knows_whether_it_has_a_sample(pipeline: Path) -> None:
-    assert has_sample(pipeline)
-    set_pipeline(pipeline, RAW, SAMPLE_DATA, DATA)
-    assert not has_sample(pipeline)
-
-
-# All or nothing.
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_files_get_back_what_they_held(
-    error: type[BaseException], tmp_path: Path
-) -> None:
-    changed, removed, new, same = (tmp_path / name for name in "crns")
-    for path in (changed, removed, same):
-        path.write_text("before")
-    touched = same.stat().st_mtime_ns
-
-    def change() -> None:
-        with restoring(changed, removed, new, same):
-            changed.write_text("after")
-            new.write_text("after")
-            removed.unlink()
-            raise error
-
-    with pytest.raises(error):
-        change()
-    assert (changed.read_text(), removed.read_text()) == ("before", "before")
-    assert not new.exists()
-    assert same.stat().st_mtime_ns == touched
-
-
-def test_files_keep_what_they_got(tmp_path: Path) -> None:
-    path = tmp_path / "x"
-    path.write_text("before")
-    with restoring(path):
-        path.write_text("after")
-    assert path.read_text() == "after"
+    del content["vars"][2]
+    pipeline.write_text(yaml.safe_dump(content))
+    with pytest.raises(UserError, match=r"dvc\.yaml: `vars` has no `raw`"):
+        raw_table(pipeline)
 
 
 # The sample.
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A Git repository that holds what is about the sample."""
-    for name in SAMPLE:
+def project(tmp_path: Path, pipeline: Path) -> Project:
+    """A Git repository with a sample and its results."""
+    texts = dict.fromkeys((*FILES, *RESULTS, "dvc.lock"), "about tumours")
+    texts |= {"pyproject.toml": SETTINGS, ".gitignore": "*.png\n/data/raw\n"}
+    texts |= {TUMOURS: "tumours", "reports/overview.png": "drawn"}
+    texts |= {"reports/notes.md": "of mine"}
+    for name, text in texts.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("about tumours")
-    for command in (
-        ["init", "--quiet"],
-        ["add", "--all"],
-        ["-c", "user.name=T", "-c", "user.email=t@t", "commit", "--quiet", "-m", "T"],
-    ):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True)
-    return tmp_path
+        (tmp_path / name).write_text(text)
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "-c", "user.name=T", "-c", "user.email=t@t", "commit", "-qm", "T")
+    return Project(tmp_path)
 
 
-def test_files_about_the_sample_go(repository: Path) -> None:
-    assert drop_sample(repository, RAW) == []
-    assert not [name for name in SAMPLE if (repository / name).exists()]
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.check_output(["git", *arguments], cwd=folder, text=True)
 
 
-def test_file_about_the_sample_that_was_edited_stays(repository: Path) -> None:
-    (repository / SAMPLE[0]).write_text("my own work")
-    assert drop_sample(repository, RAW) == [SAMPLE[0]]
-    assert (repository / SAMPLE[0]).read_text() == "my own work"
-    assert not (repository / SAMPLE[1]).exists()
+def leave(project: Project, raw: Path = RAW) -> list[str]:
+    """Let a project leave its sample; return the files that stay."""
+    sample = find_sample(project)
+    assert sample
+    set_pipeline(project.root / "dvc.yaml", raw, SAMPLE_DATA, DATA)
+    return remove_sample(project, sample, raw)
 
 
-def test_edited_file_stays_also_once_it_is_staged(repository: Path) -> None:
-    (repository / SAMPLE[0]).write_text("my own work")
-    subprocess.run(["git", "add", SAMPLE[0]], cwd=repository, check=True)
-    assert drop_sample(repository, RAW) == [SAMPLE[0]]
-    assert (repository / SAMPLE[0]).read_text() == "my own work"
+def test_sample_is_found_until_the_pipeline_begins_with_another_table(
+    project: Project, pipeline: Path
+) -> None:
+    results = ("reports/validation.json", "reports/metrics.json", "reports/plots")
+    assert find_sample(project) == Sample(Path(TUMOURS), FILES, results)
+    assert has_sample(pipeline)
+    set_pipeline(pipeline, RAW, SAMPLE_DATA, DATA)
+    assert find_sample(project) is None
+    assert not has_sample(pipeline)
 
 
-def test_file_that_is_gone_already_is_not_said_to_stay(repository: Path) -> None:
-    (repository / SAMPLE[0]).unlink()
-    assert drop_sample(repository, RAW) == []
+def test_sample_and_its_results_go_and_other_files_stay(project: Project) -> None:
+    assert leave(project) == []
+    left = [str(p.relative_to(project.root)) for p in project.root.rglob("*")]
+    for name in (*FILES, *RESULTS, TUMOURS, "dvc.lock", "reports/overview.png"):
+        assert name not in left
+    assert "reports/notes.md" in left
+    tracked = git(project.root, "ls-files").split()
+    assert not {*FILES, *RESULTS, "dvc.lock"} & {*tracked}
 
 
-def test_sample_goes_before_the_first_commit_as_well(repository: Path) -> None:
-    shutil.rmtree(repository / ".git")
-    for command in (["init", "--quiet"], ["add", "--all"]):
-        subprocess.run(["git", *command], cwd=repository, check=True)
-    (repository / SAMPLE[0]).write_text("my own work")
-    assert drop_sample(repository, RAW) == [SAMPLE[0]]
-    assert [name for name in SAMPLE if (repository / name).exists()] == [SAMPLE[0]]
+def test_list_of_the_sample_goes_and_other_settings_stay(project: Project) -> None:
+    leave(project)
+    text = (project.root / "pyproject.toml").read_text()
+    assert tomllib.loads(text)["tool"] == {
+        "reproducible_ml": {"package": "tumours"},
+        "ruff": {},
+    }
+    assert "# stays" in text
+    assert "goes" not in text
+    assert project.sample == ()
 
 
-def test_table_of_the_sample_goes(repository: Path) -> None:
-    (repository / SAMPLE_TABLE).parent.mkdir(parents=True)
-    (repository / SAMPLE_TABLE).write_text("tumours")
-    drop_sample(repository, RAW)
-    assert not (repository / SAMPLE_TABLE).exists()
+@pytest.mark.parametrize("staged", [False, True])
+def test_edited_file_about_the_sample_stays(staged: bool, project: Project) -> None:
+    (project.root / FILES[0]).write_text("my own work")
+    if staged:
+        git(project.root, "add", FILES[0])
+    assert leave(project) == [FILES[0]]
+    assert (project.root / FILES[0]).read_text() == "my own work"
+    assert not (project.root / FILES[1]).exists()
 
 
-def test_table_of_ones_own_with_the_name_of_the_sample_stays(repository: Path) -> None:
-    (repository / SAMPLE_TABLE).parent.mkdir(parents=True)
-    (repository / SAMPLE_TABLE).write_text("mine")
-    assert drop_sample(repository, Path(SAMPLE_TABLE)) == []
-    assert (repository / SAMPLE_TABLE).read_text() == "mine"
+def test_removed_file_about_the_sample_is_not_listed_as_edited(
+    project: Project,
+) -> None:
+    (project.root / FILES[0]).unlink()
+    assert leave(project) == []
+
+
+def test_sample_goes_before_the_first_commit_as_well(project: Project) -> None:
+    shutil.rmtree(project.root / ".git")
+    git(project.root, "init", "--quiet")
+    git(project.root, "add", "--all")
+    (project.root / FILES[0]).write_text("my own work")
+    assert leave(project) == [FILES[0]]
+    assert not (project.root / FILES[1]).exists()
+    assert not (project.root / "reports/metrics.json").exists()
+
+
+def test_own_table_with_the_name_of_the_sample_stays(project: Project) -> None:
+    (project.root / TUMOURS).write_text("mine")
+    assert leave(project, Path(TUMOURS)) == []
+    assert (project.root / TUMOURS).read_text() == "mine"

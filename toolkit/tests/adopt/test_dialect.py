@@ -34,15 +34,15 @@ def detect(
     return detect_dialect(path)
 
 
-def rejected(folder: Path, content: str | bytes) -> str:
+def rejected(folder: Path, content: str | bytes) -> Finding:
     _, (rejection,), _ = detect(folder, content)
-    return str(rejection).removeprefix(str(folder / "people.csv"))
+    return rejection
 
 
-def warned(folder: Path, content: str | bytes) -> tuple[CsvDialect, str]:
+def warned(folder: Path, content: str | bytes) -> tuple[CsvDialect, Finding]:
     dialect, rejections, (warning,) = detect(folder, content)
     assert not rejections
-    return dialect, str(warning).removeprefix(str(folder / "people.csv"))
+    return dialect, warning
 
 
 @pytest.mark.parametrize(
@@ -79,19 +79,14 @@ def test_compressed_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "people.csv.gz"
     path.write_bytes(gzip.compress(TEXT.encode())[:-9])
     _, (rejection,), _ = detect_dialect(path)
-    assert str(rejection) == (
-        f"{path}: is damaged or cut off, so that it cannot be decompressed."
-        " Copy or export it again."
-    )
+    assert "cannot be decompressed" in str(rejection)
 
 
 def test_windows_1252_is_taken_with_a_warning(tmp_path: Path) -> None:
     dialect, warning = warned(tmp_path, TEXT.encode("cp1252"))
     assert dialect == CsvDialect(encoding="cp1252")
-    assert warning == (
-        ' line 2: "Zoë" is not UTF-8, but looks like this in windows-1252 (1 row).'
-        " Export it as UTF-8 if that is wrong."
-    )
+    assert (warning.line, warning.value, warning.rows) == (2, "Zoë", 1)
+    assert "windows-1252" in warning.problem
 
 
 @pytest.mark.parametrize(
@@ -102,15 +97,14 @@ def test_windows_1252_is_taken_with_a_warning(tmp_path: Path) -> None:
         ("Sales, Europe, all of them\n\n", "Sales, Europe, all of them"),
     ],
 )
-def test_lines_before_the_header_are_told(
+def test_lines_before_the_header_are_skipped_with_a_warning(
     tmp_path: Path, preamble: str, shown: str
 ) -> None:
     dialect, warning = warned(tmp_path, preamble + TEXT)
     lines = preamble.count("\n")
     assert dialect == CsvDialect(preamble=lines)
-    assert f' line 1: "{shown}" stands before the header' in warning
-    assert f"which is line {lines + 1}, and is left out" in warning
-    assert "Set `preamble` in metadata of data/schema.yaml" in warning
+    assert (warning.kind, warning.line, warning.value) == ("preamble", 1, shown)
+    assert f"line {lines + 1}" in warning.problem
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -125,51 +119,36 @@ def test_delimiter_that_is_told_to_excel_is_left_out_without_words(
     )
 
 
-def test_second_delimiter_is_told(tmp_path: Path) -> None:
+def test_second_delimiter_is_a_warning(tmp_path: Path) -> None:
     dialect, warning = warned(tmp_path, "a,b;c,d\n1,2;3,4\n5,6;7,8\n")
     assert dialect == CsvDialect()
-    assert "is read with commas between values, but could be with semico" in warning
+    assert (warning.kind, warning.line) == ("delimiter", 1)
+    assert "semicolons" in warning.problem
 
 
 @pytest.mark.parametrize(
-    ("content", "line"),
+    ("content", "kind", "line"),
     [
-        (
-            "5.1,3.5,setosa\n4.9,3.0,setosa\n",
-            ' line 1: "5.1,3.5,setosa" is a row of values, but should name the columns.'
-            " Put a line with the names of the columns at the beginning.",
-        ),
-        ("Title\n\n1;2\n3;4\n", ' line 3: "1;2" is a row of values'),
-        ("a,b,a\n1,2,3\n4,5,6\n", ' line 1: "a" names column 3, but is the name of'),
-        (",a\n0,1\n1,2\n", " line 1: has no name for column 1. Give it one, or leave"),
-        ("a,b,\n1,2,\n3,4,\n", " line 1: ends in a delimiter, which makes a column"),
-        (
-            "a,b,\n1,2\n3,4\n",
-            " line 1: ends in a delimiter, but rows do not."
-            " Look for a missing name, or for a delimiter too many.",
-        ),
-        (
-            "a,b\n1,2,\n3,4,\n5,6,\n",
-            " line 1: ends without the delimiter that rows end with."
-            " Look for a missing name, or for a delimiter too many.",
-        ),
-        (
-            '"a","b"\n"1",x,2\n"2",y,3\n',
-            " line 1: has 2 names, but rows have 3 values. Look for a missing name",
-        ),
-        ("a,b\n", ": has a header but no rows. Export it again."),
-        ("a,b", ": has a header but no rows. Export it again."),
-        ("a,b\n1,2\n", ": has one row, which is no table. Export all rows."),
-        (
-            "a\nMüller\n".encode() + "Köln\n".encode("cp1252"),
-            ' line 3: "K\\xf6ln" is not UTF-8, but line 2 is ("Müller"): it mixes',
-        ),
+        ("5.1,3.5,setosa\n4.9,3.0,setosa\n", "no header", 1),
+        ("Title\n\n1;2\n3;4\n", "no header", 3),
+        ("a,b,a\n1,2,3\n4,5,6\n", "duplicate name", 1),
+        (",a\n0,1\n1,2\n", "empty name", 1),
+        ("a,b,\n1,2,\n3,4,\n", "empty name", 1),
+        ("a,b,\n1,2\n3,4\n", "width", 1),
+        ("a,b\n1,2,\n3,4,\n5,6,\n", "width", 1),
+        ('"a","b"\n"1",x,2\n"2",y,3\n', "width", 1),
+        ("a,b\n", "no rows", None),
+        ("a,b", "no rows", None),
+        ("a,b\n1,2\n", "one row", None),
+        ("a\nMüller\n".encode() + "Köln\n".encode("cp1252"), "encoding", 3),
     ],
 )
-def test_what_is_no_table_is_refused(
-    tmp_path: Path, content: str | bytes, line: str
+def test_file_that_is_not_a_table_is_rejected(
+    tmp_path: Path, content: str | bytes, kind: str, line: int | None
 ) -> None:
-    assert rejected(tmp_path, content).startswith(line)
+    found = rejected(tmp_path, content)
+    assert (found.kind, found.line) == (kind, line)
+    assert found.fix
 
 
 def test_long_file_is_judged_by_its_beginning_but_for_the_encoding(
@@ -196,7 +175,7 @@ def test_titles_that_are_filled_up_with_blanks_are_left_out(
     table = "id;name;city;age\n1;Ann;Rome;30\n2;Bob;Oslo;40\n"
     dialect, warning = warned(tmp_path, titles + table)
     assert dialect == CsvDialect(delimiter=";", preamble=rows)
-    assert f"stands before the header, which is line {rows + 1}" in warning
+    assert f"line {rows + 1}" in warning.problem
 
 
 def test_header_with_few_names_above_rows_of_text_is_no_title(tmp_path: Path) -> None:
@@ -335,58 +314,40 @@ def test_text_over_numbers_is_surely_a_header() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "line"),
+    ("names", "kind", "facts"),
     [
-        (
-            ["age", "x", "age"],
-            '"age" names column 3, but is the name of column 1.'
-            " Give each column a name of its own.",
-        ),
-        (
-            ["age", f"{LIKE_A}ge"],
-            f'"{LIKE_A}ge" names column 2, but looks like the name of column 1'
-            r" (\u0430ge, age). Give each column a name of its own.",
-        ),
-        (
-            ["age", "age\u200b"],
-            r"'age\u200b' names column 2, but looks like the name of column 1"
-            r" (age\u200b, age). Give each column a name of its own.",
-        ),
-        (
-            ["no 1", "no  1 "],
-            '"no  1 " names column 2, but looks like the name of column 1'
-            " (no  1 , no 1). Give each column a name of its own.",
-        ),
-        (["a", "", "c"], "has no name for column 2. Give each column a name"),
-        (["", "a"], "has no name for column 1. Give it one, or leave it out: pandas"),
-        (["a", "b", ""], "ends in a delimiter, which makes a column without a name."),
+        (["age", "x", "age"], "duplicate name", ("3", "1")),
+        (["age", f"{LIKE_A}ge"], "look-alike", ("2", "1", r"\u0430ge, age")),
+        (["age", "age\u200b"], "look-alike", ("2", "1", r"age\u200b, age")),
+        (["no 1", "no  1 "], "look-alike", ("2", "1")),
+        (["a", "", "c"], "empty name", ("2",)),
+        (["", "a"], "empty name", ("1",)),
+        (["a", "b", ""], "empty name", ("delimiter",)),
     ],
 )
-def test_columns_that_cannot_be_told_apart_are_refused(
-    names: list[str], line: str
+def test_names_that_are_not_unique_are_rejected(
+    names: list[str], kind: str, facts: tuple[str, ...]
 ) -> None:
     (rejection,), warnings = check_header(FILE, 4, names)
-    assert str(rejection).startswith(f"people.csv line 4: {line}")
+    assert (rejection.kind, rejection.line) == (kind, 4)
+    assert all(fact in rejection.problem for fact in facts)
     assert not warnings
 
 
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["age", "Age"], 'differs from column 1, "age", by upper and lower case'),
-        ([f"c{LIKE_O}st"], r"is a name of letters of several alphabets (c\u043est)"),
-        ([" age"], "is a name with blanks around it. Rename it in the export"),
-        (["birth\nday"], "is a name with invisible characters or line ends"),
-        (
-            [f"c{i}" for i in range(WIDEST + 1)],
-            f"has {WIDEST + 1} columns. Look for rows and columns swapped",
-        ),
+        (["age", "Age"], 'column 1, "age", only by case'),
+        ([f"c{LIKE_O}st"], r"several alphabets (c\u043est)"),
+        ([" age"], "spaces"),
+        (["birth\nday"], "line breaks"),
+        ([f"c{i}" for i in range(WIDEST + 1)], f"has {WIDEST + 1} columns"),
     ],
 )
-def test_strange_names_are_told_and_taken(names: list[str], words: str) -> None:
+def test_unusual_names_are_warnings(names: list[str], words: str) -> None:
     rejections, (warning,) = check_header(FILE, 1, names)
     assert not rejections
-    assert words in str(warning)
+    assert words in warning.problem
 
 
 @pytest.mark.parametrize(

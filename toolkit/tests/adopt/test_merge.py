@@ -15,12 +15,14 @@ from reproducible_ml.contract.schema import (
     ColumnMetadata,
     Contract,
     CsvDialect,
+    Data,
     Length,
     Range,
 )
-from tumour_diagnosis.datasets.validate import validate_table
-from tumour_diagnosis.params import Params
+from reproducible_ml.core.params import Compute
+from reproducible_ml.quality.validation import validate_table
 
+DATA = Data(target="y", task="regression")
 AGE = Column(
     dtype="int64", description="In years", in_range=Range(min_value=0, max_value=99)
 )
@@ -80,17 +82,15 @@ def widened(
     )
     other = Column(dtype="float64")
     before = contract(x=column, y=other)
-    params = Params.model_validate(
-        {
-            "data": {"target": "y", "task": "regression"},
-            "train": {"estimator": {"path": "a.B"}},
-            "evaluate": {"metrics": ["mae"]},
-        }
-    )
     (tmp_path / "parts").mkdir()
     with pytest.raises(TableRejected) as error:
         validate_table(
-            [file], before, params, tmp_path / "parts", tmp_path / "problems.csv"
+            [file],
+            before,
+            DATA,
+            Compute(),
+            tmp_path / "parts",
+            tmp_path / "problems.csv",
         )
     after = widen(before, contract(x=inferred, y=other), error.value.findings)
     assert after.columns["y"] == other

@@ -291,7 +291,7 @@ def test_positive_class_of_truths_stays() -> None:
     [
         ({"id": ["visit", "returned"]}, "--id returned"),
         ({"group": "returned"}, "--group returned"),
-        ({"time": "age"}, 'TIME=age: "age" holds no dates, but int64'),
+        ({"time": "age"}, '--time age: "age" does not hold dates, but int64'),
     ],
 )
 def test_column_that_cannot_have_a_role_is_refused(
@@ -330,7 +330,7 @@ def test_rows_of_one_day_cannot_be_split(
     days = ["2024-01-01 08:00", "2024-01-01 17:00"]
     frame = pd.DataFrame({"day": pd.to_datetime(days).astype("datetime64[ns]")})
     table = write_table(frame, tmp_path / "table", 3)
-    with pytest.raises(UserError, match="TIME=day: all rows are of one day"):
+    with pytest.raises(UserError, match="--time day: all rows are of one day"):
         find_cutoff(table, "day")
 
 

@@ -202,12 +202,8 @@ def dropped_settings(
     before = old.get("split", {}).get("method", "hash")
     if before != "hash" and new["split"].get("method") == "hash":
         problem = f"split.method was {before}, but its column is gone"
-        yield Finding(
-            "split",
-            PARAMS,
-            problem,
-            "It is hash now: set it in params.yaml if it should be another.",
-        )
+        fix = "It is hash now: set it in params.yaml if it should be another."
+        yield Finding("dropped setting", PARAMS, problem, fix)
 
 
 def _dropped(key: str, name: str) -> Finding:
