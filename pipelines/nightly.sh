@@ -36,7 +36,7 @@ if [ -n "$remote" ]; then
 fi
 
 echo "nightly: repro"
-dvc repro || fail 5 "a stage failed: its message stands above"
+rml repro || fail 5 "a stage failed: its message stands above"
 
 if [ -n "$remote" ]; then
   echo "nightly: push"

@@ -126,6 +126,27 @@ def test_experiment_is_pulled_by_another(tried: Project, tmp_path: Path) -> None
     assert "up to date" in copy.run("dvc", "status").stdout
 
 
+def test_nightly_script_reports_the_outcome_as_its_exit_code(
+    quick: Project, tmp_path: Path
+) -> None:
+    project = Project(tmp_path / "ann")
+    shutil.copytree(quick.folder, project.folder, symlinks=True)
+
+    def nightly() -> int:
+        return project.run("pipelines/nightly.sh", check=False).returncode
+
+    assert nightly() == 0
+    project.set(TREES, 6)
+    project.commit()
+    assert nightly() == 3
+    assert project.run("dvc", "status", "--cloud").stdout.count("up to date") == 1
+    # The changed results are not committed yet.
+    assert nightly() == 7
+    project.run("git", "reset", "--quiet", "--hard")
+    project.set("train.estimator.path", "sklearn.nothing.Model")
+    assert nightly() == 5
+
+
 @pytest.mark.parametrize(
     "command",
     [

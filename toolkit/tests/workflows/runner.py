@@ -34,7 +34,7 @@ class Event(NamedTuple):
 
 
 def is_run(step: dict[str, Any], event: Event, folder: Path, *, failed: bool) -> bool:
-    """Work out the condition of a step; every condition that occurs is listed here."""
+    """Evaluate the condition of a step; all that occur are listed here."""
     there = (folder / "reports" / "report.md").exists()
     values = {
         None: not failed,
@@ -97,7 +97,8 @@ class Runner:
         """Run the pipeline where the pull request is written, as its author does."""
         here = Path(sys.executable).parent
         path = f"{here}{os.pathsep}{os.environ['PATH']}"
-        variables = {"PATH": path, "PYTHONPATH": str(self.origin / "code")}
+        code = [str(self.origin / "code"), str(self.origin / "toolkit/src")]
+        variables = {"PATH": path, "PYTHONPATH": os.pathsep.join(code)}
         command = [str(here / "dvc"), "repro", "--quiet"]
         subprocess.run(command, cwd=self.origin, env=os.environ | variables, check=True)
 
@@ -118,7 +119,7 @@ class Runner:
         self.git("clean", "--quiet", "-dffx", *keep, cwd=self.clone)
 
     def run(self, event: Event | None = None) -> Result:
-        """Run all steps that GitHub would run, and return what comes of it."""
+        """Run all steps that GitHub would run, and return the result."""
         event = event or Event()
         self.checkout(merge=event.name == "pull_request")
         summary, output = self.temporary / "summary.md", self.temporary / "output"

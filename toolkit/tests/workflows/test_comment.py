@@ -70,7 +70,7 @@ def test_first_report_is_a_new_comment(
     assert github.written == [("POST", "issues/7/comments", text)]
 
 
-def test_next_report_takes_the_place_of_the_last(
+def test_next_report_replaces_the_last(
     github: GitHub, post: Callable[..., str]
 ) -> None:
     github.pulls = [pull(7)]
@@ -92,7 +92,7 @@ def test_next_report_takes_the_place_of_the_last(
     ],
     ids=["person", "other bot", "other workflow", "quotation", "nobody"],
 )
-def test_comment_that_is_not_ours_stays(
+def test_comment_of_others_stays(
     other: dict[str, Any], github: GitHub, post: Callable[..., str]
 ) -> None:
     github.pulls = [pull(7)]
@@ -111,7 +111,7 @@ def test_pull_request_of_a_fork_is_found_by_its_commit(
     assert [path for _, path, _ in github.written] == ["issues/3/comments"]
 
 
-def test_pull_request_that_went_on_or_was_closed_is_left_alone(
+def test_closed_or_newer_pull_request_gets_no_comment(
     github: GitHub, post: Callable[..., str]
 ) -> None:
     github.pulls = [pull(7, sha="0" * 40)]
