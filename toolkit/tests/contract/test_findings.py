@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.contract.findings."""
+"""Findings are a line each, or a report that is safe to open in a spreadsheet."""
 
 from pathlib import Path
 
@@ -13,25 +13,23 @@ FILE = Path("data/raw/people.csv")
 
 def finding(value: str = "forty", line: int = 12, kind: str = "number") -> Finding:
     return Finding(
-        kind, FILE, "is not a number", "Fix the export.", line, "age", value, 1
+        kind, FILE, "is not a number", "Correct the export.", line, "age", value, 1
     )
 
 
-def test_finding_is_a_line_with_place_value_rows_and_fix() -> None:
+def test_finding_is_a_line_with_location_value_rows_and_fix() -> None:
     assert str(finding()) == (
         'data/raw/people.csv line 12, column "age": "forty" is not a number (1 row).'
-        " Fix the export."
+        " Fix: Correct the export."
     )
 
 
-def test_finding_in_parquet_has_a_row() -> None:
-    line = str(finding()._replace(file=Path("people.parquet")))
-    assert line.startswith('people.parquet row 12, column "age"')
-
-
-def test_finding_about_a_file_names_the_file_alone() -> None:
+def test_location_is_as_exact_as_it_is_known() -> None:
+    line = str(finding()._replace(file=Path("people.parquet"), rows=3))
+    assert line.startswith('people.parquet row 12, column "age": "forty" is not')
+    assert " (3 rows)." in line
     line = str(Finding("empty", FILE, "is empty", "Export it again."))
-    assert line == "data/raw/people.csv: is empty. Export it again."
+    assert line == "data/raw/people.csv: is empty. Fix: Export it again."
 
 
 @pytest.mark.parametrize(
@@ -42,17 +40,17 @@ def test_finding_about_a_file_names_the_file_alone() -> None:
         ("\x1b[31mred", r"'\x1b[31mred'"),
     ],
 )
-def test_value_is_shown_short_and_on_one_line(value: str, shown: str) -> None:
+def test_value_is_short_and_on_one_line(value: str, shown: str) -> None:
     assert quoted(value) == shown
 
 
-def test_no_finding_is_no_error_and_leaves_no_report(tmp_path: Path) -> None:
+def test_table_without_findings_is_not_rejected(tmp_path: Path) -> None:
     (tmp_path / "problems.csv").write_text("of an earlier run")
     reject([], tmp_path / "problems.csv")
     assert not list(tmp_path.iterdir())
 
 
-def test_terminal_shows_three_of_a_kind_and_the_report_a_hundred(
+def test_terminal_lists_three_of_a_kind_and_the_report_a_hundred(
     tmp_path: Path,
 ) -> None:
     many = [finding(str(line), line) for line in range(2, 202)]
@@ -66,7 +64,7 @@ def test_terminal_shows_three_of_a_kind_and_the_report_a_hundred(
     assert report["value"].to_list()[99] == "101"
 
 
-def test_terminal_shows_a_fourth_if_it_is_the_last(tmp_path: Path) -> None:
+def test_terminal_lists_a_fourth_if_it_is_the_last(tmp_path: Path) -> None:
     four = [finding(str(line), line) for line in range(2, 6)]
     with pytest.raises(UserError) as error:
         reject(four, tmp_path / "problems.csv")
@@ -86,7 +84,7 @@ def test_terminal_shows_a_fourth_if_it_is_the_last(tmp_path: Path) -> None:
         ("plain", "plain"),
     ],
 )
-def test_report_holds_no_formula(value: str, cell: str, tmp_path: Path) -> None:
+def test_report_contains_no_formula(value: str, cell: str, tmp_path: Path) -> None:
     with pytest.raises(UserError):
         reject([finding(value)], tmp_path / "problems.csv")
     report = pd.read_csv(tmp_path / "problems.csv", dtype=str)

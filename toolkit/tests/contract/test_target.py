@@ -1,7 +1,9 @@
-"""Tests of reproducible_ml.contract.target."""
+"""The target is read by task, and summarised exactly in parts of any size."""
 
 import json
+from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,12 @@ from reproducible_ml.contract.target import (
     NumberSummary,
     exact_sum,
     merge_summaries,
+    rare_class,
     read_target,
+    summarise_table_target,
     summarise_target,
 )
+from reproducible_ml.core.params import Compute
 
 BINARY = Data(target="y", positive="yes")
 SEVERAL = Data(target="y", task="multiclass")
@@ -38,15 +43,12 @@ def read(values: pd.Series, data: Data) -> pd.Series:
     return read_target(pd.DataFrame({"y": values, "x": 0}), data)
 
 
-def test_binary_says_whether_a_row_is_of_the_positive_class() -> None:
+def test_binary_target_is_true_for_the_positive_class() -> None:
     found = read(category(["no", "yes"], ["no", "yes"]), BINARY)
     assert found.dtype == bool
     assert found.tolist() == [False, True]
-
-
-def test_a_boolean_target_has_a_positive_class_too() -> None:
-    data = Data(target="y", positive=False)
-    assert read(pd.Series([True, False]), data).tolist() == [False, True]
+    boolean = Data(target="y", positive=False)
+    assert read(pd.Series([True, False]), boolean).tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -54,14 +56,14 @@ def test_a_boolean_target_has_a_positive_class_too() -> None:
     [(["c", "a", "b"], "str"), ([3, 1, 2], "int64"), ([True, False], "bool")],
     ids=["text", "number", "boolean"],
 )
-def test_multiclass_gives_the_labels(known: list[Any], dtype: str) -> None:
+def test_multiclass_target_has_labels(known: list[Any], dtype: str) -> None:
     found = read(category(known, known), SEVERAL)
     assert found.dtype == dtype
     assert found.tolist() == known
 
 
 @pytest.mark.parametrize("dtype", ["int64", "float64"])
-def test_regression_gives_floats(dtype: str) -> None:
+def test_regression_target_has_floats(dtype: str) -> None:
     found = read(pd.Series([1, 2], dtype=dtype), NUMBER)
     assert found.dtype == np.float64
     assert found.tolist() == [1.0, 2.0]
@@ -73,19 +75,16 @@ def test_classes_are_counted(data: Data) -> None:
     assert known.to_dict() == {"rows": 3, "classes": {"a": 1, "b": 2}}
 
 
-def test_numbers_are_measured() -> None:
+def test_numbers_are_summarised() -> None:
     known = summarise_target(pd.Series([3.0, 1.0, 5.0]), NUMBER)
     target = {"min": 1.0, "mean": 3.0, "max": 5.0}
     assert known.to_dict() == {"rows": 3, "target": target}
-
-
-def test_no_numbers_have_no_range() -> None:
     known = summarise_target(pd.Series([], dtype="float64"), NUMBER)
     assert known.to_dict() == {"rows": 0, "target": None}
 
 
 @given(values=floats, data=st.data())
-def test_numbers_in_any_parts_and_order_are_known_the_same(
+def test_summary_of_numbers_does_not_depend_on_parts_or_order(
     values: list[float], data: st.DataObject
 ) -> None:
     mixed = data.draw(st.permutations(values))
@@ -98,7 +97,7 @@ def test_numbers_in_any_parts_and_order_are_known_the_same(
 
 
 @given(values=labels, data=st.data())
-def test_classes_in_any_parts_are_known_the_same(
+def test_summary_of_classes_does_not_depend_on_parts(
     values: list[str], data: st.DataObject
 ) -> None:
     cut = data.draw(st.integers(0, len(values)))
@@ -109,19 +108,14 @@ def test_classes_in_any_parts_are_known_the_same(
     assert merge_summaries(parts) == summarise_target(pd.Series(values), SEVERAL)
 
 
-@given(values=floats)
-def test_a_sum_is_exact(values: list[float]) -> None:
-    assert exact_sum(np.array(values)) == sum(map(Fraction, values))
-
-
 @pytest.mark.parametrize(
     "values", [[0.1] * 10, [1e16, 1.0, -1e16], [5e-324, -1e308], [2.0**53 - 1] * 5000]
 )
-def test_a_sum_is_exact_where_floats_are_not(values: list[float]) -> None:
+def test_sum_is_exact_where_floats_are_not(values: list[float]) -> None:
     assert exact_sum(np.array(values)) == sum(map(Fraction, values))
 
 
-def test_a_mean_of_many_is_rounded_once() -> None:
+def test_mean_is_rounded_once() -> None:
     values = np.random.default_rng(0).lognormal(10, 3, 10_000)
     mean = sum(map(Fraction, values.tolist())) / len(values)
     assert summarise_target(pd.Series(values), NUMBER).to_dict()["target"][
@@ -137,7 +131,9 @@ def test_a_mean_of_many_is_rounded_once() -> None:
         (pd.Series([1.0, 2.0]), NUMBER),
     ],
 )
-def test_what_can_be_learned_passes(values: pd.Series, data: Data) -> None:
+def test_target_that_can_be_learned_has_no_problem(
+    values: pd.Series, data: Data
+) -> None:
     known = summarise_target(values, data)
     assert known.problem(data) is None
 
@@ -148,22 +144,49 @@ def test_what_can_be_learned_passes(values: pd.Series, data: Data) -> None:
         (
             ClassSummary.of(pd.Series([], dtype="str")),
             SEVERAL,
-            "holds 0 rows of 0 class(es)",
+            "has 0 rows of 0 class(es)",
         ),
-        (ClassSummary.of(pd.Series(["a"])), SEVERAL, "holds 1 rows of 1 class(es)"),
+        (ClassSummary.of(pd.Series(["a"])), SEVERAL, "has 1 rows of 1 class(es)"),
         (
             ClassSummary.of(pd.Series(["a", "b"])),
             BINARY,
-            'holds no row of the positive class "yes"',
+            'has no row of the positive class "yes"',
         ),
-        (NumberSummary.of(pd.Series([1.0])), NUMBER, "holds 1 row(s)"),
+        (NumberSummary.of(pd.Series([1.0])), NUMBER, "has 1 row(s)"),
     ],
 )
-def test_what_is_too_little_says_why(known: Any, data: Data, problem: str) -> None:
+def test_target_that_cannot_be_learned_is_explained(
+    known: Any, data: Data, problem: str
+) -> None:
     assert known.problem(data) == problem
 
 
-def test_facts_are_fit_for_json() -> None:
+def test_summary_can_be_written_as_json() -> None:
     for values, data in ((pd.Series([1, 2]), NUMBER), (pd.Series(["a"]), SEVERAL)):
         facts = summarise_target(values, data).to_dict()
         assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+
+
+def test_table_is_summarised_part_by_part(
+    write_table: Callable[[pd.DataFrame, Path, int], Path], tmp_path: Path
+) -> None:
+    table = write_table(pd.DataFrame({"y": ["b", "a", "b"]}), tmp_path / "t", 2)
+    compute = Compute(backend="sequential", n_jobs=1)
+    found = summarise_table_target(table, SEVERAL, compute)
+    assert found.to_dict() == {"rows": 3, "classes": {"a": 1, "b": 2}}
+
+
+@pytest.mark.parametrize(
+    ("counts", "rare"),
+    [
+        ({"a": 90, "b": 10}, None),
+        ({"a": 91, "b": 10}, "b"),
+        ({"a": 91, "b": 9}, None),
+        ({"a": 1000, "b": 20, "c": 10, "d": 3}, "c"),
+        ({}, None),
+    ],
+)
+def test_rare_class_has_a_ninth_of_the_rows_of_another(
+    counts: dict[str, int], rare: str | None
+) -> None:
+    assert rare_class(counts) == rare

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.core.duplicates."""
+"""Duplicate rows are found anywhere in a table, in bounded memory."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,85 +16,54 @@ from reproducible_ml.core.params import Compute
 WriteTable = Callable[[pd.DataFrame, Path, int], Path]
 
 COMPUTE = Compute(backend="sequential", n_jobs=1)
+THREADS = Compute(backend="threading", n_jobs=2)
 
 values = st.sampled_from([0.0, -0.0, 1.5, np.nan])
 rows = st.lists(st.tuples(values, st.sampled_from("ab")), min_size=1, max_size=20)
 
 
-def table(pairs: list[tuple[float, str]]) -> pd.DataFrame:
+def frame_of(pairs: list[tuple[float, str]]) -> pd.DataFrame:
     frame = pd.DataFrame(pairs, columns=["x", "y"]).astype({"x": float, "y": "str"})
-    return frame.set_index(
-        pd.Index(keys.hash_rows(frame, ["x", "y"]), name=keys.ROW_KEY)
-    )
-
-
-def places(found: list[duplicates.Positions], part_rows: int) -> list[int]:
-    """Return positions in the whole table from those in its parts."""
-    return [int(n) + part_rows * i for i, part in enumerate(found) for n in part]
+    row_keys = keys.hash_rows(frame, ["x", "y"])
+    return frame.set_index(pd.Index(row_keys, name=keys.ROW_KEY))
 
 
 @given(
     pairs=rows, part_rows=st.integers(1, 21), bucket_rows=st.sampled_from([3, 7, 100])
 )
-def test_find_duplicates_agrees_with_pandas(
+def test_duplicates_are_those_that_pandas_finds(
     pairs: list[tuple[float, str]],
     part_rows: int,
     bucket_rows: int,
     write_table: WriteTable,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    frame = table(pairs)
+    frame = frame_of(pairs)
     folder = write_table(frame, tmp_path_factory.mktemp("any") / "t", part_rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duplicates, "BUCKET_ROWS", bucket_rows)
         found = find_duplicates(folder, COMPUTE, None)
-    expected = np.flatnonzero(frame.reset_index(drop=True).duplicated())
-    assert places(found, part_rows) == expected.tolist()
+        in_threads = find_duplicates(folder, THREADS, None)
+    expected = np.flatnonzero(frame.reset_index(drop=True).duplicated()).tolist()
+    for positions in (found, in_threads):
+        shifted = [p + part_rows * i for i, part in enumerate(positions) for p in part]
+        assert shifted == expected
 
 
-@pytest.mark.parametrize("bucket_rows", [2, 5, 100])
-def test_find_duplicates_keeps_the_first_in_any_number_of_rounds(
-    bucket_rows: int,
-    write_table: WriteTable,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    frame = table([(float(i % 5), "a") for i in range(20)])
-    folder = write_table(frame, tmp_path / "t", 7)
-    monkeypatch.setattr(duplicates, "BUCKET_ROWS", bucket_rows)
-    found = find_duplicates(folder, COMPUTE, None)
-    assert places(found, 7) == list(range(5, 20))
-
-
-def test_find_duplicates_gives_positions_for_every_part(
+def test_each_part_has_positions_of_its_own(
     write_table: WriteTable, tmp_path: Path
 ) -> None:
-    frame = table([(1.5, "a"), (0.0, "a"), (2.5, "a"), (1.5, "a")])
+    frame = frame_of([(1.5, "a"), (0.0, "a"), (2.5, "a"), (1.5, "a")])
     found = find_duplicates(write_table(frame, tmp_path / "t", 1), COMPUTE, None)
     assert [part.tolist() for part in found] == [[], [], [], [0]]
+    empty = write_table(frame.iloc[:0], tmp_path / "empty", 1)
+    assert [part.tolist() for part in find_duplicates(empty, COMPUTE, None)] == [[]]
 
 
-@pytest.mark.parametrize(("with_key", "repeats"), [(True, 0), (False, 1)])
-def test_find_duplicates_compares_row_keys_if_told_to(
-    write_table: WriteTable, tmp_path: Path, with_key: bool, repeats: int
+@pytest.mark.parametrize(("with_key", "number"), [(True, 0), (False, 1)])
+def test_row_keys_are_compared_on_request(
+    write_table: WriteTable, tmp_path: Path, with_key: bool, number: int
 ) -> None:
-    folder = write_table(table([(1.5, "a"), (2.5, "a")]), tmp_path / "t", 1)
+    folder = write_table(frame_of([(1.5, "a"), (2.5, "a")]), tmp_path / "t", 1)
     found = find_duplicates(folder, COMPUTE, ["y"], with_key=with_key)
-    assert [len(part) for part in found] == [0, repeats]
-
-
-def test_find_duplicates_copes_with_parts_without_rows(
-    write_table: WriteTable, tmp_path: Path
-) -> None:
-    folder = write_table(table([(1.5, "a")]).iloc[:0], tmp_path / "t", 1)
-    assert [part.tolist() for part in find_duplicates(folder, COMPUTE, None)] == [[]]
-
-
-def test_find_duplicates_does_not_depend_on_workers(
-    write_table: WriteTable, tmp_path: Path
-) -> None:
-    frame = table([(float(i % 5), "a") for i in range(20)])
-    folder = write_table(frame, tmp_path / "t", 3)
-    threads = Compute(backend="threading", n_jobs=2)
-    one, two = (find_duplicates(folder, c, None) for c in (COMPUTE, threads))
-    assert places(one, 3) == places(two, 3)
+    assert [len(part) for part in found] == [0, number]

@@ -62,7 +62,7 @@ def all_or_nothing(*paths: Path, keep: bool = False) -> Iterator[None]:
     """Move files or folders away, and restore all of them unless the block succeeds.
 
     In the block the paths do not exist; what it creates there stays if it succeeds.
-    Until then the old ones are kept beside them, as .NAME.old.tmp. If this process is
+    Until then the old ones are kept beside them, as .NAME.kept.tmp. If this process is
     killed, the next call with the same paths restores what was not replaced.
 
     Args:
@@ -70,7 +70,8 @@ def all_or_nothing(*paths: Path, keep: bool = False) -> Iterator[None]:
         keep: Copy the paths, which must be files, instead of moving them, so that the
             block can edit them.
     """
-    asides = {path: path.with_name(f".{path.name}.old.tmp") for path in paths}
+    # Not the name that `replacing` uses, which may be called in the block.
+    asides = {path: path.with_name(f".{path.name}.kept.tmp") for path in paths}
     for path, aside in asides.items():
         if aside.exists() and not path.exists():
             # The previous run was killed in between.

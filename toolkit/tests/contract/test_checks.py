@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.contract.checks."""
+"""Rows are cast to the contract, and its rules found broken where pandera does."""
 
 from collections.abc import Callable
 from datetime import date
@@ -51,14 +51,14 @@ def test_cast_gives_the_dtypes_of_the_contract(contract: Contract) -> None:
     assert list(frame.columns) == list(expected)
 
 
-def test_cast_leaves_no_value_where_the_contract_wants_one(contract: Contract) -> None:
+def test_missing_values_are_kept_for_the_checks(contract: Contract) -> None:
     rows = {name: pyarrow.nulls(1) for name in contract.columns}
     rows["age"] = pyarrow.array([None], pyarrow.int64())
     rows["member"] = pyarrow.array([None], pyarrow.bool_())
     assert cast(pyarrow.table(rows), contract).isna().all(axis=None)
 
 
-def test_cast_rounds_no_large_integer(contract: Contract) -> None:
+def test_large_integers_are_not_rounded(contract: Contract) -> None:
     rows: dict[str, Any] = {name: pyarrow.nulls(2) for name in contract.columns}
     rows["member"] = pyarrow.array([None, None], pyarrow.bool_())
     rows["age"] = pyarrow.array([2**53 + 1, None], pyarrow.int64())
@@ -79,20 +79,20 @@ def broken(people: pd.DataFrame, contract: Contract) -> Callable[..., list[Broke
     return look
 
 
-def test_good_rows_break_no_rule(broken: Callable[..., list[Broken]]) -> None:
-    assert broken() == []
-
-
-def test_numbers_out_of_range_are_found(broken: Callable[..., list[Broken]]) -> None:
-    found = broken(age=np.where(np.arange(60) % 20 == 7, 200, 40))
-    assert found == [("age", "in_range(0, 120)", [7, 27, 47])]
-
-
-def test_values_out_of_vocabulary_are_found(
+def test_broken_rules_are_named_with_their_rows(
     broken: Callable[..., list[Broken]],
 ) -> None:
+    assert broken() == []
+    found = broken(age=np.where(np.arange(60) % 20 == 7, 200, 40))
+    assert found == [("age", "in_range(0, 120)", [7, 27, 47])]
     found = broken(city=pd.Categorical(["Oslo"] * 58 + ["Paris"] * 2))
     assert found == [("city", "isin(['Bonn', 'Oslo', 'Rome'])", [58, 59])]
+    found = broken(age=pd.Series([1] * 59 + [None], dtype="Int64"))
+    assert found == [("age", NOT_NULL, [59])]
+    found = broken(name=pd.Series(["x" * 31] + ["x" * 30] * 59, dtype="str"))
+    assert found == [("name", "str_length(None, 30)", [0])]
+    found = broken(age=200, income=-1.0, joined=pd.NaT)
+    assert {name for name, *_ in found} == {"age", "income", "joined"}
 
 
 # Pandera lets them pass: infinity is larger than any bound.
@@ -104,16 +104,6 @@ def test_numbers_that_are_not_finite_are_found(
         FINITE,
         list(range(2, 60, 3)),
     )
-
-
-def test_missing_values_are_found(broken: Callable[..., list[Broken]]) -> None:
-    found = broken(age=pd.Series([1] * 59 + [None], dtype="Int64"))
-    assert found == [("age", NOT_NULL, [59])]
-
-
-def test_every_broken_rule_is_found(broken: Callable[..., list[Broken]]) -> None:
-    found = broken(age=200, income=-1.0, joined=pd.NaT)
-    assert {name for name, *_ in found} == {"age", "income", "joined"}
 
 
 NUMBERS = st.integers(-4, 4)
@@ -202,47 +192,46 @@ def broken_by_pandera(schema: str, frame: pd.DataFrame) -> set[tuple[str, int]]:
 
 
 @pytest.mark.parametrize(
-    ("number", "may_be"), [(2.0**53 - 1, False), (-(2.0**53), True), (np.nan, False)]
+    ("number", "inexact"), [(2.0**53 - 1, False), (-(2.0**53), True), (np.nan, False)]
 )
-def test_whole_numbers_beyond_a_float_are_suspect(
-    people: pd.DataFrame, contract: Contract, number: float, may_be: bool
+def test_floats_too_large_for_exact_integers_are_found(
+    people: pd.DataFrame, contract: Contract, number: float, inexact: bool
 ) -> None:
-    assert has_inexact_integers(people.assign(income=number), contract) == may_be
+    assert has_inexact_integers(people.assign(income=number), contract) == inexact
 
 
-def test_finish_sets_categories_and_keys(
-    people: pd.DataFrame, contract: Contract
-) -> None:
-    loose = people.reset_index(drop=True).iloc[:1]
-    loose = loose.assign(bought=pd.Categorical(["no"]))
-    frame = add_row_keys(loose, contract, DATA)
-    assert list(frame["bought"].cat.categories) == ["no", "yes"]
-    assert frame.index.name == keys.ROW_KEY
-    assert frame.index[0] == people.index[0]
-
-
-# The order in which values come is that of the rows, and not the same in each part.
-def test_finish_puts_categories_in_the_order_of_the_contract(
+# The order of categories in the data is that of the rows, and differs between parts.
+def test_categories_are_those_of_the_contract_in_its_order(
     people: pd.DataFrame, contract: Contract
 ) -> None:
     city = people["city"].cat.set_categories(["Rome", "Bonn", "Oslo"])
-    frame = add_row_keys(people.assign(city=city), contract, DATA)
-    assert list(frame["city"].cat.categories) == ["Bonn", "Oslo", "Rome"]
-    assert frame["city"].tolist() == people["city"].tolist()
+    frame = people.assign(city=city, bought=pd.Categorical(["no"] * 60))
+    finished = add_row_keys(frame, contract, DATA)
+    assert list(finished["city"].cat.categories) == ["Bonn", "Oslo", "Rome"]
+    assert list(finished["bought"].cat.categories) == ["no", "yes"]
+    assert finished["city"].tolist() == people["city"].tolist()
 
 
-def test_finish_makes_keys_of_the_id_if_there_is_one(
+# Otherwise a row whose label is corrected could change sides.
+def test_row_keys_depend_on_id_or_all_columns_but_the_target(
     people: pd.DataFrame, contract: Contract
 ) -> None:
-    data = Data(target="bought", positive="yes", id=("name",))
-    frame = add_row_keys(people.reset_index(drop=True), contract, data)
-    assert frame.index.nunique() == 20
-
-
-# Otherwise a row whose label was corrected could change sides.
-def test_finish_makes_keys_without_the_target(
-    people: pd.DataFrame, contract: Contract
-) -> None:
-    relabelled = people.assign(bought=pd.Categorical(["yes"] * 60))
-    frame = add_row_keys(relabelled.reset_index(drop=True), contract, DATA)
+    rows = people.reset_index(drop=True)
+    relabelled = rows.assign(bought=pd.Categorical(["yes"] * 60))
+    frame = add_row_keys(relabelled, contract, DATA)
+    assert frame.index.name == keys.ROW_KEY
     assert frame.index.tolist() == people.index.tolist()
+    with_id = Data(target="bought", positive="yes", id=("name",))
+    assert add_row_keys(rows, contract, with_id).index.nunique() == 20
+
+
+def test_integer_categories_stay_integers(people: pd.DataFrame) -> None:
+    columns = {
+        "x": {"dtype": "category", "isin": [2, 1]},
+        "y": {"dtype": "category", "isin": ["a"]},
+    }
+    contract = Contract.model_validate({"columns": columns})
+    rows = pyarrow.table({"x": [1, None, 2], "y": ["a", "a", None]})
+    frame = add_row_keys(cast(rows, contract), contract, Data(target="y", positive="a"))
+    assert str(frame["x"].dtype) == "Int64"
+    assert frame["x"].tolist() == [1, pd.NA, 2]

@@ -1,0 +1,111 @@
+"""Tables are folders of parts, read and written with their types and row keys."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Compute
+from reproducible_ml.core.parts import (
+    count_rows,
+    fingerprint,
+    map_parts,
+    parts,
+    read_part,
+    read_table,
+    sample_table,
+    write_part,
+)
+
+WriteTable = Callable[[pd.DataFrame, Path, int], Path]
+
+SEQUENTIAL = Compute(backend="sequential", n_jobs=1)
+THREADS = Compute(backend="threading", n_jobs=2)
+PROCESSES = Compute(backend="loky", n_jobs=2)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 60, 100])
+def test_table_is_read_as_it_was_written(
+    people: pd.DataFrame, write_table: WriteTable, tmp_path: Path, rows: int
+) -> None:
+    table = write_table(people, tmp_path / "t", rows)
+    pd.testing.assert_frame_equal(read_table(table), people)
+    assert count_rows(table) == 60
+    assert len(parts(table)) == -(-60 // rows)
+
+
+def test_only_the_named_columns_and_the_keys_are_read(
+    people: pd.DataFrame, write_table: WriteTable, tmp_path: Path
+) -> None:
+    table = write_table(people, tmp_path / "t", 100)
+    for columns in (["age"], []):
+        (part,) = parts(table)
+        pd.testing.assert_frame_equal(read_part(part, columns), people[columns])
+        pd.testing.assert_frame_equal(read_table(table, columns), people[columns])
+
+
+# Parquet loses the categories of a part without rows, as splits of few rows have.
+def test_part_without_rows_does_not_change_categories(
+    people: pd.DataFrame, write_table: WriteTable, tmp_path: Path
+) -> None:
+    table = write_table(people, tmp_path / "t", 100)
+    write_part(people.iloc[:0], table, 1)
+    pd.testing.assert_frame_equal(read_table(table), people)
+    empty = write_table(people.iloc[:0], tmp_path / "empty", 100)
+    assert len(read_table(empty)) == count_rows(empty) == 0
+
+
+def test_parts_are_in_the_order_of_their_numbers(
+    people: pd.DataFrame, tmp_path: Path
+) -> None:
+    for number in (10, 9, 100, 0):
+        write_part(people, tmp_path, number)
+    assert [int(p.stem[-5:]) for p in parts(tmp_path)] == [0, 9, 10, 100]
+
+
+@pytest.mark.parametrize("name", [".", "absent"])
+def test_missing_table_is_reported_with_the_fix(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match=r"contains no table\. Fix: run `dvc repro`"):
+        parts(tmp_path / name)
+
+
+def test_fingerprint_depends_on_the_content_alone(
+    people: pd.DataFrame, write_table: WriteTable, tmp_path: Path
+) -> None:
+    one, same = (write_table(people, tmp_path / name, 25) for name in "ab")
+    changed = write_table(people.assign(age=people["age"] + 1), tmp_path / "c", 25)
+    assert fingerprint(one) == fingerprint(same) != fingerprint(changed)
+    for number, part in enumerate(parts(same)):
+        write_part(read_part(part), same, number)
+    assert fingerprint(one) == fingerprint(same)
+
+
+def test_sample_is_chosen_by_key(
+    people: pd.DataFrame, write_table: WriteTable, tmp_path: Path
+) -> None:
+    coarse = write_table(people, tmp_path / "a", 60)
+    fine = write_table(people.iloc[::-1], tmp_path / "b", 7)
+    one, two = (sample_table(t, 20, "salt", ["age"]) for t in (coarse, fine))
+    assert len(one) == 20
+    pd.testing.assert_frame_equal(one, two.iloc[::-1])
+    assert set(sample_table(coarse, 20, "pepper", []).index) != set(one.index)
+    pd.testing.assert_frame_equal(
+        sample_table(coarse, 99, "", ["age"]), people[["age"]]
+    )
+
+
+def ages(number: int, frame: pd.DataFrame) -> tuple[int, list[str], list[int]]:
+    return number, list(frame.columns), frame["age"].tolist()
+
+
+@pytest.mark.parametrize("compute", [SEQUENTIAL, THREADS, PROCESSES])
+def test_function_is_applied_to_each_part_in_order(
+    people: pd.DataFrame, write_table: WriteTable, tmp_path: Path, compute: Compute
+) -> None:
+    table = write_table(people, tmp_path / "t", 7)
+    found = map_parts(ages, table, compute, ["age"])
+    assert [number for number, _, _ in found] == list(range(9))
+    assert {tuple(columns) for _, columns, _ in found} == {("age",)}
+    assert [age for _, _, part in found for age in part] == people["age"].tolist()
