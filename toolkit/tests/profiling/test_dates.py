@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.profiling.dates."""
+"""Formats of dates, and times of day."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,12 @@ import pytest
 from reproducible_ml.profiling.dates import (
     DateFormat,
     choose_date_format,
+    compact_date_patterns,
     date_patterns,
+    describe_times_of_day,
     fits,
     formats,
-    is_form,
+    has_date_format,
 )
 from reproducible_ml.profiling.distinct import Tally, occurrences
 from reproducible_ml.reading.values import ISO_WITH_OFFSET
@@ -21,9 +23,9 @@ def chosen(texts: Sequence[str], day_first: bool | None = None) -> DateFormat:
     part = occurrences(pa.array(texts), 0)
     tally = Tally()
     tally.add(date_patterns(part.texts), part)
-    form = choose_date_format(tally, day_first)
-    assert form is not None
-    return form
+    found = choose_date_format(tally, day_first)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,7 @@ def chosen(texts: Sequence[str], day_first: bool | None = None) -> DateFormat:
         (["2024/01/31"], "%Y/%m/%d"),
         (["31.12.2024", "1.2.2024"], "%d.%m.%Y"),
         (["12/31/2024", "1/2/2024"], "%m/%d/%Y"),
+        (["1/2/2024"] * 99 + ["1/13/2024"], "%m/%d/%Y"),
         (["31.12.24", "1.2.24"], "%d.%m.%y"),
         (["99/12/31", "98/01/02"], "%y/%m/%d"),
         (["5 Jan 2024", "6 May 2024"], "%d %b %Y"),
@@ -46,54 +49,79 @@ def chosen(texts: Sequence[str], day_first: bool | None = None) -> DateFormat:
         (["Mon, 5 Jan 2024 10:00:00 +0100"], "%a, %d %b %Y %H:%M:%S %z"),
     ],
 )
-def test_form_of_dates(texts: list[str], form: str | None) -> None:
+def test_format_of_all_dates_is_found(texts: list[str], form: str | None) -> None:
     found = chosen(texts)
     assert found.format == form
     assert found.rows == len(texts)
     assert not found.ambiguous
 
 
-def test_one_day_over_twelve_decides_for_all() -> None:
-    assert chosen(["1/2/2024"] * 99 + ["1/13/2024"]).format == "%m/%d/%Y"
+@pytest.mark.parametrize("text", ["12:30", "5 apples", "abc", "1.5", "20240131", ""])
+def test_other_texts_are_not_dates(text: str) -> None:
+    assert date_patterns(pa.array([text])).to_pylist() == [None]
 
 
-def test_order_is_open_if_both_fit() -> None:
-    assert chosen(["1/2/2024"]).ambiguous
+def test_eight_digits_are_a_date_if_they_may_be_one() -> None:
+    texts = pa.array(["20240131", "20241331", "12345678", "18990101"])
+    assert compact_date_patterns(texts).is_valid().to_pylist() == [True] + [False] * 3
 
 
-def test_year_of_two_digits_may_come_first_with_dashes() -> None:
-    assert chosen(["24-01-31"]).ambiguous
+@pytest.mark.parametrize("text", ["1/2/2024", "24-01-31"])
+def test_order_is_ambiguous_if_several_fit(text: str) -> None:
+    assert chosen([text]).ambiguous
 
 
 @pytest.mark.parametrize(
-    ("day_first", "form"), [(True, "%d/%m/%Y"), (False, "%m/%d/%Y")]
+    ("text", "day_first", "form"),
+    [
+        ("1/2/2024", True, "%d/%m/%Y"),
+        ("1/2/2024", False, "%m/%d/%Y"),
+        ("13/2/2024", False, "%d/%m/%Y"),
+    ],
 )
-def test_hint_decides_what_is_open(day_first: bool, form: str) -> None:
-    assert chosen(["1/2/2024"], day_first)[:3] == (form, 1, False)
+def test_hint_decides_only_what_is_ambiguous(
+    text: str, day_first: bool, form: str
+) -> None:
+    assert chosen([text], day_first)[:3] == (form, 1, False)
 
 
-def test_hint_does_not_overrule_the_table() -> None:
-    assert chosen(["13/2/2024"], day_first=False).format == "%d/%m/%Y"
+def test_format_is_that_of_most_rows() -> None:
+    found = chosen(["2024-01-31"] * 3 + ["31.01.2024"])
+    assert (found.format, found.rows) == (None, 3)
 
 
-def test_form_is_that_of_most_rows() -> None:
-    form = chosen(["2024-01-31"] * 3 + ["31.01.2024"])
-    assert (form.format, form.rows) == (None, 3)
+def test_dates_that_do_not_exist_have_a_format_as_well() -> None:
+    assert has_date_format("31.02.2024", "%d.%m.%Y")
+    assert has_date_format("2024-02-30", None)
+    assert has_date_format("20240230", "%Y%m%d")
+    assert not has_date_format("soon", "%d.%m.%Y")
 
 
-def test_dates_that_do_not_exist_have_the_form_as_well() -> None:
-    assert is_form("31.02.2024", "%d.%m.%Y")
-    assert is_form("2024-02-30", None)
-    assert is_form("20240230", "%Y%m%d")
-    assert not is_form("soon", "%d.%m.%Y")
-
-
-def test_shapes_fit_a_format() -> None:
-    assert fits("##.##.####\t\tdmd", "%d.%m.%Y")
-    assert not fits("##.##.####\t\tdmd", "%m.%d.%Y")
-
-
-def test_formats_are_all_by_which_a_shape_can_be_read() -> None:
+def test_pattern_has_all_formats_that_can_read_it() -> None:
     assert formats("##.##.####\t\tdmd") == {"%d.%m.%Y"}
     assert formats("##/##/####\t\tmmd") == {"%d/%m/%Y", "%m/%d/%Y"}
     assert formats("####-##-##\t\t") >= {None, "%Y-%m-%d"}
+    assert not fits("##.##.####\t\tdmd", "%m.%d.%Y")
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["13:45", "00:00"], True),
+        (["9:05:30", " 23:59:59.123456 "], True),
+        (["1:45 pm", "12:00AM", "8:30 a.m."], True),
+        (["13:45"] * 19 + ["noon"], True),
+        ([], False),
+        (["24:00", "25:61"], False),
+        (["13.45", "1345"], False),
+        (["2024-01-31 13:45"], False),
+        (["3:1 win"], False),
+        (["13:45", "noon"], False),
+    ],
+)
+def test_times_of_day_are_described_with_an_example(
+    texts: list[str], expected: bool
+) -> None:
+    found = describe_times_of_day(pa.array(texts, pa.string()))
+    assert bool(found) == expected
+    assert not expected or f'such as "{texts[0]}", read as text' in found

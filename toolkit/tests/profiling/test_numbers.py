@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.profiling.numbers."""
+"""Formats of numbers: decimal sign, thousands, units and codes."""
 
 from collections.abc import Sequence
 
@@ -27,37 +27,55 @@ def tally(texts: Sequence[str]) -> Tally:
 
 
 def chosen(texts: Sequence[str], decimal: Decimal | None = None) -> NumberFormat:
-    reading = choose_number_format(tally(texts), decimal)
-    assert reading is not None
-    return reading
+    found = choose_number_format(tally(texts), decimal)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize(
     ("texts", "values"),
     [
-        (["1", "-2"], [1, -2]),
-        (["1.5", "2"], [1.5, 2.0]),
+        (["1", "-2", "-0"], [1, -2, 0]),
+        (["1.5", "2", ".5", "1.5e-3", "+5"], [1.5, 2.0, 0.5, 0.0015, 5.0]),
         (["1,5", "2"], [1.5, 2.0]),
         (["1.234,5", "7"], [1234.5, 7.0]),
         (["1,234.5", "7"], [1234.5, 7.0]),
         (["1,234,567", "1,234"], [1234567, 1234]),
         (["1 234,5", "7 000"], [1234.5, 7000.0]),
+        (["1\u202f234", "5"], [1234, 5]),
         (["1'000", "2"], [1000, 2]),
-        (["$1,234", "$5"], [1234, 5]),
+        (["1'234.50", "2"], [1234.5, 2.0]),
+        (["$1,234", "$ 5", "-$7"], [1234, 5, -7]),
         (["1.234 €", "5 €"], [1234, 5]),
+        (["EUR 5", "EUR 7"], [5, 7]),
         (["5 kg", "6.5 kg"], [5.0, 6.5]),
+        (["12 kg/m³", "13 kg/m³"], [12, 13]),
+        (["12m2", "13m2"], [12, 13]),
         (["12k", "9k"], [12, 9]),
+        (["12.345", "36.612"], [12.345, 36.612]),
+        (["1.5", "-Infinity"], [1.5, float("-inf")]),
+        (["0.234", "7"], [0.234, 7.0]),
     ],
 )
-def test_reading_gives_the_values(texts: list[str], values: list[float]) -> None:
-    reading = chosen(texts)
-    assert convert(pa.array(texts), number_column(reading)).to_pylist() == values
-    assert reading.rows == len(texts)
-    assert not reading.ambiguous
+def test_format_reads_the_values(texts: list[str], values: list[float]) -> None:
+    found = chosen(texts)
+    assert convert(pa.array(texts), number_column(found)).to_pylist() == values
+    assert found.whole == all(isinstance(value, int) for value in values)
+    assert found.rows == len(texts)
+    assert not found.ambiguous
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "-", "abc", "1,23,4", "1.2.2024", "2024-01-31", "12:30", "1-2", "--5", "A12"],
+)
+def test_other_texts_are_not_numbers(text: str) -> None:
+    assert number_patterns(pa.array([text, "1"])).to_pylist() == [None, "\t\twhole"]
+    assert choose_number_format(tally([text]), None) is None
 
 
 @pytest.mark.parametrize("texts", [["1,234", "999"], ["1,234"], ["1.234", "999"]])
-def test_one_group_of_three_digits_leaves_it_open(texts: list[str]) -> None:
+def test_one_group_of_three_digits_is_ambiguous(texts: list[str]) -> None:
     assert chosen(texts).ambiguous
 
 
@@ -70,63 +88,54 @@ def test_one_group_of_three_digits_leaves_it_open(texts: list[str]) -> None:
         ("1.234", ".", 1.234),
     ],
 )
-def test_sign_of_the_table_decides(text: str, decimal: Decimal, value: float) -> None:
-    reading = chosen([text], decimal)
-    assert convert(pa.array([text]), number_column(reading)).to_pylist() == [value]
-    assert not reading.ambiguous
+def test_decimal_sign_of_the_table_decides(
+    text: str, decimal: Decimal, value: float
+) -> None:
+    found = chosen([text], decimal)
+    assert convert(pa.array([text]), number_column(found)).to_pylist() == [value]
+    assert not found.ambiguous
 
 
 def test_many_groups_beside_whole_numbers_are_thousands() -> None:
-    texts = [f"{number:,}" for number in range(900, 1100)]
-    assert chosen(texts).thousands == ","
-    assert not chosen(texts).ambiguous
+    found = chosen([f"{number:,}" for number in range(900, 1100)])
+    assert (found.thousands, found.ambiguous) == (",", False)
 
 
-def test_three_decimals_everywhere_are_decimals() -> None:
-    reading = chosen(["12.345", "36.612"])
-    assert (reading.thousands, reading.whole, reading.ambiguous) == ("", False, False)
+@pytest.mark.parametrize(
+    ("texts", "suffix", "rows", "bare"),
+    [
+        (["1"] * 99 + ["12abc"], "", 99, 0),
+        (["1 Stk", "2 Stk", "3"], "Stk", 2, 0),
+        (["1 kg", "2 kg", "3"], "kg", 3, 1),
+        (["1.5*", "2.5*", "3.5", "4.5", "5.5"], "", 3, 0),
+        (["1.5*", "2.5*", "3.5"], "*", 2, 0),
+        (["12k", "9k", "950"], "k", 2, 0),
+        (["12A", "13A", "950"], "", 1, 0),
+    ],
+)
+def test_unit_is_what_enough_rows_have(
+    texts: list[str], suffix: str, rows: int, bare: int
+) -> None:
+    found = chosen(texts)
+    assert (found.suffix, found.rows, found.bare) == (suffix, rows, bare)
 
 
-def test_unit_of_few_rows_is_a_mistake() -> None:
-    reading = chosen(["1"] * 99 + ["12abc"])
-    assert (reading.suffix, reading.rows) == ("", 99)
+def test_units_are_counted() -> None:
+    found = count_units(tally(["5 g", "1 kg", "2 kg", "3 A", "4"]))
+    assert [(unit, rows) for unit, rows, _ in found] == [("kg", 2), ("g", 1)]
 
 
-def test_unknown_unit_must_be_in_every_row() -> None:
-    assert chosen(["1 Stk", "2 Stk", "3"]).rows == 2
+@pytest.mark.parametrize(
+    ("texts", "sign"),
+    [(["1.5"], "."), (["1,5"], ","), (["1.234.567"], ","), (["1", "1.234"], None)],
+)
+def test_decimal_sign_is_known_if_only_one_fits(
+    texts: list[str], sign: str | None
+) -> None:
+    assert decimal_sign(chosen(texts)) == sign
 
 
-def test_signs_behind_fewer_numbers_than_stand_alone_are_no_unit() -> None:
-    reading = chosen(["1.5*", "2.5*", "3.5", "4.5", "5.5"])
-    assert (reading.suffix, reading.rows) == ("", 3)
-    assert chosen(["1.5*", "2.5*", "3.5"]).suffix == "*"
-
-
-def test_multiples_are_not_mixed_with_plain_numbers() -> None:
-    assert chosen(["12k", "9k", "950"]).rows == 2
-
-
-def test_known_unit_may_be_lacking() -> None:
-    reading = chosen(["1 kg", "2 kg", "3"])
-    assert (reading.rows, reading.bare) == (3, 1)
-
-
-def test_text_is_no_number() -> None:
-    assert choose_number_format(tally(["a", "b"]), None) is None
-
-
-def test_decimal_sign_is_proved_by_what_fits_one_alone() -> None:
-    assert decimal_sign(chosen(["1.5"])) == "."
-    assert decimal_sign(chosen(["1,5"])) == ","
-    assert decimal_sign(chosen(["1.234.567"])) == ","
-    assert decimal_sign(chosen(["1", "1.234"])) is None
-
-
-def test_leading_zeros_are_codes() -> None:
+def test_leading_zeros_and_telephone_numbers_are_codes() -> None:
     assert are_codes(chosen(["00012", "12345"]))
+    assert are_codes(chosen(["+4912345678"]))
     assert not are_codes(chosen(["00.5", "0"]))
-
-
-def test_known_units_by_their_rows() -> None:
-    found = list(count_units(tally(["5 g", "1 kg", "2 kg", "3 A", "4"])))
-    assert found == [("kg", 2, "\tkg\twhole"), ("g", 1, "\tg\twhole")]

@@ -60,7 +60,7 @@ def test_each_problem_is_reported_once() -> None:
 
 def test_file_without_names_has_no_header() -> None:
     (finding,) = check_names(FILE, Header([], None), CONTRACT)
-    assert str(finding) == "people.csv: has no header. Export it again."
+    assert str(finding) == "people.csv: has no header. Fix: Export it again."
 
 
 def test_name_with_a_line_of_its_own_is_reported_there() -> None:

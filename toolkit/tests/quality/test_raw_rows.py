@@ -58,21 +58,24 @@ def test_rows_as_wide_as_the_header_are_valid(tmp_path: Path, text: str) -> None
     [
         (
             f"{HEADER}Ann,40\nBob\nAnn,40\n",
-            "line 3: has 1 value where the header has 2. Check for a missing quote",
+            "line 3: has 1 value where the header has 2. Fix: Check for a missing quote",
         ),
         (f"{HEADER}Ann,40\nBob,40,9,9\n", "line 3: has 4 values where the header has"),
         (
             HEADER + "Ann,40,\n" * 300,
             "line 2: ends with a delimiter, which makes an extra value (300 rows).",
         ),
-        (HEADER + "Ann,40\n" + HEADER, "line 3: repeats the header. Delete the line"),
+        (
+            HEADER + "Ann,40\n" + HEADER,
+            "line 3: repeats the header. Fix: Delete the line",
+        ),
         (
             "name,age,age2\nAnn,40,4\nname,age,age\nname,50,5\n",
             "line 3: repeats the header.",
         ),
         (
             "name,age,city\nAnn,40,Rome\n* preliminary\n",
-            "line 3: has 1 value where the header has 3. Delete the line if it is a",
+            "line 3: has 1 value where the header has 3. Fix: Delete the line if it",
         ),
     ],
 )
@@ -196,14 +199,14 @@ def test_blocks_are_bounded(tmp_path: Path, name: str, text: str) -> None:
             "a.csv",
             "Report\n\nname,age\nAnn,40\n",
             0,
-            "a.csv line 3: is the header, but another line was expected to be. Set"
+            "a.csv line 3: is the header, which was expected on another line. Fix: Set"
             " metadata: {preamble: 2}",
         ),
         (
             "a.csv",
             "age,name\n40,Ann\n50,Bob\n",
             1,
-            "a.csv line 1: is the header, but another line was expected to be. Set"
+            "a.csv line 1: is the header, which was expected on another line. Fix: Set"
             " metadata: {preamble: 0}",
         ),
         ("a.csv", "name,age,age\nAnn,4,4\n", 0, 'a.csv line 1: has the column "age"'),
@@ -226,7 +229,7 @@ def test_other_columns_are_reported(
         (
             {"name": ["Ann"], "age": [[40]]},
             'a.parquet, column "age": has the type list<element: int64>, which cannot'
-            " be converted to Int64. Flatten it",
+            " be converted to Int64. Fix: Flatten it",
         ),
     ],
 )

@@ -60,7 +60,10 @@ def test_table_sorted_by_its_target_has_no_findings(
 @pytest.mark.parametrize(
     ("rows", "line"),
     [
-        (1, "people.csv: has only 1 row, too few to train on. Provide at least 10"),
+        (
+            1,
+            "people.csv: has only 1 row, too few to train on. Fix: Provide at least 10",
+        ),
         (9, "people.csv: has only 9 rows, too few to train on."),
         (49, "people.csv: has only 49 rows, so its metrics will be rough."),
     ],

@@ -109,7 +109,7 @@ def test_valid_rows_become_a_table_of_parts(validate: Validate, tmp_path: Path) 
         (["a,1,2,no", "a,1,2,no"], '"a" repeats a value of an earlier row, but uniq'),
         (["a,1,2,no", "b,1"], "0.csv line 3: has 2 values where the header has 4."),
         (["a,1,2,no", "Total,9,9,"], 'column "name": "Total" looks like a row of tot'),
-        ([], "0.csv: has a header but no rows. Export it again."),
+        ([], "0.csv: has a header but no rows. Fix: Export it again."),
     ],
 )
 def test_invalid_table_is_rejected_with_line_and_report(

@@ -207,7 +207,7 @@ def _header_elsewhere(file: Path, contract: Contract) -> list[Finding]:
     dialect = contract.metadata.model_copy(update={"preamble": 0})
     for row in islice(NumberedRows(file, dialect), SEARCHED):
         if sorted(row.cells) == sorted(contract.columns):
-            problem = "is the header, but another line was expected to be"
+            problem = "is the header, which was expected on another line"
             fix = f"Set metadata: {{preamble: {row.line - 1}}} in data/schema.yaml."
             return [Finding("preamble", file, problem, fix, row.line)]
     return []
