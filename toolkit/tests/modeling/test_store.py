@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.modeling.model.store."""
+"""Model files: the same in every run, identified, and running no code on load."""
 
 import hashlib
 import io
@@ -17,15 +17,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import FunctionTransformer
 from skops.io import dumps
 
-from reproducible_ml.contract.schema import Contract
+from reproducible_ml.contract.schema import Contract, Data
+from reproducible_ml.contract.target import read_target
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.modeling.model.store import canonical, load_model, save_model
-from tumour_diagnosis.models.train import fit
-from tumour_diagnosis.params import Params
+from tumour_diagnosis.features.build import Features, build_pipeline
+
+from .conftest import make_contract, make_params
 
 # Fits and stores the model that its arguments name; run in a process of its own.
 FIT_AND_STORE = """
@@ -92,29 +100,32 @@ def stored(tmp_path: Path, linear: LogisticRegression) -> Stored:
 
 
 @pytest.mark.parametrize(
-    "path",
+    "estimator",
     [
-        "sklearn.ensemble.HistGradientBoostingClassifier",
-        "sklearn.ensemble.RandomForestClassifier",
-        "sklearn.ensemble.GradientBoostingClassifier",
-        "sklearn.linear_model.LogisticRegression",
-        "sklearn.naive_bayes.GaussianNB",
+        HistGradientBoostingClassifier(max_iter=5),
+        RandomForestClassifier(n_estimators=5),
+        GradientBoostingClassifier(n_estimators=5),
+        LogisticRegression(),
+        GaussianNB(),
     ],
+    ids=lambda estimator: type(estimator).__name__,
 )
 def test_a_loaded_pipeline_predicts_what_the_saved_one_did(
-    path: str, stored: Stored, orders: pd.DataFrame, contract: Contract, params: Params
+    estimator: Any, stored: Stored, orders: pd.DataFrame
 ) -> None:
-    estimator = {"path": path, "arguments": {}}
-    changed = {"data": params.data, "train": {"estimator": estimator}}
-    params = Params.model_validate(params.model_dump() | changed)
-    fitted = fit(orders, contract, {"amount": (-1.0, 1.0)}, params)
-    stored.save(fitted)
-    rows = orders[list(contract.features(params.data))]
+    contract = Contract.model_validate(make_contract("binary"))
+    data = Data.model_validate(make_params("binary")["data"])
+    bounds = {"amount": (-1.0, 1.0)}
+    pipeline = build_pipeline(contract, data, bounds, estimator, Features())
+    rows = orders[list(contract.features(data))]
+    pipeline.fit(rows, read_target(orders, data))
+    stored.save(pipeline)
     np.testing.assert_array_equal(
-        stored.load().predict_proba(rows), fitted.predict_proba(rows)
+        stored.load().predict_proba(rows), pipeline.predict_proba(rows)
     )
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("module", "name"),
     [
@@ -203,60 +214,77 @@ def test_a_model_of_another_version_is_refused(stored: Stored, package: str) -> 
     assert "make setup" in message
 
 
+def test_a_model_of_a_package_that_is_missing_is_refused(stored: Stored) -> None:
+    facts = stored.facts()
+    facts["versions"]["no-such-booster"] = "1.0"
+    stored.manifest.write_text(json.dumps(facts), "utf-8")
+    assert "no-such-booster (not installed) instead of 1.0." in stored.refusal()
+
+
+def test_what_skops_cannot_name_is_not_saved(stored: Stored) -> None:
+    model = FunctionTransformer(lambda values: values)
+    with pytest.raises(UserError, match=r"<lambda>, which is not trusted"):
+        stored.save(model)
+
+
 def test_a_missing_model_is_told_by_its_path(stored: Stored) -> None:
     stored.model.unlink()
     with pytest.raises(FileNotFoundError, match=r"model\.skops"):
         stored.load()
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]"])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"sha256": "", "versions": ["numpy"]}']
+)
 def test_a_broken_manifest_is_refused(stored: Stored, text: str) -> None:
     stored.manifest.write_text(text, "utf-8")
     assert str(stored.manifest) in stored.refusal()
 
 
 @pytest.fixture
-def make_strange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
-    """Return a function that makes an object of a type that nobody vouched for.
+def make_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    """Return a function that makes an object of a type that is not trusted.
 
     Its module writes the file `ran` when it is imported; a harmful one could do worse.
     """
-    code = "from pathlib import Path\nPath('ran').touch()\nclass Strange:\n    pass\n"
-    (tmp_path / "strange.py").write_text(code, "utf-8")
+    code = "from pathlib import Path\nPath('ran').touch()\nclass Unknown:\n    pass\n"
+    (tmp_path / "unknown.py").write_text(code, "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
 
     def make() -> Any:
-        made = import_module("strange").Strange()
+        made = import_module("unknown").Unknown()
         made.setting = 1
         return made
 
     return make
 
 
-def forget_strange() -> None:
-    del sys.modules["strange"]
+def forget_unknown() -> None:
+    del sys.modules["unknown"]
     Path("ran").unlink()
 
 
 def test_a_model_of_an_untrusted_type_is_not_saved(
-    stored: Stored, linear: LogisticRegression, make_strange: Callable[[], Any]
+    stored: Stored, linear: LogisticRegression, make_unknown: Callable[[], Any]
 ) -> None:
     before = stored.model.read_bytes()
-    linear.extra_ = make_strange()
-    with pytest.raises(UserError, match=r"holds strange\.Strange, not trusted on load"):
+    linear.extra_ = make_unknown()
+    with pytest.raises(
+        UserError, match=r"holds unknown\.Unknown, which is not trusted on load"
+    ):
         stored.save(linear)
-    forget_strange()
+    forget_unknown()
     assert stored.model.read_bytes() == before
 
 
 def test_an_untrusted_type_is_refused_before_its_module_is_imported(
-    stored: Stored, linear: LogisticRegression, make_strange: Callable[[], Any]
+    stored: Stored, linear: LogisticRegression, make_unknown: Callable[[], Any]
 ) -> None:
-    linear.extra_ = make_strange()
+    linear.extra_ = make_unknown()
     stored.forge(dumps(linear))
-    forget_strange()
-    assert "strange.Strange" in stored.refusal()
+    forget_unknown()
+    assert "unknown.Unknown" in stored.refusal()
     assert not Path("ran").exists()
 
 

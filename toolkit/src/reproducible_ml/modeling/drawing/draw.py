@@ -1,4 +1,4 @@
-"""Draw all plots as one picture."""
+"""Draw the tables of plots and of a search as pictures, with Matplotlib."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,10 +14,30 @@ from reproducible_ml.core.files import replacing
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Features and classes shown, and characters of a name, so that they can be read.
+# Features and classes shown, and characters of their names, at most.
 FEATURES = 12
 CLASSES = 12
 WIDTH = 16
+
+# Columns that hold names.
+NAMES = {
+    "confusion_matrix": ("actual", "predicted"),
+    "classes": ("class",),
+    "importance": ("feature",),
+}
+
+# Rows and columns of the picture, and its width and height in inches.
+GRIDS = {
+    "binary": ((2, 3), (13, 8)),
+    "multiclass": ((2, 2), (13, 12)),
+    "regression": ((2, 3), (15, 8)),
+}
+
+# Columns of reports/search.csv that are not arguments.
+FACTS = ("trial", "rows", "score", "deviation")
+
+# Plots of a search beside each other, and width and height of each in inches.
+COLUMNS, SIZE = 3, (4.3, 3.6)
 
 
 def draw_roc(axes: "Axes", points: pd.DataFrame) -> None:
@@ -38,7 +58,7 @@ def draw_precision_recall(axes: "Axes", points: pd.DataFrame) -> None:
 
 
 def draw_calibration(axes: "Axes", points: pd.DataFrame) -> None:
-    """Draw what happened over what was predicted."""
+    """Draw the actual over the predicted probability."""
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="perfect")
     axes.plot(points["predicted"], points["actual"], marker="o", label="model")
     axes.set(
@@ -48,31 +68,26 @@ def draw_calibration(axes: "Axes", points: pd.DataFrame) -> None:
 
 
 def draw_confusion_matrix(axes: "Axes", counts: pd.DataFrame) -> None:
-    """Draw the rows of each actual and predicted class, the most frequent ones only."""
+    """Draw the number of rows of each pair of classes, of the most frequent ones."""
+    from sklearn.metrics import ConfusionMatrixDisplay
+
     matrix = counts.pivot_table("rows", "actual", "predicted", sort=False)
     shown = most_frequent(matrix.sum(axis=1))
     title = "Confusion matrix"
     if len(shown) < len(matrix):
         title += f" ({len(shown)} most frequent of {len(matrix)} classes)"
-    matrix = matrix.loc[shown, shown]
-    axes.imshow(matrix, cmap="Blues")
-    size = 10 if len(shown) <= CLASSES / 2 else 7
-    for (row, column), rows in np.ndenumerate(matrix):
-        color = "white" if rows > matrix.to_numpy().max() / 2 else "black"
-        axes.text(
-            column,
-            row,
-            f"{rows:.0f}",
-            color=color,
-            fontsize=size,
-            ha="center",
-            va="center",
-        )
     names = [short(name) for name in shown]
-    axes.set_xticks(range(len(names)), names)
-    axes.set_yticks(range(len(names)), names)
-    if len(names) > 2:
-        axes.tick_params(axis="x", rotation=90)
+    display = ConfusionMatrixDisplay(
+        matrix.loc[shown, shown].to_numpy(), display_labels=names
+    )
+    display.plot(
+        ax=axes,
+        cmap="Blues",
+        colorbar=False,
+        values_format=".0f",
+        xticks_rotation="vertical" if len(names) > 2 else "horizontal",
+        text_kw={"fontsize": 10 if len(names) <= CLASSES / 2 else 7},
+    )
     axes.set(title=title, xlabel="predicted", ylabel="actual")
 
 
@@ -90,19 +105,19 @@ def draw_classes(axes: "Axes", classes: pd.DataFrame) -> None:
 
 
 def most_frequent(rows: pd.Series) -> list[Any]:
-    """Return the classes of the most rows, at most so many that can be read."""
+    """Return the CLASSES classes with most rows, in their order."""
     largest = rows.nlargest(CLASSES).index
     return [name for name in rows.index if name in largest]
 
 
 def short(name: object) -> str:
-    """Return a name that leaves room for the plot."""
+    """Return a name, cut to WIDTH characters."""
     text = str(name)
     return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
 
 
 def draw_predicted_actual(axes: "Axes", rows: pd.DataFrame) -> None:
-    """Draw what is true over what was predicted."""
+    """Draw actual over predicted numbers."""
     ends = [rows.min().min(), rows.max().max()]
     axes.plot(ends, ends, color="grey", linestyle=":", label="perfect")
     axes.scatter(rows["predicted"], rows["actual"], s=10, alpha=0.6, label="test row")
@@ -111,14 +126,14 @@ def draw_predicted_actual(axes: "Axes", rows: pd.DataFrame) -> None:
 
 
 def draw_residuals(axes: "Axes", rows: pd.DataFrame) -> None:
-    """Draw how far off the prediction is over what was predicted."""
+    """Draw residuals over predicted numbers."""
     axes.axhline(0, color="grey", linestyle=":")
     axes.scatter(rows["predicted"], rows["residual"], s=10, alpha=0.6)
     axes.set(title="Residuals", xlabel="predicted", ylabel="actual - predicted")
 
 
 def draw_residual_histogram(axes: "Axes", bins: pd.DataFrame) -> None:
-    """Draw how many rows are how far off."""
+    """Draw the histogram of residuals."""
     middle = bins["residual"]
     axes.bar(middle, bins["rows"], width=middle.diff().mean())
     axes.axvline(0, color="grey", linestyle=":")
@@ -136,9 +151,9 @@ def draw_importance(axes: "Axes", features: pd.DataFrame, score: str) -> None:
 
 
 def draw_learning_curve(axes: "Axes", losses: pd.DataFrame, loss: str) -> None:
-    """Draw how the loss fell, or say that the model was not trained by iterations."""
+    """Draw the loss by iteration, or a note if the model has no iterations."""
     if losses.empty:
-        axes.text(0.5, 0.5, "not trained by iterations", ha="center", color="grey")
+        axes.text(0.5, 0.5, "not trained in iterations", ha="center", color="grey")
         axes.set_axis_off()
     else:
         axes.plot(losses["iteration"], losses["train"], label="training rows")
@@ -173,20 +188,6 @@ DRAW: dict[str, dict[str, Callable[["Axes", pd.DataFrame], None]]] = {
     },
 }
 
-# Columns that hold names.
-NAMES = {
-    "confusion_matrix": ("actual", "predicted"),
-    "classes": ("class",),
-    "importance": ("feature",),
-}
-
-# Rows and columns of the picture, and its width and height in inches.
-GRIDS = {
-    "binary": ((2, 3), (13, 8)),
-    "multiclass": ((2, 2), (13, 12)),
-    "regression": ((2, 3), (15, 8)),
-}
-
 
 def read_plot(table: Path) -> pd.DataFrame:
     """Read the table of a plot; names stay as they are, even `NA` or `007`."""
@@ -210,19 +211,8 @@ def draw_plots(plots: Path, picture: Path, task: str) -> None:
     plt.close(figure)
 
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-
-# Columns of reports/search.csv that are no arguments.
-FACTS = ("trial", "rows", "score", "deviation")
-
-# Plots beside each other, and width and height of each in inches.
-COLUMNS, SIZE = 3, (4.3, 3.6)
-
-
 def draw_argument(axes: "Axes", trials: pd.DataFrame, name: str, label: str) -> None:
-    """Draw score over argument; bars say how far the folds spread."""
+    """Draw score over argument; bars are the standard deviation over the folds."""
     values = trials[name]
     numbers = pd.api.types.is_numeric_dtype(values)
     places = values if numbers else values.astype(str).map(short)
@@ -239,7 +229,7 @@ def draw_search(trials: Path, picture: Path, metric: str | None) -> None:
 
     table = pd.read_csv(trials)
     if "rows" in table:
-        # Scores on fewer rows are no scores of the same thing.
+        # Scores of trials that were fitted to fewer rows cannot be compared.
         table = table[table["rows"] == table["rows"].max()]
     names = [name for name in table if name not in FACTS]
     columns = min(COLUMNS, len(names))

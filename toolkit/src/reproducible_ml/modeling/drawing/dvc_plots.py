@@ -1,4 +1,4 @@
-"""What `plots:` in dvc.yaml says for each task: which tables `dvc plots` draws, how."""
+"""The section `plots` of dvc.yaml for each task."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def _importance(score: str) -> dict[str, Any]:
 
 
 def _training(loss: str) -> list[dict[str, Any]]:
-    """Return the plots of how the model came about."""
+    """Return the plots of the training."""
     return [
         {
             "Learning curve": {

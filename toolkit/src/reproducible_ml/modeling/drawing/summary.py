@@ -1,4 +1,4 @@
-"""Print what the evaluation found, in a few lines."""
+"""Print the metrics of an evaluation as a table."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ KNOWN = {
 
 
 def format_number(number: float | None) -> str:
-    """Return four decimals where that tells something; a dash for no number."""
+    """Return a number with four decimals where its size allows, a dash for None."""
     if number is None:
         return "-"
     if 0 < abs(number) < 0.0001:

@@ -120,7 +120,7 @@ class Binary:
         return target.to_numpy(dtype=bool)
 
     def output(self, model: Any, rows: pd.DataFrame) -> Floats:
-        """Return the probability of the positive class, 0 if it had no training rows."""
+        """Return the probability of the positive class, 0 if it was not trained on."""
         shares = dict(zip(model.classes_, model.predict_proba(rows).T, strict=True))
         positive = shares.get(True, np.zeros(len(rows)))
         return np.ascontiguousarray(positive, dtype=np.float64)
