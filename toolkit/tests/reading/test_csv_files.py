@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.reading.csv_files."""
+"""CSV files are read by Arrow, or row by row with their lines."""
 
 import gzip
 from pathlib import Path
@@ -139,7 +139,7 @@ def test_longest_row_is_read(tmp_path: Path) -> None:
     assert names == ["Ann", long, "Bob"]
 
 
-def test_value_longer_than_the_largest_block_is_told(tmp_path: Path) -> None:
+def test_value_longer_than_the_largest_block_is_reported(tmp_path: Path) -> None:
     path = write(tmp_path, f"name\nAnn\n{'x' * MAX_ROW_BYTES}xx\nBob\n")
     with pytest.raises(UserError, match="line 3: has a value of more than 16 MiB"):
         list(NumberedRows(path, CsvDialect()))

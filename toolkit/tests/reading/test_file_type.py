@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.reading.file_type."""
+"""Files whose content is not what their name says are rejected with the fix."""
 
 import bz2
 import gzip
@@ -21,7 +21,7 @@ from reproducible_ml.reading.file_type import file_type, reject_wrong_type
 TABLE = b"id,name\n1,Ada\n2,Bob\n"
 
 
-def told(file: Path, content: bytes) -> str:
+def problems(file: Path, content: bytes) -> str:
     file.write_bytes(content)
     with pytest.raises(UserError) as error:
         reject_wrong_type(file)
@@ -95,9 +95,9 @@ def zstd(content: bytes) -> bytes:
         (parquet(), "is Parquet: rename it to people.parquet"),
         (pickle.dumps({"id": [1]}), "is a pickle, which may run code when loaded"),
         (numpy_file(), "is a NumPy file: save the table as CSV"),
-        (b'[{"id": 1}, {"id": 2}]', "is one JSON value: write an object a line"),
-        (b'[\n  {"id": 1},', "is one JSON value: write an object a line"),
-        (b'{\n  "id": 1\n}\n', "is one JSON value: write an object a line"),
+        (b'[{"id": 1}, {"id": 2}]', "is one JSON value: write one object per line"),
+        (b'[\n  {"id": 1},', "is one JSON value: write one object per line"),
+        (b'{\n  "id": 1\n}\n', "is one JSON value: write one object per line"),
         (b'{"id": 1}\n{"id": 2}\n', "holds JSON: rename it to people.jsonl"),
         ('{"id": 1}\n'.encode("utf-16"), "holds JSON: rename it to people.jsonl"),
         (
@@ -114,19 +114,19 @@ def zstd(content: bytes) -> bytes:
         ),
     ],
 )
-def test_what_is_no_csv_is_told_with_the_fix(
+def test_what_is_no_csv_is_reported_with_the_fix(
     tmp_path: Path, content: bytes, words: str
 ) -> None:
-    assert words in told(tmp_path / "people.csv", content)
+    assert words in problems(tmp_path / "people.csv", content)
 
 
-def test_database_under_the_name_of_a_table_is_told(tmp_path: Path) -> None:
+def test_database_under_the_name_of_a_table_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     with sqlite3.connect(path) as database:
         database.execute("create table people (id integer)")
     database.close()
-    words = f"is an SQLite database: say SOURCE=sqlite:///{path} QUERY="
-    assert words in told(path, path.read_bytes())
+    words = f"is an SQLite database: run `rml data sqlite:///{path} --query"
+    assert words in problems(path, path.read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -190,17 +190,17 @@ def test_file_that_is_what_its_name_says_is_taken(
         ("a.csv.gz", zstd(TABLE), "is compressed by zstd: rename it to a.csv.zst"),
         ("a.csv.gz", gzip.compress(gzip.compress(TABLE)), "is compressed twice"),
         ("a.csv.gz", gzip.compress(tarred()), "is a tar archive"),
-        ("a.csv.gz", gzip.compress(TABLE)[:15], "damaged or cut off: copy it again"),
+        ("a.csv.gz", gzip.compress(TABLE)[:15], "damaged or truncated: copy it again"),
         ("a.csv.zst", packed("a.csv"), "is a zip archive"),
         ("a.parquet", TABLE, "is plain text: rename it to a.csv"),
         ("a.parquet", b"", "is empty: export it again"),
         ("a.jsonl", TABLE, "is plain text: rename it to a.csv"),
-        ("a.jsonl", b'[{"id": 1}]', "is one JSON value: write an object a line"),
+        ("a.jsonl", b'[{"id": 1}]', "is one JSON value: write one object per line"),
         ("a.jsonl", parquet(), "is Parquet: rename it to a.parquet"),
         ("a.jsonl.gz", gzip.compress(TABLE), "is plain text: rename it to a.csv"),
     ],
 )
-def test_name_that_promises_something_else_is_told(
+def test_name_that_promises_something_else_is_reported(
     tmp_path: Path, name: str, content: bytes, words: str
 ) -> None:
-    assert words in told(tmp_path / name, content)
+    assert words in problems(tmp_path / name, content)

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.reading.json_lines."""
+"""JSON lines are read as text, and their invalid lines reported."""
 
 import gzip
 from pathlib import Path
@@ -98,18 +98,23 @@ def test_compressed_lines_and_a_byte_order_mark_are_read(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("line", "column", "problem", "fix"),
     [
-        ("name,age", None, "is no JSON: Expecting value at character 1", "an object"),
-        ('{"a": 1} {"a": 2}', None, "is no JSON: Extra data", "an object a line"),
-        ("[1, 2]", None, "is no JSON object", "an object a line"),
-        ('{"a": [1]}', "a", "is a list, not a value", "Write one text, or a column"),
+        ("name,age", None, "is not JSON: Expecting value at character 1", "one object"),
+        ('{"a": 1} {"a": 2}', None, "is not JSON: Extra data", "one object per line"),
+        ("[1, 2]", None, "is not a JSON object", "one object per line"),
+        ('{"a": [1]}', "a", "is a list, not a value", "Write one text, or one column"),
         ('{"a": {"b": 1}}', "a", "is an object, not a value", "as pandas.json_norm"),
-        ('{"a": "b', None, "is no JSON: Unterminated string at character 7", "an obj"),
-        ('{"a": 1, "a": 2}', "a", "stands twice in the object", "Keep one of them"),
-        ("[" * 100_000, None, "is nested too deep", "Flatten it"),
-        (r'{"a": "\ud800"}', None, "holds half a character", "Correct it"),
+        (
+            '{"a": "b',
+            None,
+            "is not JSON: Unterminated string at character 7",
+            "one obj",
+        ),
+        ('{"a": 1, "a": 2}', "a", "occurs twice in the object", "Keep one of them"),
+        ("[" * 100_000, None, "is nested too deeply", "Flatten it"),
+        (r'{"a": "\ud800"}', None, "contains half a character", "Correct it"),
     ],
 )
-def test_line_that_is_no_flat_object_is_told(
+def test_line_that_is_no_flat_object_is_reported(
     tmp_path: Path, line: str, column: str | None, problem: str, fix: str
 ) -> None:
     path = write(tmp_path, '{"a": 1}', "", line, '{"a": 2}')
@@ -123,7 +128,7 @@ def test_line_that_is_no_flat_object_is_told(
         list(json_texts(path))
 
 
-def test_line_of_another_encoding_is_told(tmp_path: Path) -> None:
+def test_line_of_another_encoding_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "people.jsonl"
     path.write_bytes(b'{"a": 1}\n{"a": "\xfc"}\n')
     findings: list[Finding] = []
@@ -131,15 +136,15 @@ def test_line_of_another_encoding_is_told(tmp_path: Path) -> None:
     assert [(f.line, f.problem) for f in findings] == [(2, "is not UTF-8")]
 
 
-def test_last_line_that_is_cut_off_is_told(tmp_path: Path) -> None:
+def test_last_line_that_is_truncated_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "people.jsonl"
     path.write_bytes(b'{"a": 1}\n{"a": "x')
     findings: list[Finding] = []
     list(valid_objects(path, findings))
-    assert [f.fix for f in findings] == ["Export it again: it looks cut off."]
+    assert [f.fix for f in findings] == ["Export it again: it seems truncated."]
 
 
-def test_same_problem_of_many_lines_is_told_once(tmp_path: Path) -> None:
+def test_same_problem_of_many_lines_is_reported_once(tmp_path: Path) -> None:
     findings: list[Finding] = []
     list(valid_objects(write(tmp_path, *['{"a": [1]}'] * 300), findings))
     assert [(f.line, f.rows) for f in findings] == [(1, 300)]

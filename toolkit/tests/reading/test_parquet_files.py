@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.reading.parquet_files."""
+"""Values of Parquet files are converted to the types of the contract."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -113,7 +113,7 @@ def test_types_that_mean_something_else_do_not_suit(
     values: list[Any], dtype: str
 ) -> None:
     assert not is_convertible_type(pa.array(values).type, column(dtype))
-    with pytest.raises(pa.ArrowInvalid, match="does not suit"):
+    with pytest.raises(pa.ArrowInvalid, match="cannot be converted"):
         convert(pa.array(values), column(dtype))
 
 
@@ -139,18 +139,18 @@ def test_file_with_other_columns_is_refused(
 
 
 @pytest.mark.parametrize("keep", [slice(0, -6), slice(0, 4)])
-def test_file_that_is_cut_off_is_told(tmp_path: Path, keep: slice) -> None:
+def test_file_that_is_truncated_is_reported(tmp_path: Path, keep: slice) -> None:
     path = write(tmp_path, x=[1])
     path.write_bytes(path.read_bytes()[keep])
     for read in (parquet_schema, lambda file: list(parquet_batches(file))):
-        with pytest.raises(UserError, match=r"a\.parquet: is damaged or cut off"):
+        with pytest.raises(UserError, match=r"a\.parquet: is damaged or truncated"):
             read(path)
 
 
-def test_pages_that_are_damaged_are_told(tmp_path: Path) -> None:
+def test_pages_that_are_damaged_are_reported(tmp_path: Path) -> None:
     path = write(tmp_path, x=list(range(10_000)))
     content = bytearray(path.read_bytes())
     content[4:2000] = b"\xff" * 1996
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"a\.parquet: is damaged or cut off"):
+    with pytest.raises(UserError, match=r"a\.parquet: is damaged or truncated"):
         list(parquet_batches(path))

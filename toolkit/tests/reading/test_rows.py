@@ -1,12 +1,72 @@
-"""Tests of reproducible_ml.reading.rows."""
+"""The text of a table is split into blocks of whole rows, by its quotes."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reproducible_ml.contract.schema import CsvDialect
 from reproducible_ml.reading.encoding import BLOCK, MAX_ROW_BYTES
-from reproducible_ml.reading.rows import Rows, read_row_blocks
+from reproducible_ml.reading.rows import (
+    Rows,
+    last_bit,
+    positions,
+    quoted_line_ends,
+    quoted_values,
+    read_row_blocks,
+    regular_values,
+    structure,
+    within,
+)
+
+
+@pytest.mark.parametrize(
+    "row", [b'"a"', b'a,"b"', b'"a","b"', b'"a""b"', b'""', b'"""",a', b'"a"\r']
+)
+@pytest.mark.parametrize("before", [0, 60, 61, 62, 63, 64])
+def test_regular_quotes_are_not_misplaced(row: bytes, before: int) -> None:
+    text = b"x" * before + b"\n" + row + b"\n"
+    assert not structure(text, b",").misplaced.any()
+
+
+@pytest.mark.parametrize("row", [b'a"b"', b'"a"b', b'"a" ,b', b' "a"', b'"a "b" c"'])
+@pytest.mark.parametrize("before", [0, 60, 61, 62, 63, 64])
+def test_quotes_that_are_not_at_the_ends_are_misplaced(row: bytes, before: int) -> None:
+    text = b"x" * before + b"\n" + row + b"\n"
+    assert structure(text, b",").misplaced.any()
+
+
+@given(st.text(alphabet='a",\n', max_size=200))
+def test_bits_and_patterns_find_the_same_quotes(text: str) -> None:
+    content = text.encode() + b"\n"
+    if content.count(b'"') % 2 or structure(content, b",").misplaced.any():
+        return
+    opens, closes = quoted_values(content, b",")
+    for one, other in zip(regular_values(content), (opens, closes), strict=True):
+        np.testing.assert_array_equal(one, other)
+    newlines, quoted, _ = structure(content, b",")
+    folds = quoted_line_ends(content, opens, closes)
+    np.testing.assert_array_equal(positions(newlines & quoted), folds)
+
+
+def test_quote_inside_a_value_is_a_character() -> None:
+    opens, closes = quoted_values(b'5" pipe,"7"" pipe"\n', b",")
+    assert (opens.tolist(), closes.tolist()) == ([8], [17])
+
+
+def test_value_that_is_never_closed_has_no_second_quote() -> None:
+    opens, closes = quoted_values(b'"a","b\nc\n', b",")
+    assert (opens.tolist(), closes.tolist()) == ([0, 4], [2])
+    assert within(7, opens, closes)
+    assert not within(3, opens, closes)
+
+
+@pytest.mark.parametrize("place", [0, 1, 63, 64, 65, 128])
+def test_last_bit_is_the_place_of_the_last_character(place: int) -> None:
+    newlines = structure(b"x" * place + b"\n", b",").newlines
+    assert last_bit(newlines) == place
 
 
 def read(folder: Path, text: str, preamble: int = 0) -> list[Rows]:
@@ -89,8 +149,8 @@ def test_quoted_values_are_found_in_regular_and_other_rows(
     assert block.text[opens[0] : closes[0] + 1] == b'"b,c"'
 
 
-def test_finding_shows_the_line_from_a_place_on(tmp_path: Path) -> None:
+def test_finding_shows_the_rest_of_its_line(tmp_path: Path) -> None:
     (block,) = read(tmp_path, "made today\nid,text\n1,Zoë\n2,b\n", preamble=1)
     place = block.text.index("Zoë".encode())
     finding = block.finding("kind", Path("a.csv"), place, "is a name", "Keep it.")
-    assert str(finding) == 'a.csv line 3: "Zoë" is a name. Keep it.'
+    assert str(finding) == 'a.csv line 3: "Zoë" is a name. Fix: Keep it.'

@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.reading.values."""
+"""Text is converted to values as the columns of the contract declare."""
 
 import io
 from datetime import datetime
@@ -85,7 +85,7 @@ def test_percent_sign_does_not_divide() -> None:
 
 
 def test_text_in_numbers_does_not_fit() -> None:
-    with pytest.raises(pa.ArrowInvalid, match="'12abc' does not fit float64"):
+    with pytest.raises(pa.ArrowInvalid, match="'12abc' cannot be converted to float64"):
         values(["1", "12abc"], column("float64"))
 
 
