@@ -50,15 +50,6 @@ def test_size_of_parts_changes_neither_model_nor_reports(
     assert one == two
 
 
-def test_no_row_is_lost(finished: Workspace) -> None:
-    found = finished.json("reports/cleaning.json")
-    dropped = sum(found[name] for name in ("duplicates", "missing", "outliers"))
-    rows = finished.json("reports/validation.json")["rows"]
-    sides = finished.json("reports/split.json")
-    assert sides["train"]["rows"] + sides["test"]["rows"] == rows - dropped
-    assert len(finished.rows("data/interim/clean")) == rows - dropped
-
-
 @pytest.fixture
 def slow_search(copy_of: Callable[[str], Workspace]) -> Workspace:
     """Return a workspace where the stage `train` would take minutes."""

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from reproducible_ml.contract.checks import add_row_keys
-from reproducible_ml.core.outliers import Outliers
 from reproducible_ml.core.parts import write_part
 from tumour_diagnosis.datasets import clean
 from tumour_diagnosis.datasets.clean import Clean, clean_rows, outlier_columns
@@ -165,7 +164,6 @@ def test_only_numbers_that_are_features_can_have_outliers() -> None:
     kinds = [name for name in columns if name.startswith("kind_")]
     assert kinds == ["kind_amount", "kind_price", "kind_items"]
     outside = outlier_columns(make_contract("regression"), make_data("regression"))
-    assert Outliers().action == "keep"
     assert not {"kind_order", "kind_target"} & {*outside}
 
 
@@ -185,12 +183,3 @@ def test_bounds_are_learned_on_training_rows(
     # Of large tables a share of the rows is enough.
     monkeypatch.setattr(clean, "BOUND_ROWS", 20)
     assert run(workspace, rows, 25, outliers=outliers)["kind_price"].max() < 1e9
-
-
-def test_values_are_not_clipped_later_if_outliers_are_dropped(
-    workspace: Workspace,
-) -> None:
-    run(workspace, ROWS, 5, outliers={"action": "drop", "tail": 0.2})
-    report = workspace.json("reports/cleaning.json")
-    assert report["outliers"] > 0
-    assert (report["clip_to"], report["clipped"]) == ({}, 0)

@@ -71,12 +71,6 @@ def test_intervals_hold_the_value_and_the_model_beats_the_baseline(
     assert found["high"] < found["baseline"]["value"]
 
 
-def test_replicates_of_each_metric_are_stored(finished: Workspace) -> None:
-    facts = finished.json("reports/bootstrap.json")
-    counts = {name: len(values) for name, values in facts["replicates"].items()}
-    assert counts == dict.fromkeys(METRICS[finished.task], 100)
-
-
 def test_each_slice_is_scored(finished: Workspace) -> None:
     facts = finished.json("reports/evaluation.json")
     rows = finished.rows("data/processed/test")

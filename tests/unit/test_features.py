@@ -11,7 +11,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor as BoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 
-from reproducible_ml.contract.schema import Column, Contract, Data
+from reproducible_ml.contract.schema import Column, Contract
 from reproducible_ml.contract.target import read_target
 from reproducible_ml.core.errors import UserError
 from tumour_diagnosis.features import build
@@ -28,7 +28,6 @@ from ..conftest import TARGET, TARGETS, make_contract, make_data, make_rows
 
 ROWS = 300
 BOOSTING = {"max_iter": 5, "min_samples_leaf": 5, "random_state": 0}
-FITTED: dict[tuple[str, bool], tuple[Pipeline, pd.DataFrame]] = {}
 
 
 def estimator_for(task: str, *, takes_missing: bool) -> BaseEstimator:
@@ -44,13 +43,10 @@ def make(
     task: str,
     estimator: BaseEstimator,
     bounds: dict[str, tuple[float, float]] | None = None,
-    contract: Contract | None = None,
-    **settings: Any,
 ) -> Pipeline:
     """Return an unfitted pipeline."""
-    contract, data = contract or make_contract(task), make_data(task)
-    features = Features(**settings)
-    return build_pipeline(contract, data, bounds or {}, estimator, features, seed=0)
+    contract, data = make_contract(task), make_data(task)
+    return build_pipeline(contract, data, bounds or {}, estimator, Features())
 
 
 def columns(task: str) -> list[str]:
@@ -259,11 +255,3 @@ def test_own_feature_of_an_unknown_column_is_an_error_with_a_fix(
     monkeypatch.setattr(build, "OWN", {"price": Own(PRICE, ["no such column"])})
     with pytest.raises(UserError, match='"price" needs the column "no such column"'):
         seen(BINARY, BoostingClassifier(), only("kind_price"))
-
-
-def test_roles_decide_which_columns_are_features() -> None:
-    contract = make_contract("binary")
-    roles = Data.model_validate(
-        {"target": TARGET, "positive": "yes", "group": "kind_size", "time": "kind_sent"}
-    )
-    assert not {"kind_size", "kind_sent", TARGET} & {*contract.features(roles)}

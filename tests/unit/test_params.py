@@ -23,6 +23,10 @@ def check(folder: Path, task: str = "binary", **sections: dict[str, Any]) -> lis
     return []
 
 
+def named(path: str, **arguments: Any) -> dict[str, Any]:
+    return {"estimator": {"path": f"sklearn.{path}", "arguments": arguments}}
+
+
 def test_committed_parameters_are_valid() -> None:
     Project(ROOT).check()
 
@@ -44,22 +48,9 @@ def test_parameters_of_each_task_are_valid(tmp_path: Path, task: str) -> None:
         ("features", {"words": 0}, ["features.words", "0"]),
         ("train", {"sed": 1}, ["train.sed"]),
         ("train", {"seed": -1}, ["train.seed", "-1"]),
-        ("train", {"estimator": {"path": "sklearn.svm.Nothing"}}, ["Nothing"]),
-        (
-            "train",
-            {"estimator": {"path": "sklearn.linear_model.Ridge"}},
-            ["sklearn.linear_model.Ridge", "binary"],
-        ),
-        (
-            "train",
-            {
-                "estimator": {
-                    "path": "sklearn.ensemble.RandomForestClassifier",
-                    "arguments": {"trees": 3},
-                }
-            },
-            ["train.estimator.arguments", "trees"],
-        ),
+        ("train", named("svm.Nothing"), ["Nothing"]),
+        ("train", named("linear_model.Ridge"), ["linear_model.Ridge", "binary"]),
+        ("train", named("svm.SVC", trees=3), ["estimator.arguments", "trees"]),
         ("train", {"search": {"metric": "gini"}}, ["train.search.metric", "gini"]),
         ("evaluate", {"metrics": ["rmse"]}, ["evaluate.metrics", "rmse", "binary"]),
         ("evaluate", {"metrics": []}, ["evaluate.metrics"]),

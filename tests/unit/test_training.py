@@ -103,13 +103,6 @@ def test_error_names_the_argument_and_leaves_the_stored_model_alone(
     assert workspace.contents("models") == before
 
 
-def test_missing_table_is_an_error_with_a_fix(workspace: Workspace) -> None:
-    for part in (workspace.folder / "data/processed/train").iterdir():
-        part.unlink()
-    with pytest.raises(UserError, match=r"train: .*Run `dvc repro`"):
-        workspace.run("train")
-
-
 def test_contract_without_features_is_refused() -> None:
     only = CONTRACT.model_copy(update={"columns": {TARGET: CONTRACT.columns[TARGET]}})
     params = Train.model_validate({"estimator": {"path": BOOSTING}})
@@ -183,11 +176,10 @@ def test_search_finds_better_arguments_and_lists_its_trials(
     assert chosen["min_samples_leaf"] == 5
 
 
-def test_without_a_search_there_are_no_trials(finished: Workspace) -> None:
+def test_loss_falls_and_there_are_no_trials_without_a_search(
+    finished: Workspace,
+) -> None:
     assert len(pd.read_csv(finished.folder / "reports/search.csv")) == 0
-
-
-def test_loss_falls_during_training(finished: Workspace) -> None:
     path = finished.folder / "reports/training/plots/metrics/loss.tsv"
     loss = pd.read_csv(path, sep="\t")["loss"]
     assert len(loss) == 2
