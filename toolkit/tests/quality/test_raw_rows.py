@@ -58,7 +58,7 @@ def test_rows_as_wide_as_the_header_are_valid(tmp_path: Path, text: str) -> None
     [
         (
             f"{HEADER}Ann,40\nBob\nAnn,40\n",
-            "line 3: has 1 value where the header has 2. Fix: Check for a missing quote",
+            "line 3: has 1 value where the header has 2. Fix: Check for a missing",
         ),
         (f"{HEADER}Ann,40\nBob,40,9,9\n", "line 3: has 4 values where the header has"),
         (
