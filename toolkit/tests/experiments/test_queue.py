@@ -152,7 +152,7 @@ def test_queue_works_again_after_its_worker_was_killed(queue: Project) -> None:
     assert states(queue) == {"main": "last commit", "slow": "failed", "quick": "queued"}
     start_worker(queue)
     wait_for(lambda: "quick" in find_experiments(queue.root))
-    assert [*queue.root.glob(f"{FOLDER}/tmp*")] == []
+    wait_for(lambda: not [*queue.root.glob(f"{FOLDER}/tmp*")])
 
 
 @pytest.mark.integration

@@ -87,10 +87,11 @@ def test_next_report_replaces_the_last(
         comment(1, f"{MARKER}\nanother bot", "dependabot[bot]"),
         comment(1, "a report of another workflow"),
         comment(1, f"I quote: {MARKER}"),
-        # GitHub's description allows a comment of nobody.
+        # GitHub's description allows a comment of nobody, and one without a text.
         {"id": 1, "user": None, "body": MARKER},
+        {"id": 1, "user": {"login": BOT}},
     ],
-    ids=["person", "other bot", "other workflow", "quotation", "nobody"],
+    ids=["person", "other bot", "other workflow", "quotation", "nobody", "no text"],
 )
 def test_comment_of_others_stays(
     other: dict[str, Any], github: GitHub, post: Callable[..., str]
