@@ -18,6 +18,7 @@ def tried(project: Project) -> Project:
     return project
 
 
+@pytest.mark.integration
 def test_branch_holds_the_experiment_and_the_folder_stays(tried: Project) -> None:
     assert make_branch(tried.root, "one") == "exp/one"
     assert tried.git("show", "exp/one:notes.txt") == "one"
@@ -25,6 +26,7 @@ def test_branch_holds_the_experiment_and_the_folder_stays(tried: Project) -> Non
     assert tried.git("status", "--porcelain") == ""
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("existing", "name", "said"),
     [
@@ -46,11 +48,13 @@ def test_impossible_branch_is_an_error(
     assert tried.git("for-each-ref") == before
 
 
+@pytest.mark.integration
 def test_error_says_how_to_make_an_experiment(project: Project) -> None:
     with pytest.raises(UserError, match="There are none yet: rml exp -S "):
         make_branch(project.root, "one")
 
 
+@pytest.mark.integration
 def test_next_lines_push_data_code_and_ask_for_a_review(tried: Project) -> None:
     tried.git("branch", "exp/one")
     tried.git("remote", "add", "origin", "git@github.com:me/mine.git")
@@ -63,6 +67,7 @@ def test_next_lines_push_data_code_and_ask_for_a_review(tried: Project) -> None:
     ]
 
 
+@pytest.mark.integration
 def test_next_lines_name_what_is_missing(tried: Project) -> None:
     tried.git("branch", "exp/one")
     lines = [*what_next(tried.root, "exp/one")]
@@ -71,6 +76,7 @@ def test_next_lines_name_what_is_missing(tried: Project) -> None:
     assert "https://github.com/OWNER/NAME/compare/exp/one" in lines[4]
 
 
+@pytest.mark.integration
 def test_data_of_another_state_are_fetched_before_the_push(tried: Project) -> None:
     tried.git("branch", "exp/one")
     tried.dvc("remote", "add", "--default", "storage", "/nowhere")
@@ -80,6 +86,7 @@ def test_data_of_another_state_are_fetched_before_the_push(tried: Project) -> No
     )
 
 
+@pytest.mark.integration
 def test_branch_prints_what_to_type_next(
     tried: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -72,6 +72,7 @@ def test_names_are_short_where_that_is_unique() -> None:
     ]
 
 
+@pytest.mark.integration
 def test_project_without_experiments_shows_how_to_run_one(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,10 +122,12 @@ def test_rows_are_folder_commit_and_experiments_with_their_state(
     assert rows["later"].metrics == {}
 
 
+@pytest.mark.integration
 def test_folder_that_equals_the_commit_is_left_out(project: Project) -> None:
     assert [row.state for row in read_rows(project.root)] == [COMMIT]
 
 
+@pytest.mark.integration
 def test_unreadable_params_are_a_state(project: Project) -> None:
     project.write("params.yaml", f"{PARAMS}: : {{")
     assert read_rows(project.root)[0].state.startswith(FOLDER)

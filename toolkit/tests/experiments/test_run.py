@@ -70,6 +70,7 @@ def test_ctrl_c_is_undone(project: Project) -> None:
     assert is_clean(project)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("settings", "name", "said"),
     [
@@ -87,12 +88,14 @@ def test_mistakes_are_errors_before_anything_runs(
         experiment(project.project, [settings], name)
 
 
+@pytest.mark.integration
 def test_file_that_the_experiment_would_lose_is_an_error(project: Project) -> None:
     project.write("new.py", "")
     with pytest.raises(UserError, match=r"^new\.py: is not in Git.*gitignore$"):
         run(project.project, [], None)
 
 
+@pytest.mark.integration
 def test_equal_experiments_are_named(project: Project) -> None:
     head = project.git("rev-parse", "HEAD").strip()
     project.write("raw.csv", "other")
@@ -109,6 +112,7 @@ def changes(project: Project) -> str:
     return "\n\n".join(describe_changes(project.project, base))
 
 
+@pytest.mark.integration
 def test_parameter_that_no_stage_reads_changes_no_result(project: Project) -> None:
     project.write("params.yaml", f"{PARAMS}clean: {{missing: drop}}\n")
     text = changes(project)
@@ -137,6 +141,7 @@ def fail(project: Project) -> None:
     (project.root / "data/processed/test").unlink()
 
 
+@pytest.mark.integration
 def test_failed_run_on_the_last_commit_is_undone(project: Project) -> None:
     taken = take_snapshot(project.root)
     fail(project)
@@ -146,6 +151,7 @@ def test_failed_run_on_the_last_commit_is_undone(project: Project) -> None:
     assert project.read("data/processed/test") == "a\n1\n"
 
 
+@pytest.mark.integration
 def test_edits_that_are_not_committed_come_back(project: Project) -> None:
     edited = PARAMS.replace("''", "x")
     project.write("params.yaml", edited)
@@ -159,6 +165,7 @@ def test_edits_that_are_not_committed_come_back(project: Project) -> None:
     assert project.read("score.py") == "# edited while it ran\n"
 
 
+@pytest.mark.integration
 def test_parameters_that_were_edited_meanwhile_stay(project: Project) -> None:
     taken = take_snapshot(project.root)
     fail(project)
@@ -168,6 +175,7 @@ def test_parameters_that_were_edited_meanwhile_stay(project: Project) -> None:
     assert project.read("params.yaml") == "mine"
 
 
+@pytest.mark.integration
 def test_data_that_is_nowhere_is_no_obstacle(project: Project) -> None:
     taken = take_snapshot(project.root)
     fail(project)

@@ -122,6 +122,7 @@ def test_exact_axis_ends_at_the_values_and_is_never_empty() -> None:
     assert exact_axis("x", [np.array([0.0])])[2] > 0
 
 
+@pytest.mark.integration
 def test_pipeline_is_drawn_and_folded(pipeline: Repository) -> None:
     text = pipeline_graph(pipeline.root)
     assert text.startswith("<details><summary>The pipeline</summary>\n\n```mermaid\n")
@@ -138,6 +139,7 @@ def test_names_of_stages_cannot_act_as_mermaid() -> None:
     ]
 
 
+@pytest.mark.integration
 def test_large_pipeline_is_cut(pipeline: Repository) -> None:
     many = "".join(f"  stage{i:03}:\n    cmd: x\n" for i in range(200))
     pipeline.write("dvc.yaml", PIPELINE + many)
@@ -146,6 +148,7 @@ def test_large_pipeline_is_cut(pipeline: Repository) -> None:
     assert "… and 53 more nodes and edges" in text
 
 
+@pytest.mark.integration
 def test_pipeline_that_cannot_be_read_is_no_error(pipeline: Repository) -> None:
     pipeline.write("dvc.yaml", "stages: [")
     assert "`dvc dag` failed" in pipeline_graph(pipeline.root)

@@ -181,6 +181,7 @@ def test_outputs_that_are_nowhere_fail(pipeline: Repository) -> None:
 
 
 # Else a wrong address would pass for ever.
+@pytest.mark.integration
 def test_unreachable_remote_fails_unless_offline(pipeline: Repository) -> None:
     assert remote_status(pipeline.root, offline=False) is None
     dvc(pipeline.root, "config", "core.remote", "gone")
@@ -192,6 +193,7 @@ def test_unreachable_remote_fails_unless_offline(pipeline: Repository) -> None:
     assert offline.passed is None
 
 
+@pytest.mark.integration
 def test_default_remote_may_be_in_the_local_configuration(
     pipeline: Repository, tmp_path: Path
 ) -> None:

@@ -209,8 +209,9 @@ def test_results_of_another_question_are_not_drawn(repository: Repository) -> No
     assert section({"gate": [1]}, "gate") == section({}, "gate") == {}
 
 
-def test_each_task_has_its_metrics(pipeline: Repository) -> None:
-    project = Project(pipeline.root)
+def test_each_task_has_its_metrics(repository: Repository) -> None:
+    repository.write("pyproject.toml", PYPROJECT)
+    project = Project(repository.root)
     for task in ("binary", "regression"):
         assert known_metrics(project, task) == METRICS[task]
     several = known_metrics(project, "multiclass")
@@ -254,6 +255,7 @@ def test_outdated_lock_fails_before_and_after_a_run(pipeline: Repository) -> Non
     assert not found.failed
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

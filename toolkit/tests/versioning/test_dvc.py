@@ -40,6 +40,7 @@ def test_error_is_the_last_one_of_dvc(tmp_path: Path) -> None:
         run_dvc("status", cwd=tmp_path)
 
 
+@pytest.mark.integration
 def test_data_are_unchanged_only_if_they_are_there_and_the_same(
     repository: Path,
 ) -> None:
@@ -77,6 +78,7 @@ def test_unreachable_server_is_an_error(tmp_path: Path) -> None:
         look_up("http://127.0.0.1:1/x.csv", "x.csv", tmp_path)
 
 
+@pytest.mark.integration
 def test_progress_is_shown_in_a_terminal_only(repository: Path) -> None:
     (repository / "visits.csv").write_text("id\n1\n")
     code = (

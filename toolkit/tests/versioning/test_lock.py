@@ -130,6 +130,7 @@ def test_removed_metrics_are_found(pipeline: Repository, committed: bool) -> Non
     assert find_outdated(pipeline.root, data=False) == found
 
 
+@pytest.mark.integration
 def test_unreadable_pipeline_is_an_error_of_one_line(pipeline: Repository) -> None:
     pipeline.write("dvc.yaml", "stages: [")
     with pytest.raises(UserError) as error:
