@@ -358,6 +358,7 @@ def elements(text: str) -> list[str]:
 
 
 # Without DVC, which would need a minute to refuse such a lock file.
+@pytest.mark.integration
 @pytest.mark.parametrize("nasty", [NASTY, "🏴" * 70], ids=["nasty", "long"])
 def test_report_fits_into_a_comment_and_nothing_in_it_acts(
     repository: Repository, nasty: str

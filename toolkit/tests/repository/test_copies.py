@@ -1,6 +1,7 @@
 """Copies of the repository run their own code: of the project and of the toolkit."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from reproducible_ml.versioning.git import find_experiments
 
 from .conftest import RML, TREES, Project, needs_sample
+from .test_experiments import wait_for
 
 # One worker of the tests runs all of them, as they share what takes long to make.
 pytestmark = [
@@ -30,7 +32,7 @@ class Installed(Project):
         return {**super().environment(), "PYTHONPATH": os.pathsep.join(found)}
 
 
-def mark(project: Project, folder: Path) -> None:
+def mark(folder: Path) -> None:
     """Let both packages in a folder report that they ran."""
     for name in ("code/tumour_diagnosis", "toolkit/src/reproducible_ml/core"):
         path = folder / name / ("models/train.py" if "code" in name else "stage.py")
@@ -57,14 +59,36 @@ def worktree(quick: Project, tmp_path: Path) -> Installed:
     made = Installed(folder)
     made.original = quick.folder
     made.run("dvc", "cache", "dir", "--local", str(quick.folder / ".dvc/cache"))
-    mark(quick, folder)
+    mark(folder)
     return made
 
 
-def test_worktree_runs_its_own_code(quick: Project, worktree: Installed) -> None:
+@pytest.fixture
+def edited(quick: Project, tmp_path: Path) -> Installed:
+    """A project with both packages edited, beside the one that is installed."""
+    made = Installed(tmp_path / "edited")
+    shutil.copytree(quick.folder, made.folder, symlinks=True)
+    made.original = quick.folder
+    mark(made.folder)
+    return made
+
+
+def test_worktree_runs_its_own_code(worktree: Installed) -> None:
     printed = worktree.run("dvc", "repro", "train").stdout
     assert ran_in(printed, worktree.folder)
-    # Also below the root, where commands look for it.
+    program = (
+        "import joblib, reproducible_ml.core.stage\n"
+        "def where(name):\n"
+        "    import importlib\n"
+        "    return importlib.import_module(name).__file__\n"
+        "names = ['reproducible_ml.core.stage', 'tumour_diagnosis.models.train']\n"
+        "with joblib.parallel_config('loky', n_jobs=2):\n"
+        "    print(*joblib.Parallel()(map(joblib.delayed(where), names)), sep='\\n')\n"
+    )
+    # Processes of joblib too.
+    paths = worktree.run(sys.executable, "-c", program).stdout.splitlines()[-2:]
+    assert all(Path(path).is_relative_to(worktree.folder) for path in paths)
+    # Commands work below the root as well.
     (worktree.folder / "toolkit/src/reproducible_ml/cli.py").write_text(
         "print('own command line')\n"
     )
@@ -79,40 +103,31 @@ def test_worktree_runs_its_own_code(quick: Project, worktree: Installed) -> None
     assert done.stdout == "own command line\n"
 
 
-def test_temporary_run_and_queue_use_the_code_of_their_copy(
-    worktree: Installed,
-) -> None:
-    """The edit of the working tree is part of the copy, and not of the original."""
-    run = ("dvc", "exp", "run", "-S", f"{TREES}=4")
-    printed = worktree.run(*run, "--temp", "--name", "temporary").stdout
-    assert ran_in(printed, worktree.folder / ".dvc/tmp/exps")
-    worktree.run(*run, "--queue", "--name", "queued")
-    assert "queued" not in find_experiments(worktree.folder)
-    # In the foreground: a worker would live on after the test.
-    printed = worktree.run("dvc", "exp", "run", "--run-all").stdout
-    printed += worktree.run("dvc", "queue", "logs", "queued", check=False).stdout
-    assert ran_in(printed, worktree.folder / ".dvc/tmp/exps")
+def test_temporary_run_uses_the_code_of_its_copy(edited: Installed) -> None:
+    run = ["dvc", "exp", "run", "--temp", "-S", f"{TREES}=4"]
+    assert ran_in(edited.run(*run).stdout, edited.folder / ".dvc/tmp/exps")
 
 
-def test_verify_runs_the_code_of_its_copy(worktree: Installed) -> None:
-    worktree.run("git", "commit", "--quiet", "--all", "--message", "Edited")
-    printed = worktree.run(*RML, "verify", check=False).stdout
+def test_queue_uses_the_code_of_its_copy(edited: Installed) -> None:
+    run = ["dvc", "exp", "run", "--queue", "--name", "queued", "-S", f"{TREES}=4"]
+    edited.run(*run)
+    # A worker would hold a pipe open as long as it lives.
+    subprocess.run(
+        ["dvc", "queue", "start"],
+        cwd=edited.folder,
+        env=edited.environment(),
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    wait_for(lambda: "queued" in find_experiments(edited.folder))
+    printed = edited.run("dvc", "queue", "logs", "queued").stdout
+    assert ran_in(printed, edited.folder / ".dvc/tmp/exps")
+
+
+def test_verify_runs_the_code_of_its_copy(edited: Installed) -> None:
+    edited.commit()
+    printed = edited.run(*RML, "verify", check=False).stdout
     lines = [line for line in printed.splitlines() if line.startswith("edited code")]
     assert {line.split()[3] for line in lines} >= {"train.py", "stage.py"}
-    assert all("another place" in line for line in lines)
-
-
-def test_processes_of_a_stage_use_the_code_of_its_folder(
-    worktree: Installed,
-) -> None:
-    program = (
-        "import joblib, reproducible_ml.core.stage, tumour_diagnosis.models.train\n"
-        "def where(name):\n"
-        "    import importlib\n"
-        "    return importlib.import_module(name).__file__\n"
-        "names = ['reproducible_ml.core.stage', 'tumour_diagnosis.models.train']\n"
-        "with joblib.parallel_config('loky', n_jobs=2):\n"
-        "    print(*joblib.Parallel()(map(joblib.delayed(where), names)), sep='\\n')\n"
-    )
-    done = worktree.run(sys.executable, "-c", program).stdout.splitlines()
-    assert all(Path(line).is_relative_to(worktree.folder) for line in done[-2:])
+    # (The command itself runs in the working tree.)
+    assert any("another place" in line for line in lines if "train.py" in line)

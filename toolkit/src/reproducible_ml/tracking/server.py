@@ -120,7 +120,7 @@ def explain(error: BaseException, uri: str) -> str:
     reason = first_line(error).replace(uri, where) if uri else first_line(error)
     # Of a malformed address, an error may name a part that belongs to the password.
     for secret in re.split(r"[:/@]+", re.sub(r"^[\w+.-]+://", "", _user_info(uri))):
-        reason = reason.replace(secret, "***") if secret else reason
+        reason = reason.replace(secret, "***") if len(secret) > 1 else reason
     return one_line(
         f"not logged to MLflow{f' at {where}' if uri else ''}: {reason}. Check the"
         " server and MLFLOW_TRACKING_URI, or set a longer MLFLOW_HTTP_REQUEST_TIMEOUT."
