@@ -266,7 +266,7 @@ def once(name: str, command: tuple[str, ...], *, force: bool) -> None:
     """Run COMMAND, unless it succeeded on the same files before.
 
     The files are those that Git tracks or would track; their content counts, not their
-    dates. NAME tells commands apart.
+    dates. NAME distinguishes commands.
     """
     from reproducible_ml.core.unchanged import run_once
 

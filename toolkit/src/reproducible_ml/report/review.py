@@ -81,7 +81,7 @@ def make_review(project: Project, base: str | None, *, offline: bool) -> Review:
     Args:
         project: The repository.
         base: The hash of the commit; None if there is none before.
-        offline: Do not ask the remote storage.
+        offline: Do not contact the remote storage.
     """
     root = project.root
     before, head = Revision(root, base) if base else None, Revision(root)
