@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ from reproducible_ml.core.params import load_section
 from reproducible_ml.modeling.drawing.draw import (
     CLASSES,
     DRAW,
+    FEATURES,
     GRIDS,
     draw_argument,
     draw_classes,
     draw_confusion_matrix,
+    draw_importance,
     draw_plots,
     draw_search,
     read_plot,
@@ -154,6 +157,18 @@ def test_confusion_matrix_shows_counts_and_short_names() -> None:
     ticks = [label.get_text() for label in axes.get_xticklabels()]
     assert ticks == ["a name that is …", "b"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "actual")
+
+
+def test_importance_shows_the_first_features_and_few_ticks() -> None:
+    """Ticks of small numbers are long, and would overlap."""
+    table = pd.DataFrame({"feature": [f"x{number:02}" for number in range(20)]})
+    losses = np.linspace(0.000123, 0.000001, 20)
+    table = table.assign(importance=losses, deviation=0.000001)
+    names = labels(partial(draw_importance, score="loss"), table)
+    assert names == [f"x{number:02}" for number in range(FEATURES)]
+    axes = Figure().subplots()
+    draw_importance(axes, table, "loss")
+    assert len(axes.get_xticks()) <= 6
 
 
 def test_names_of_classes_stay_texts(tmp_path: Path) -> None:

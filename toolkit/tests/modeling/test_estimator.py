@@ -1,6 +1,7 @@
 """The estimator of params.yaml: which classes are accepted, and how it is made."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,8 @@ def refusal(path: str, task: str = "binary", **options: Any) -> str:
 
 
 @pytest.fixture
-def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a current folder on Python's path, with own.py and a package `mine`."""
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Yield a current folder on Python's path, with own.py and a package `mine`."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "__init__.py").touch()
     (tmp_path / "mine" / "models.py").write_text(OWN, "utf-8")

@@ -77,7 +77,7 @@ def test_rows_are_repeated_for_a_function_without_weights(
     def mean(actual: Any, predicted: Any) -> float:
         return float(np.mean(np.abs(actual - predicted)))
 
-    twice = from_sklearn(mean).function(rows, np.arange(60)[np.newaxis] % 3 * 1.0)
+    twice = from_sklearn(mean).function(rows, (np.arange(60.0) % 3)[np.newaxis])
     assert twice[0] == pytest.approx(np.average(errors, weights=np.arange(60) % 3))
 
 

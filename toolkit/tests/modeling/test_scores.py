@@ -84,7 +84,8 @@ def members(values: Any, cuts: tuple[float, ...] = ()) -> dict[str, list[int]]:
     rows = pd.DataFrame({"column": values})
     found = {}
     for column, name, mask in slices(rows, {"column": cuts}):
-        assert (column, mask.dtype) == ("column", bool)
+        assert column == "column"
+        assert mask.dtype == bool
         found[name] = np.flatnonzero(mask).tolist()
     return found
 

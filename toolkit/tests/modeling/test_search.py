@@ -199,6 +199,16 @@ def test_higher_is_better_for_a_score_and_a_grid_is_complete() -> None:
     assert trials["trial"].tolist() == list(range(8))
 
 
+def test_search_reports_its_start_and_its_result(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It may take long, and a bar is shown in a terminal alone."""
+    caplog.set_level("INFO")
+    find()
+    assert "Searching (random): each trial is fitted 3 times" in caplog.messages[0]
+    assert "Best of 4 trials" in caplog.messages[-1]
+
+
 def test_small_space_is_tried_completely() -> None:
     assert len(find(space={"max_depth": {"choice": [1, 2]}}, n_iter=20)[1]) == 2
 
