@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -146,16 +147,28 @@ def _import(name: str, other: str) -> tuple[Any, Any]:
 
 def _environment(folder: Path) -> dict[str, str]:
     """Return what must be the same on this machine and on a worker, by name."""
-    import reproducible_ml
-
     digest = hashlib.sha256()
-    for code in (Path(next(iter(reproducible_ml.__path__))), folder / "code"):
+    for code in _code_folders(folder):
         for module in sorted(code.rglob("*.py")):
             digest.update(module.relative_to(code).as_posix().encode())
             digest.update(module.read_bytes())
     found = {name: version(name) for name in PACKAGES}
     exists = (folder / "params.yaml").is_file()
     return found | {"code": digest.hexdigest()[:12], str(folder): f"exists: {exists}"}
+
+
+def _code_folders(folder: Path) -> list[Path]:
+    """Return where this process imports the toolkit and the project of a folder from.
+
+    On a worker it may be another place than the folder, with other code.
+    """
+    from reproducible_ml.core.project import Project
+
+    names = [__name__.partition(".")[0]]
+    if (folder / "pyproject.toml").is_file():
+        names.append(Project(folder).package)
+    found = [import_module(name) for name in names if find_spec(name)]
+    return [Path(next(iter(package.__path__))) for package in found]
 
 
 def _check_same(found: dict[str, str], who: str) -> None:
