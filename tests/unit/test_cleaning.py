@@ -68,7 +68,10 @@ def test_duplicate_rows_are_dropped_as_by_pandas(
 def test_result_does_not_depend_on_parts_and_cleaning_again_drops_nothing(
     workspace: Workspace, action: str
 ) -> None:
-    settings = {"missing": "drop", "outliers": {"action": action, "tail": 0.2}}
+    settings: dict[str, Any] = {
+        "missing": "drop",
+        "outliers": {"action": action, "tail": 0.2},
+    }
     rows = some_rows(0)
     one, other = (run(workspace, rows, cut, **settings) for cut in (3, 50))
     pd.testing.assert_frame_equal(one, other)

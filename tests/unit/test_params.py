@@ -12,7 +12,9 @@ from reproducible_ml.core.project import Project
 from ..conftest import ROOT, make_params
 
 
-def check(folder: Path, task: str = "binary", **sections: dict[str, Any]) -> list[str]:
+def check(
+    folder: Path, task: str = "binary", /, **sections: dict[str, Any]
+) -> list[str]:
     """Return the errors in a params.yaml where some keys are changed."""
     path = folder / "params.yaml"
     path.write_text(yaml.safe_dump(make_params(task, **sections)), "utf-8")
