@@ -61,7 +61,7 @@ def test_lines_of_json_that_are_no_rows_are_told(tmp_path: Path) -> None:
     nested, cut_off = error.value.findings
     assert (nested.line, nested.column, nested.rows) == (1, "b", 2)
     assert nested.problem == "is an object, not a value"
-    assert (cut_off.line, cut_off.fix) == (3, "Export it again: it looks cut off.")
+    assert (cut_off.line, cut_off.kind) == (3, "json")
 
 
 def test_column_asked_for_as_text_may_hold_a_mixture(tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_broken_table_is_told_instead_of_its_columns(
     lines, doubled = tmp_path / "visits.jsonl", tmp_path / "visits.csv"
     lines.write_text('{"a": 1}\n{"a": 2\n{"a": 3}\n')
     doubled.write_text("a,a\n1,2\n3,4\n")
-    with pytest.raises(UserError, match=r"visits\.jsonl line 2: is no JSON"):
+    with pytest.raises(UserError, match=r"visits\.jsonl line 2: is not JSON"):
         column_names([lines], report)
     with pytest.raises(UserError, match="is the name of column 1"):
         column_names([doubled], report)

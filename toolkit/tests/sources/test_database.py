@@ -40,7 +40,7 @@ def sqlite_url(tmp_path: Path) -> str:
 
 
 def test_what_is_no_url_is_told_without_the_password() -> None:
-    with pytest.raises(UserError, match="SOURCE: is not the URL of a database") as info:
+    with pytest.raises(UserError, match="SOURCE: not the URL of a database") as info:
         parse_url("postgresql://anna:hunter2@host:port/shop")
     assert "hunter2" not in str(info.value)
 
@@ -70,7 +70,7 @@ def test_sqlite_cannot_be_written(sqlite_url: str) -> None:
 
 def test_misspelled_sqlite_file_is_told_and_not_made(tmp_path: Path) -> None:
     with (
-        pytest.raises(UserError, match=r"shpo\.db: the database says: unable to open"),
+        pytest.raises(UserError, match=r"shpo\.db: the database reports: unable to open"),
         connect(parse_url(f"sqlite:///{tmp_path}/shpo.db")),
     ):
         pass
@@ -99,7 +99,7 @@ def test_missing_driver_is_told_with_the_package_to_add() -> None:
 
 def test_unknown_kind_of_database_is_told() -> None:
     with (
-        pytest.raises(UserError, match="Add the driver of this database"),
+        pytest.raises(UserError, match="Add its driver"),
         connect(parse_url("nosuchdb://host/shop")),
     ):
         pass
@@ -138,7 +138,7 @@ def _ask(tmp_path: Path, sql: str, key: str = "id") -> str:
     ],
 )
 def test_anything_but_one_statement_is_refused(sql: str) -> None:
-    with pytest.raises(UserError, match=r"QUERY: .* is not one statement"):
+    with pytest.raises(UserError, match=r"--query: .* is not one statement"):
         make_query(parse_url("sqlite:///shop.db"), sql, "id")
 
 
@@ -164,7 +164,7 @@ def test_query_is_read_from_a_file(tmp_path: Path) -> None:
 
 
 def test_missing_key_is_told_with_an_example() -> None:
-    with pytest.raises(UserError, match=r"KEY: is missing.* as KEY=id"):
+    with pytest.raises(UserError, match=r"--key is missing.* as --key id"):
         make_query(parse_url("sqlite:///shop.db"), "SELECT 1", " ,")
 
 
@@ -175,7 +175,7 @@ def test_recorded_query_reads_well_comes_back_and_holds_no_password(
     query = make_query(url, "SELECT id\nFROM visits -- größer", "id,day")
     write_query(query, tmp_path / "visits.query.yaml")
     assert (tmp_path / "visits.query.yaml").read_text("utf-8") == (
-        "# Where the table comes from. `make data` without SOURCE asks again.\n"
+        "# The source of the table. `rml data` without SOURCE runs the query again.\n"
         "url: postgresql://anna@host:5432/shop\n"
         "query: |-\n"
         "  SELECT id\n"
@@ -227,13 +227,13 @@ def test_key_that_is_not_unique_is_refused_and_nothing_written(
 ) -> None:
     shop.execute("CREATE TABLE visits (id INTEGER, day TEXT)")
     shop.executemany("INSERT INTO visits VALUES (?, ?)", [(2, "b"), (1, "z"), (2, "a")])
-    with pytest.raises(UserError, match=r"KEY=id: \(2\) is in two rows"):
+    with pytest.raises(UserError, match=r"--key id: \(2\) is in two rows"):
         _ask(tmp_path, "SELECT * FROM visits")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shop.db"]
 
 
 def test_key_with_a_null_is_refused(tmp_path: Path, shop: sqlite3.Connection) -> None:
-    with pytest.raises(UserError, match=r"KEY=id: \(None\) has a NULL"):
+    with pytest.raises(UserError, match=r"--key id: \(None\) has a NULL"):
         _ask(tmp_path, "SELECT NULL AS id")
 
 
@@ -242,14 +242,14 @@ def test_key_with_a_null_is_refused(tmp_path: Path, shop: sqlite3.Connection) ->
 def test_key_that_is_no_column_is_refused(
     tmp_path: Path, shop: sqlite3.Connection, key: str
 ) -> None:
-    with pytest.raises(UserError, match=f'no column "{key}" for KEY, but id, day'):
+    with pytest.raises(UserError, match=f'no column "{key}", as --key says, but id, day'):
         _ask(tmp_path, "SELECT 1 AS id, 2 AS day", key)
 
 
 def test_what_the_database_says_is_told_in_a_line(
     tmp_path: Path, shop: sqlite3.Connection
 ) -> None:
-    with pytest.raises(UserError, match=r"the database says: no such table: x$"):
+    with pytest.raises(UserError, match=r"the database reports: no such table: x$"):
         _ask(tmp_path, "SELECT * FROM x")
 
 
@@ -288,7 +288,7 @@ def test_text_is_quoted_so_that_it_comes_back(
 def test_bytes_are_refused_by_their_column(
     tmp_path: Path, shop: sqlite3.Connection
 ) -> None:
-    with pytest.raises(UserError, match='column "photo" holds bytes, which a CSV file'):
+    with pytest.raises(UserError, match='column "photo" holds bytes, which CSV'):
         _ask(tmp_path, "SELECT 1 AS id, NULL AS b, X'00' AS photo")
 
 
@@ -402,13 +402,13 @@ def test_text_of_a_time_does_not_depend_on_the_computer(
 def test_what_has_no_plain_text_is_refused(
     server: sa.URL, tmp_path: Path, kind: str
 ) -> None:
-    with pytest.raises(UserError, match=r'column "odd" holds .*cast it there to text'):
+    with pytest.raises(UserError, match=r'column "odd" holds .*cast it to text'):
         _ask_server(server, f"SELECT 1 AS id, {kind} AS odd", tmp_path / "out.csv")
 
 
 def test_column_named_twice_is_refused(server: sa.URL, tmp_path: Path) -> None:
     sql = "SELECT 1 AS id, 2 AS day, 3 AS day"
-    with pytest.raises(UserError, match=r'two columns "day".* Name one of them'):
+    with pytest.raises(UserError, match=r'two columns "day".* Rename one of them'):
         _ask_server(server, sql, tmp_path / "out.csv")
 
 
@@ -460,6 +460,6 @@ def test_wrong_password_is_not_repeated(server: sa.URL, tmp_path: Path) -> None:
 def test_unreachable_server_is_told(tmp_path: Path) -> None:
     query = make_query(parse_url("postgresql://127.0.0.1:1/x"), "SELECT 1 AS id", "id")
     with pytest.raises(
-        UserError, match=r"127\.0\.0\.1:1/x: the database says: .*refused"
+        UserError, match=r"127\.0\.0\.1:1/x: the database reports: .*refused"
     ):
         snapshot(query, tmp_path / "out.csv")

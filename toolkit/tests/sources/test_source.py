@@ -251,7 +251,7 @@ def test_dvc_update_finds_a_changed_path_and_dvc_repro_uses_it(
 
 @pytest.mark.parametrize("place", ["nowhere.csv", "/nowhere/at all.csv"])
 def test_missing_path_is_told(temporary: Callable[[], Path], place: str) -> None:
-    with pytest.raises(UserError, match=r"\.csv: is not there"):
+    with pytest.raises(UserError, match=r"\.csv: does not exist"):
         fetch(read_source(place), RAW, temporary())
 
 
@@ -259,7 +259,7 @@ def test_missing_path_is_told(temporary: Callable[[], Path], place: str) -> None
 def test_folder_around_the_raw_data_is_refused(
     temporary: Callable[[], Path], place: str
 ) -> None:
-    with pytest.raises(UserError, match="holds data/raw itself"):
+    with pytest.raises(UserError, match="contains data/raw itself"):
         fetch(read_source(place, name="x"), RAW, temporary())
 
 
@@ -271,7 +271,7 @@ def test_data_that_dvc_could_not_bring_back_are_not_replaced(
         adopt(str(outside / "visits.csv"))
     (RAW / "visits.csv").write_text("id\nprecious\n")
     before = _files()
-    with pytest.raises(UserError, match=r"data/raw/visits\.csv: is there already, but"):
+    with pytest.raises(UserError, match=r"data/raw/visits\.csv: exists already"):
         adopt(str(outside / "visits.csv"))
     assert _files() == before
 
@@ -307,7 +307,7 @@ def test_imported_copy_that_was_edited_is_refused(
     assert adopt("data/raw/visits.csv") == RAW / "visits.csv"
     (RAW / "visits.csv").write_text("id\n2\n")
     before = _files()
-    with pytest.raises(UserError, match=r"is a copy of .*visits\.csv, and was changed"):
+    with pytest.raises(UserError, match=r"is a copy of .*visits\.csv, but was edited"):
         adopt("data/raw/visits.csv")
     assert _files() == before
 
@@ -317,7 +317,7 @@ def test_file_deep_in_the_raw_folder_is_refused(
 ) -> None:
     (RAW / "sub").mkdir()
     (RAW / "sub" / "visits.csv").write_text("id\n1\n")
-    with pytest.raises(UserError, match=r"move it to data/raw/visits\.csv"):
+    with pytest.raises(UserError, match=r"Move it to data/raw/visits\.csv"):
         adopt("data/raw/sub/visits.csv")
 
 
@@ -325,7 +325,7 @@ def test_file_in_place_with_a_blank_is_to_be_renamed(
     adopt: Callable[..., Path], repository: Path
 ) -> None:
     (RAW / "my visits.csv").write_text("id\n1\n")
-    with pytest.raises(UserError, match=r"move it to data/raw/my_visits\.csv"):
+    with pytest.raises(UserError, match=r"Move it to data/raw/my_visits\.csv"):
         adopt("data/raw/my visits.csv")
 
 
@@ -387,7 +387,7 @@ def test_url_that_changes_while_it_is_judged_is_refused_and_nothing_changes(
     fetched = fetch(source, RAW, temporary())
     (outside / "visits.csv").write_text("id\n1\n2\n3\n")
     before = _files()
-    with pytest.raises(UserError, match=r"changed while it was read\. Run the same"):
+    with pytest.raises(UserError, match=r"changed while it was read\. Run the command"):
         track(source, fetched, RAW)
     assert _files() == before
 
@@ -452,9 +452,9 @@ def _interrupt(source: Path, number: signal.Signals) -> int:
     """Track a source in another process and interrupt it halfway."""
     code = (
         "import sys; from pathlib import Path;"
-        "from reproducible_ml.datasets.sources import address, source;"
+        "from reproducible_ml.sources import source;"
         "name = sys.argv[1];"
-        "source.track(address.read_source(name), Path(name), Path('data/raw'))"
+        "source.track(source.read_source(name), Path(name), Path('data/raw'))"
     )
     command = [sys.executable, "-c", code, str(source)]
     process = subprocess.Popen(
@@ -559,7 +559,7 @@ def test_recorded_url_and_path_are_the_sources_again(
 
 
 def test_table_without_a_record_is_told(repository: Path) -> None:
-    with pytest.raises(UserError, match="nothing says where it comes from"):
+    with pytest.raises(UserError, match="its source is not recorded"):
         recorded_source(RAW / "visits.csv")
 
 

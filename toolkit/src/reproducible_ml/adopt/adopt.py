@@ -26,10 +26,10 @@ from reproducible_ml.adopt.yaml_files import (
     contract_to_yaml,
     update_contract,
 )
-from reproducible_ml.contract.schema import Data, load_contract
+from reproducible_ml.contract.schema import load_contract
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import all_or_nothing, write_text
-from reproducible_ml.core.params import PARAMS, load_section, parse_params
+from reproducible_ml.core.params import PARAMS, parse_params
 from reproducible_ml.core.project import Project
 from reproducible_ml.core.text import printable
 from reproducible_ml.sources.source import (
@@ -56,7 +56,7 @@ def adopt(project: Project, options: Options) -> None:
         UserError: The table is rejected, or the user did not confirm a change of the
             contract. Nothing was changed.
     """
-    data = load_section(Data)
+    data = project.params().data
     contract = None if has_sample() else load_contract(SCHEMA, data)
     known = data.target if contract else None
     source = find_source(options)
