@@ -109,7 +109,11 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = {"params.yaml": PARAMS, "dvc.yaml": PIPELINE, "data/schema.yaml": CONTRACT}
     texts |= {name: (ROOT / name).read_text("utf-8") for name in COPIED}
     texts |= dict.fromkeys((*SAMPLE, *RESULTS), "about tumours")
-    texts |= {"dvc.lock": "schema: '2.0'\n", SAMPLE_TABLE: "tumours", "pyproject.toml": SETTINGS}
+    texts |= {
+        "dvc.lock": "schema: '2.0'\n",
+        SAMPLE_TABLE: "tumours",
+        "pyproject.toml": SETTINGS,
+    }
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")

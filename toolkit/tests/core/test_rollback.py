@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reproducible_ml.core.files import all_or_nothing
+from reproducible_ml.core.files import all_or_nothing, write_text
 
 
 @pytest.fixture
@@ -75,3 +75,26 @@ def test_link_to_a_folder_is_put_aside_not_what_it_leads_to(tmp_path: Path) -> N
         pass
     assert not (tmp_path / "link").exists()
     assert (tmp_path / "target" / "part").read_text() == "precious"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_files_that_are_rewritten_in_the_block_come_back(
+    error: type[BaseException], tmp_path: Path
+) -> None:
+    changed, removed, new, same = (tmp_path / name for name in "crns")
+    for path in (changed, removed, same):
+        path.write_text("before")
+    touched = same.stat().st_mtime_ns
+
+    def change() -> None:
+        with all_or_nothing(changed, removed, new, same, keep=True):
+            assert changed.read_text() == "before"
+            write_text("after", changed)
+            write_text("after", new)
+            removed.unlink()
+            raise error
+
+    with pytest.raises(error):
+        change()
+    assert _content(tmp_path) == dict.fromkeys("crs", "before")
+    assert same.stat().st_mtime_ns == touched
