@@ -98,7 +98,7 @@ def test_adopted_project_is_verified(blank: Project, tmp_path: Path) -> None:
     blank.reproduce()
     blank.commit()
     done = blank.run("python", "-m", "reproducible_ml.cli", "verify")
-    assert "Every output came back, bit for bit." in done.stdout
+    assert "Every output was reproduced, bit for bit." in done.stdout
 
 
 def test_adopted_table_is_stored_and_watched(blank: Project, tmp_path: Path) -> None:

@@ -464,7 +464,7 @@ def _interrupt(source: Path, number: signal.Signals) -> int:
     process = subprocess.Popen(
         command, start_new_session=True, stderr=subprocess.DEVNULL
     )
-    while process.poll() is None and not (RAW / ".visits.csv.old.tmp").exists():
+    while process.poll() is None and not (RAW / ".visits.csv.kept.tmp").exists():
         time.sleep(0.01)
     os.killpg(process.pid, number)
     return process.wait()
