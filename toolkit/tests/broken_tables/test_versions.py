@@ -73,7 +73,7 @@ def verdict(
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[Finding]:
     """Return the findings that were logged."""
-    logged = [record.args[0] for record in caplog.records if record.args]
+    logged = [a for record in caplog.records for a in record.args or ()]
     return [argument for argument in logged if isinstance(argument, Finding)]
 
 
