@@ -1,4 +1,4 @@
-"""Tests of reproducible_ml.modeling.scoring.bootstrap."""
+"""Intervals of the Poisson bootstrap, compared with an ordinary one."""
 
 import numpy as np
 import pytest

@@ -227,7 +227,7 @@ def test_what_skops_cannot_name_is_not_saved(stored: Stored) -> None:
         stored.save(model)
 
 
-def test_a_missing_model_is_told_by_its_path(stored: Stored) -> None:
+def test_a_missing_model_is_reported_by_its_path(stored: Stored) -> None:
     stored.model.unlink()
     with pytest.raises(FileNotFoundError, match=r"model\.skops"):
         stored.load()

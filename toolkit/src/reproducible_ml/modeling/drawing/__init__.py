@@ -1,1 +1,1 @@
-"""Pictures and tables for people."""
+"""Pictures and printed tables of results; no stage needs them."""

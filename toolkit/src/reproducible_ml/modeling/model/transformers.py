@@ -1,4 +1,4 @@
-"""Dates as numbers a model can use."""
+"""Transformers of columns: dates, categories, numbers and texts become features."""
 
 from typing import Any, Self
 
@@ -13,15 +13,21 @@ from sklearn.utils.validation import validate_data
 
 from reproducible_ml.core.outliers import clip
 
+Floats = npt.NDArray[np.float64]
+
+# Features of a date.
 FIELDS = ("year", "month", "day", "day_of_week", "hour", "days")
 EPOCH = pd.Timestamp("1970-01-01")
 
+# A word in fewer rows than these, or in all but fewer than these, is not a feature.
+ROWS = 5
+
 
 class Calendar(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Replaces each date by the numbers that a model may need of it.
+    """Replaces each date by numbers.
 
-    Year, month, day of the month, day of the week (Monday is 0) and hour show what
-    comes again; the days since 1970-01-01 show what rises or falls over time.
+    Year, month, day of the month, day of the week (Monday is 0) and hour show what is
+    periodic; the days since 1970-01-01 show trends.
     """
 
     def fit(self, rows: pd.DataFrame, target: Any = None) -> Self:
@@ -52,9 +58,9 @@ def _fields(dates: pd.Series) -> npt.NDArray[np.float64]:
 
 
 class CategoryCodes(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Replaces each category by its place in the contract, from 0; unknown ones by NaN.
+    """Replaces each category by its position in the contract; unknown ones by NaN.
 
-    scikit-learn's OrdinalEncoder does the same by way of Python objects: measured, it
+    scikit-learn's OrdinalEncoder does the same with Python objects: measured, it
     takes 0.9 s for 10^6 rows of 4 columns, this takes 0.01 s (docs/benchmarks.md).
 
     Args:
@@ -76,10 +82,10 @@ class CategoryCodes(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # t
 
 
 class CategoryColumns(CategoryCodes):
-    """Replaces each category by a column for each in the contract: 1 if it is this one.
+    """Replaces categories by one-hot columns, one for each category of the contract.
 
-    scikit-learn's OneHotEncoder wants numbers sorted, and calls 2 by the name of 2.0 if
-    a value is missing. A missing or unknown category is 0 in all columns.
+    scikit-learn's OneHotEncoder needs numbers sorted, and names 2 as 2.0 if a value is
+    missing. A missing or unknown category is 0 in all columns.
     """
 
     def transform(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
@@ -115,10 +121,10 @@ def _codes(
 
 
 class Clip(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Moves values outside the bounds that the stage `clean` learned to these bounds.
+    """Clips values to the bounds that the stage `clean` learned.
 
     Args:
-        bounds: Lowest and highest value of each column; other columns stay.
+        bounds: Lowest and highest value by column; other columns are left alone.
     """
 
     def __init__(self, bounds: dict[str, tuple[float, float]]) -> None:
@@ -135,10 +141,10 @@ class Clip(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: igno
 
 
 class Numbers(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Makes a float of each value, NaN if missing, and 0 of a column with hardly any.
+    """Converts values to floats, NaN if missing, and nearly empty columns to 0.
 
     scikit-learn's HistGradientBoosting cannot be fitted if a column has no value among
-    the rows that it draws to find thresholds, or to decide when to stop.
+    the rows that it samples to find thresholds, or to decide when to stop.
     """
 
     def fit(self, rows: Any, target: Any = None) -> Self:
@@ -158,18 +164,12 @@ class Numbers(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: i
         return checked
 
 
-Floats = npt.NDArray[np.float64]
-
-# What a word goes with in fewer rows than these, or in all but these, is chance.
-ROWS = 5
-
-
 class Words(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Replaces each text by which telling words it has, and how many words in all.
+    """Replaces each text by its informative words, and its number of words.
 
-    Telling are the words whose presence goes most closely with the target. The most
-    frequent words would be "the", "and" and "of", whatever the texts are about.
-    Words are told apart without case and accents; they have at least two letters.
+    Informative are the words whose presence has the highest association with the
+    target. The most frequent words would be "the", "and" and "of" in all texts.
+    Words are compared without case and accents; they have at least two letters.
 
     Args:
         number: How many words to look for in each column, at most.
@@ -229,7 +229,7 @@ def _columns(target: npt.NDArray[Any], task: str) -> Floats:
 
 
 def _choose(texts: pd.Series, target: Floats, number: int) -> list[str]:
-    """Return the most telling words in order of the alphabet, which also breaks ties.
+    """Return the most informative words in alphabetical order, which breaks ties.
 
     Args:
         texts: One for each row, none missing.
@@ -249,7 +249,7 @@ def _choose(texts: pd.Series, target: Floats, number: int) -> list[str]:
 
 
 def _association(present: csr_matrix, target: Floats) -> Floats:
-    """Return how closely each word goes with the target, up to a factor.
+    """Return the association of each word with the target, up to a factor.
 
     It is the squared correlation of word and number, or the sum of those of word and
     class; with two classes, their order is that of Pearson's chi-squared.
