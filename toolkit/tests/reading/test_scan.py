@@ -131,7 +131,7 @@ def test_open_quote_in_the_header_is_reported(tmp_path: Path) -> None:
 def test_open_quote_in_a_large_file_is_reported_without_reading_on(
     tmp_path: Path,
 ) -> None:
-    rows = ROWS * (2 * MAX_ROW_BYTES // len(ROWS))
+    rows = ROWS * ((MAX_ROW_BYTES + 4 * BLOCK) // len(ROWS))
     (line,) = problems(tmp_path, HEADER + '0,"name,0\n' + rows)
     assert line.startswith(' line 2: "name,0" opens a quote that is not closed')
 
@@ -179,7 +179,7 @@ def test_longer_row_is_reported(
 # Whether it ever ends is not looked for.
 @pytest.mark.parametrize("end", ['",2\n', ""])
 def test_quote_that_is_open_too_long_is_reported(tmp_path: Path, end: str) -> None:
-    (line,) = problems(tmp_path, f'{HEADER}1,"{"x" * 3 * MAX_ROW_BYTES}{end}')
+    (line,) = problems(tmp_path, f'{HEADER}1,"{"x" * (MAX_ROW_BYTES + 4 * BLOCK)}{end}')
     assert line.startswith(' line 2: "xxx')
     assert (
         "opens a quote that is not closed within 16 MiB. Fix: Close the quote" in line
