@@ -179,7 +179,7 @@ def test_longer_row_is_reported(
 # Whether it ever ends is not looked for.
 @pytest.mark.parametrize("end", ['",2\n', ""])
 def test_quote_that_is_open_too_long_is_reported(tmp_path: Path, end: str) -> None:
-    (line,) = problems(tmp_path, f'{HEADER}1,"{"x" * (MAX_ROW_BYTES + 4 * BLOCK)}{end}')
+    (line,) = problems(tmp_path, f'{HEADER}1,"{"x" * 3 * MAX_ROW_BYTES}{end}')
     assert line.startswith(' line 2: "xxx')
     assert (
         "opens a quote that is not closed within 16 MiB. Fix: Close the quote" in line
