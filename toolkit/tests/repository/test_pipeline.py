@@ -176,6 +176,8 @@ def test_only_the_plots_and_metrics_of_the_project_are_shown(project: Project) -
 def test_going_back_runs_no_stage(project: Project) -> None:
     """Results of an earlier setting or branch come from the run cache."""
     before = project.read("dvc.lock")
+    commit = ["git", "commit", "--quiet", "--all", "--allow-empty", "-m", "Reproduced"]
+    project.run(*commit)
     project.run("git", "switch", "--quiet", "--create", "other")
     values = {"evaluate.threshold": 0.6, "split.test_size": 0.3}
     old = {key: project.get(key) for key in values}
