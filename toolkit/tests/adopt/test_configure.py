@@ -116,6 +116,13 @@ def test_equal_params_keep_their_layout(params: Path) -> None:
     assert params.read_text() == odd
 
 
+def test_texts_get_no_quotes_that_an_experiment_would_drop(params: Path) -> None:
+    content = yaml.safe_load(PARAMS)
+    content["data"]["positive"] = "no"
+    set_params(params, content)
+    assert "  positive: no\n" in params.read_text()
+
+
 def test_pipeline_begins_with_the_table(pipeline: Path) -> None:
     set_pipeline(pipeline, RAW, SAMPLE_DATA, DATA)
     content = yaml.safe_load(pipeline.read_text())
