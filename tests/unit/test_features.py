@@ -203,7 +203,9 @@ def test_names_of_features_never_clash() -> None:
     contract = only("kind_sent")
     year = {"kind_sent_year": Column(dtype="float64")}
     wider = contract.model_copy(update={"columns": year | contract.columns})
-    found = seen(BINARY.assign(kind_sent_year=0.5), BoostingClassifier(), wider)
+    found = seen(
+        BINARY.assign(kind_sent_year=BINARY["kind_price"]), BoostingClassifier(), wider
+    )
     assert found.columns.is_unique
 
 

@@ -14,15 +14,9 @@ from typing import NamedTuple
 import pytest
 
 from ..copies import ROOT
-from .conftest import Project
+from .conftest import Project, needs_sample
 
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.skipif(
-        "sample" not in (ROOT / "dvc.yaml").read_text("utf-8"),
-        reason="recipes are about columns of the sample",
-    ),
-]
+pytestmark = needs_sample
 
 MOST_FILES = 3
 
@@ -87,12 +81,10 @@ def check(project: Project) -> list[str]:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_recipe_touches_few_files_and_fits_the_code(
-    name: str, cold: tuple[Project, list[str]], tmp_path: Path
-) -> None:
+def test_recipe_touches_few_files_and_fits_the_code(name: str, tmp_path: Path) -> None:
     assert len({block.path for block in RECIPES[name]}) <= MOST_FILES
     for block in RECIPES[name]:
-        source, target = cold[0].folder / block.path, tmp_path / block.path
+        source, target = ROOT / block.path, tmp_path / block.path
         target.parent.mkdir(parents=True, exist_ok=True)
         assert source.exists() == block.is_change, block.path
         if source.exists() and not target.exists():
@@ -100,6 +92,7 @@ def test_recipe_touches_few_files_and_fits_the_code(
         assert block.apply(tmp_path), f"{block.path} has not exactly one:\n{block.text}"
 
 
+@pytest.mark.integration
 def test_recipes_work_together(copy: Project) -> None:
     """Those that change the same lines as an earlier one are left out."""
     for blocks in RECIPES.values():
