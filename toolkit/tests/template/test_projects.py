@@ -76,7 +76,7 @@ def variables(home: dict[str, str], uv_path: str) -> dict[str, str]:
 def check(user: User) -> None:
     """Verify the last commit, and run the project's own tests."""
     assert "All checks passed" in user.make("test")
-    assert "Every output came back, bit for bit." in user.make("verify")
+    assert "Every output was reproduced, bit for bit." in user.make("verify")
     assert user.git("status", "--porcelain") == ""
 
 

@@ -128,4 +128,4 @@ def test_updated_project_reproduces(
     commit_all(project)
     assert "up to date" in run_in(project, "dvc", "status")
     verified = run_in(project, "python", "-m", "reproducible_ml.cli", "verify")
-    assert "Every output came back, bit for bit." in verified
+    assert "Every output was reproduced, bit for bit." in verified
