@@ -203,7 +203,7 @@ def test_snapshot_of_the_same_rows_has_the_same_bytes(
     tmp_path: Path, shop: sqlite3.Connection
 ) -> None:
     shop.execute("CREATE TABLE visits (id INTEGER, share REAL)")
-    rows = [(number * 7919 % 1000, number / 7) for number in range(1000)]
+    rows = [(number * 7919 % 1000, number / 7) for number in range(100)]
     shop.executemany("INSERT INTO visits VALUES (?, ?)", rows)
     first = _ask(tmp_path, "SELECT * FROM visits")
     shop.execute("DELETE FROM visits")
