@@ -58,12 +58,6 @@ def test_duplicates_and_groups_are_on_one_side(values: list[int], salt: str) -> 
     assert set(frame["who"][test]).isdisjoint(frame["who"][~test])
 
 
-def test_group_does_not_depend_on_the_key_of_a_row() -> None:
-    frame = table(list(range(0, 400, 20)))
-    assert frame.index.is_unique
-    assert len(set(sides(frame, method="group"))) == 1
-
-
 @given(small=st.floats(0.05, 0.5), large=st.floats(0.5, 0.95), salt=salts)
 def test_share_is_close_to_test_size_and_a_larger_test_set_holds_the_smaller(
     small: float, large: float, salt: str
