@@ -72,6 +72,7 @@ def copy(cold: tuple[Project, list[str]], tmp_path: Path) -> Project:
 
 def check(project: Project) -> list[str]:
     """Run the pipeline, linters and the project's tests; return the stages that ran."""
+    project.run("git", "add", "--all")
     project.run("rml", "check")
     stages = project.reproduce()
     project.run("ruff", "check")
