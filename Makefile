@@ -55,7 +55,8 @@ verify: setup ## rebuild HEAD elsewhere, under other conditions, and compare eve
 
 # The toolkit's own tests are in the toolkit's repository alone.
 TOOLKIT := $(wildcard toolkit/tests)
-PYTEST := pytest --numprocesses auto --dist loadgroup tests $(TOOLKIT)
+# Workers share the cores, so each gets one thread of OpenMP.
+PYTEST := OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadgroup tests $(TOOLKIT)
 
 .PHONY: test
 test: setup ## lint, check types, run the quick tests (FORCE=1: again on the same files)
@@ -71,11 +72,11 @@ checks:
 
 .PHONY: test-all
 test-all: setup ## run the tests that start servers, clusters and whole repositories
-	@rml once test-all $(if $(FORCE),--force) -- $(PYTEST) -m integration
+	@rml once test-all $(if $(FORCE),--force) -- env $(PYTEST) -m integration
 
 .PHONY: test-slow
 test-slow: setup ## run the tests that take minutes each
-	@rml once test-slow $(if $(FORCE),--force) -- $(PYTEST) -m slow
+	@rml once test-slow $(if $(FORCE),--force) -- env $(PYTEST) -m slow
 
 .PHONY: format
 format: setup ## rewrite the code in the style the linter wants

@@ -1,6 +1,7 @@
 """The deps of each stage in dvc.yaml are the code that it imports, no more, no less."""
 
 import ast
+import json
 import re
 import shutil
 import subprocess
@@ -162,17 +163,15 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def status(root: Path, *stages: str) -> str:
-    """Return what DVC finds to be out of date, in the form of JSON."""
-    command = [sys.executable, "-m", "dvc", "status", "--json", *stages]
-    return subprocess.run(
-        command, cwd=root, capture_output=True, text=True, check=True
-    ).stdout
+def status(root: Path) -> dict[str, Any]:
+    """Return what DVC finds to be out of date, by stage."""
+    command = [sys.executable, "-m", "dvc", "status", "--json"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout))
 
 
 def test_parameter_of_train_changes_no_stage_before_it(copy: Path) -> None:
-    earlier = list(STAGES)[: list(STAGES).index("train")]
-    before = status(copy, *earlier), status(copy, "train")
+    before = status(copy)
     module = find_source(module_of(STAGES["train"]))
     assert module
     edited = copy / module.relative_to(ROOT)
@@ -180,6 +179,8 @@ def test_parameter_of_train_changes_no_stage_before_it(copy: Path) -> None:
     params = yaml.safe_load((copy / "params.yaml").read_text("utf-8"))
     params["train"]["new"] = 1
     (copy / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
-    assert status(copy, *earlier) == before[0]
+    after = status(copy)
+    for name in list(STAGES)[: list(STAGES).index("train")]:
+        assert after.get(name) == before.get(name)
     if (ROOT / "dvc.lock").exists():
-        assert status(copy, "train") != before[1]
+        assert after["train"] != before.get("train")

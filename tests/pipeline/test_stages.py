@@ -14,6 +14,9 @@ import pytest
 
 from ..conftest import RAW, Workspace, commands
 
+# One worker of pytest-xdist runs all of them, as they share what takes long to make.
+pytestmark = pytest.mark.xdist_group("stages")
+
 # Reports on parts of tables: their fingerprint depends on where parts end.
 OF_PARTS = ("data/", "models/model.json")
 
@@ -29,20 +32,19 @@ def same_table(workspace: Workspace, folder: Path, **compute: Any) -> Workspace:
     return other
 
 
-@pytest.mark.parametrize("backend", ["threading", "loky"])
-def test_backend_and_folder_change_no_byte(
-    finished: Workspace, tmp_path: Path, backend: str
+def test_processes_and_folder_change_no_byte(
+    finish: Callable[[str], Workspace], tmp_path: Path
 ) -> None:
-    if backend == "loky" and finished.task != "binary":
-        pytest.skip("processes take seconds to start: one task is enough")
-    other = same_table(finished, tmp_path, backend=backend, n_jobs=2)
+    finished = finish("binary")
+    other = same_table(finished, tmp_path, backend="loky", n_jobs=2)
     assert other.contents() == finished.contents()
 
 
-def test_size_of_parts_changes_neither_model_nor_reports(
+def test_threads_and_size_of_parts_change_neither_model_nor_reports(
     finished: Workspace, tmp_path: Path
 ) -> None:
-    other = same_table(finished, tmp_path, rows_per_part=37)
+    threads = {"backend": "threading", "n_jobs": 2}
+    other = same_table(finished, tmp_path, rows_per_part=37, **threads)
     one, two = (
         {n: c for n, c in each.contents().items() if not n.startswith(OF_PARTS)}
         for each in (finished, other)

@@ -16,6 +16,9 @@ from tumour_diagnosis.models.plots import PLOTS
 
 from ..conftest import TARGET, Workspace
 
+# One worker of pytest-xdist runs all of them, as they share what takes long to make.
+pytestmark = pytest.mark.xdist_group("evaluation")
+
 
 @pytest.fixture
 def binary(copy_of: Callable[[str], Workspace]) -> Workspace:

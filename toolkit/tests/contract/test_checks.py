@@ -11,7 +11,7 @@ import pandera.pandas as pa
 import pyarrow
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reproducible_ml.contract.checks import (
@@ -160,6 +160,7 @@ CHECKS = {
 @pytest.mark.parametrize(
     ("dtype", "check"), [(dtype, check) for dtype in CHECKS for check in CHECKS[dtype]]
 )
+@settings(max_examples=8)
 @given(data=st.data())
 def test_rules_are_broken_where_pandera_says_so(
     dtype: Any, check: str, data: st.DataObject

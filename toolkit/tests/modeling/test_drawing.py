@@ -73,6 +73,7 @@ def contrast(picture: Path, task: str) -> list[float]:
     ]
 
 
+@pytest.mark.integration
 def test_picture_and_dvc_plots_show_what_evaluate_writes(evaluated: str) -> None:
     draw_plots(Path("plots"), Path("picture.png"), evaluated)
     found = contrast(Path("picture.png"), evaluated)

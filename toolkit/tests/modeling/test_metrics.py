@@ -111,7 +111,7 @@ def is_defined(name: str, rows: Predictions, weight: Weights) -> bool:
     return len(np.unique(actual)) > (1 if name == "r2" else 0)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     st.lists(
         st.tuples(st.booleans(), scores, weights, weights), min_size=1, max_size=20
@@ -125,7 +125,7 @@ def test_binary_metrics_equal_those_of_scikit_learn(
     compare(BINARY, Predictions(positive, score, threshold), many)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     st.lists(
         st.tuples(st.integers(0, 3), probabilities, weights, weights),
@@ -148,7 +148,7 @@ def test_multiclass_metrics_equal_those_of_scikit_learn(table: list[Any]) -> Non
             assert 0 <= area <= 1 if classes > 1 else np.isnan(area)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     st.lists(
         st.tuples(numbers, numbers, few_weights, few_weights), min_size=1, max_size=20

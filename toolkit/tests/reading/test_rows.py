@@ -109,6 +109,7 @@ def test_row_without_line_end_comes_last_and_is_not_complete(tmp_path: Path) -> 
     assert (last.line, last.text, last.complete) == (2, b"2,b", False)
 
 
+@pytest.mark.integration
 def test_reading_stops_at_a_row_that_is_too_long(tmp_path: Path) -> None:
     text = "id,text\n1," + "x" * 3 * MAX_ROW_BYTES + "\n" + long_table("a")
     last = read(tmp_path, text)[-1]

@@ -128,6 +128,7 @@ def test_open_quote_in_the_header_is_reported(tmp_path: Path) -> None:
     assert line.startswith(' line 1: "name,x" opens a quote that is not closed')
 
 
+@pytest.mark.integration
 def test_open_quote_in_a_large_file_is_reported_without_reading_on(
     tmp_path: Path,
 ) -> None:
@@ -177,6 +178,7 @@ def test_longer_row_is_reported(
 
 
 # Whether it ever ends is not looked for.
+@pytest.mark.integration
 @pytest.mark.parametrize("end", ['",2\n', ""])
 def test_quote_that_is_open_too_long_is_reported(tmp_path: Path, end: str) -> None:
     (line,) = problems(tmp_path, f'{HEADER}1,"{"x" * 3 * MAX_ROW_BYTES}{end}')

@@ -58,6 +58,7 @@ def test_workflows_are_safe_with_one_justified_exception() -> None:
     assert ignored == ["comment.yaml"]
 
 
+@pytest.mark.integration
 @pytest.mark.skipif(shutil.which("npm") is None, reason="Node.js is not installed")
 def test_expressions_and_scripts_are_right() -> None:
     lock = (NODE / "package-lock.json").read_bytes()
@@ -109,6 +110,7 @@ def test_commands_are_those_of_a_laptop(path: Path) -> None:
             assert f"  {command[1]} " in help_text
 
 
+@pytest.mark.integration
 def test_linter_finds_a_mistake(tmp_path: Path) -> None:
     path = tmp_path / "workflow.yaml"
     text = (WORKFLOWS / "test.yaml").read_text("utf-8")
