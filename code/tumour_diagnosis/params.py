@@ -1,6 +1,6 @@
 """The whole of params.yaml. Stages read only their own sections of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Literal, Self
 
@@ -9,12 +9,14 @@ from pydantic import model_validator
 from reproducible_ml.contract.schema import Data
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Compute, Section
+from reproducible_ml.modeling.metrics.tasks import choose_metrics
 from reproducible_ml.report.gates import Gate
 from tumour_diagnosis.datasets.clean import Clean
 from tumour_diagnosis.datasets.split import Split
 from tumour_diagnosis.features.build import Features
 from tumour_diagnosis.models.evaluate import Evaluate
-from tumour_diagnosis.models.train import Train
+from tumour_diagnosis.models.metrics import METRICS
+from tumour_diagnosis.models.train import Train, check_estimator
 
 
 class Params(Section):
@@ -52,23 +54,17 @@ class Params(Section):
 
     def problems(self) -> Iterator[str]:
         """Yield what stages would refuse after some work was done."""
-        from tumour_diagnosis.models.metrics import METRICS
-        from tumour_diagnosis.models.train import check_estimator
-
-        known = METRICS[self.data.task]
+        task, known = self.data.task, METRICS[self.data.task]
         searched = [self.train.search.metric] if self.train.search.metric else []
-        named = {
-            "evaluate.metrics": self.evaluate.metrics,
-            "train.search.metric": searched,
-        }
-        for key, names in named.items():
-            for name in names:
-                if name not in known:
-                    yield (
-                        f"params.yaml: {key}: {name} is not one of {', '.join(known)}"
-                        f" (data.task is {self.data.task})"
-                    )
-        try:
-            check_estimator(self.train, self.data.task)
-        except UserError as error:
-            yield from str(error).splitlines()
+        checks: list[Callable[[], object]] = [
+            lambda: choose_metrics(
+                "evaluate.metrics", self.evaluate.metrics, known, task
+            ),
+            lambda: choose_metrics("train.search.metric", searched, known, task),
+            lambda: check_estimator(self.train, task),
+        ]
+        for check in checks:
+            try:
+                check()
+            except UserError as error:
+                yield from str(error).splitlines()

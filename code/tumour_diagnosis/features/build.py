@@ -104,6 +104,11 @@ def build_features(
     every += [
         (name, own.transformer, _complete(), own.columns) for name, own in OWN.items()
     ]
+    known = {*steps, "categorical"}
+    if lost := [
+        n for n, c in contract.features(data).items() if c.treatment not in known
+    ]:
+        raise UserError(f"features/build.py: no features for {', '.join(lost)}")
     names = treated("categorical", contract, data)
     columns: list[tuple[str, Any, list[str]]] = [
         ("categorical", _categories(contract, names, estimator), names)

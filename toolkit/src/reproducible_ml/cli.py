@@ -43,7 +43,7 @@ def cli() -> None:
     which `make setup` installs if params.yaml has `tracking: mlflow`.
 
     \b
-    Completion of commands and options, for bash (zsh and fish alike):
+    Completion of commands and options, for bash (else zsh_source, fish_source):
       eval "$(_RML_COMPLETE=bash_source rml)"
     """  # noqa: D301 (click takes the backspace as: do not wrap)
 

@@ -175,7 +175,7 @@ def _with_roles(
         split |= {"method": "time"} if same else {"method": "time", "cutoff": None}
     elif request.group:
         split |= {"method": "group", "cutoff": None}
-    elif method != "hash" and not roles.get(method):
+    elif method in ("group", "time") and not roles.get(method):
         split |= {"method": "hash", "cutoff": None}
     return params
 

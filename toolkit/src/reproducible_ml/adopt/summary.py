@@ -57,7 +57,7 @@ def _task(project: Project, proposal: Proposal) -> str:
     return (
         f"Task: {params.data.task} ({proposal.choice.evidence}); estimator {estimator};"
         f" metrics {', '.join(params.evaluate.metrics)};"
-        f" test rows {by[params.split.method]}."
+        f" test rows {by.get(params.split.method, params.split.method)}."
     )
 
 

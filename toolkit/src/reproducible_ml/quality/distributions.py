@@ -108,7 +108,7 @@ def profile_table(
     """Return the distribution of each column, ready for JSON.
 
     Bins, means and standard deviations come from at most 200,000 rows, counts from all;
-    neither is_determined_by on the size of parts or on the number of threads.
+    neither depends on the size of parts or on the number of threads.
     """
     kinds = _kinds(contract, data)
     some = read_subset(table, compute, list(kinds))

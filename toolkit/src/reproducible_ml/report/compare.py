@@ -30,6 +30,11 @@ class Change(NamedTuple):
     interval: Interval | None
     verdict: str
 
+    @property
+    def is_noise(self) -> bool:
+        """Whether the interval says that nothing may have changed."""
+        return is_noise(self.interval)
+
 
 def number(value: Any) -> float | None:
     """Return a finite number as a float, and None for everything else."""
@@ -109,13 +114,18 @@ def _compare(
     return Change(name, old, new, found, change_verdict(new - old, found, better))
 
 
+def is_noise(interval: Interval | None) -> bool:
+    """Return whether an interval of a difference is known and includes 0."""
+    return interval is not None and interval[0] <= 0 <= interval[1]
+
+
 def change_verdict(
     change: float, interval: Interval | None, greater_is_better: bool | None
 ) -> str:
     """Return what a change means, by its 95 % interval and the better direction."""
     if change == 0 and interval in (None, (0.0, 0.0)):
         return "unchanged"
-    if interval and interval[0] <= 0 <= interval[1]:
+    if is_noise(interval):
         return "within noise"
     if greater_is_better is None:
         return "changed"

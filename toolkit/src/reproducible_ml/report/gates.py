@@ -113,7 +113,7 @@ def _against_base(
         return GateResult(
             title, True, f"{change.verdict}{f' {allowed}' if loss > 0 else ''}"
         )
-    beyond = change.verdict != "within noise"
+    beyond = not change.is_noise
     reason = f"worse {allowed}; {change.verdict if not beyond else 'more than noise'}"
     if beyond and change.interval is None:
         reason = f"worse {allowed}; without an interval, so it may be noise"
