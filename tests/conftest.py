@@ -1,4 +1,4 @@
-"""A table made by code, and the pipeline that runs on it.
+"""A generated table, and the pipeline that runs on it.
 
 The table has the columns of data/schema.yaml, filled at random, so that features of
 your own find what they need; one more column of each kind, so that nothing depends on

@@ -1,4 +1,4 @@
-"""All stages of dvc.yaml on a table made by code: the same bytes, whatever happens."""
+"""All stages of dvc.yaml on a generated table: the same bytes, whatever happens."""
 
 import os
 import shutil

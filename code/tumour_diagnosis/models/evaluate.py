@@ -1,4 +1,8 @@
-"""Score the model on the test rows: metrics with intervals, slices and plots."""
+"""Score the model on the test rows: metrics with intervals, slices and plots.
+
+A baseline that ignores the features is scored as well and, for several classes, each
+class. Intervals come from bootstrap replicates, which are kept to compare commits.
+"""
 
 import logging
 from pathlib import Path

@@ -1,6 +1,8 @@
 """The plots of each task: tables, in reports/plots/, that `plots` in dvc.yaml draws.
 
-To add a plot, return one more table here, and add it to `plots` in dvc.yaml.
+To add a plot, return one more table here, and add it to `plots` in dvc.yaml. Tables
+that need the model, importance and learning curve, are made in evaluate.py; the stage
+`train` writes the loss during training and the trials of a search.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,8 @@
-"""Fit one scikit-learn pipeline, features and estimator, to the training rows."""
+"""Fit one scikit-learn pipeline, features and estimator, to the training rows.
+
+A search of hyperparameters, if one is set, comes first. A manifest beside the model
+records the contract, the parameters and the training data.
+"""
 
 import json
 import logging

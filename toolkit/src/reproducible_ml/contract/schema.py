@@ -2,6 +2,8 @@
 
 The file has the YAML format of pandera, so that pandera reads it as well. `checks` runs
 the checks that are defined here several times as fast; tests compare the results.
+
+`Data`, a section of params.yaml, says which columns have a role, such as the target.
 """
 
 import codecs

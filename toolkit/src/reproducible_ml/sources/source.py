@@ -1,4 +1,4 @@
-"""Read a table from a path, a URL or a database into data/raw/, tracked by DVC."""
+"""Locate a table (path, URL or database), fetch it and track it with DVC."""
 
 import filecmp
 import os

@@ -1,4 +1,7 @@
-"""Transformers of columns: dates, categories, numbers and texts become features."""
+"""Transformers of columns: dates, categories, numbers and texts become features.
+
+`Clip` comes before them: it limits values to the bounds that the stage `clean` found.
+"""
 
 from typing import Any, Self
 
