@@ -72,7 +72,7 @@ checks:
 
 .PHONY: test-all
 test-all: setup ## run the tests that start servers, clusters and whole repositories
-	@rml once test-all $(if $(FORCE),--force) -- env $(PYTEST) -m integration
+	@rml once test-all $(if $(FORCE),--force) -- env $(PYTEST) -m "integration and not slow"
 
 .PHONY: test-slow
 test-slow: setup ## run the tests that take minutes each

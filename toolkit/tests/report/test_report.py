@@ -259,7 +259,7 @@ def test_outdated_lock_fails_before_and_after_a_run(pipeline: Repository) -> Non
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("params.yaml", "data: [", "is not YAML"),
+        ("params.yaml", "data: [", "is not valid YAML"),
         ("params.yaml", {**PARAMS, "gate": {"metric": "f1"}}, "gate names f1"),
         ("params.yaml", None, "params.yaml"),
         ("dvc.yaml", "stages: [", None),

@@ -139,7 +139,7 @@ def test_nightly_script_reports_the_outcome_as_its_exit_code(
     project.set(TREES, 6)
     project.commit()
     assert nightly() == 3
-    assert project.run("dvc", "status", "--cloud").stdout.count("up to date") == 1
+    assert project.run("dvc", "status", "--cloud").stdout.count("in sync") == 1
     # The changed results are not committed yet.
     assert nightly() == 7
     project.run("git", "reset", "--quiet", "--hard")
