@@ -56,7 +56,7 @@ verify: setup ## rebuild HEAD elsewhere, under other conditions, and compare eve
 # The toolkit's own tests are in the toolkit's repository alone.
 TOOLKIT := $(wildcard toolkit/tests)
 # Workers share the cores, so each gets one thread of OpenMP.
-PYTEST := OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadgroup tests $(TOOLKIT)
+PYTEST := OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadgroup --durations 20 tests $(TOOLKIT)
 
 .PHONY: test
 test: setup ## lint, check types, run the quick tests (FORCE=1: again on the same files)

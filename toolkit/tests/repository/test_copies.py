@@ -16,7 +16,7 @@ from .test_experiments import wait_for
 # One worker of the tests runs all of them, as they share what takes long to make.
 pytestmark = [
     needs_sample,
-    pytest.mark.integration,
+    pytest.mark.slow,
     pytest.mark.xdist_group("experiments"),
 ]
 

@@ -12,7 +12,7 @@ from .conftest import RATE, Project, needs_sample
 # One worker of the tests runs all of them, as they share what takes long to make.
 pytestmark = [
     needs_sample,
-    pytest.mark.integration,
+    pytest.mark.slow,
     pytest.mark.xdist_group("experiments"),
 ]
 

@@ -93,7 +93,7 @@ def test_recipe_touches_few_files_and_fits_the_code(name: str, tmp_path: Path) -
         assert block.apply(tmp_path), f"{block.path} has not exactly one:\n{block.text}"
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_recipes_work_together(copy: Project) -> None:
     """Those that change the same lines as an earlier one are left out."""
     for blocks in RECIPES.values():

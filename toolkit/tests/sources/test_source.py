@@ -30,7 +30,7 @@ from reproducible_ml.sources.source import (
 from reproducible_ml.versioning.dvc import run_dvc
 
 # Each runs DVC.
-pytestmark = pytest.mark.integration
+pytestmark = pytest.mark.slow
 
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -85,7 +85,7 @@ def check_update(template: Path, project: Path) -> None:
         assert (project / name).read_bytes() == (template / name).read_bytes()
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", [{}, OWN_TABLE], ids=["sample", "own table"])
 def test_update(
     answers: dict[str, str], template: Path, cruft: Cruft, tmp_path: Path

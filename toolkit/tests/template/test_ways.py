@@ -7,7 +7,7 @@ import pytest
 
 from .conftest import Generate, commit_all, copy_template, run, tracked
 
-pytestmark = pytest.mark.integration
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
