@@ -1,9 +1,7 @@
 """A generated table, and the pipeline that runs on it.
 
-The table has the columns of data/schema.yaml, filled at random, so that features of
-your own find what they need; one more column of each kind, so that nothing depends on
-the kinds that your table happens to have; and a target for each task. Own checks and
-rules are left out where rows are random, as hardly a random row might pass them.
+It has the columns of data/schema.yaml and one of every kind, with random values, and a
+target for each task. Random rows would fail own checks and rules, so there are none.
 """
 
 import json

@@ -14,8 +14,7 @@ import pytest
 
 from ..conftest import RAW, Workspace, commands
 
-# One worker of pytest-xdist runs all of them, as they share what takes long to make.
-pytestmark = pytest.mark.xdist_group("stages")
+pytestmark = pytest.mark.xdist_group("stages")  # they share finished pipelines
 
 # Reports on parts of tables: their fingerprint depends on where parts end.
 OF_PARTS = ("data/", "models/model.json")

@@ -16,8 +16,7 @@ from tumour_diagnosis.models.plots import PLOTS
 
 from ..conftest import TARGET, Workspace
 
-# One worker of pytest-xdist runs all of them, as they share what takes long to make.
-pytestmark = pytest.mark.xdist_group("evaluation")
+pytestmark = pytest.mark.xdist_group("evaluation")  # shares finished pipelines
 
 
 @pytest.fixture
