@@ -78,7 +78,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     kept |= {"MLFLOW_DISABLE_TELEMETRY": "true"}
     kept |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    del kept["PYTHONPATH"]
+    kept.pop("PYTHONPATH", None)
     command = [str(environment("tracking", SERVER_LOCK) / "mlflow"), "server"]
     command += ["--host", "127.0.0.1", "--port", port, "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
