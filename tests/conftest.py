@@ -134,12 +134,12 @@ def make_rows(rows: int, seed: int, task: str = "binary") -> pd.DataFrame:
     web = random.random(rows) < 0.5
     odds = amount + web + random.normal(scale=0.4, size=rows)
     complaint = np.where(random.random(rows) < 0.9, odds > 0.5, odds <= 0.5)
-    told = {
+    given = {
         "kind_amount": pd.Series(amount),
         "kind_channel": pd.Series(np.where(web, "web", "shop")),
         "kind_complaint": pd.Series(np.where(complaint, "Broken!", "Thanks")),
     }
-    for name, values in told.items():
+    for name, values in given.items():
         column = contract.columns[name]
         table[name] = _typed(values.mask(random.random(rows) < 0.05), column)
     targets = {

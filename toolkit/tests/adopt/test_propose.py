@@ -454,8 +454,8 @@ def test_reason_of_a_change_is_told_with_its_place(
 ) -> None:
     known.edit("age", in_range=Range(min_value=18, max_value=100))
     visits.loc[3, "age"] = 130
-    told = map(str, known(visits).warnings)
-    reason = next(line for line in told if "130" in line)
+    warnings = map(str, known(visits).warnings)
+    reason = next(line for line in warnings if "130" in line)
     assert 'line 5, column "age": "130" breaks in_range(18, 100) (1 row)' in reason
     assert reason.endswith("the proposed contract allows it.")
 

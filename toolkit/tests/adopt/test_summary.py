@@ -123,9 +123,9 @@ def test_warnings_are_shown_a_few_of_each_kind(shown: Any) -> None:
         for line in range(2, 9)
     ]
     lines = shown(proposal({"age": AGE, "y": Y}, tuple(warnings)), 40).splitlines()
-    told = [line for line in lines if line.startswith("warning: ")]
-    assert told[0] == 'warning: v.csv line 2, column "age": "2" is odd. Fix: Look.'
-    assert len(told) == 3
+    warned = [line for line in lines if line.startswith("warning: ")]
+    assert warned[0] == 'warning: v.csv line 2, column "age": "2" is odd. Fix: Look.'
+    assert len(warned) == 3
 
 
 NASTY = [

@@ -195,9 +195,9 @@ def test_what_only_people_know_is_asked(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("\n".join(["day", *rows, ""]))
     (asked,) = read(tmp_path / "t.csv").wrong
     assert "--dates day-first" in str(asked)
-    told = read(tmp_path / "t.csv", hints=Hints(day_first=True))
-    assert told.wrong == []
-    assert column(told, "day").metadata.format == "%d/%m/%Y"
+    hinted = read(tmp_path / "t.csv", hints=Hints(day_first=True))
+    assert hinted.wrong == []
+    assert column(hinted, "day").metadata.format == "%d/%m/%Y"
 
 
 def test_damaged_file_is_an_error_of_the_user(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ CONSISTENT = 0.9
 # Delimiter and header are detected in so many bytes at the beginning of a file.
 SAMPLE = 1 << 20
 
-# Rows by which a header is told from values.
+# Rows that are compared with the first one, to decide whether it is a header.
 LOOKED_AT = 1000
 
 ENCODING_FIX = "Export it as UTF-8 if that is wrong."

@@ -10,16 +10,13 @@ from reproducible_ml.core.params import Distance, Finite, Section
 from reproducible_ml.modeling.drawing.summary import format_number
 from reproducible_ml.modeling.metrics.metric import Metrics
 from reproducible_ml.report.compare import Change, number
-from reproducible_ml.report.markdown import code, listed
+from reproducible_ml.report.markdown import MESSAGE, code, listed
 from reproducible_ml.report.results import EVALUATION, METRICS, Group, Results
 from reproducible_ml.versioning.dvc import default_remote, run_dvc
 from reproducible_ml.versioning.lock import flatten
 
 # Metrics below a floor that are listed.
 SHOWN = 10
-
-# Characters of an error that are shown.
-MESSAGE = 300
 
 REMOTE = "outputs are in the remote"
 

@@ -18,6 +18,9 @@ WIDTH = 60
 LINES = 60
 BYTES = 6_000
 
+# Characters of an error that are shown.
+MESSAGE = 300
+
 # Width of Markdown and of tables where the output is not a terminal.
 PIPED_WIDTH = 120
 UNLIMITED = 10_000

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from reproducible_ml.modeling.metrics.metric import DECIMALS, Metric, Metrics
 from reproducible_ml.report.compare import number
-from reproducible_ml.report.markdown import code, listed
+from reproducible_ml.report.markdown import MESSAGE, code, listed
 from reproducible_ml.report.results import PARAMS, Results
 from reproducible_ml.verify import NUMERIC
 from reproducible_ml.versioning.lock import (
@@ -19,9 +19,6 @@ from reproducible_ml.versioning.lock import (
 )
 
 REPORTS = "reports/"
-
-# Characters of a problem that are shown.
-MESSAGE = 300
 
 COMMIT = "`make repro && git add dvc.lock reports && git commit`"
 

@@ -9,7 +9,7 @@ from reproducible_ml.core.project import Project
 from reproducible_ml.modeling.metrics.metric import Metrics
 from reproducible_ml.report.compare import Change, compare
 from reproducible_ml.report.gates import GateResult, check_gates, remote_status
-from reproducible_ml.report.markdown import code
+from reproducible_ml.report.markdown import MESSAGE, code
 from reproducible_ml.report.reproduction import Reproduction, check_reproduction
 from reproducible_ml.report.results import (
     NO_RESULTS,
@@ -20,9 +20,6 @@ from reproducible_ml.report.results import (
 )
 from reproducible_ml.versioning.git import Revision, changed_files
 from reproducible_ml.versioning.lock import find_outdated
-
-# Characters of an error that are shown.
-MESSAGE = 300
 
 
 def known_metrics(project: Project, task: str) -> Metrics:
