@@ -275,7 +275,7 @@ def once(name: str, command: tuple[str, ...], *, force: bool) -> None:
 
 def main() -> None:
     """Run `rml`; expected errors are a line each, with exit code 1."""
-    from reproducible_ml.core.text import use_replacement_characters
+    from reproducible_ml.core.errors import use_replacement_characters
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     signal.signal(signal.SIGTERM, _interrupt)

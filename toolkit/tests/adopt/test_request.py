@@ -5,12 +5,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from reproducible_ml.adopt.request import (
-    Options,
-    Request,
-    apply_request,
-    read_request,
-)
+from reproducible_ml.adopt.request import Options, Request, apply_request, read_request
 from reproducible_ml.cli import cli
 from reproducible_ml.contract.schema import Column, ColumnMetadata, Contract, Range
 from reproducible_ml.core.errors import UserError

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from reproducible_ml.adopt.adopt import print_proposal
 from reproducible_ml.adopt.propose import Proposal
-from reproducible_ml.adopt.summary import print_proposal
 from reproducible_ml.adopt.task import TaskChoice
 from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import Column, ColumnMetadata, Contract

@@ -5,10 +5,12 @@ import sys
 
 import pytest
 
-from reproducible_ml.core.errors import UserError, first_line, report_errors
-from reproducible_ml.core.text import (
+from reproducible_ml.core.errors import (
+    UserError,
+    first_line,
     one_line,
     printable,
+    report_errors,
     use_replacement_characters,
 )
 

@@ -6,7 +6,7 @@ import pytest
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
-from reproducible_ml.experiments.settings import (
+from reproducible_ml.experiments.run import (
     SHOWN,
     check_files,
     check_settings,

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from reproducible_ml.contract.schema import Length, Range
-from reproducible_ml.profiling.bounds import date_bounds, length_bounds, number_bounds
+from reproducible_ml.profiling.inferred import date_bounds, length_bounds, number_bounds
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reproducible_ml.contract.schema import Contract
-from reproducible_ml.quality.column_names import Header, check_names
+from reproducible_ml.quality.raw_rows import Header, check_names
 
 FILE = Path("people.csv")
 CONTRACT = Contract.model_validate(

@@ -125,7 +125,7 @@ def test_piped_table_is_neither_cut_nor_padded(
 @pytest.mark.parametrize("ending", ["", " | true"])
 def test_closed_pipe_or_poor_encoding_is_not_a_failure(ending: str) -> None:
     program = (
-        "from reproducible_ml.core.text import use_replacement_characters as r;"
+        "from reproducible_ml.core.errors import use_replacement_characters as r;"
         "from reproducible_ml.report.markdown import show_in_terminal as s;"
         "r(); s('Größe ↑ ' * 99999)"
     )

@@ -20,7 +20,6 @@ from reproducible_ml.report.report import (
     fit_comment,
     write_report,
 )
-from reproducible_ml.report.reproduction import Reproduction
 from reproducible_ml.report.results import (
     NO_RESULTS,
     Evaluation,
@@ -28,7 +27,12 @@ from reproducible_ml.report.results import (
     Value,
     section,
 )
-from reproducible_ml.report.review import Review, known_metrics, make_review
+from reproducible_ml.report.review import (
+    Reproduction,
+    Review,
+    known_metrics,
+    make_review,
+)
 from reproducible_ml.report.sections import (
     comparable,
     gates,

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from reproducible_ml.report.reproduction import (
+from reproducible_ml.report.results import Results
+from reproducible_ml.report.review import (
     Reproduction,
     agree,
     check_reproduction,
     edited_inputs,
 )
-from reproducible_ml.report.results import Results
 from tumour_diagnosis.models.metrics import BINARY, REGRESSION
 
 from .conftest import lock, results, stage

@@ -11,7 +11,7 @@ import pytest
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.report.results import NO_RESULTS, Evaluation, Results
-from reproducible_ml.tracking.record import (
+from reproducible_ml.tracking.server import (
     BRANCH,
     COMMIT,
     DIRTY,

@@ -5,13 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from reproducible_ml.adopt.request import Request
-from reproducible_ml.adopt.task import (
-    ESTIMATORS,
-    METRICS,
-    Task,
-    TaskChoice,
-    suits_task,
-)
+from reproducible_ml.adopt.task import ESTIMATORS, METRICS, Task, TaskChoice, suits_task
 from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core.errors import UserError

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.files import replacing
-from reproducible_ml.core.text import one_line
 
 # Maximal number of findings of each kind in the report, and on the terminal.
 MAX_LISTED = 100

@@ -1,10 +1,31 @@
-"""Errors that users can cause and fix: one line each, without a traceback."""
+"""Errors that users can cause and fix, and text that is safe to print.
 
+An error is a line each, without a traceback.
+"""
+
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reproducible_ml.core.text import one_line
+
+def one_line(text: str) -> str:
+    """Return text on one line: control and bidirectional characters are escaped."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def printable(text: str) -> str:
+    """Return text with control characters escaped, except line ends."""
+    return "\n".join(map(one_line, text.split("\n")))
+
+
+def use_replacement_characters() -> None:
+    """Replace characters that the terminal cannot show, instead of failing.
+
+    Call it before DVC is imported, which replaces sys.stdout by its own stream.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 class UserError(Exception):

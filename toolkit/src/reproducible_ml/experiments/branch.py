@@ -6,8 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.text import one_line
+from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.versioning.dvc import default_remote, run_dvc
 from reproducible_ml.versioning.git import (
     Revision,

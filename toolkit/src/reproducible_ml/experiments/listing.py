@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from rich.table import Table
 from rich.text import Text
 
+from reproducible_ml.core.errors import one_line
 from reproducible_ml.core.project import Project
-from reproducible_ml.core.text import one_line
 from reproducible_ml.modeling.drawing.summary import format_number
 from reproducible_ml.report.compare import number
 from reproducible_ml.report.markdown import short, show_in_terminal

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import psutil
 
-from reproducible_ml.core.text import one_line
+from reproducible_ml.core.errors import one_line
 from reproducible_ml.versioning.dvc import run_dvc
 from reproducible_ml.versioning.git import run_git
 

@@ -7,8 +7,12 @@ from typing import NamedTuple
 
 from reproducible_ml.contract.findings import quoted
 from reproducible_ml.contract.schema import Column
-from reproducible_ml.profiling.bounds import length_bounds
-from reproducible_ml.profiling.inferred import LOOK, ColumnFinding, FindingFactory
+from reproducible_ml.profiling.inferred import (
+    LOOK,
+    ColumnFinding,
+    FindingFactory,
+    length_bounds,
+)
 from reproducible_ml.profiling.profile import LONG, ColumnProfile
 from reproducible_ml.quality.spellings import (
     LOOKALIKES,

@@ -16,10 +16,7 @@ from reproducible_ml.quality.duplicate_rows import (
 )
 from reproducible_ml.quality.leaks import Leak, find_leaks
 from reproducible_ml.quality.locations import with_line_numbers
-from reproducible_ml.quality.target import (
-    check_classes,
-    check_numbers,
-)
+from reproducible_ml.quality.target import check_classes, check_numbers
 
 # With fewer rows, a model cannot be trained; with fewer than FEW, its metrics are
 # rough.

@@ -14,8 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.text import one_line
+from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.report.markdown import details, fence, short
 from reproducible_ml.versioning.dvc import run_dvc
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from reproducible_ml.core.text import one_line
+from reproducible_ml.core.errors import one_line
 
 # Limits: characters of a text, lines and bytes of a block or table.
 WIDTH = 60

@@ -1,16 +1,16 @@
 """Review of a change: results at the base and now, reproduction and gates."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, NamedTuple
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
-from reproducible_ml.modeling.metrics.metric import Metrics
-from reproducible_ml.report.compare import Change, compare
+from reproducible_ml.modeling.metrics.metric import DECIMALS, Metric, Metrics
+from reproducible_ml.report.compare import Change, compare, number
 from reproducible_ml.report.gates import GateResult, check_gates, remote_status
-from reproducible_ml.report.markdown import MESSAGE, code
-from reproducible_ml.report.reproduction import Reproduction, check_reproduction
+from reproducible_ml.report.markdown import MESSAGE, code, listed
 from reproducible_ml.report.results import (
     NO_RESULTS,
     PARAMS,
@@ -18,8 +18,149 @@ from reproducible_ml.report.results import (
     read_results,
     section,
 )
+from reproducible_ml.verify import NUMERIC
 from reproducible_ml.versioning.git import Revision, changed_files
-from reproducible_ml.versioning.lock import find_outdated
+from reproducible_ml.versioning.lock import (
+    LOCK,
+    Difference,
+    compare_locks,
+    find_outdated,
+    locked_hashes,
+    locked_stages,
+)
+
+REPORTS = "reports/"
+
+COMMIT = "`make repro && git add dvc.lock reports && git commit`"
+
+
+class Reproduction(NamedTuple):
+    """Whether results were reproduced, and a line for each reason why not.
+
+    `stale`: the pipeline did not run, or failed. `uncommitted`: it ran on inputs that
+    are not committed. `different`: it makes other results than the committed ones.
+    """
+
+    state: Literal["equal", "rounding", "stale", "uncommitted", "different"]
+    summary: str
+    reasons: tuple[str, ...] = ()
+    fix: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the committed results can be trusted."""
+        return self.state in ("equal", "rounding")
+
+
+def check_reproduction(
+    committed: Results,
+    rebuilt: Results,
+    stale: Sequence[tuple[str, str]],
+    files: Sequence[str],
+    tolerance: float,
+    metrics: Metrics,
+) -> Reproduction:
+    """Compare the results in the working tree with the committed ones.
+
+    Args:
+        committed: Results as they are in Git.
+        rebuilt: Results after the run.
+        stale: Stage and reason, where the pipeline is not up to date.
+        files: All files that differ from HEAD.
+        tolerance: Relative difference of metrics that counts as rounding.
+        metrics: The known metrics by name.
+    """
+    if stale:
+        lines = [f"{code(stage)}: {code(summary, MESSAGE)}" for stage, summary in stale]
+        summary = "Not reproduced: the pipeline is not up to date, or a stage failed."
+        return Reproduction(
+            "stale",
+            summary,
+            tuple(lines),
+            "run `make repro` and solve the errors that it prints",
+        )
+    found = compare_locks(committed.lock, rebuilt.lock)
+    reports = [name for name in files if name.startswith(REPORTS)]
+    reasons = _reasons(found, reports)
+    if edited := edited_inputs(rebuilt, files):
+        summary = f"Not committed: {listed(edited)} and the results made with it."
+        return Reproduction(
+            "uncommitted", summary, reasons, "`git add --all && git commit`"
+        )
+    if not reasons:
+        return Reproduction("equal", "Reproduced, bit for bit.")
+    close = agree(committed.metrics, rebuilt.metrics, tolerance, metrics)
+    if close and is_numeric(found, reports):
+        return Reproduction(
+            "rounding", "Reproduced, up to rounding on another processor.", reasons
+        )
+    summary = (
+        "Not reproduced: the pipeline makes other results than the committed ones."
+    )
+    return Reproduction("different", summary, reasons, COMMIT)
+
+
+def _reasons(found: Sequence[Difference], reports: Sequence[str]) -> tuple[str, ...]:
+    """Return a line for each stage that differs, else one for the reports."""
+    lines = []
+    for stage, inputs, upstream, outputs, only_in in found:
+        because = inputs or upstream
+        what = f"changed: {listed(because)}" if because else "same inputs"
+        if only_in:
+            what = f"is {'not' if only_in == 'new' else 'only'} in the committed {LOCK}"
+        made = f"; different results: {listed(outputs)}" if outputs else ""
+        lines.append(f"{code(stage)}: {what}{made}")
+    if reports and not found:
+        lines.append(f"not as committed: {listed(reports)}")
+    return tuple(lines)
+
+
+def edited_inputs(rebuilt: Results, files: Sequence[str]) -> list[str]:
+    """Return those files that the pipeline reads."""
+    read = {PARAMS, "dvc.yaml"}
+    for stage in locked_stages(rebuilt.lock).values():
+        read |= locked_hashes(stage, "deps").keys()
+    return [
+        name
+        for name in files
+        if {name, name.removesuffix(".dvc"), *map(str, PurePosixPath(name).parents)}
+        & read
+    ]
+
+
+def is_numeric(found: Sequence[Difference], reports: Sequence[str]) -> bool:
+    """Return whether only the model, and what was computed with it, differs."""
+    made = {path for difference in found for path in difference.outputs}
+    return all(
+        difference.stage in NUMERIC and not difference.inputs and not difference.only_in
+        for difference in found
+    ) and all(
+        any(name == path or name.startswith(f"{path}/") for path in made)
+        for name in reports
+    )
+
+
+def agree(
+    old: Mapping[str, Any], new: Mapping[str, Any], tolerance: float, metrics: Metrics
+) -> bool:
+    """Return whether both have the same metrics, equal within a relative tolerance."""
+    names = old.keys() | new.keys()
+    return bool(names) and all(
+        _close(
+            number(old.get(name)), number(new.get(name)), tolerance, metrics.get(name)
+        )
+        for name in names
+    )
+
+
+def _close(
+    old: float | None, new: float | None, tolerance: float, metric: Metric | None
+) -> bool:
+    if old is None or new is None:
+        return False
+    # The last stored decimal may differ as well.
+    last = 10**-DECIMALS if metric and not metric.in_unit_of_target else 0.0
+    return math.isclose(old, new, rel_tol=tolerance, abs_tol=1.5 * last)
 
 
 def known_metrics(project: Project, task: str) -> Metrics:

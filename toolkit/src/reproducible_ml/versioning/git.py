@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.text import one_line
+from reproducible_ml.core.errors import UserError, one_line
 
 # The merge base of HEAD with one of these is the default base of a change.
 TRUNKS = ("main", "origin/main")

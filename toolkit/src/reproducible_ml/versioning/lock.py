@@ -7,8 +7,7 @@ from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.text import one_line
+from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.versioning.dvc import run_dvc
 from reproducible_ml.versioning.git import Revision
 
