@@ -3,7 +3,7 @@
 import pytest
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.experiments.branch import branch, make_branch, what_next
+from reproducible_ml.experiments.listing import branch, make_branch, what_next
 
 from .conftest import Project, add_experiment
 

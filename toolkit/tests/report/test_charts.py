@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reproducible_ml.report.charts import (
+from reproducible_ml.report.plots import (
     POINTS,
     SHOWN,
     Axis,

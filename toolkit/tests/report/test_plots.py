@@ -9,8 +9,15 @@ import pandas as pd
 import pytest
 
 from reproducible_ml.modeling.metrics.metric import Predictions
-from reproducible_ml.report.charts import Axis
-from reproducible_ml.report.plots import CHARTS, Curve, draw, means, resample, shares
+from reproducible_ml.report.plots import (
+    CHARTS,
+    Axis,
+    Curve,
+    draw,
+    means,
+    resample,
+    shares,
+)
 from reproducible_ml.versioning.git import Revision
 from tumour_diagnosis.models.plots import PLOTS
 

@@ -1,17 +1,36 @@
 """Run jobs in parallel: in threads, in processes or on a cluster, as params.yaml says.
 
-The results do not depend on the backend or on the number of workers.
+The results do not depend on the backend or on the number of workers. The address of a
+cluster differs between machines, so it is not a parameter but an environment variable:
+DASK_SCHEDULER_ADDRESS or RAY_ADDRESS. If it is not set, local workers are started,
+which end with this process.
 """
 
+import hashlib
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 from reproducible_ml.core.errors import UserError, first_line
 from reproducible_ml.core.params import Compute
+
+# Workers with other versions of these packages may give other results.
+PACKAGES = ("joblib", "numpy", "pandas", "pyarrow", "scikit-learn")
+
+# Arguments of up to so many bytes are sent to a Dask worker with each task.
+MAX_TASK_BYTES = 50_000_000
+
+# Timeouts in seconds: until a cluster answers, and until it has a first worker.
+CONNECT_TIMEOUT, WORKER_TIMEOUT = 10, 60
 
 # Exceptions that libraries raise when a worker process died. They are known by name,
 # because importing those libraries takes longer than most stages.
@@ -28,6 +47,7 @@ DEAD_WORKER_ERRORS = {
 }
 
 Arguments = ParamSpec("Arguments")
+
 Result = TypeVar("Result")
 
 
@@ -87,8 +107,6 @@ def workers(compute: Compute) -> Iterator[None]:
     from joblib import parallel_config
 
     if compute.backend in ("dask", "ray"):
-        from reproducible_ml.core.clusters import connect
-
         connect(compute)
     with parallel_config(backend=compute.backend, n_jobs=compute.n_jobs):
         try:
@@ -127,3 +145,158 @@ def _until_error(
         yield from jobs
     except Exception as error:
         errors.append(error)
+
+
+def connect(compute: Compute) -> None:
+    """Register the cluster as the joblib backend `dask` or `ray`, once per process.
+
+    Raises:
+        UserError: The cluster does not answer, or its workers have other code or other
+            packages.
+    """
+    from joblib import cpu_count
+
+    processes = cpu_count() if compute.n_jobs == -1 else compute.n_jobs
+    CONNECT[compute.backend](processes)
+
+
+@cache
+def _connect_dask(processes: int) -> Any:
+    """Return the client of the cluster, or of this number of local workers."""
+    dask, distributed = _import("dask", "distributed")
+    address = dask.config.get("scheduler-address", None)
+    local = {"n_workers": processes, "threads_per_worker": 1, "dashboard_address": None}
+    try:
+        client = distributed.Client(
+            address, timeout=CONNECT_TIMEOUT, **({} if address else local)
+        )
+        client.wait_for_workers(1, timeout=WORKER_TIMEOUT)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise UserError(
+            f"compute.backend dask: no worker at {address} ({first_line(error)})."
+            " Fix: start `dask scheduler` and `dask worker`, or correct"
+            " DASK_SCHEDULER_ADDRESS."
+        ) from error
+    if address:
+        for worker, found in client.run(_environment, Path.cwd()).items():
+            _check_same(found, f"dask: worker {worker}")
+    _register_dask()
+    return client
+
+
+def _register_dask() -> None:
+    """Register a joblib backend that survives the death of a worker.
+
+    The backend of joblib stores the arguments of tasks on one worker. If that worker
+    dies, they are lost for all tasks; if it dies while they are sent, joblib waits
+    forever. So arguments are sent with the task unless they are too large.
+    """
+    from dask.sizeof import sizeof
+    from joblib import register_parallel_backend
+    from joblib._dask import Batch, DaskDistributedBackend
+
+    class Backend(DaskDistributedBackend):  # type: ignore[misc]
+        async def _to_func_args(self, func: Any) -> tuple[Any, Any]:
+            with_task = Batch(func.items), func.items
+            if sum(sizeof(arguments) for _, *arguments in func.items) <= MAX_TASK_BYTES:
+                return with_task
+            try:
+                found: tuple[Any, Any] = await super()._to_func_args(func)
+            except Exception:
+                # The worker died: send its arguments with the task as well.
+                return with_task
+            return found
+
+    register_parallel_backend("dask", Backend)
+
+
+@cache
+def _connect_ray(processes: int) -> None:
+    """Connect to the cluster, or start this number of local workers."""
+    # Do not send usage statistics.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray, registry = _import("ray", "ray.util.joblib")
+    address = os.environ.get("RAY_ADDRESS")
+    local = {"num_cpus": processes, "include_dashboard": False}
+    try:
+        if address and address != "auto":
+            _check_port(address)
+        ray.init(
+            address,
+            log_to_driver=False,
+            logging_level="error",
+            **({} if address else local),
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"compute.backend ray: no cluster at {address} ({first_line(error)})."
+            " Fix: run `ray start --head`, or correct RAY_ADDRESS."
+        ) from error
+    registry.register_ray()
+    if address:
+        _check_same(
+            ray.get(ray.remote(_environment).remote(Path.cwd())), "ray: a worker"
+        )
+
+
+def _check_port(address: str) -> None:
+    """Raise an error if the port is closed, where Ray would retry for minutes."""
+    place = urlsplit(address if "://" in address else f"//{address}")
+    if not place.port:
+        raise ValueError(f"{address} has no port")
+    socket.create_connection(
+        (place.hostname, place.port), timeout=CONNECT_TIMEOUT
+    ).close()
+
+
+CONNECT: dict[str, Callable[[int], Any]] = {"dask": _connect_dask, "ray": _connect_ray}
+
+
+def _import(name: str, other: str) -> tuple[Any, Any]:
+    try:
+        return import_module(name), import_module(other)
+    except ImportError as error:
+        raise UserError(
+            f"compute.backend {name}: {error}. Fix: run `make setup`, which installs"
+            " the packages that params.yaml needs."
+        ) from error
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Return what must be the same on this machine and on a worker, by name."""
+    digest = hashlib.sha256()
+    for code in _code_folders(folder):
+        for module in sorted(code.rglob("*.py")):
+            digest.update(module.relative_to(code).as_posix().encode())
+            digest.update(module.read_bytes())
+    found = {name: version(name) for name in PACKAGES}
+    exists = (folder / "params.yaml").is_file()
+    return found | {"code": digest.hexdigest()[:12], str(folder): f"exists: {exists}"}
+
+
+def _code_folders(folder: Path) -> list[Path]:
+    """Return where this process imports the toolkit and the project of a folder from.
+
+    On a worker it may be another place than the folder, with other code.
+    """
+    from reproducible_ml.core.project import Project
+
+    names = [__name__.partition(".")[0]]
+    if (folder / "pyproject.toml").is_file():
+        names.append(Project(folder).package)
+    found = [import_module(name) for name in names if find_spec(name)]
+    return [Path(next(iter(package.__path__))) for package in found]
+
+
+def _check_same(found: dict[str, str], who: str) -> None:
+    """Raise UserError if a worker may give other results than this process."""
+    here = _environment(Path.cwd())
+    differing = [
+        f"{k} is {found[k]}, here {v}" for k, v in here.items() if found[k] != v
+    ]
+    if differing:
+        raise UserError(
+            f"compute.backend {who} differs: {'; '.join(differing)}. Fix: give the"
+            " workers this folder, its code and the same locked environment; see"
+            " docs/scaling.md."
+        )

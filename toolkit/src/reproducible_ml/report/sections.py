@@ -7,9 +7,9 @@ from typing import NamedTuple
 from reproducible_ml.modeling.drawing.summary import format_number
 from reproducible_ml.modeling.metrics.metric import Metrics
 from reproducible_ml.report import changes, plots
-from reproducible_ml.report.charts import pipeline_graph
 from reproducible_ml.report.compare import Change, Interval, change_verdict, number
 from reproducible_ml.report.markdown import bullets, code, table
+from reproducible_ml.report.plots import pipeline_graph
 from reproducible_ml.report.results import (
     NO_RESULTS,
     Evaluation,
