@@ -17,8 +17,8 @@ import pandas as pd
 
 from reproducible_ml.contract.schema import Contract, Data, load_contract
 from reproducible_ml.core import keys
+from reproducible_ml.core.duplicates import Positions, find_duplicates
 from reproducible_ml.core.files import replacing_folder, write_json
-from reproducible_ml.core.keys import Positions, find_duplicates
 from reproducible_ml.core.outliers import (
     Bounds,
     Mask,

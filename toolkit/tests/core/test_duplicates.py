@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reproducible_ml.core import keys
-from reproducible_ml.core.keys import find_duplicates
+from reproducible_ml.core import duplicates, keys
+from reproducible_ml.core.duplicates import find_duplicates
 from reproducible_ml.core.params import Compute
 
 WriteTable = Callable[[pd.DataFrame, Path, int], Path]
@@ -41,7 +41,7 @@ def test_duplicates_are_those_that_pandas_finds(
     frame = frame_of(pairs)
     folder = write_table(frame, tmp_path_factory.mktemp("any") / "t", part_rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keys, "BUCKET_ROWS", bucket_rows)
+        patch.setattr(duplicates, "BUCKET_ROWS", bucket_rows)
         found = find_duplicates(folder, COMPUTE, None)
         in_threads = find_duplicates(folder, THREADS, None)
     expected = np.flatnonzero(frame.reset_index(drop=True).duplicated()).tolist()

@@ -2,31 +2,20 @@
 
 What depends on the key of a row alone does not change when other rows are added,
 removed or reordered, nor with the number of workers. So a row stays on its side of the
-split, and two revisions of a project resample their test sets in the same way. Equal
-keys also show which rows repeat an earlier one, in bounded memory.
+split, and two revisions of a project resample their test sets in the same way.
 """
 
 import hashlib
 from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reproducible_ml.core.params import Compute
-from reproducible_ml.core.parts import count_rows, map_parts
-
 Keys = npt.NDArray[np.uint64]
 
 # Name of the index of every part of a table.
 ROW_KEY = "row_key"
-
-# Rows compared at a time; a larger table is read several times.
-BUCKET_ROWS = 4_000_000
-
-Positions = npt.NDArray[np.intp]
 
 
 def hash_rows(frame: pd.DataFrame, columns: Sequence[str]) -> Keys:
@@ -67,51 +56,3 @@ def sample_rows(keys: Keys, rows: int, salt: int) -> npt.NDArray[np.intp]:
     if len(keys) <= rows:
         return np.arange(len(keys))
     return np.sort(np.argsort(mix(keys, salt), kind="stable")[:rows])
-
-
-def find_duplicates(
-    table: Path,
-    compute: Compute,
-    columns: Sequence[str] | None,
-    *,
-    with_key: bool = True,
-) -> list[Positions]:
-    """Return, for each part, the positions of rows that repeat an earlier row.
-
-    Rows count as equal if their 64-bit hashes are equal. Among 10^7 different rows,
-    the probability that any two share a hash is 3 in a million.
-
-    Args:
-        table: Folder of parts.
-        compute: Backend and number of workers.
-        columns: Columns to compare; None for all.
-        with_key: Whether the row keys must be equal as well.
-    """
-    buckets = max(1, -(-count_rows(table) // BUCKET_ROWS))
-    rounds = [
-        _repeats(
-            map_parts(
-                partial(_hashes, with_key, bucket, buckets), table, compute, columns
-            )
-        )
-        for bucket in range(buckets)
-    ]
-    return [np.sort(np.concatenate(found)) for found in zip(*rounds, strict=True)]
-
-
-def _hashes(
-    with_key: bool, bucket: int, buckets: int, _: int, frame: pd.DataFrame
-) -> tuple[Positions, Keys]:
-    """Return the positions and hashes of the rows that belong to this bucket."""
-    rows = frame.reset_index(drop=not with_key)
-    hashes = hash_rows(rows, list(rows.columns))
-    positions = np.flatnonzero(hashes % np.uint64(buckets) == bucket)
-    return positions, hashes[positions]
-
-
-def _repeats(hashed: list[tuple[Positions, Keys]]) -> list[Positions]:
-    """Keep the positions whose hash occurred before, in this or an earlier part."""
-    hashes = pd.Series(np.concatenate([hashes for _, hashes in hashed]))
-    ends = np.cumsum([len(positions) for positions, _ in hashed])
-    repeated = np.split(hashes.duplicated().to_numpy(), ends[:-1])
-    return [p[r] for (p, _), r in zip(hashed, repeated, strict=True)]

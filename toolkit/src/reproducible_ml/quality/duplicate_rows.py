@@ -11,7 +11,7 @@ import pandas as pd
 from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core import keys
-from reproducible_ml.core.keys import find_duplicates
+from reproducible_ml.core.duplicates import find_duplicates
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import count_rows
 from reproducible_ml.quality.locations import first_records
