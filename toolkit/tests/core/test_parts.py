@@ -96,14 +96,14 @@ def test_sample_is_chosen_by_key(
     )
 
 
-def ages(number: int, frame: pd.DataFrame) -> tuple[int, list[str], list[int]]:
-    return number, list(frame.columns), frame["age"].tolist()
-
-
 @pytest.mark.parametrize("compute", [SEQUENTIAL, THREADS, PROCESSES])
 def test_function_is_applied_to_each_part_in_order(
     people: pd.DataFrame, write_table: WriteTable, tmp_path: Path, compute: Compute
 ) -> None:
+    # Nested, so that it is sent by value: workers cannot import this file.
+    def ages(number: int, frame: pd.DataFrame) -> tuple[int, list[str], list[int]]:
+        return number, list(frame.columns), frame["age"].tolist()
+
     table = write_table(people, tmp_path / "t", 7)
     found = map_parts(ages, table, compute, ["age"])
     assert [number for number, _, _ in found] == list(range(9))
