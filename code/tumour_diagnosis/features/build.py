@@ -94,7 +94,10 @@ def build_features(
     # Features of each treatment, and the further step if missing values are a problem.
     steps: dict[Treatment, tuple[Any, Any]] = {
         "numeric": (_numbers(contract, data), _complete()),
-        "calendar": (make_pipeline(Calendar(), Numbers()), _complete()),
+        "calendar": (
+            make_pipeline(Calendar(contract.calendar_fields(data)), Numbers()),
+            _complete(),
+        ),
         "target_encoding": (_target_means(data, seed), StandardScaler()),
         "bag_of_words": (Words(params.words, data.task), MaxAbsScaler()),
     }

@@ -14,6 +14,7 @@ from reproducible_ml.adopt.parameters import (
     find_cutoff,
     keep_task,
     new_params,
+    periodic_fields,
     updated_params,
 )
 from reproducible_ml.adopt.request import Request
@@ -371,3 +372,23 @@ def test_gate_forgets_groups_of_a_column_that_is_gone() -> None:
         **GATE,
         "slice_floors": {},
     }
+
+
+@pytest.mark.parametrize(
+    ("days", "step", "fields"),
+    [
+        (90, "1h", ["day_of_week", "hour"]),
+        (600, "6h", ["month", "day_of_week", "hour"]),
+        (900, "7D", ["month"]),
+        (365, "1D", ["day_of_week"]),
+        (9, "1D", []),
+        (4000, "ME", ["month"]),
+        (4000, "YS", []),
+    ],
+)
+def test_time_gives_the_features_that_vary_and_come_back(
+    days: int, step: str, fields: list[str]
+) -> None:
+    end = pd.Timestamp("2023-01-02") + pd.Timedelta(days=days)
+    dates = pd.Series(pd.date_range("2023-01-02", end, freq=step))
+    assert list(periodic_fields(dates)) == fields

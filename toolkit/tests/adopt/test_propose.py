@@ -227,6 +227,16 @@ def test_task_is_as_asked(
     assert found.params["train"]["estimator"]["path"].endswith(path)
 
 
+def test_time_is_a_feature_by_what_comes_back_in_the_training_rows(
+    adopter: Adopter, visits: pd.DataFrame
+) -> None:
+    contract = adopter.accept(adopter(visits, time="day"))
+    assert contract.columns["day"].metadata.calendar == ("day_of_week",)
+    adopter.edit("day", metadata={"calendar": ["month"]})
+    again = adopter(visits).contract
+    assert again.columns["day"].metadata.calendar == ("month",)
+
+
 def test_positive_class_is_as_asked(adopter: Adopter, visits: pd.DataFrame) -> None:
     assert adopter(visits, positive="no").params["data"]["positive"] == "no"
 

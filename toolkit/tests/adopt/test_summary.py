@@ -79,12 +79,14 @@ def test_each_column_is_shown_with_its_use_and_the_reason(shown: Any) -> None:
     assert "y whole number target about y" in rows
 
 
-def test_roles_are_shown_instead_of_treatments(shown: Any) -> None:
+def test_roles_are_shown_and_the_features_of_the_time(shown: Any) -> None:
     roles: dict[str, Any] = {"id": ["age", "b"], "group": "b", "time": "c"}
-    said = squeezed(shown(proposal({"age": AGE, "b": AGE, "c": AGE, "y": Y}, **roles)))
+    metadata = ColumnMetadata(calendar=("month", "hour"))
+    c = Column(dtype="datetime64[ns]", metadata=metadata)
+    said = squeezed(shown(proposal({"age": AGE, "b": AGE, "c": c, "y": Y}, **roles)))
     assert "age whole number id about age" in said
     assert "b whole number group, id about b" in said
-    assert "c whole number time about c" in said
+    assert "time, calendar about c; features: month, hour" in said
 
 
 def test_task_estimator_and_metrics_are_shown(shown: Any) -> None:

@@ -44,10 +44,26 @@ def test_columns_are_in_order_and_not_nullable_by_default(contract: Contract) ->
     assert list(contract.inputs(DATA)) == expected[:-1]
 
 
-def test_features_have_no_role(contract: Contract) -> None:
+@pytest.mark.parametrize(
+    ("metadata", "fields"),
+    [
+        ({}, ["month", "day_of_week", "hour"]),
+        ({"calendar": ["hour", "days"]}, ["hour", "days"]),
+        ({"calendar": []}, None),
+        ({"treatment": "exclude"}, None),
+    ],
+)
+def test_features_have_no_role_but_the_time(
+    contract: Contract, metadata: dict[str, Any], fields: list[str] | None
+) -> None:
     roles = {"id": ("age",), "group": "name", "time": "joined"}
     data = Data.model_validate(DATA.model_dump() | roles)
-    assert list(contract.features(data)) == ["income", "city", "member"]
+    joined = Column.model_validate({"dtype": "datetime64[ns]", "metadata": metadata})
+    columns = contract.columns | {"joined": joined}
+    changed = contract.model_copy(update={"columns": columns})
+    of_time = ["joined"] if fields else []
+    assert list(changed.features(data)) == ["income", "city", "member", *of_time]
+    assert changed.calendar_fields(data) == ({"joined": fields} if fields else {})
 
 
 @pytest.mark.parametrize(
@@ -93,6 +109,7 @@ def test_excluded_column_does_not_identify_a_row(contract: Contract) -> None:
         ({"dtype": "category", "isin": ["a", 1]}, ['column "age"', "mixes types"]),
         ({"dtype": "category", "isin": [0.5]}, ['column "age"', "isin has 0.5"]),
         ({"dtype": "int64", "in_range": RANGE}, ["columns.age.in_range", "min"]),
+        ({"dtype": "str", "metadata": {"calendar": ["hour"]}}, ["age", "calendar"]),
         ({"dtype": "str", "str_matches": "("}, ["columns.age.str_matches", "("]),
         ({"dtype": "str", "str_length": {"max": 3}}, ["age.str_length", "max"]),
     ],

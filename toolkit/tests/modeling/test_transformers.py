@@ -52,6 +52,14 @@ def test_a_column_of_missing_dates_gives_missing_numbers() -> None:
     assert np.isnan(Calendar().fit_transform(nothing)).all()
 
 
+def test_each_column_gives_the_numbers_that_are_asked_for(dates: pd.DataFrame) -> None:
+    calendar = Calendar({"ordered_at": ["hour"], "paid_at": ["month", "days"]})
+    fields = calendar.fit_transform(dates)
+    np.testing.assert_array_equal(fields[2, :1], [12])
+    names = ["ordered_at_hour", "paid_at_month", "paid_at_days"]
+    assert list(calendar.get_feature_names_out()) == names
+
+
 def test_each_column_gives_six(dates: pd.DataFrame) -> None:
     calendar = Calendar().fit(dates)
     names = calendar.get_feature_names_out()

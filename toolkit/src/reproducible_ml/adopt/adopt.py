@@ -124,13 +124,15 @@ def _shown(proposal: Proposal) -> list[str]:
 
 
 def _use(name: str, column: Column, proposal: Proposal) -> str:
-    """Return the column's roles; without any, its treatment."""
+    """Return the column's roles, and its treatment if it is a feature."""
     data = Data.model_validate(proposal.params["data"])
     roles = [
         role for role in ("target", "group", "time") if getattr(data, role) == name
     ]
     roles += ["id"] if name in data.id else []
-    return ", ".join(roles) or column.treatment
+    if not roles or name in proposal.contract.features(data):
+        roles.append(column.treatment)
+    return ", ".join(roles)
 
 
 def _kind(name: str, proposal: Proposal) -> str:
@@ -144,9 +146,12 @@ def _why(name: str, proposal: Proposal) -> str:
     column, found = proposal.contract.columns[name], proposal.inferred[name]
     notes = column.metadata
     reasons = [notes.reason] if notes.treatment == "exclude" and notes.reason else []
-    if reads_alike(column, found.column):
-        return "; ".join([*reasons, *filter(None, [found.evidence])])
-    return "; ".join([*reasons, "read as data/schema.yaml says"])
+    read = "read as data/schema.yaml says"
+    reasons += [found.evidence if reads_alike(column, found.column) else read]
+    if notes.calendar is not None:
+        fields = ", ".join(notes.calendar)
+        reasons.append(f"features: {fields}" if fields else "no features of the time")
+    return "; ".join(filter(None, reasons))
 
 
 def adopt(project: Project, options: Options) -> None:

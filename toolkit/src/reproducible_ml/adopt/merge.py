@@ -77,6 +77,8 @@ def as_inferred(existing: Column, inferred: Column) -> Column:
     if existing.metadata.treatment in TREATMENTS[inferred.dtype]:
         kept = existing.metadata.model_dump(include={"treatment", "reason"})
         notes = notes.model_copy(update=kept)
+    if "calendar" in TREATMENTS[inferred.dtype]:
+        notes = notes.model_copy(update={"calendar": existing.metadata.calendar})
     words = existing.model_dump(include={"title", "description"})
     return inferred.model_copy(update={**words, "metadata": notes})
 
@@ -89,7 +91,7 @@ def reads_alike(column: Column, other: Column, *, missing: bool = True) -> bool:
         other: The other.
         missing: Whether the texts that mean a missing value must be the same.
     """
-    ignored = {"treatment", "reason"} | (set() if missing else {"missing"})
+    ignored = {"treatment", "reason", "calendar"} | (set() if missing else {"missing"})
     read = [
         (WITH_MISSING.get(c.dtype, c.dtype), c.metadata.model_dump(exclude=ignored))
         for c in (column, other)

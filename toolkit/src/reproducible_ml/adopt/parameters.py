@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from reproducible_ml.adopt.request import Request
 from reproducible_ml.adopt.task import ESTIMATORS, METRICS, Task, TaskChoice, suits_task
 from reproducible_ml.contract.findings import Finding, quoted
-from reproducible_ml.contract.schema import Contract, Data
+from reproducible_ml.contract.schema import PERIODIC, CalendarField, Contract, Data
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import PARAMS
 from reproducible_ml.core.parts import read_table
@@ -15,6 +17,12 @@ from reproducible_ml.profiling.inferred import InferredColumn
 
 # Share of the rows before the cut-off when a table is split by time.
 EARLY = 0.8
+
+# Share of the months, days of the week or hours that must come back to be features.
+OFTEN = 0.5
+
+# Different days of the month in rows of one day a month: 28 to 31 are the last ones.
+MONTHLY = 4
 
 # A gate for any table: bounds that were set for another one do not apply.
 NO_GATE: Mapping[str, Any] = {"metric": None, "floors": {}, "slice_floors": {}}
@@ -220,6 +228,46 @@ def check_roles(contract: Contract, data: Data) -> None:
             f"--time {data.time}: {quoted(str(data.time))} does not hold dates, but"
             f" {time.dtype}. Name a column with dates."
         )
+
+
+def with_calendar(contract: Contract, table: Path, data: Data, cutoff: Any) -> Contract:
+    """Return the contract with the features of the time column, unless it has them.
+
+    Args:
+        contract: Its columns.
+        table: Folder of parts.
+        data: Roles of the columns.
+        cutoff: Day from which on rows are for testing; None: the split is another one.
+    """
+    column = contract.columns.get(str(data.time))
+    if column is None or data.time in data.id or not column.is_used:
+        return contract
+    if column.metadata.calendar is not None:
+        return contract
+    dates = read_table(table, [str(data.time)])[data.time]
+    known = dates if cutoff is None else dates[dates < pd.Timestamp(cutoff)]
+    metadata = column.metadata.model_copy(update={"calendar": periodic_fields(known)})
+    changed = {str(data.time): column.model_copy(update={"metadata": metadata})}
+    return contract.model_copy(update={"columns": contract.columns | changed})
+
+
+def periodic_fields(dates: pd.Series) -> tuple[CalendarField, ...]:
+    """Return month, day of the week or hour, if they vary, and most come back.
+
+    In rows of a few months, the month is a trend: later rows have other ones. In rows
+    of each first or last day of a month, the day of the week is chance.
+    """
+    cycles = dict(zip(PERIODIC, ("Y", "W", "D"), strict=True))
+    found = [f for f, cycle in cycles.items() if _comes_back(dates, f, cycle)]
+    monthly = dates.dt.day.nunique() <= MONTHLY
+    return tuple(f for f in found if not (monthly and f == "day_of_week"))
+
+
+def _comes_back(dates: pd.Series, field: str, cycle: str) -> bool:
+    """Return whether most values of a field are in several of its cycles."""
+    pairs = {"cycle": dates.dt.to_period(cycle), "value": getattr(dates.dt, field)}
+    counts = pd.DataFrame(pairs).drop_duplicates()["value"].value_counts()
+    return len(counts) > 1 and bool((counts > 1).mean() > OFTEN)
 
 
 def find_cutoff(table: Path, time: str) -> str:

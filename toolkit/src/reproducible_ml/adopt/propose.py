@@ -13,6 +13,7 @@ from reproducible_ml.adopt.parameters import (
     keep_task,
     new_params,
     updated_params,
+    with_calendar,
 )
 from reproducible_ml.adopt.request import Request, apply_request
 from reproducible_ml.adopt.table_form import TableForm, read_table_form, unknown_column
@@ -137,7 +138,7 @@ def _proposal(
     known = _read_as_before(contract, context)
     reject([f for f in read.wrong if f.column not in known], context.report)
     choice, params = _params(contract, read, request, context)
-    quality = _checked(files, raw, contract, params, context)
+    contract, quality = _checked(files, raw, contract, params, context)
     warnings = [f for f in read.warnings if _matters(f, contract, read)]
     if context.contract is not None:
         warnings += dropped_settings(context.params, params, contract)
@@ -155,8 +156,11 @@ def _checked(
     contract: Contract,
     params: dict[str, Any],
     context: Context,
-) -> QualityReport:
-    """Check the table as the pipeline will, and find a cutoff date if one is needed."""
+) -> tuple[Contract, QualityReport]:
+    """Check the table as the pipeline will.
+
+    A cutoff date is found if one is needed, and which features the time has.
+    """
     data = Data.model_validate(params["data"])
     compute = Compute.model_validate(params.get("compute") or {})
     checked = context.temporary / "checked"
@@ -165,6 +169,7 @@ def _checked(
     split = params["split"]
     if split.get("method") == "time" and split["cutoff"] is None:
         split["cutoff"] = find_cutoff(checked, params["data"]["time"])
+    contract = with_calendar(contract, checked, data, split.get("cutoff"))
     parsed = context.project.load("params").Params.model_validate(params)
     quality = check_quality(checked, contract, data, compute, raw)
     reject(quality.rejections, context.report)
@@ -177,7 +182,7 @@ def _checked(
         if isinstance(summary, ClassSummary) and not parsed.train.class_weight:
             more += check_imbalance(summary.counts, data, raw)
     more = with_line_numbers(more, checked, raw, contract.metadata, compute)
-    return quality._replace(warnings=[*more, *quality.warnings])
+    return contract, quality._replace(warnings=[*more, *quality.warnings])
 
 
 def _held_out(data: Data, split: Any, context: Context) -> SplitRule:

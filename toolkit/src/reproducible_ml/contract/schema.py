@@ -11,7 +11,7 @@ import datetime
 import math
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import pandas as pd
 from pydantic import AfterValidator, Field, model_validator
@@ -38,6 +38,14 @@ Treatment = Literal[
     "bag_of_words",
     "exclude",
 ]
+CalendarField = Literal["year", "month", "day", "day_of_week", "hour", "days"]
+
+# Features of a date; the days are those since 1970-01-01.
+CALENDAR: tuple[CalendarField, ...] = get_args(CalendarField)
+
+# Those of the time of a row: later rows have later years, but the same months, days of
+# the week and hours.
+PERIODIC: tuple[CalendarField, ...] = ("month", "day_of_week", "hour")
 
 # How a model may use a column; the first is the default.
 TREATMENTS: dict[Dtype, tuple[Treatment, ...]] = {
@@ -144,6 +152,7 @@ class ColumnMetadata(Section):
 
     treatment: Treatment | None = None
     reason: str | None = None
+    calendar: tuple[CalendarField, ...] | None = None
     missing: tuple[str, ...] = ()
     decimal: Literal[".", ","] = "."
     thousands: Literal["", ".", ",", " ", "'"] = ""
@@ -184,6 +193,11 @@ class Column(Section):
         """How a model uses the column."""
         return self.metadata.treatment or TREATMENTS[self.dtype][0]
 
+    @property
+    def is_used(self) -> bool:
+        """Whether a model may use the column at all."""
+        return self.treatment != "exclude" and self.metadata.calendar != ()
+
 
 class CsvDialect(Section):
     """Format of raw CSV files; `preamble` is the number of lines before the header."""
@@ -215,12 +229,29 @@ class Contract(Section):
         return used or others
 
     def features(self, data: Data) -> dict[str, Column]:
-        """Return the columns that a model uses: no role, and not excluded."""
-        roles = {data.target, *data.id, data.group, data.time}
+        """Return the columns that a model uses: not excluded, and without a role.
+
+        The time of a row is one of them: its month, day of the week and hour.
+        """
+        roles = {data.target, *data.id, data.group}
         return {
             name: column
             for name, column in self.columns.items()
-            if name not in roles and column.treatment != "exclude"
+            if name not in roles and column.is_used
+        }
+
+    def measured(self, data: Data) -> list[str]:
+        """Return the features without the time of a row, which says little of it."""
+        return [name for name in self.features(data) if name != data.time]
+
+    def calendar_fields(self, data: Data) -> dict[str, list[CalendarField]]:
+        """Return the features that a model gets of each date."""
+        return {
+            name: list(
+                self.columns[name].metadata.calendar
+                or (PERIODIC if name == data.time else CALENDAR)
+            )
+            for name in self.treated("calendar", data)
         }
 
     def treated(self, treatment: Treatment, data: Data) -> list[str]:
@@ -266,6 +297,12 @@ def _problems(contract: Contract) -> list[str]:
         f" {column.dtype}, only {', '.join(TREATMENTS[column.dtype])}"
         for name, column in contract.columns.items()
         if column.treatment not in TREATMENTS[column.dtype]
+    ]
+    problems += [
+        f'column "{name}": calendar cannot be used with the treatment'
+        f" {column.treatment}, only with calendar"
+        for name, column in contract.columns.items()
+        if column.metadata.calendar and column.treatment != "calendar"
     ]
     problems += [
         f'column "{name}": {problem}'

@@ -142,7 +142,9 @@ def _alike(
     repeated: Records,
 ) -> Iterator[Finding]:
     """Yield conflicting targets, and equal rows on both sides of the split."""
-    features, target = list(contract.features(data)), data.target
+    features, target = contract.measured(data), data.target
+    if not features:
+        return
     alike, rows = (
         _repeats(table, contract, data, compute, features),
         count_rows(table),

@@ -3,6 +3,7 @@
 `Clip` comes before them: it limits values to the bounds that the stage `clean` found.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -14,12 +15,11 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.validation import validate_data
 
+from reproducible_ml.contract.schema import CALENDAR
 from reproducible_ml.core.outliers import clip
 
 Floats = npt.NDArray[np.float64]
 
-# Features of a date.
-FIELDS = ("year", "month", "day", "day_of_week", "hour", "days")
 EPOCH = pd.Timestamp("1970-01-01")
 
 # A word in fewer rows than these, or in all but fewer than these, is not a feature.
@@ -31,7 +31,13 @@ class Calendar(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Year, month, day of the month, day of the week (Monday is 0) and hour show what is
     periodic; the days since 1970-01-01 show trends.
+
+    Args:
+        fields: Which of these numbers each date gives; None for all.
     """
+
+    def __init__(self, fields: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.fields = fields
 
     def fit(self, rows: pd.DataFrame, target: Any = None) -> Self:
         """Remember the column names; there is nothing else to learn."""
@@ -39,25 +45,27 @@ class Calendar(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
-        """Return six columns for each; a missing date gives NaN."""
-        fields = [_fields(rows[name]) for name in self.feature_names_in_]
+        """Return a column for each number; a missing date gives NaN."""
+        fields = [_field(rows[name], field) for name, field in self._pairs()]
         return np.column_stack(fields)
 
     def get_feature_names_out(
         self, input_features: Any = None
     ) -> npt.NDArray[np.object_]:
         """Return names like `ordered_at_month`."""
-        names = [
-            f"{name}_{field}" for name in self.feature_names_in_ for field in FIELDS
-        ]
+        names = [f"{name}_{field}" for name, field in self._pairs()]
         return np.array(names, dtype=object)
 
+    def _pairs(self) -> list[tuple[str, str]]:
+        """Return each name with each of its fields."""
+        fields = self.fields or dict.fromkeys(self.feature_names_in_, CALENDAR)
+        return [(n, field) for n in self.feature_names_in_ for field in fields[n]]
 
-def _fields(dates: pd.Series) -> npt.NDArray[np.float64]:
-    """Return a row for each date, in the order of FIELDS."""
-    fields = [getattr(dates.dt, field) for field in FIELDS[:-1]]
-    days = (dates - EPOCH).dt.days
-    return np.column_stack([field.to_numpy(np.float64) for field in [*fields, days]])
+
+def _field(dates: pd.Series, field: str) -> Floats:
+    """Return one number for each date."""
+    found = (dates - EPOCH).dt.days if field == "days" else getattr(dates.dt, field)
+    return np.asarray(found.to_numpy(np.float64))
 
 
 class CategoryCodes(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
