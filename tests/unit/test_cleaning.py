@@ -1,6 +1,6 @@
 """Duplicate rows, missing values, outliers and own rules."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 from reproducible_ml.contract.checks import add_row_keys
 from reproducible_ml.core.parts import write_part
 from tumour_diagnosis.datasets import clean
-from tumour_diagnosis.datasets.clean import Clean, clean_rows, outlier_columns
+from tumour_diagnosis.datasets.clean import Clean, Rule, clean_rows, outlier_columns
 from tumour_diagnosis.datasets.split import Split, is_test
 
 from ..conftest import Workspace, make_contract, make_data, make_rows
@@ -112,10 +112,13 @@ def test_rows_with_the_same_id_are_duplicates_only_if_all_values_are_equal(
 FRAME = pd.DataFrame({"x": [1.0, np.nan, 99.0], "z": [0, 1, 2]})
 
 
-def cleaned(test: list[bool], **settings: Any) -> tuple[list[int], pd.DataFrame, Any]:
+def cleaned(
+    test: list[bool], rules: Sequence[Rule] = (), **settings: Any
+) -> tuple[list[int], pd.DataFrame, Any]:
     """Return which rows of FRAME are kept, these rows, and the counts."""
     params = Clean.model_validate(settings)
-    rows, counts = clean_rows(FRAME, np.array(test), params, ["x"], {"x": (2.0, 9.0)})
+    bounds = {"x": (2.0, 9.0)}
+    rows, counts = clean_rows(FRAME, np.array(test), params, ["x"], bounds, rules)
     return rows["z"].tolist(), rows, counts
 
 
@@ -150,14 +153,11 @@ def is_small(rows: pd.DataFrame) -> Any:
     return rows["x"].astype("Float64").mask(rows["x"].isna()) < 50
 
 
-def test_own_rules_drop_training_rows_and_are_counted_by_name(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(clean, "RULES", [is_small])
-    kept, _, counts = cleaned([False] * 3)
+def test_own_rules_drop_training_rows_and_are_counted_by_name() -> None:
+    kept, _, counts = cleaned([False] * 3, [is_small])
     assert kept == [0, 1]  # A rule that cannot decide keeps the row.
     assert counts["is_small"] == 1
-    kept, _, counts = cleaned([False, False, True], missing="drop")
+    kept, _, counts = cleaned([False, False, True], [is_small], missing="drop")
     assert kept == [0, 2]
     assert (counts["is_small"], counts["missing"]) == (0, 1)
 

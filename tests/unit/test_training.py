@@ -44,7 +44,7 @@ def test_stored_model_predicts_the_classes_or_numbers(finished: Workspace) -> No
     labels = {"binary": [False, True], "multiclass": ["large", "medium", "small"]}
     assert model.classes_.tolist() == labels[finished.task]
     right = actual == "yes" if finished.task == "binary" else actual
-    assert (predicted == right).mean() > 0.6
+    assert (predicted == right).mean() > right.value_counts(normalize=True).max() + 0.1
 
 
 def test_manifest_has_what_the_model_was_made_of(finished: Workspace) -> None:

@@ -6,7 +6,7 @@ duplicates an earlier row. All other rules drop training rows alone.
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -38,13 +38,15 @@ logger = logging.getLogger(__name__)
 # Bounds are learned on about this many training rows, so that memory stays flat.
 BOUND_ROWS = 200_000
 
+Rule = Callable[[pd.DataFrame], Any]
+
 # Your own rules. Each takes rows, and returns whether to keep each of them. Only
 # training rows are dropped; the report counts them by the name of the function:
 #
 #     def is_plausible(rows: pd.DataFrame) -> pd.Series:
 #         """Speeds above 300 are errors of the sensor."""
 #         return rows["speed"] <= 300
-RULES: list[Callable[[pd.DataFrame], Any]] = []
+RULES: list[Rule] = []
 
 
 class Clean(Section):
@@ -56,7 +58,12 @@ class Clean(Section):
 
 
 def clean_rows(
-    rows: pd.DataFrame, test: Mask, params: Clean, features: list[str], bounds: Bounds
+    rows: pd.DataFrame,
+    test: Mask,
+    params: Clean,
+    features: list[str],
+    bounds: Bounds,
+    rules: Sequence[Rule] = (),
 ) -> tuple[pd.DataFrame, Counter[str]]:
     """Return the rows that are kept, and how many were dropped or clipped.
 
@@ -66,12 +73,15 @@ def clean_rows(
         params: What to do with missing values and outliers.
         features: Columns where a missing value makes a row incomplete.
         bounds: Range of values that are not outliers, by column.
+        rules: Own rules, which may drop training rows.
     """
     keep = np.ones(len(rows), dtype=bool)
     counts: Counter[str] = Counter()
-    for rule in RULES:
+    for rule in rules:
         # A rule that cannot decide, as a value is missing, keeps the row.
-        kept = pd.array(rule(rows), dtype="boolean").fillna(True).to_numpy(dtype=bool)
+        kept: Mask = (
+            pd.array(rule(rows), dtype="boolean").fillna(True).to_numpy(dtype=bool)
+        )
         counts[rule.__name__] = int((~kept & ~test & keep).sum())
         keep &= kept | test
     if params.missing == "drop":
@@ -138,11 +148,12 @@ def _clean_part(
     params: Clean,
     features: list[str],
     bounds: Bounds,
+    rules: Sequence[Rule],
     table: Path,
 ) -> Counter[str]:
     rows = _without(read_part(part), duplicates)
     test = is_test(rows, data, split)
-    cleaned, counts = clean_rows(rows, test, params, features, bounds)
+    cleaned, counts = clean_rows(rows, test, params, features, bounds, rules)
     write_part(cleaned, table, number)
     return counts + Counter(rows=len(cleaned), duplicates=len(duplicates))
 
@@ -171,6 +182,7 @@ def main(validated: Path, contract: Path, clean: Path, report: Path) -> None:
             params=params,
             features=list(columns.features(data)),
             bounds=bounds,
+            rules=RULES,
             table=table,
         )
         jobs = zip(count(), parts(validated), duplicates)
