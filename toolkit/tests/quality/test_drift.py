@@ -73,13 +73,19 @@ def draw(random: np.random.Generator, rows: int, columns: int) -> dict[str, Any]
     return TableProfile(columns=drawn).model_dump(mode="json")
 
 
-@pytest.mark.parametrize("rows", [500, 100_000])
-def test_samples_of_the_same_distribution_raise_few_alarms(rows: int) -> None:
+@pytest.mark.parametrize(
+    ("rows", "others"),
+    [(20, 20), (30, 400), (60, 60), (1000, 40), (500, 500), (100_000, 100_000)],
+)
+def test_samples_of_the_same_distribution_raise_few_alarms(
+    rows: int, others: int
+) -> None:
     random = np.random.default_rng(0)
     alarms = 0
     for _ in range(60):
-        old, new = draw(random, rows, 20), draw(random, rows, 20)
-        alarms += bool(compare(old, new, new, RAW))
+        old, new = draw(random, rows, 20), draw(random, others, 20)
+        found = compare(old, new, new, RAW)
+        alarms += any(finding.kind == "drift" for finding in found)
     assert alarms <= 2
 
 
@@ -157,11 +163,54 @@ def test_later_dates_and_other_columns_are_not_drift(
     assert compared(old, new) == []
 
 
-def test_large_shift_of_few_rows_is_no_alarm(
+def shifted(old: pd.DataFrame) -> pd.DataFrame:
+    return old.assign(age=old["age"] + 2 * int(old["age"].std()))
+
+
+def other_labels(old: pd.DataFrame) -> pd.DataFrame:
+    labels = np.where(np.arange(len(old)) % 10, "yes", "no")
+    return old.assign(y=pd.Categorical(labels, ["no", "yes"]))
+
+
+@pytest.mark.parametrize("rows", [40, 200, 499])
+@pytest.mark.parametrize(
+    ("change_table", "name"), [(shifted, "age"), (other_labels, "y")]
+)
+def test_large_change_is_found_in_few_rows(
+    rows: int,
+    change_table: Callable[[pd.DataFrame], pd.DataFrame],
+    name: str,
+    clean_table: CleanTable,
+    compared: Compared,
+) -> None:
+    found = compared(clean_table(rows=rows), change_table(clean_table(rows=rows)))
+    assert [(finding.kind, finding.column) for finding in found] == [("drift", name)]
+
+
+def test_a_new_value_in_a_single_row_is_no_drift(
     clean_table: CleanTable, compared: Compared
 ) -> None:
-    old = clean_table(rows=499)
-    assert compared(old, old.assign(age=old["age"] + 50)) == []
+    new = clean_table(rows=210)
+    new["city"] = new["city"].cat.add_categories("Ulm")
+    new.loc[0, "city"] = "Ulm"
+    assert compared(clean_table(rows=400), new) == []
+
+
+def test_too_few_rows_to_tell_are_said_to_be_so(
+    clean_table: CleanTable, compared: Compared
+) -> None:
+    old = clean_table(rows=50)
+    (finding,) = compared(old, clean_table(rows=40, seed=1))
+    assert finding.column is None
+    assert finding.problem.startswith(
+        "has 40 rows, and 50 in the last commit: too few to tell whether the columns"
+        " drifted (only moves of 4"
+    )
+
+
+def test_few_rows_that_did_not_change_are_no_finding() -> None:
+    profile = draw(np.random.default_rng(0), 20, 5)
+    assert compare(profile, profile, profile, RAW) == []
 
 
 def test_small_shift_does_not_matter_however_certain() -> None:

@@ -20,9 +20,6 @@ from reproducible_ml.quality.distributions import Distribution, TableProfile, re
 
 Floats = npt.NDArray[np.float64]
 
-# Rows that both tables need.
-ROWS = 500
-
 # Expected share of false alarms among all alarms.
 ALPHA = 0.01
 
@@ -31,6 +28,16 @@ PSI, MOVED = 0.1, 0.1
 
 # Bins with fewer rows in both tables together are merged.
 BIN_ROWS = 10
+
+# The approximation of the chi-squared test needs so many expected rows in each bin.
+EXPECTED = 5
+
+# Simulated tables instead of it, for each column that is compared.
+SIMULATED = 20_000
+
+# If only larger moves than this share of the rows would be found, the tables are too
+# small; and with which probability a change is to be found.
+LARGE, POWER = 0.3, 0.8
 
 # With a smaller share of columns in common, these are different tables.
 IN_COMMON = 0.5
@@ -43,7 +50,8 @@ class Change(NamedTuple):
     """How one distribution differs from another.
 
     Attributes:
-        p: Chance of such a difference if nothing had changed (chi-squared test).
+        p: Chance of such a difference if nothing had changed (chi-squared test, by
+            simulation where the tables are small).
         psi: Population stability index, sum of (new - old) * log(new / old).
         moved: Share of rows that are in other bins than before.
     """
@@ -113,24 +121,45 @@ def compare(
     names = [
         name
         for name, column in same.items()
-        if column.kind != "dates" and min(column.rows, was[name].rows) >= ROWS
+        if column.kind != "dates" and min(column.rows, was[name].rows) > 0
     ]
-    changes = [change(was[name], same[name]) for name in names]
+    changes = [change(was[name], same[name], len(names)) for name in names]
     for name, found, certain in zip(names, changes, _certain(changes), strict=True):
         if certain and found.matters:
             words = describe(was[name], same[name], now.get(name))
             findings.append(_drifted(name, words, found, raw))
+    if not findings and names and old != new:
+        rows = [columns[names[0]].rows for columns in (was, same)]
+        findings += _too_few(rows[0], rows[1], len(names), raw)
     return findings
 
 
-def change(old: Distribution, new: Distribution) -> Change:
-    """Return how the counts of two tables in the same bins differ."""
-    from scipy.stats import chi2_contingency
+def smallest_move(old: int, new: int, columns: int) -> float:
+    """Return the share of rows that must move for a change to be found.
 
+    It is that of a value which half of the rows have, by the normal approximation.
+
+    Args:
+        old: Rows of one table.
+        new: Rows of the other.
+        columns: How many are compared: the correction for one change among them.
+    """
+    from scipy.stats import norm
+
+    z = norm.isf(ALPHA / (2 * columns)) + norm.ppf(POWER)
+    return float(z * np.sqrt(0.25 * (1 / old + 1 / new)))
+
+
+def change(old: Distribution, new: Distribution, columns: int = 1) -> Change:
+    """Return how the counts of two tables in the same bins differ.
+
+    Args:
+        old: Counts of one table.
+        new: Counts of the other.
+        columns: How many are compared, which the probability must be exact enough for.
+    """
     counts = np.array([[*d.counts, d.missing] for d in (old, new)], dtype=np.float64)
-    few = counts.sum(axis=0) < BIN_ROWS
-    counts = np.column_stack([counts[:, ~few], counts[:, few].sum(axis=1)])
-    counts = counts[:, counts.sum(axis=0) > 0]
+    counts = _merged(counts, ordered=old.kind in ("numbers", "lengths"))
     if counts.shape[1] < 2:
         return Change(1.0, 0.0, 0.0)
     shares = counts / counts.sum(axis=1, keepdims=True)
@@ -138,7 +167,39 @@ def change(old: Distribution, new: Distribution) -> Change:
     was, now = (c / c.sum() for c in counts + 0.5)
     psi = float(((now - was) * np.log(now / was)).sum())
     moved = float(np.abs(shares[1] - shares[0]).sum() / 2)
-    return Change(float(chi2_contingency(counts, correction=False)[1]), psi, moved)
+    return Change(_probability(counts, columns), psi, moved)
+
+
+def _merged(counts: Floats, *, ordered: bool) -> Floats:
+    """Return the counts with bins of few rows merged, with a neighbour if ordered."""
+    if ordered:
+        ends = [0]
+        for place, rows in enumerate(np.cumsum(counts[:, :-1].sum(axis=0)), start=1):
+            if rows - counts[:, : ends[-1]].sum() >= BIN_ROWS:
+                ends.append(place)
+        # What is left after the last bin belongs to it.
+        bins = np.add.reduceat(counts[:, :-1], ends[:-1] or [0], axis=1)
+        counts = np.column_stack([bins, counts[:, -1]])
+    few = counts.sum(axis=0) < BIN_ROWS
+    counts = np.column_stack([counts[:, ~few], counts[:, few].sum(axis=1)])
+    return np.asarray(counts[:, counts.sum(axis=0) > 0])
+
+
+def _probability(counts: Floats, columns: int) -> float:
+    """Return the chance of such counts of two tables if nothing had changed."""
+    from scipy.stats import chi2_contingency
+
+    statistic, p, _, expected = chi2_contingency(counts, correction=False)
+    # What is far from certain either way need not be simulated.
+    if expected.min() >= EXPECTED or p > 10 * ALPHA:
+        return float(p)
+    totals, rows = counts.sum(axis=0).astype(np.int64), int(counts[1].sum())
+    size = SIMULATED + 200 * columns
+    random = np.random.default_rng(0)
+    drawn = random.multivariate_hypergeometric(totals, rows, size, method="marginals")
+    squares = (drawn - expected[1]) ** 2 * (1 / expected[0] + 1 / expected[1])
+    as_far = (squares.sum(axis=1) >= statistic * (1 - 1e-9)).sum()
+    return float((as_far + 1) / (size + 1))
 
 
 def describe(old: Distribution, same: Distribution, new: Distribution | None) -> str:
@@ -212,6 +273,20 @@ def _drifted(name: str, words: str, found: Change, raw: Path) -> Finding:
         "If the data really changed like this, commit; if not, check the export.",
         column=name,
     )
+
+
+def _too_few(old: int, new: int, columns: int, raw: Path) -> Iterator[Finding]:
+    """Yield a finding if only a large change would have been found."""
+    needed = smallest_move(old, new, columns)
+    if needed > LARGE:
+        least = "none" if needed >= 1 else f"only moves of {needed:.0%} of the rows"
+        yield Finding(
+            "too few rows to tell",
+            raw,
+            f"has {new} rows, and {old} in the last commit: too few to tell whether"
+            f" the columns drifted ({least} would be found)",
+            "Compare the tables yourself.",
+        )
 
 
 def _shrunk(
