@@ -1,4 +1,4 @@
-"""Duplicate rows, conflicting targets, and entities with several rows."""
+"""Duplicate rows, conflicting targets, and ids of several rows."""
 
 from collections.abc import Callable
 from itertools import count
@@ -164,36 +164,3 @@ def test_id_of_several_rows_is_reported(
     frame = clean_table().assign(number=np.arange(300) // 3)
     (finding,) = findings(frame, id=["number"])
     assert (finding.kind, finding.rows) == ("duplicate id", 200)
-
-
-@pytest.mark.parametrize("name", ["customer_id", "customerId", "id", "patient"])
-def test_entity_with_several_rows_is_reported_with_the_split_it_needs(
-    name: str, clean_table: CleanTable, findings: Findings
-) -> None:
-    numbers = pd.Series([f"C{i // 3:05d}" for i in range(300)])
-    (finding,) = findings(clean_table().assign(**{name: numbers}), name)
-    assert (finding.kind, finding.column) == ("repeated entity", name)
-    assert finding.problem.startswith("identifies 100 entities in 300 rows")
-    assert f"set data.group: {name} and split.method: group" in finding.fix
-
-
-def test_entity_is_recognised_by_the_reason_of_its_exclusion(
-    clean_table: CleanTable, findings: Findings
-) -> None:
-    frame = clean_table().assign(machine=np.arange(300) // 3)
-    metadata = {"machine": {"treatment": "exclude", "reason": "an identifier"}}
-    assert [f.kind for f in findings(frame, metadata=metadata)] == ["repeated entity"]
-
-
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        *((name, np.arange(300) // 3) for name in ("paid", "valid", "grid", "number")),
-        ("customer", pd.Categorical(["new", "old", "lost"] * 100)),
-        ("customer_id", np.arange(300)),
-    ],
-)
-def test_other_columns_are_not_entities(
-    name: str, values: Any, clean_table: CleanTable, findings: Findings
-) -> None:
-    assert findings(clean_table().assign(**{name: values})) == []

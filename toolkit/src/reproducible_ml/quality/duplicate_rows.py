@@ -1,6 +1,5 @@
-"""Find duplicate rows, conflicting targets, and entities with several rows."""
+"""Find duplicate rows, conflicting targets, and ids of several rows."""
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,17 +20,6 @@ Records = npt.NDArray[np.int64]
 # Shares of all rows.
 REPEATED = 0.05
 OVERLAPPING = 0.01
-SAME_ENTITY = 0.1
-
-ENTITY = re.compile(r"(?:^|[_\W])(?i:id|uuid|guid)$|[a-z](?:Id|ID|Uuid|UUID)$")
-IDENTIFIER = re.compile(r"identif", re.I)
-
-# Columns with such names identify an entity, unless they hold categories like "new".
-WHOSE = re.compile(
-    r"(?:^|[_\W])(?:patient|subject|customer|client|user|member|account|student"
-    r"|employee|person|kunde)(?:[_\W]?(?:no|nr|code|number|name))?$",
-    re.IGNORECASE,
-)
 
 
 def check_duplicate_rows(
@@ -53,7 +41,7 @@ def check_duplicate_rows(
         raw: What the table was read from, to be named in findings.
     """
     rows = count_rows(table)
-    repeated = _repeats(table, contract, data, compute, list(contract.columns))
+    repeated = repeated_rows(table, contract, data, compute, list(contract.columns))
     if len(repeated) == rows - 1:
         yield _copies(rows, raw)
         return
@@ -61,7 +49,8 @@ def check_duplicate_rows(
     if len(repeated) > max(REPEATED * rows, expected):
         yield _repeated(repeated, rows, raw)
     yield from _alike(table, contract, data, compute, some, raw, repeated)
-    yield from _entities(table, contract, data, compute, raw)
+    if data.id:
+        yield from _ids(table, contract, data, compute, raw)
 
 
 def check_identical_rows(
@@ -70,7 +59,7 @@ def check_identical_rows(
     """Yield a finding if all rows are the same; see `check_duplicate_rows`."""
     rows = count_rows(table)
     if (
-        len(_repeats(table, contract, data, compute, list(contract.columns)))
+        len(repeated_rows(table, contract, data, compute, list(contract.columns)))
         == rows - 1
     ):
         yield _copies(rows, raw)
@@ -101,7 +90,7 @@ def _copies(rows: int, raw: Path) -> Finding:
     )
 
 
-def _repeats(
+def repeated_rows(
     table: Path,
     contract: Contract,
     data: Data,
@@ -146,7 +135,7 @@ def _alike(
     if not features:
         return
     alike, rows = (
-        _repeats(table, contract, data, compute, features),
+        repeated_rows(table, contract, data, compute, features),
         count_rows(table),
     )
     if not len(alike) or len(alike) <= expected_by_chance(some[features], rows):
@@ -154,7 +143,7 @@ def _alike(
     known = [*features, target]
     whole = len(known) == len(contract.columns)
     if not whole:
-        repeated = _repeats(table, contract, data, compute, known)
+        repeated = repeated_rows(table, contract, data, compute, known)
     conflicts = np.setdiff1d(alike, repeated)
     conflicting = len(conflicts) > 0
     if data.task == "regression" and conflicting:
@@ -163,7 +152,7 @@ def _alike(
     if conflicting:
         yield _conflicting(conflicts, target, raw)
     if data.group is None:
-        copies = _repeats(table, contract, data, compute, features, key=True)
+        copies = repeated_rows(table, contract, data, compute, features, key=True)
         apart = np.setdiff1d(alike, copies)
         if len(apart) > OVERLAPPING * rows:
             yield _overlapping(apart, raw)
@@ -203,12 +192,12 @@ def _far(some: pd.DataFrame, features: list[str], target: str) -> bool:
     return within > 0.5 * float(some[target].std())
 
 
-def _entities(
+def _ids(
     table: Path, contract: Contract, data: Data, compute: Compute, raw: Path
 ) -> Iterator[Finding]:
-    """Yield columns that identify an entity, such as a customer, with several rows."""
-    rows = count_rows(table)
-    if data.id and len(repeated := _repeats(table, contract, data, compute, data.id)):
+    """Yield a finding if the id of a row is that of an earlier row as well."""
+    repeated = repeated_rows(table, contract, data, compute, data.id)
+    if len(repeated):
         yield Finding(
             "duplicate id",
             raw,
@@ -218,33 +207,3 @@ def _entities(
             rows=len(repeated),
             record=int(repeated[0]),
         )
-    if data.group:
-        return
-    for name in _identifiers(contract, data):
-        count = len(_repeats(table, contract, data, compute, [name]))
-        if SAME_ENTITY * rows < count < rows - 2:
-            yield Finding(
-                "repeated entity",
-                raw,
-                f"identifies {rows - count} entities in {rows} rows, and rows of one"
-                " may be both in the training and in the test set",
-                f"To keep them together, set data.group: {name} and split.method: group"
-                " in params.yaml.",
-                column=name,
-            )
-
-
-def _identifiers(contract: Contract, data: Data) -> list[str]:
-    """Return the columns that are identifiers, by their name or the reason given."""
-    return [
-        name
-        for name, column in contract.columns.items()
-        if name not in {data.target, *data.id, data.time}
-        and column.dtype in ("str", "int64", "Int64", "category")
-        and not column.unique
-        and (
-            ENTITY.search(name)
-            or IDENTIFIER.search(column.metadata.reason or "")
-            or (column.dtype != "category" and WHOSE.search(name))
-        )
-    ]

@@ -14,6 +14,7 @@ from reproducible_ml.quality.duplicate_rows import (
     check_duplicate_rows,
     check_identical_rows,
 )
+from reproducible_ml.quality.entities import check_entities
 from reproducible_ml.quality.leaks import Leak, find_leaks
 from reproducible_ml.quality.locations import with_line_numbers
 from reproducible_ml.quality.target import check_classes, check_numbers
@@ -81,8 +82,14 @@ def check_quality(
         assert isinstance(summary, ClassSummary)
         findings += check_classes(summary.counts, data, raw)
     findings += check_duplicate_rows(table, contract, data, compute, some, raw)
+    entities = list(check_entities(table, contract, data, compute, some, raw))
+    findings += entities
     findings += check_columns(some, features, numeric, raw)
-    findings += [_leak(leak, raw) for leak in leaks]
+    # That an entity has one value of the target is a reason to group, not to exclude.
+    grouped = {finding.column for finding in entities}
+    findings += [
+        _leak(one, raw) for one in leaks if one.certain or one.column not in grouped
+    ]
     findings = with_line_numbers(findings, table, raw, contract.metadata, compute)
     return QualityReport(
         [finding for finding in findings if finding.kind in REJECTED],
