@@ -34,6 +34,7 @@ class Finding(NamedTuple):
         value: Value as text.
         rows: Number of rows with this problem.
         record: Position of the row in the table, from 0, until its line is known.
+        earlier: Position of the "earlier row" that the problem speaks of, likewise.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Finding(NamedTuple):
     value: str | None = None
     rows: int | None = None
     record: int | None = None
+    earlier: int | None = None
 
     def __str__(self) -> str:
         """Return a line with location, value, problem, number of rows and fix."""

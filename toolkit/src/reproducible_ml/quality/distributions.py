@@ -20,7 +20,7 @@ from reproducible_ml.contract.schema import Column, Contract, Data
 from reproducible_ml.core import keys
 from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute, Section
-from reproducible_ml.core.parts import map_parts, parts, read_part
+from reproducible_ml.core.parts import count_rows, map_parts, parts, read_part
 
 ROWS = 200_000
 
@@ -60,6 +60,18 @@ def read_subset(
     ]
     chosen = map_jobs(_choose, jobs or [(files[0], 0, share, columns)], compute, "read")
     return pd.concat(chosen)
+
+
+def subset_records(table: Path, rows: int = ROWS) -> Counts:
+    """Return the positions in a table of the rows that `read_subset` reads."""
+    total = count_rows(table)
+    return np.flatnonzero(_chosen(0, total, min(1.0, rows / max(1, total))))
+
+
+def _chosen(first: int, rows: int, share: float) -> npt.NDArray[np.bool_]:
+    """Return which rows, from a position on, belong to a share of all."""
+    numbers = np.arange(first, first + rows, dtype=np.uint64)
+    return keys.uniform(numbers, keys.salt_from_text("subset")) < share
 
 
 class Distribution(Section):
@@ -152,8 +164,7 @@ def _choose(
     file: Path, first: int, share: float, columns: Sequence[str] | None
 ) -> pd.DataFrame:
     rows = read_part(file, columns)
-    numbers = np.arange(first, first + len(rows), dtype=np.uint64)
-    return rows[keys.uniform(numbers, keys.salt_from_text("subset")) < share]
+    return rows[_chosen(first, len(rows), share)]
 
 
 def _kinds(contract: Contract, data: Data) -> dict[str, Kind]:

@@ -261,8 +261,8 @@ def _nested(codes: Codes, others: Codes) -> bool:
 def _target(values: pd.Series, data: Data) -> Floats:
     """Return the ranks of a number, or a column for each of the most common classes."""
     if data.task == "regression":
-        ranks = values.rank().to_numpy(np.float64)
-        return np.asarray(ranks).reshape(-1, 1)
+        ranks: Floats = np.asarray(values.rank(), dtype=np.float64)
+        return ranks.reshape(-1, 1)
     columns = [values == label for label in values.value_counts().index[:CLASSES]]
     return np.asarray(np.column_stack(columns).astype(np.float64))
 

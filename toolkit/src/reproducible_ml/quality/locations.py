@@ -49,7 +49,8 @@ def with_line_numbers(
         compute: How many threads or processes.
     """
     placed = [_with_record(finding, table, compute) for finding in findings]
-    records = {f.record for f in placed if f.record is not None}
+    known = [r for f in placed for r in (f.record, f.earlier)]
+    records = {record for record in known if record is not None}
     if not records or not raw.exists():
         return list(findings)
     lines = _lines(raw_files(raw), dialect, records)
@@ -104,5 +105,13 @@ def _places(files: Sequence[Path], dialect: CsvDialect) -> Iterator[tuple[Path, 
 def _with_line(finding: Finding, lines: dict[int, tuple[Path, int]]) -> Finding:
     if finding.record is None:
         return finding
+    problem = finding.problem
+    if finding.earlier is not None:
+        other, number = lines[finding.earlier]
+        unit = "row" if other.suffix == ".parquet" else "line"
+        of_file = "" if other == lines[finding.record][0] else f" of {other}"
+        problem = problem.replace("an earlier row", f"{unit} {number}{of_file}", 1)
     file, line = lines[finding.record]
-    return finding._replace(file=file, line=line, record=None)
+    return finding._replace(
+        file=file, line=line, record=None, earlier=None, problem=problem
+    )

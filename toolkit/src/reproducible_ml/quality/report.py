@@ -9,7 +9,7 @@ from reproducible_ml.contract.target import ClassSummary, summarise_table_target
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import count_rows
 from reproducible_ml.quality.columns import EXCLUDE, check_columns
-from reproducible_ml.quality.distributions import read_subset
+from reproducible_ml.quality.distributions import read_subset, subset_records
 from reproducible_ml.quality.duplicate_rows import (
     check_duplicate_rows,
     check_identical_rows,
@@ -17,6 +17,7 @@ from reproducible_ml.quality.duplicate_rows import (
 from reproducible_ml.quality.entities import check_entities
 from reproducible_ml.quality.leaks import Leak, find_leaks
 from reproducible_ml.quality.locations import with_line_numbers
+from reproducible_ml.quality.near_copies import check_near_copies
 from reproducible_ml.quality.target import check_classes, check_numbers
 
 # With fewer rows, a model cannot be trained; with fewer than FEW, its metrics are
@@ -84,6 +85,9 @@ def check_quality(
     findings += check_duplicate_rows(table, contract, data, compute, some, raw)
     entities = list(check_entities(table, contract, data, compute, some, raw))
     findings += entities
+    if not entities:
+        records = subset_records(table)
+        findings += check_near_copies(some, contract, data, records, raw)
     findings += check_columns(some, features, numeric, raw)
     # That an entity has one value of the target is a reason to group, not to exclude.
     grouped = {finding.column for finding in entities}

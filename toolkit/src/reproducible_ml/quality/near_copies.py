@@ -1,0 +1,239 @@
+"""Find near copies: rows with the same measured numbers, but one or two.
+
+Two measurements hardly ever agree in several numbers. Rows that do are copies with
+another id, time or label, and a random split puts some on both sides.
+"""
+
+from collections.abc import Iterator, Sequence
+from math import comb
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from reproducible_ml.contract.findings import Finding, quoted
+from reproducible_ml.contract.schema import Contract, Data
+from reproducible_ml.core import keys
+from reproducible_ml.quality.duplicate_rows import OVERLAPPING
+from reproducible_ml.quality.leaks import Floats, is_determined_by
+
+Positions = npt.NDArray[np.intp]
+
+# Numbers in which near copies may differ. Of one more block of columns than these, near
+# copies agree in at least one.
+DIFFERENT = 2
+
+# Share of the pairs of rows that agree in a column which tells rows apart.
+COMMON = 0.1
+
+# Columns by which pairs are searched, and rows by which columns are compared.
+COLUMNS, COMPARED = 60, 20_000
+
+# Rows that each is compared with, of those that agree in a block of columns.
+NEIGHBOURS = 4
+
+# Numbers compared at a time.
+CELLS = 4_000_000
+
+# Odds against so many equal numbers by chance, as a logarithm: ten thousand to one.
+ODDS = float(np.log(1e4))
+
+# Agreement beyond chance of the targets of near copies: Cohen's kappa, or correlation.
+SAME_TARGET = 0.5
+
+# Share of the pairs that must differ in a column for it to be named, and how many are.
+OFTEN, NAMED = 0.1, 3
+
+
+class Pairs(NamedTuple):
+    """Pairs of rows with the same numbers, but a few.
+
+    Attributes:
+        first: Position of the earlier row of each.
+        second: Position of the later one.
+        columns: Numbers that were compared.
+        equal: In how many of them most pairs agree.
+    """
+
+    first: Positions
+    second: Positions
+    columns: int
+    equal: int
+
+
+def check_near_copies(
+    some: pd.DataFrame,
+    contract: Contract,
+    data: Data,
+    records: npt.NDArray[np.int64],
+    raw: Path,
+) -> Iterator[Finding]:
+    """Yield a finding if many rows are near copies of an earlier row.
+
+    Args:
+        some: The rows of a table, or some of them.
+        contract: Its columns.
+        data: Roles of the columns. Copies within a group are kept together, and in a
+            split by time it is usual that a row is like the one before.
+        records: The positions of the rows in the table.
+        raw: What the table was read from, to be named in findings.
+    """
+    if data.time:
+        return
+    features = contract.measured(data)
+    floats = [n for n in features if contract.columns[n].dtype == "float64"]
+    whole = [n for n in features if contract.columns[n].dtype in ("int64", "Int64")]
+    for names in (floats, [*floats, *whole] if whole else []):
+        pairs = _apart(find_pairs(some, names), some, features, data)
+        rows = len(np.unique(pairs.second))
+        if rows <= max(1, OVERLAPPING * len(some)):
+            continue
+        if agreement(some[data.target], pairs, data) > SAME_TARGET:
+            yield _finding(some, features, pairs, records, raw)
+            return
+
+
+def find_pairs(rows: pd.DataFrame, names: Sequence[str]) -> Pairs:
+    """Return pairs of rows that differ in at most two of some numbers.
+
+    Only those are returned whose equal numbers cannot be explained by chance: the more
+    values a column has, the less often do two rows agree in it.
+    """
+    numbers = {name: _values(rows[name]) for name in names}
+    chances = {name: _chance(values) for name, values in numbers.items()}
+    telling = _independent(numbers, chances)
+    nothing = np.empty(0, dtype=np.intp)
+    if len(telling) <= DIFFERENT:
+        return Pairs(nothing, nothing, len(names), 0)
+    first, second = _candidates(rows, telling)
+    weights = np.array([-np.log(chances[n]) if n in telling else 0 for n in numbers])
+    pairs = len(rows) * (len(rows) - 1) / 2
+    needed = ODDS + np.log(pairs * comb(len(names), DIFFERENT))
+    matrix = np.column_stack(list(numbers.values()))
+    kept, equals = [], []
+    step = max(1, CELLS // len(numbers))
+    for start in range(0, len(first), step):
+        part = slice(start, start + step)
+        same = matrix[first[part]] == matrix[second[part]]
+        fits = same.shape[1] - same.sum(axis=1) <= DIFFERENT
+        fits &= same @ weights >= needed
+        kept.append(np.flatnonzero(fits) + start)
+        equals.append(same[fits].sum(axis=1))
+    chosen = np.concatenate([nothing, *kept])
+    equal = np.concatenate([nothing, *equals])
+    least = int(np.median(equal)) if len(equal) else 0
+    return Pairs(first[chosen], second[chosen], len(names), least)
+
+
+def agreement(target: pd.Series, pairs: Pairs, data: Data) -> float:
+    """Return how far the targets of pairs agree beyond chance: 1 if always."""
+    if data.task == "regression":
+        ranks = target.rank().to_numpy(np.float64)
+        apart = ranks[pairs.first] - ranks[pairs.second]
+        return float(1 - (apart**2).mean() / (2 * ranks.var() or 1))
+    classes, _ = pd.factorize(target)
+    by_chance = float(((np.bincount(classes) / len(classes)) ** 2).sum())
+    agree = float((classes[pairs.first] == classes[pairs.second]).mean())
+    return (agree - by_chance) / (1 - by_chance)
+
+
+def _values(values: pd.Series) -> Floats:
+    """Return numbers in which a missing one equals another."""
+    numbers = values.to_numpy(np.float64, na_value=np.nan)
+    return np.where(np.isnan(numbers), np.inf, numbers + 0.0)
+
+
+def _chance(values: Floats) -> float:
+    """Return the share of pairs of rows that agree; not zero, as more rows may."""
+    counts = np.unique(values, return_counts=True)[1].astype(np.float64)
+    pairs = len(values) * (len(values) - 1)
+    return float(max((counts * (counts - 1)).sum(), 1) / max(pairs, 1))
+
+
+def _independent(numbers: dict[str, Floats], chances: dict[str, float]) -> list[str]:
+    """Return columns that tell rows apart, without those that others determine."""
+    order = sorted(chances, key=chances.__getitem__)
+    found: dict[str, Positions] = {}
+    for name in order:
+        if chances[name] > COMMON or len(found) == COLUMNS:
+            break
+        codes = pd.factorize(numbers[name][:COMPARED])[0]
+        if not any(_determines(others, codes) for others in found.values()):
+            found[name] = codes
+    return list(found)
+
+
+def _determines(others: Positions, codes: Positions) -> bool:
+    """Return whether one column determines the other, though values repeat."""
+    repeats = others.max() + 1 < len(others)
+    return bool(repeats) and is_determined_by(codes, others)
+
+
+def _candidates(
+    rows: pd.DataFrame, telling: Sequence[str]
+) -> tuple[Positions, Positions]:
+    """Return pairs of rows that agree in a block of columns, each pair once."""
+    blocks = DIFFERENT + 1
+    hashes = [keys.hash_rows(rows, telling[place::blocks]) for place in range(blocks)]
+    found = []
+    for place, block in enumerate(hashes):
+        order = np.lexsort((hashes[(place + 1) % blocks], block))
+        for distance in range(1, NEIGHBOURS + 1):
+            a, b = order[:-distance], order[distance:]
+            same = block[a] == block[b]
+            found.append(np.column_stack([a[same], b[same]]))
+    pairs = np.sort(np.concatenate(found), axis=1)
+    merged = np.unique(pairs[:, 0].astype(np.int64) * len(rows) + pairs[:, 1])
+    return (merged // len(rows)).astype(np.intp), (merged % len(rows)).astype(np.intp)
+
+
+def _apart(
+    pairs: Pairs, some: pd.DataFrame, features: Sequence[str], data: Data
+) -> Pairs:
+    """Return the pairs that differ in some feature, and are not of one group."""
+    if not len(pairs.first):
+        return pairs
+    hashes = keys.hash_rows(some, features)
+    apart = hashes[pairs.first] != hashes[pairs.second]
+    if data.group:
+        groups, _ = pd.factorize(some[data.group])
+        apart &= groups[pairs.first] != groups[pairs.second]
+    return pairs._replace(first=pairs.first[apart], second=pairs.second[apart])
+
+
+def _differing(some: pd.DataFrame, features: Sequence[str], pairs: Pairs) -> list[str]:
+    """Return the features in which pairs differ often, the most frequent first."""
+    shares = {}
+    for name in features:
+        codes, _ = pd.factorize(some[name], use_na_sentinel=False)
+        shares[name] = float((codes[pairs.first] != codes[pairs.second]).mean())
+    often = [name for name, share in shares.items() if share >= OFTEN]
+    return sorted(often, key=lambda name: -shares[name])
+
+
+def _finding(
+    some: pd.DataFrame,
+    features: Sequence[str],
+    pairs: Pairs,
+    records: npt.NDArray[np.int64],
+    raw: Path,
+) -> Finding:
+    later, places = np.unique(pairs.second, return_index=True)
+    names = _differing(some, features, pairs)
+    shown = ", ".join(map(quoted, names[:NAMED]))
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    differ = f"; they differ in {shown}{more}" if names else ""
+    return Finding(
+        "near copies",
+        raw,
+        f"is a near copy of an earlier row: {pairs.equal} of {pairs.columns} numbers"
+        f" and mostly the target are the same{differ}. Such rows may be both in the"
+        " training and in the test set",
+        "Remove the copies in the source, or name what they belong to in data.group and"
+        " set split.method: group in params.yaml.",
+        rows=len(later),
+        record=int(records[later[0]]),
+        earlier=int(records[pairs.first[places[0]]]),
+    )
