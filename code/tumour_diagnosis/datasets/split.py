@@ -137,7 +137,8 @@ def main(clean: Path, train: Path, test: Path, report: Path) -> None:
     write_json(facts, report)
     for name, known in facts.items():
         rows, values = known.values()
-        logger.info("%s: %d rows %s", name, rows, values)
+        listed = ", ".join(f"{kind} {number}" for kind, number in values.items())
+        logger.info("%s: %d rows (%s)", name, rows, listed)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -14,6 +13,7 @@ from reproducible_ml.adopt.yaml_files import edit_yaml, sync
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
 from reproducible_ml.modeling.drawing.dvc_plots import PLOTS
+from reproducible_ml.versioning.git import find_commit, run_git
 
 PIPELINE = Path("dvc.yaml")
 LOCK = Path("dvc.lock")
@@ -153,7 +153,7 @@ def remove_sample(project: Project, sample: Sample, raw: Path) -> list[str]:
     if raw != sample.table:
         (root / sample.table).unlink(missing_ok=True)
     for name in (*sample.results, *DRAWN, str(LOCK)):
-        _git(root, "rm", "-r", "--quiet", "--force", "--ignore-unmatch", "--", name)
+        run_git(root, "rm", "-r", "--quiet", "--force", "--ignore-unmatch", "--", name)
         _delete(root / name)
     edited = [name for name in sample.files if not _remove_unless_edited(root, name)]
     project.forget_sample()
@@ -169,15 +169,9 @@ def _delete(path: Path) -> None:
 def _remove_unless_edited(root: Path, name: str) -> bool:
     """Remove a file from Git and disk unless it was edited; say whether it is gone."""
     # Before the first commit, what was staged is the version to compare with.
-    head = ["HEAD"] if _git(root, "rev-parse", "--verify", "HEAD") else []
+    head = ["HEAD"] if find_commit(root, "HEAD") else []
     exists = (root / name).exists()
-    if exists and not _git(root, "diff", "--quiet", *head, "--", name):
+    if exists and run_git(root, "diff", "--quiet", *head, "--", name) is None:
         return False
-    return _git(root, "rm", "--quiet", "--force", "--ignore-unmatch", "--", name)
-
-
-def _git(root: Path, *arguments: str) -> bool:
-    """Run a command of Git; say whether it succeeded."""
-    command = ["git", *arguments]
-    done = subprocess.run(command, cwd=root, capture_output=True, check=False)
-    return done.returncode == 0
+    removed = run_git(root, "rm", "--quiet", "--force", "--ignore-unmatch", "--", name)
+    return removed is not None
