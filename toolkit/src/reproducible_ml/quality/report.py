@@ -15,6 +15,7 @@ from reproducible_ml.quality.duplicate_rows import (
     check_identical_rows,
 )
 from reproducible_ml.quality.entities import check_entities
+from reproducible_ml.quality.formulas import Formula, find_formula
 from reproducible_ml.quality.leaks import Leak, find_leaks
 from reproducible_ml.quality.locations import with_line_numbers
 from reproducible_ml.quality.near_copies import check_near_copies
@@ -94,6 +95,8 @@ def check_quality(
     findings += [
         _leak(one, raw) for one in leaks if one.certain or one.column not in grouped
     ]
+    if (formula := find_formula(some, contract, data)) is not None:
+        findings.append(_computed(formula, data.target, raw))
     findings = with_line_numbers(findings, table, raw, contract.metadata, compute)
     return QualityReport(
         [finding for finding in findings if finding.kind in REJECTED],
@@ -121,6 +124,18 @@ def _no_features(data: Data, raw: Path) -> Finding:
         f"has no features: all columns but the target {data.target} are excluded or"
         " have another role",
         "Change the treatment of one in data/schema.yaml.",
+    )
+
+
+def _computed(formula: Formula, target: str, raw: Path) -> Finding:
+    share = "all" if formula.share == 1 else f"{formula.share:.1%} of the"
+    return Finding(
+        "computed target",
+        raw,
+        f"is computed from other columns in {share} rows: {formula.text}",
+        "Exclude those that are known only with the target: set their treatment to"
+        " exclude in data/schema.yaml.",
+        column=target,
     )
 
 
