@@ -207,3 +207,41 @@ def test_undecodable_bytes_are_reported_with_their_line(
     finding = undecodable_bytes(path, encoding)
     assert finding.line == 3
     assert f"is not text in {encoding}. Fix: Export it as UTF-8" in str(finding)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("cp1251", "Казань Самара Санкт-Петербург"),
+        ("koi8_r", "Казань Самара"),
+        ("cp866", "Казань Самара"),
+        ("cp932", "東京 大阪 横浜市"),
+        ("gb18030", "北京 上海 广州"),
+        ("big5", "台北 高雄 臺中"),
+        ("cp949", "서울 부산"),
+        ("cp1250", "Łódź Kraków Wrocław"),
+        ("cp1253", "Αθήνα Πάτρα"),
+        ("cp1255", "ירושלים חיפה"),
+        ("cp1256", "القاهرة الرياض"),
+        ("mac_roman", "Zürich Genève"),
+        ("cp850", "Zürich Köln"),
+    ],
+)
+def test_likely_encodings_are_shown_with_a_text_in_each(
+    tmp_path: Path, encoding: str, words: str
+) -> None:
+    names = words.split()
+    rows = "".join(f"{n},{names[n % len(names)]}\n" for n in range(30))
+    found, finding = detect_encoding(
+        write(tmp_path, f"id,name\n{rows}".encode(encoding))
+    )
+    assert found == ""
+    assert f'{encoding} ("{names[0]}")' in str(finding)
+    assert "it mixes encodings" not in str(finding)
+
+
+def test_other_western_encodings_are_named_beside_windows_1252(tmp_path: Path) -> None:
+    path = write(tmp_path, "id,name\n1,İstanbul\n2,Muğla\n".encode("cp1254"))
+    found, finding = detect_encoding(path)
+    assert found == "cp1252"
+    assert 'cp1254 ("İstanbul")' in str(finding)

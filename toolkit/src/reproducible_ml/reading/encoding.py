@@ -4,14 +4,21 @@ import codecs
 import io
 import itertools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 
 from reproducible_ml.contract.findings import Finding, quoted
-from reproducible_ml.reading.file_type import BYTE_ORDER_MARKS, HEAD_BYTES
+from reproducible_ml.reading.charset import (
+    CERTAIN,
+    Candidate,
+    candidates,
+    plausible_share,
+    show_candidates,
+)
+from reproducible_ml.reading.file_type import BYTE_ORDER_MARKS, HEAD_BYTES, open_bytes
 
 # Bytes that are read at a time.
 BLOCK = 1 << 19
@@ -34,8 +41,13 @@ MULTIBYTE = re.compile(
     rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}"
 )
 
-# Bytes that windows-1252 does not define.
-UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+# A value, and one that is not ASCII; a bar may be half of a Japanese character.
+VALUE = re.compile(rb'[^,;\t"\r\n]*')
+VALUE_END = re.compile(rb'[^,;\t"\r\n]*\Z')
+SPECIAL = re.compile(rb'[^,;\t"\r\n]*[\x80-\xff][^,;\t"\r\n]*')
+
+# Bytes of values from which an encoding is guessed.
+SAMPLE = 1 << 15
 
 FIX = "Export it as UTF-8, or set `encoding` in metadata of data/schema.yaml."
 
@@ -48,7 +60,7 @@ def text_blocks(file: Path, encoding: str) -> Iterator[bytes]:
         OSError: Compressed data is damaged or truncated.
     """
     encoding = codecs.lookup(encoding).name
-    with pa.input_stream(file) as stream:
+    with open_bytes(file) as stream:
         raw = iter(lambda: bytes(stream.read(BLOCK)), b"")
         utf8 = encoding in ("utf-8", "utf-8-sig", "ascii")
         yield from _without_mac_line_ends(
@@ -56,9 +68,17 @@ def text_blocks(file: Path, encoding: str) -> Iterator[bytes]:
         )
 
 
+def is_ascii(file: Path) -> bool:
+    """Return whether all bytes of a file are ASCII."""
+    try:
+        return all(block.isascii() for block in text_blocks(file, "utf-8"))
+    except pa.ArrowInvalid:
+        return False
+
+
 def first_bytes(file: Path) -> bytes:
     """Return the first bytes of a file, decompressed."""
-    with pa.input_stream(file) as stream:
+    with open_bytes(file) as stream:
         return bytes(stream.read(HEAD_BYTES))
 
 
@@ -128,19 +148,16 @@ class ByteStatistics:
     Args:
         bad: Number of lines that are not UTF-8.
         first_bad: Line and text of the first such line.
-        first_good: Line and text of the first line with letters of UTF-8.
-        undefined: Whether there are bytes that windows-1252 does not define.
-        high: Number of bytes that are not ASCII.
-        letters: Number of ASCII letters.
+        first_good: Line and text of the first value with letters of UTF-8.
+        values: Different values that are not ASCII, up to SAMPLE bytes of them.
         ends_early: Whether the last bad line ends within a character.
     """
 
     bad: int = 0
     first_bad: tuple[int, bytes] = (0, b"")
     first_good: tuple[int, bytes] = (0, b"")
-    undefined: bool = False
-    high: int = 0
-    letters: int = 0
+    values: set[bytes] = field(default_factory=set)
+    size: int = 0
     ends_early: bool = False
 
 
@@ -206,29 +223,49 @@ def _check_bytes(file: Path, seen: ByteStatistics) -> tuple[str, Finding | None]
         problem = "is truncated in the middle of a character"
         fix = "Copy or export it again."
         return "", Finding("cut", file, problem, fix, line, value=escaped)
-    if seen.first_good[0]:
+    if _is_mixed(seen):
         place, good = seen.first_good
         shown = quoted(good.decode("utf-8", "ignore"))
         problem = f"is not UTF-8, but line {place} is ({shown}): it mixes encodings"
         fix = "Export it again, all of it as UTF-8."
         found = Finding("encoding", file, problem, fix, line, None, escaped, seen.bad)
         return "", found
-    # Western text has fewer accented letters than other ones.
-    if seen.undefined or seen.high > seen.letters:
-        problem = "is not UTF-8"
-        found = Finding("encoding", file, problem, FIX, line, None, escaped, seen.bad)
-        return "", found
-    problem = "is not UTF-8, but looks like this in windows-1252"
-    fix = "Set `encoding: cp1252` in metadata of data/schema.yaml if that is right."
-    shown = text.decode("cp1252")
-    found = Finding("encoding", file, problem, fix, line, None, shown, seen.bad)
-    return "cp1252", found
+    likely = candidates(sorted(seen.values))
+    western = next((c for c in likely if c.encoding == "cp1252"), None)
+    if western and western.share >= CERTAIN:
+        problem = "is not UTF-8, but looks like this in windows-1252"
+        fix = "Set `encoding: cp1252` in metadata of data/schema.yaml if that is right"
+        fix += f"{_instead(text, likely)}."
+        shown = text.decode("cp1252")
+        found = Finding("encoding", file, problem, fix, line, None, shown, seen.bad)
+        return "cp1252", found
+    shown = " or ".join(show_candidates(text, likely))
+    fix = f"{FIX[:-1]}; it may be {shown}." if shown else FIX
+    problem = "is not UTF-8"
+    return "", Finding("encoding", file, problem, fix, line, None, escaped, seen.bad)
+
+
+def _instead(text: bytes, found: Sequence[Candidate]) -> str:
+    """Return encodings besides windows-1252 in which a text may be right."""
+    usual = f"({quoted(text.decode('cp1252'))})"
+    likely = [candidate for candidate in found if candidate.share >= CERTAIN]
+    shown = [s for s in show_candidates(text, likely) if not s.endswith(usual)][:2]
+    return f"; it may be {' or '.join(shown)}" if shown else ""
+
+
+def _is_mixed(seen: ByteStatistics) -> bool:
+    """Say whether some values are UTF-8, and not in another encoding of all."""
+    _, good = seen.first_good
+    return bool(good) and not any(
+        c.share >= CERTAIN and plausible_share(good.decode(c.encoding), c.encoding) == 1
+        for c in candidates(sorted({*seen.values, good}))
+    )
 
 
 def _byte_statistics(file: Path) -> ByteStatistics:
     seen = ByteStatistics()
     number = 1
-    with pa.input_stream(file) as stream:
+    with open_bytes(file) as stream:
         lines = io.BufferedReader(stream)
         for line in iter(lambda: lines.readline(BLOCK), b""):
             if not line.isascii():
@@ -238,12 +275,16 @@ def _byte_statistics(file: Path) -> ByteStatistics:
 
 
 def _count(seen: ByteStatistics, number: int, line: bytes) -> None:
-    seen.high += len(re.findall(rb"[\x80-\xff]", line))
-    seen.letters += len(re.findall(rb"[A-Za-z]", line))
-    seen.undefined |= UNDEFINED.search(line) is not None
+    for match in SPECIAL.finditer(line):
+        value = match[0].strip()
+        if seen.size < SAMPLE and value not in seen.values:
+            seen.values.add(value)
+            seen.size += len(value)
     good = MULTIBYTE.search(line)
     if good and not seen.first_good[0]:
-        seen.first_good = _locate(number, line, good.start())
+        place, text = _locate(number, line, good.start())
+        if _is_utf8(text):
+            seen.first_good = place, text
     try:
         line.decode()
     except UnicodeDecodeError as error:
@@ -253,11 +294,17 @@ def _count(seen: ByteStatistics, number: int, line: bytes) -> None:
             seen.first_bad = _locate(number, line, error.start)
 
 
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _locate(number: int, line: bytes, position: int) -> tuple[int, bytes]:
     """Return the line of a character, and the value that contains it."""
     before = line[:position]
-    value = rb'[^,;\t|"\r\n]{0,20}'
-    left = re.search(value + rb"\Z", before)
-    right = re.match(value, line[position:])
+    left, right = VALUE_END.search(before), VALUE.match(line[position:])
     text = (left[0] if left else b"") + (right[0] if right else b"")
     return number + len(LINE_END.findall(before)), text.strip()

@@ -13,6 +13,7 @@ import pyarrow as pa
 from reproducible_ml.contract.findings import MAX_LISTED, Finding
 from reproducible_ml.contract.schema import Contract
 from reproducible_ml.reading.csv_files import convert_texts
+from reproducible_ml.reading.file_type import open_bytes
 
 # Number of lines that are held in memory as Python objects.
 LINES = 10_000
@@ -62,7 +63,7 @@ def json_texts(file: Path) -> Iterator[pa.RecordBatch]:
 
 def json_lines(file: Path) -> Iterator[Line]:
     """Yield the lines that are not blank."""
-    with io.BufferedReader(pa.input_stream(file, compression="detect")) as opened:
+    with io.BufferedReader(open_bytes(file)) as opened:
         for number, content in enumerate(opened, start=1):
             if number == 1:
                 content = content.removeprefix(codecs.BOM_UTF8)

@@ -21,7 +21,7 @@ from reproducible_ml.reading.encoding import (
     text_blocks,
     wrong_encoding,
 )
-from reproducible_ml.reading.file_type import COMPRESSED
+from reproducible_ml.reading.file_type import compression
 from reproducible_ml.reading.rows import Positions, Rows, read_row_blocks, within
 
 QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
@@ -49,7 +49,7 @@ def scan(file: Path, dialect: CsvDialect) -> list[Finding]:
     except (UnicodeDecodeError, pa.ArrowInvalid):
         return [wrong_encoding(file, dialect.encoding)]
     except OSError:
-        if file.suffix not in COMPRESSED:
+        if compression(file) is None:
             raise
         return [damaged_file(file)]
     return [wrong_encoding(file, dialect.encoding)] if other else findings
