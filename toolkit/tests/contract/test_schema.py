@@ -220,7 +220,9 @@ def test_target_must_fit_the_task(
 @pytest.mark.parametrize(
     ("metadata", "words"),
     [
-        ({"delimiter": ";;"}, "delimiter"),
+        ({"delimiter": "  "}, "delimiter"),
+        ({"delimiter": '"'}, "delimiter"),
+        ({"encoding": "base64"}, "not an encoding known to Python"),
         ({"encoding": "latin-99"}, "not an encoding known to Python"),
         ({"preamble": -1}, "preamble"),
     ],

@@ -52,7 +52,7 @@ class Finding(NamedTuple):
         """Return a line with location, value, problem, number of rows and fix."""
         location = str(self.file)
         # Parquet has rows, but no lines.
-        unit = "row" if self.file.suffix == ".parquet" else "line"
+        unit = "row" if self.file.suffix.lower() == ".parquet" else "line"
         location += "" if self.line is None else f" {unit} {self.line}"
         location += "" if self.column is None else f", column {quoted(self.column)}"
         value = "" if self.value is None else f"{quoted(self.value)} "

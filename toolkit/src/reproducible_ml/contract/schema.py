@@ -60,6 +60,10 @@ TREATMENTS: dict[Dtype, tuple[Treatment, ...]] = {
 }
 
 
+# Readers get this byte for a delimiter that is not a single one: the "unit separator"
+# of ASCII, which does not occur in texts.
+SEPARATOR = "\x1f"
+
 # What the bounds and lists of a check must hold; categories have types of their own.
 VALUE_KINDS = {
     "float64": "a number",
@@ -111,9 +115,20 @@ def _pattern(text: str) -> str:
 
 def _encoding(name: str) -> str:
     try:
+        # Python also has codecs that are not of text, such as base64.
+        "".encode(name)
         return codecs.lookup(name).name
-    except LookupError as error:
+    except (LookupError, UnicodeError) as error:
         raise ValueError("is not an encoding known to Python") from error
+
+
+def _delimiter(text: str) -> str:
+    blanks = text.strip(" ") == "" and text != " "
+    if blanks or re.search(r'["\r\n\0]', text):
+        raise ValueError(
+            "cannot delimit values; a single blank stands for any number of blanks"
+        )
+    return text
 
 
 def _date_format(text: str) -> str:
@@ -200,11 +215,32 @@ class Column(Section):
 
 
 class CsvDialect(Section):
-    """Format of raw CSV files; `preamble` is the number of lines before the header."""
+    """Format of raw files: of CSV, and columns in the names of folders.
 
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    Attributes:
+        delimiter: Between values, one character or several; a single blank stands for
+            any number of blanks and tabs.
+        encoding: One that Python knows.
+        preamble: Number of lines before the header.
+        index: Whether the first column is left out if it has no name, as the index that
+            pandas writes.
+        partitions: Columns whose values are in the names of folders, as in
+            `year=2026/part.parquet`.
+    """
+
+    delimiter: Annotated[
+        str, Field(min_length=1, max_length=8), AfterValidator(_delimiter)
+    ] = ","
     encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
     preamble: Annotated[int, Field(strict=True, ge=0)] = 0
+    index: bool = False
+    partitions: tuple[str, ...] = ()
+
+    @property
+    def separator(self) -> str:
+        """The single byte between values in the text that readers get."""
+        plain = len(self.delimiter.encode()) == 1 and self.delimiter != " "
+        return self.delimiter if plain else SEPARATOR
 
 
 class Contract(Section):

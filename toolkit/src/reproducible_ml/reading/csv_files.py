@@ -20,6 +20,7 @@ import pyarrow.csv
 
 from reproducible_ml.contract.schema import Column, Contract, CsvDialect
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.reading.delimiters import open_delimited
 from reproducible_ml.reading.encoding import MAX_ROW_BYTES
 from reproducible_ml.reading.values import (
     NA_VALUES,
@@ -55,13 +56,17 @@ class NumberedRows:
     def __iter__(self) -> Iterator[Row]:
         csv.field_size_limit(MAX_ROW_BYTES)
         line = 1 + self.dialect.preamble
-        with open_text(self.file, self.dialect.encoding) as opened:
+        index = None if self.dialect.index else False
+        with open_text(self.file, self.dialect) as opened:
             lines = islice(_without_mark(opened), self.dialect.preamble, None)
-            rows = csv.reader(lines, delimiter=self.dialect.delimiter)
+            rows = csv.reader(lines, delimiter=self.dialect.separator)
             try:
                 for values in rows:
+                    if index is None:
+                        # The header is the first line that is not blank.
+                        index = not values[0].strip() if values else None
                     if values:
-                        yield Row(line, values)
+                        yield Row(line, values[1:] if index else values)
                     # Quoted values may contain line ends: a row may have several lines.
                     line = 1 + self.dialect.preamble + rows.line_num
             except csv.Error as error:
@@ -78,9 +83,12 @@ def _without_mark(lines: Iterable[str]) -> Iterator[str]:
         yield line if number else line.removeprefix("\ufeff")
 
 
-def open_text(file: Path, encoding: str) -> io.TextIOWrapper:
-    """Open a text file, compressed or not; line ends are not converted."""
-    stream = pa.input_stream(file, compression="detect")
+def open_text(file: Path, dialect: CsvDialect) -> io.TextIOWrapper:
+    """Open a text file, compressed or not; line ends are not converted.
+
+    Values are delimited by the separator of the dialect.
+    """
+    stream, encoding = open_delimited(file, dialect)
     buffered = io.BufferedReader(stream, 2**18)
     return io.TextIOWrapper(buffered, encoding, errors="replace", newline="")
 
@@ -166,21 +174,23 @@ def _blocks(
         null_values=list(missing),
         strings_can_be_null=True,
     )
+    stream, encoding = open_delimited(file, dialect)
+    options = _options(dialect, encoding, block)
     with (
-        pa.input_stream(file, compression="detect") as stream,
-        pyarrow.csv.open_csv(stream, *_options(dialect, block), convert) as batches,
+        stream,
+        pyarrow.csv.open_csv(stream, *options, convert) as batches,
     ):
         yield from batches
 
 
 def _options(
-    dialect: CsvDialect, block: int
+    dialect: CsvDialect, encoding: str, block: int
 ) -> tuple[pyarrow.csv.ReadOptions, pyarrow.csv.ParseOptions]:
     read = pyarrow.csv.ReadOptions(
-        block_size=block, skip_rows=dialect.preamble, encoding=dialect.encoding
+        block_size=block, skip_rows=dialect.preamble, encoding=encoding
     )
     parse = pyarrow.csv.ParseOptions(
-        delimiter=dialect.delimiter, newlines_in_values=True
+        delimiter=dialect.separator, newlines_in_values=True
     )
     return read, parse
 

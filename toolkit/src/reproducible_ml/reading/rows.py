@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from reproducible_ml.contract.findings import MAX_WIDTH, Finding
 from reproducible_ml.contract.schema import CsvDialect
-from reproducible_ml.reading.encoding import MAX_ROW_BYTES, text_blocks
+from reproducible_ml.reading.delimiters import delimited_blocks
+from reproducible_ml.reading.encoding import MAX_ROW_BYTES
 
 Positions = npt.NDArray[np.int64]
 Bits = npt.NDArray[np.uint64]
@@ -186,10 +187,10 @@ def read_row_blocks(file: Path, dialect: CsvDialect) -> Iterator[Rows]:
         UnicodeDecodeError, pyarrow.ArrowInvalid: Bytes are invalid in the encoding.
         OSError: Compressed data is damaged or truncated.
     """
-    delimiter = dialect.delimiter.encode()
+    delimiter = dialect.separator.encode()
     line = dialect.preamble
     pending = b""
-    blocks = _skip_lines(text_blocks(file, dialect.encoding), dialect.preamble)
+    blocks = _skip_lines(delimited_blocks(file, dialect), dialect.preamble)
     # An unfinished row is parsed again only when its size has doubled.
     while len(pending) <= MAX_ROW_BYTES and (block := _join(blocks, len(pending))):
         text = pending + block
