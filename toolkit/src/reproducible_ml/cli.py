@@ -100,6 +100,13 @@ def check() -> None:
 )
 @click.option("--text", help="Columns that hold text, separated by commas.")
 @click.option("--missing", help="Texts that mean a missing value, separated by commas.")
+@click.option(
+    "--encoding", help="Of CSV files, such as cp1251 or shift_jis; else it is detected."
+)
+@click.option(
+    "--delimiter",
+    help="Between values of CSV files: one or several characters, tab or blanks.",
+)
 @click.option("--query", help="Of a database: one SELECT, or the path of a .sql file.")
 @click.option(
     "--key", help="Of a database: columns that identify a row, separated by commas."

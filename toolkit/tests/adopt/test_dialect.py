@@ -9,17 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reproducible_ml.adopt.dialect import (
-    DELIMITERS,
-    SAMPLE,
-    WIDEST,
-    check_header,
-    detect_dialect,
-    find_delimiter,
-    is_data,
-    is_header,
-    is_number,
-)
+from reproducible_ml.adopt.dialect import SAMPLE, detect_dialect
+from reproducible_ml.adopt.header import is_data, is_header, is_number
+from reproducible_ml.adopt.layout import DELIMITERS, find_delimiter
+from reproducible_ml.adopt.names import WIDEST, check_header
 from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import CsvDialect
 
@@ -132,7 +125,8 @@ def test_second_delimiter_is_a_warning(tmp_path: Path) -> None:
         ("5.1,3.5,setosa\n4.9,3.0,setosa\n", "no header", 1),
         ("Title\n\n1;2\n3;4\n", "no header", 3),
         ("a,b,a\n1,2,3\n4,5,6\n", "duplicate name", 1),
-        (",a\n0,1\n1,2\n", "empty name", 1),
+        (",a\n0.5,1\n1.5,2\n", "empty name", 1),
+        (",a\n2001,1\n2002,2\n", "empty name", 1),
         ("a,b,\n1,2,\n3,4,\n", "empty name", 1),
         ("a,b,\n1,2\n3,4\n", "width", 1),
         ("a,b\n1,2,\n3,4,\n5,6,\n", "width", 1),

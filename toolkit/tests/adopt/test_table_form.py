@@ -8,14 +8,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from reproducible_ml.adopt.table_form import (
-    MissingValues,
-    TableForm,
+from reproducible_ml.adopt.table_files import (
     ask_for_target,
     column_names,
-    read_table_form,
     unknown_column,
 )
+from reproducible_ml.adopt.table_form import MissingValues, TableForm, read_table_form
 from reproducible_ml.contract.findings import TableRejected
 from reproducible_ml.contract.schema import Column, ColumnMetadata, Contract, CsvDialect
 from reproducible_ml.core.errors import UserError

@@ -24,8 +24,8 @@ from reproducible_ml.adopt.configure import (
 )
 from reproducible_ml.adopt.merge import reads_alike
 from reproducible_ml.adopt.propose import Context, Proposal, propose
-from reproducible_ml.adopt.request import Options, Request, read_request
-from reproducible_ml.adopt.table_form import ask_for_target
+from reproducible_ml.adopt.request import Options, Request, read_given, read_request
+from reproducible_ml.adopt.table_files import ask_for_target
 from reproducible_ml.adopt.yaml_files import (
     contract_diff,
     contract_to_yaml,
@@ -203,7 +203,7 @@ def make_request(
     """Return the request, or list the columns in an error if no target is named."""
     if not options.target and known is None:
         with naming_download(fetched, name):
-            raise UserError(ask_for_target(fetched, REPORT))
+            raise UserError(ask_for_target(fetched, REPORT, read_given(options)))
     return read_request(options, known)
 
 

@@ -1,6 +1,6 @@
 """Propose how to adopt a table: contract, roles and task, all of it checked."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,13 @@ from reproducible_ml.adopt.parameters import (
     with_calendar,
 )
 from reproducible_ml.adopt.request import Request, apply_request
-from reproducible_ml.adopt.table_form import TableForm, read_table_form, unknown_column
+from reproducible_ml.adopt.table_files import (
+    names_in_file,
+    read_dialect,
+    reject_few_rows,
+    unknown_column,
+)
+from reproducible_ml.adopt.table_form import TableForm, read_table_form
 from reproducible_ml.adopt.task import TaskChoice, choose_task
 from reproducible_ml.contract.findings import Finding, TableRejected, reject
 from reproducible_ml.contract.schema import Contract, Data, Dtype
@@ -30,7 +36,7 @@ from reproducible_ml.quality.locations import with_line_numbers
 from reproducible_ml.quality.report import QualityReport, check_quality
 from reproducible_ml.quality.target import SplitRule, check_imbalance, check_split
 from reproducible_ml.quality.validation import validate_table
-from reproducible_ml.reading.raw import raw_files
+from reproducible_ml.reading.raw import file_format, raw_files
 
 # Fixes of warnings whose cause the proposal has already dealt with.
 EXCLUDED = (
@@ -101,10 +107,16 @@ def propose(raw: Path, request: Request, context: Context) -> Proposal:
     """
     files = raw_files(raw)
     existing, report = context.contract, context.report
-    read = read_table_form(files, request.hints, request.missing, existing, report)
-    for name in request.named:
-        if name not in read.inferred:
-            raise UserError(unknown_column(files[0], name, list(read.inferred)))
+    dialect, warnings = read_dialect(files, existing, report, request.given, raw)
+    reject_few_rows(raw, files, dialect, report)
+    if file_format(files[0]) != "json":
+        known = [*names_in_file(files[0], dialect), *dialect.partitions]
+        _reject_unknown(files[0], request, known)
+    read = read_table_form(
+        files, request.hints, request.missing, existing, report, dialect
+    )
+    read = read._replace(warnings=[*warnings, *read.warnings])
+    _reject_unknown(files[0], request, list(read.inferred))
     own = _contract(raw, read, request)
     if existing is None:
         return _proposal(files, raw, own, read, request, context)
@@ -124,6 +136,13 @@ def propose(raw: Path, request: Request, context: Context) -> Proposal:
             reject([], report)
             return proposal._replace(warnings=[*reasons, *proposal.warnings])
     return _proposal(files, raw, contract, read, request, context)
+
+
+def _reject_unknown(file: Path, request: Request, names: Sequence[str]) -> None:
+    """Raise UserError if the request names a column that the table does not have."""
+    for name in request.named:
+        if name not in names:
+            raise UserError(unknown_column(file, name, names))
 
 
 def _proposal(

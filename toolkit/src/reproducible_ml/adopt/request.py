@@ -1,13 +1,26 @@
 """The user's request: it takes precedence over the table and the contract."""
 
+import re
 from typing import Any, Literal, NamedTuple
 
+from pydantic import ValidationError
+
+from reproducible_ml.adopt.dialect import Given
 from reproducible_ml.adopt.merge import as_inferred
 from reproducible_ml.adopt.task import Task, suits_task
-from reproducible_ml.contract.schema import Column, Contract
+from reproducible_ml.contract.schema import Column, Contract, CsvDialect
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Section
 from reproducible_ml.profiling.inferred import Hints
+
+DELIMITER_NAMES = {
+    "comma": ",",
+    "semicolon": ";",
+    "tab": "\t",
+    "bar": "|",
+    **dict.fromkeys(["blank", "blanks", "space", "spaces", "whitespace"], " "),
+}
+ESCAPE = re.compile(r"(\\t|\\x[0-9a-fA-F]{2})+")
 
 NUMBERS = ("float64", "int64", "Int64")
 TEXTS = ("str", "category")
@@ -26,6 +39,8 @@ class Request(Section):
     decimal: Literal[".", ","] | None = None
     text: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    encoding: str | None = None
+    delimiter: str | None = None
 
     @property
     def named(self) -> list[str]:
@@ -37,6 +52,11 @@ class Request(Section):
     def hints(self) -> Hints:
         """What decides where the table is ambiguous."""
         return Hints(self.target, self.task, self.day_first, self.decimal, self.text)
+
+    @property
+    def given(self) -> Given:
+        """How the files are written."""
+        return Given(self.encoding, self.delimiter)
 
 
 class Options(NamedTuple):
@@ -54,6 +74,8 @@ class Options(NamedTuple):
     decimal: str | None = None
     text: str | None = None
     missing: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
     query: str | None = None
     key: str | None = None
     dry_run: bool = False
@@ -89,7 +111,38 @@ def read_request(options: Options, known: str | None) -> Request:
         decimal=signs[options.decimal],
         text=_names(options.text),
         missing=_names(options.missing),
+        **read_given(options)._asdict(),
     )
+
+
+def read_given(options: Options) -> Given:
+    """Return how the files are written, as the options say.
+
+    Raises:
+        UserError: Python does not know the encoding, or no file can have the delimiter.
+    """
+    given = Given(options.encoding, _delimiter(options.delimiter))
+    values = {key: text for key, text in given._asdict().items() if text is not None}
+    try:
+        dialect = CsvDialect(**values)
+    except ValidationError as error:
+        found = error.errors()[0]
+        problem = found["msg"].removeprefix("Value error, ")
+        raise UserError(
+            f"--{found['loc'][0]} {found['input']!r}: {problem}."
+        ) from error
+    return given._replace(encoding=dialect.encoding if options.encoding else None)
+
+
+def _delimiter(typed: str | None) -> str | None:
+    """Return the delimiter that was typed as itself, by name, or as an escape."""
+    if typed is None:
+        return None
+    if ESCAPE.fullmatch(typed):
+        return typed.encode().decode("unicode_escape")
+    if typed.isspace() and "\t" not in typed:
+        return " "
+    return DELIMITER_NAMES.get(typed.lower(), typed)
 
 
 def apply_request(existing: Contract, inferred: Contract, request: Request) -> Contract:

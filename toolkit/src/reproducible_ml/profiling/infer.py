@@ -49,7 +49,7 @@ from reproducible_ml.profiling.values import (
 from reproducible_ml.quality.columns import YEARS
 from reproducible_ml.quality.spellings import are_default_booleans
 from reproducible_ml.reading.raw import file_format
-from reproducible_ml.reading.values import convert
+from reproducible_ml.reading.values import try_convert
 
 # Whole numbers of a target are classes if there are so few, each in CLASS_ROWS rows.
 CLASSES, CLASS_ROWS = 20, 5
@@ -150,7 +150,8 @@ def _are_classes(known: TextSummary, task: str | None, *, whole: bool) -> bool:
 def _classes(column: Column, known: TextSummary, *, as_text: bool) -> ColumnProposal:
     """Return the target with its numbers as classes, or their texts: 0.0 and 1.0."""
     texts = pa.array(list(known.counts or ()), pa.string())
-    values = {*texts.to_pylist()} if as_text else {*convert(texts, column).to_pylist()}
+    numbers = texts if as_text else try_convert(texts, column)[0].drop_null()
+    values = {*numbers.to_pylist()}
     classes = tuple(sorted(values if as_text else map(int, values)))
     notes = column.metadata
     if as_text:
@@ -254,6 +255,8 @@ def _inferred(
     hints: Hints,
     make_finding: FindingFactory,
 ) -> InferredColumn:
+    if measured is not None and found.kind == "date" and measured.rows == 0:
+        found, measured = _as_old_dates(profile, make_finding), None
     if measured is not None and (measured.rows == 0 or exceeds_int64(measured)):
         found, measured = _as_long_text(profile, make_finding), None
     findings = list(found.found)
@@ -317,6 +320,19 @@ def _as_long_text(
     return text._replace(evidence="whole numbers beyond 64 bits")
 
 
+def _as_old_dates(
+    profile: ColumnProfile, make_finding: FindingFactory
+) -> TypeCandidate:
+    """Return dates as text of which none lies in the years that can be stored."""
+    example = profile.seen.content.texts[0].as_py()
+    problem = "is before 1678 or after 2261, as all other dates: the column is text"
+    fix = "If a model shall use it, export the year as a number."
+    rows = profile.present
+    found = make_finding("warn", "date", problem, fix, example, rows, None)
+    evidence = "dates before 1678 or after 2261"
+    return as_text(profile, make_finding)._replace(evidence=evidence, found=(found,))
+
+
 def _missing_shown(missing: int, column: Column) -> str:
     if not missing:
         return ""
@@ -359,8 +375,10 @@ def _class_rows(column: Column, known: TextSummary) -> dict[str, int]:
     """Return the rows of each category, by its text."""
     if column.dtype != "category" or known.counts is None:
         return {}
-    values = convert(pa.array(list(known.counts), pa.string()), column).to_pylist()
+    values, _ = try_convert(pa.array(list(known.counts), pa.string()), column)
     rows = dict.fromkeys(map(str, column.isin or ()), 0)
-    for value, count in zip(values, known.counts.values(), strict=True):
-        rows[str(value)] += count
+    for value, count in zip(values.to_pylist(), known.counts.values(), strict=True):
+        # Other values are reported as such.
+        if str(value) in rows:
+            rows[str(value)] += count
     return rows

@@ -30,6 +30,9 @@ CODES = [-1, *(sign * (10**n - 1) for n in range(2, 10) for sign in (-1, 1))]
 # -1 is a number like others unless all others are this large.
 FAR_FROM_MINUS_ONE = 10
 
+# Dates of ISO 8601 before the years that can be stored.
+OLD = re.compile(r"(0[0-9]{3}|1[0-5][0-9]{2}|16[0-6][0-9]|167[0-7])-")
+
 # Dates that databases write for missing ones.
 NO_DATE = re.compile(
     r"9999-12-31.*|31\D12\D9999.*|12\D31\D9999.*|0000-00-00.*|00\D00\D0000.*"
@@ -276,6 +279,8 @@ def _misfit(
         problem = "is a date that does not exist, or before 1678 or after 2261"
         problem += f", read as {form}" if form else ""
         fix = "Correct the date in the export, or leave it empty."
+        if OLD.match(text.strip()):
+            fix = f"{fix[:-1]}; if it is right, export the year as a number instead."
         return make_finding("reject", "date", problem, fix, text, rows, place)
     shown = form or "2026-01-31 or 2026-01-31 23:59:59"
     problem = f"is not a date like {shown}"

@@ -1,5 +1,6 @@
 """Check the column names and the shape of the rows of raw files, with line numbers."""
 
+import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,12 @@ from reproducible_ml.reading.parquet_files import (
     is_convertible_type,
     parquet_batches,
     parquet_schema,
+)
+from reproducible_ml.reading.partitions import (
+    folder_array,
+    folder_values,
+    unknown_folder_columns,
+    without_folder_columns,
 )
 from reproducible_ml.reading.raw import file_format
 from reproducible_ml.reading.values import NA_VALUES, unconvertible
@@ -154,7 +161,7 @@ def valid_rows(
     counts: Counter[str] = Counter()
     others: dict[str, Finding] = {}
     for row in rows:
-        finding = _unsound(file, row, header.cells)
+        finding = _unsound(file, row, header.cells, dialect)
         if finding is None:
             yield row
             continue
@@ -185,7 +192,27 @@ def read_row_blocks(
     Values are texts as in the file; those of Parquet keep their types.
     """
     read = {"csv": _csv_blocks, "json": _json_blocks, "parquet": _parquet_blocks}
-    yield from read[file_format(file) or "csv"](file, contract, findings)
+    own = without_folder_columns(file, contract)
+    folders = folder_values(file, contract.metadata)
+    for block in read[file_format(file) or "csv"](file, own, findings):
+        for name, value in folders.items():
+            block.columns[name] = folder_array(value, len(block.lines))
+        yield block
+
+
+def unknown_folders(files: Sequence[Path], contract: Contract) -> list[Finding]:
+    """Return a finding for each column in names of folders that is not declared."""
+    first: dict[str, Path] = {}
+    for file in files:
+        for name in unknown_folder_columns(file, contract.metadata):
+            first.setdefault(name, file)
+    fix = "Run `rml data` to add it, or rename the folders."
+    return [
+        Finding(
+            "unknown column", file, f"is in a folder {name}=..., an unknown column", fix
+        )
+        for name, file in first.items()
+    ]
 
 
 def find_totals_column(row: Mapping[str, object], contract: Contract) -> str | None:
@@ -239,6 +266,21 @@ def contains_header(frame: pd.DataFrame, contract: Contract) -> bool:
     return True
 
 
+def row_in_quotes(value: str, delimiter: str) -> int:
+    """Return the number of values in the row that a single value is; else 0."""
+    return len(next(csv.reader([value], delimiter=delimiter), ""))
+
+
+def whole_row_quoted(file: Path, line: int, rows: int | None = None) -> Finding:
+    """Return the finding that a row is one value in quotes."""
+    problem = "the whole row is one quoted value"
+    fix = (
+        "Remove the outer quotes, and make two quotes inside them one: a program saved"
+        " rows of CSV as texts."
+    )
+    return Finding("quoted row", file, problem, fix, line, rows=rows)
+
+
 def _more(finding: Finding, rows: int) -> Finding:
     """Return a finding about the rows beyond those listed."""
     problem = f"is the first of more rows like the {MAX_LISTED} listed"
@@ -246,7 +288,9 @@ def _more(finding: Finding, rows: int) -> Finding:
     return finding._replace(kind=kind, problem=problem, rows=rows)
 
 
-def _unsound(file: Path, row: Row, header: list[str]) -> Finding | None:
+def _unsound(
+    file: Path, row: Row, header: list[str], dialect: CsvDialect
+) -> Finding | None:
     values, width = row.cells, len(header)
     if len(values) == width and _repeats(values, header):
         problem, fix = "repeats the header", "Delete the line in the source."
@@ -257,6 +301,8 @@ def _unsound(file: Path, row: Row, header: list[str]) -> Finding | None:
         problem = "ends with a delimiter, which makes an extra value"
         fix = "Remove the delimiter at the end of each line."
         return Finding(TRAILING, file, problem, fix, row.line)
+    if len(values) == 1 and row_in_quotes(values[0], dialect.separator) == width:
+        return whole_row_quoted(file, row.line)
     count = "1 value" if len(values) == 1 else f"{len(values)} values"
     problem = f"has {count} where the header has {width}"
     fix = "Check for a missing quote or a stray delimiter."

@@ -67,14 +67,14 @@ def check_quality(
     """
     rows = count_rows(table)
     if rows < NEEDED:
-        return QualityReport([_few(rows, raw)], [], {})
+        return QualityReport([few_rows(rows, raw)], [], {})
     features = contract.measured(data)
     if not contract.features(data):
         same = list(check_identical_rows(table, contract, data, compute, raw))
         return QualityReport(same or [_no_features(data, raw)], [], {})
     some = read_subset(table, compute)
     leaks = find_leaks(some, features, data)
-    findings = [_few(rows, raw)] if rows < FEW else []
+    findings = [few_rows(rows, raw)] if rows < FEW else []
     numeric = contract.treated("numeric", data)
     if data.task == "regression":
         findings += check_numbers(some[data.target], data.target, raw)
@@ -105,7 +105,8 @@ def check_quality(
     )
 
 
-def _few(rows: int, raw: Path) -> Finding:
+def few_rows(rows: int, raw: Path) -> Finding:
+    """Return the finding that a table has too few rows, or few."""
     needed = rows < NEEDED
     count = "1 row" if rows == 1 else f"{rows} rows"
     return Finding(

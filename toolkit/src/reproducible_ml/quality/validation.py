@@ -24,7 +24,11 @@ from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import write_part
 from reproducible_ml.quality.diagnose import diagnose, diagnose_duplicates
-from reproducible_ml.quality.raw_rows import contains_header, find_totals_column
+from reproducible_ml.quality.raw_rows import (
+    contains_header,
+    find_totals_column,
+    unknown_folders,
+)
 from reproducible_ml.reading.raw import Chunk, file_format, read_chunks, row_lines
 from reproducible_ml.reading.scan import scan
 
@@ -83,6 +87,7 @@ def validate_table(
     """
     texts = [(file, contract.metadata) for file in files if file_format(file) == "csv"]
     reject(_joined(map_jobs(scan, texts, compute, "scan")), report)
+    reject(unknown_folders(files, contract), report)
     checked, error = _check_all(files, contract, data, compute, table, checks)
     if error or any(part.broken or part.suspect for part in checked):
         jobs = [(file, contract) for file in files]

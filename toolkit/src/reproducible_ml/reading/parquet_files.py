@@ -78,6 +78,8 @@ def is_convertible_type(kind: pa.DataType, column: Column) -> bool:
         return True
     if types.is_dictionary(kind):
         return is_convertible_type(kind.value_type, column)
+    if types.is_time(kind):
+        return bool(wanted == pa.string())
     # Arrow would convert numbers to times, and times to numbers.
     if types.is_temporal(kind) or wanted == pa.timestamp("ns"):
         is_date = types.is_timestamp(kind) or types.is_date(kind)
@@ -95,6 +97,7 @@ def convert(array: pa.Array, column: Column) -> pa.Array:
     """
     if not is_convertible_type(array.type, column):
         raise pa.ArrowInvalid(f"{array.type} cannot be converted to {column.dtype}")
+    array = _without_halves(array)
     array = _without_missing(array, column)
     wanted = values.arrow_type(column)
     if is_text(array.type) or wanted in (pa.bool_(), pa.string()):
@@ -106,7 +109,13 @@ def unconvertible(array: pa.Array, column: Column) -> pa.BooleanArray:
     """Return for each value whether `convert` rejects it; never null."""
     if is_text(array.type):
         return values.unconvertible(array.cast(pa.string()), column)
+    array = _without_halves(array)
     return pc.is_in(array, value_set=_unconvertible(array.unique(), column))
+
+
+def _without_halves(array: pa.Array) -> pa.Array:
+    """Return floats of 16 bits, for which Arrow lacks functions, as ones of 32."""
+    return array.cast(pa.float32()) if types.is_float16(array.type) else array
 
 
 def _without_missing(array: pa.Array, column: Column) -> pa.Array:

@@ -12,6 +12,7 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.reading.csv_files import NumberedRows, csv_texts, read_csv
 from reproducible_ml.reading.file_type import (
     COMPRESSED,
+    compression,
     reject_unknown_name,
     reject_wrong_type,
 )
@@ -21,6 +22,13 @@ from reproducible_ml.reading.json_lines import (
     valid_objects,
 )
 from reproducible_ml.reading.parquet_files import parquet_batches, read_parquet
+from reproducible_ml.reading.partitions import (
+    folder_array,
+    folder_values,
+    with_folder_columns,
+    without_folder_columns,
+)
+from reproducible_ml.reading.values import convert
 
 Item = TypeVar("Item")
 
@@ -47,8 +55,8 @@ class Chunk(NamedTuple):
 
 def file_format(file: Path) -> FileFormat | None:
     """Return the format of a file by its name, None if it is not a table."""
-    name = Path(file.stem) if file.suffix in COMPRESSED else file
-    found = FORMATS.get(name.suffix)
+    name = Path(file.stem) if compression(file) else file
+    found = FORMATS.get(name.suffix.lower())
     return None if found == "parquet" and name != file else found
 
 
@@ -62,7 +70,7 @@ def raw_files(raw: Path) -> list[Path]:
     """
     inside = [raw] if raw.is_file() else sorted(raw.glob("**/*"))
     found = [file for file in inside if file_format(file) and not _is_hidden(file, raw)]
-    if not found and raw.is_file() and raw.suffix not in COMPRESSED:
+    if not found and raw.is_file() and compression(raw) is None:
         # It may be a spreadsheet or a database.
         reject_unknown_name(raw)
     if not found:
@@ -108,7 +116,24 @@ def read_chunks(
 
 def _read(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
     read = {"csv": read_csv, "json": read_json_lines, "parquet": read_parquet}
-    return read[file_format(file) or "csv"](file, contract)
+    own = without_folder_columns(file, contract)
+    batches = read[file_format(file) or "csv"](file, own)
+    return batches if own is contract else _with_folders(batches, file, contract)
+
+
+def _with_folders(
+    batches: Iterator[pa.RecordBatch], file: Path, contract: Contract
+) -> Iterator[pa.RecordBatch]:
+    """Yield batches with the columns of folders, in the contract's types and order."""
+    folders = folder_values(file, contract.metadata)
+    for batch in batches:
+        columns = {
+            name: convert(folder_array(folders[name], batch.num_rows), column)
+            if name in folders
+            else batch[name]
+            for name, column in contract.columns.items()
+        }
+        yield pa.RecordBatch.from_pydict(columns)
 
 
 def text_batches(file: Path, dialect: CsvDialect) -> Iterator[pa.RecordBatch]:
@@ -125,7 +150,7 @@ def text_batches(file: Path, dialect: CsvDialect) -> Iterator[pa.RecordBatch]:
         batches = parquet_batches(file)
     else:
         batches = json_texts(file) if kind == "json" else csv_texts(file, dialect)
-    yield from _undamaged(batches, file)
+    yield from with_folder_columns(_undamaged(batches, file), file, dialect)
 
 
 def row_lines(file: Path, dialect: CsvDialect) -> Iterable[int]:
