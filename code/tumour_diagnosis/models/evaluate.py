@@ -5,6 +5,7 @@ class. Intervals come from bootstrap replicates, which are kept to compare commi
 """
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,6 +41,7 @@ from reproducible_ml.modeling.scoring.scores import (
     score_rows,
     score_slices,
 )
+from reproducible_ml.modeling.scoring.too_good import Sample, find_too_good
 from tumour_diagnosis.models.metrics import LOSS, METRICS
 from tumour_diagnosis.models.plots import PLOTS
 
@@ -135,6 +137,29 @@ def plot_tables(
     }
 
 
+def too_good(
+    rows: Predictions,
+    model: Pipeline,
+    train: Path,
+    test: Path,
+    importance: pd.DataFrame,
+    contract: Contract,
+    data: Data,
+    task: Task,
+    params: Evaluate,
+) -> dict[str, Any]:
+    """Return a score that is too good to be true, under that name; or nothing."""
+
+    def sample(table: Path) -> Sample:
+        limit = params.interval_rows
+        rows, target = some_rows(table, limit, "learning", contract, data)
+        return Sample(rows, task.actual(target))
+
+    sides = partial(sample, train), partial(sample, test)
+    found = find_too_good(rows, model, *sides, importance)
+    return {"too_good": found} if found else {}
+
+
 def check_slices(contract: Contract, params: Evaluate) -> None:
     """Raise UserError with a line for each column that cannot be sliced by."""
     problems = [
@@ -196,6 +221,10 @@ def main(
         facts["classes"] = score_classes(rows, row_keys, task.names, *limits)
     tables = PLOTS[data.task](rows, row_keys, task.names)
     tables |= plot_tables(fitted, train, test, columns, data, task, params)
+    importances = tables["importance"]
+    facts |= too_good(
+        rows, fitted, train, test, importances, columns, data, task, params
+    )
     write_plots(tables, plots)
     write_json(facts, evaluation)
     write_json(bootstrap_report(scores, row_keys), bootstrap, indent=None)

@@ -240,11 +240,14 @@ def test_summary_shows_value_interval_and_baseline(
 ) -> None:
     metric = {"value": 0.9, "low": 0.8, "high": None, "baseline": {"value": 0.5}}
     facts = {"rows": 7, "interval_rows": 5, "metrics": {"f1": metric}}
+    found = {"metric": "r2", "value": 1.0, "alone": 0.6, "column": "a"}
+    facts["too_good"] = found | {"features": ["a", "b"]}
     (tmp_path / "evaluation.json").write_text(json.dumps(facts))
     print_summary(tmp_path / "evaluation.json", task)
     printed = capsys.readouterr().out
     assert "f1      0.9000    0.8000 to -    0.5000" in printed
     assert "7 test rows; intervals from 5 of them" in printed
     assert baseline in printed
+    assert "warning: r2 is 1.0000 on the test rows, but 0.6000 with" in printed
     table = format_table([["metric", "value"], ["f1", "0.5"]])
     assert table == "metric  value\nf1        0.5"

@@ -101,6 +101,17 @@ def test_verdict_is_a_line() -> None:
     )
 
 
+def test_score_that_is_too_good_to_be_true_is_a_warning() -> None:
+    found = {"metric": "r2", "value": 0.9991, "alone": 0.6, "column": NASTY}
+    facts = {"metrics": {}, "too_good": found | {"features": ["a", NASTY]}}
+    new = results()._replace(evaluation=Evaluation.model_validate(facts))
+    (warning,) = [s for s in sections(review(new, new), "x") if "Warning" in s]
+    assert warning.startswith("**Warning**: r2 is 0.9991 on the test rows, but 0.6000")
+    html = MarkdownIt().render(warning)
+    assert "<img" not in html
+    assert "href" not in html
+
+
 def test_gates_have_reasons_and_their_own_change_is_pointed_out() -> None:
     found = [GateResult("one", False, "because"), GateResult("two", None, "offline")]
     text = gates(review(results(), results(), gates=found))

@@ -52,12 +52,23 @@ class ClassGroup(Group):
     group: str = Field(alias="class")
 
 
+class TooGood(BaseModel):
+    """A score that is too good to be true, and that of the strongest single column."""
+
+    metric: Literal["r2", "roc_auc", "accuracy"]
+    value: float
+    alone: float
+    column: str
+    features: list[str] = Field(max_length=3)
+
+
 class Evaluation(BaseModel):
     """The part of reports/evaluation.json that is compared."""
 
     metrics: dict[str, Value]
     slices: dict[str, list[Group]] = {}
     classes: list[ClassGroup] = []
+    too_good: TooGood | None = None
 
 
 class Bootstrap(BaseModel):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from math import hypot
 from typing import NamedTuple
 
-from reproducible_ml.modeling.drawing.summary import format_number
+from reproducible_ml.modeling.drawing.summary import describe_too_good, format_number
 from reproducible_ml.modeling.metrics.metric import Metrics
 from reproducible_ml.report import changes, plots
 from reproducible_ml.report.compare import Change, Interval, change_verdict, number
@@ -213,6 +213,8 @@ def sections(review: Review, base: str) -> Iterator[str]:
     yield gates(review)
     yield "### Metrics"
     yield metrics(review.old, review.new, review.changes, review.metrics)
+    if review.new.evaluation and (found := review.new.evaluation.too_good):
+        yield f"**Warning**: {describe_too_good(found.model_dump(), code)}"
     yield "### Parameters, data, code"
     if review.base is None or not review.old.lock:
         yield "The base has no dvc.lock, so everything is new."

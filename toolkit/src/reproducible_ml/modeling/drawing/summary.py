@@ -2,7 +2,11 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from reproducible_ml.core.errors import printable
 
 
 def format_table(rows: list[list[str]]) -> str:
@@ -25,6 +29,13 @@ KNOWN = {
 }
 
 
+CHECK = (
+    "Check that the target is not computed from them, that each is known before the"
+    " target, and that rows of one case, such as a patient, are on one side of the"
+    " split. Exclude what leaks in data/schema.yaml."
+)
+
+
 def format_number(number: float | None) -> str:
     """Return a number with four decimals where its size allows, a dash for None."""
     if number is None:
@@ -32,6 +43,24 @@ def format_number(number: float | None) -> str:
     if 0 < abs(number) < 0.0001:
         return f"{number:.2e}"
     return f"{number:.4f}" if abs(number) < 1000 else f"{number:,.1f}"
+
+
+def describe_too_good(
+    found: dict[str, Any], quote: Callable[[str], str] = '"{}"'.format
+) -> str:
+    """Return a sentence on a score that is too good to be true, and what to check.
+
+    Args:
+        found: As in reports/evaluation.json.
+        quote: Marks the name of a column.
+    """
+    value, alone = (format_number(found[name]) for name in ("value", "alone"))
+    names = ", ".join(map(quote, found["features"]))
+    return (
+        f"{found['metric']} is {value} on the test rows, but {alone} with the strongest"
+        f" single column ({quote(found['column'])}): this may be too good to be true."
+        f" The model relies most on {names}. {CHECK}"
+    )
 
 
 def print_summary(evaluation: Path, task: str) -> None:
@@ -53,3 +82,5 @@ def print_summary(evaluation: Path, task: str) -> None:
         f"{facts['rows']} test rows; intervals from {facts['interval_rows']} of them;"
         f" the baseline knows only {KNOWN[task]}.\n"
     )
+    if found := facts.get("too_good"):
+        sys.stdout.write(f"\nwarning: {printable(describe_too_good(found))}\n\n")
