@@ -47,6 +47,7 @@ TRIP = (FRAME["end"] - FRAME["start"]).dt.total_seconds()
         (FRAME.casual + FRAME.members, '"casual" + "members"'),
         (FRAME.casual - FRAME.members, '"casual" - "members"'),
         (FRAME.members + 100 - FRAME.price, '"members" - "price" + 100'),
+        (500 - FRAME.casual - FRAME.members, '500 - "casual" - "members"'),
         ((FRAME.price + FRAME.degrees).round(1), '"price" + "degrees"'),
         (
             ((FRAME.casual + FRAME.price) / 2).round(2),

@@ -292,7 +292,8 @@ def _alike(codes: Codes, target: Floats, numbers: Floats, tests: int) -> int | N
     found = (likeness(codes, number.reshape(-1, 1)) for number in numbers.T)
     alike = sum(f.correlation >= NUMBER and f.chance <= limit for f in found)
     most = alike >= 2 and alike > numbers.shape[1] / 2
-    enough = most or (alike and of_target.correlation >= TARGET)
+    some = alike > numbers.shape[1] / 3
+    enough = most or (some and of_target.correlation >= TARGET)
     return alike if enough else None
 
 

@@ -105,10 +105,12 @@ def _sum(names: Sequence[str], columns: Floats, wanted: Floats) -> Formula | Non
     share = _share(apart - constant, rounding, wanted)
     if share < EXACT:
         return None
-    parts = [names[term] for term in terms]
-    text = " ".join(_term(n, f) for n, f in zip(parts, factors, strict=True))
-    tail = f" {'-' if constant < 0 else '+'} {abs(constant):.6g}" if constant else ""
-    return Formula(text.removeprefix("+ ") + tail, share)
+    parts = [_term(names[t], f) for t, f in zip(terms, factors, strict=True)]
+    if constant and (factors < 0).all():
+        return Formula(" ".join([f"{constant:.6g}", *parts]), share)
+    if constant:
+        parts.append(f"{'-' if constant < 0 else '+'} {abs(constant):.6g}")
+    return Formula(" ".join(parts).removeprefix("+ "), share)
 
 
 def _product(names: Sequence[str], columns: Floats, wanted: Floats) -> Formula | None:
