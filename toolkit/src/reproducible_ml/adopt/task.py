@@ -1,5 +1,6 @@
 """The task that suits the target: its positive class, metrics and estimator."""
 
+import re
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -9,8 +10,13 @@ from reproducible_ml.core.errors import UserError
 
 Task = Literal["binary", "multiclass", "regression"]
 
-# Of two classes, the one whose probability is usually of interest.
-POSITIVE = {"yes", "y", "true", "t", "1", "positive", "pos", "ja", "oui", "si", "sí"}
+# Of two classes, the one whose probability is usually of interest. Letters and numbers
+# have a meaning only beside their opposite: 1 and 2 are codes.
+POSITIVE = {"yes", "true", "positive", "pos", "ja", "oui", "si", "sí", "sim", "wahr"}
+OPPOSITES = (
+    *(("1", "0"), ("1", "-1"), ("+1", "-1"), ("y", "n"), ("t", "f"), ("j", "n")),
+    *(("+", "-"), ("on", "off"), ("vrai", "faux")),
+)
 
 ESTIMATORS: dict[Task, str] = {
     "binary": "sklearn.ensemble.HistGradientBoostingClassifier",
@@ -142,8 +148,19 @@ def _positive(
             f"--positive {requested}: {quoted(name)} has the classes {values}. Name one"
             " of them."
         )
-    affirmative = [value for value in classes if str(value).lower() in POSITIVE]
+    affirmative = [value for value in classes if _means_yes(value, classes)]
     if len(affirmative) == 1:
         return affirmative[0], f"positive {quoted(str(affirmative[0]))} by its meaning"
     rarer = min(reversed(classes), key=lambda value: counts.get(str(value), 0))
-    return rarer, f"positive {quoted(str(rarer))} as it is rarer"
+    (other,) = (value for value in classes if value is not rarer)
+    rows = [counts.get(str(value), 0) for value in (rarer, other)]
+    why = "as it is rarer" if rows[0] < rows[1] else "as both are as frequent"
+    change = f"--positive {other} for the other"
+    return rarer, f"positive {quoted(str(rarer))} {why}: {change}"
+
+
+def _means_yes(value: str | bool | int, classes: list[str | bool | int]) -> bool:
+    """Say whether a class means yes, by itself or beside the other one."""
+    words = [re.sub(r"\.0*$", "", str(one).strip().lower()) for one in classes]
+    word = words[classes.index(value)]
+    return word in POSITIVE or any(word == yes and no in words for yes, no in OPPOSITES)

@@ -49,7 +49,7 @@ PERIODIC: tuple[CalendarField, ...] = ("month", "day_of_week", "hour")
 
 # How a model may use a column; the first is the default.
 TREATMENTS: dict[Dtype, tuple[Treatment, ...]] = {
-    "float64": ("numeric", "exclude"),
+    "float64": ("numeric", "target_encoding", "exclude"),
     "int64": ("numeric", "target_encoding", "exclude"),
     "Int64": ("numeric", "target_encoding", "exclude"),
     "bool": ("numeric", "exclude"),
@@ -136,7 +136,9 @@ def _date_format(text: str) -> str:
     if "%" not in text:
         raise ValueError("has no %; a format is, for example, %d.%m.%Y")
     try:
-        pd.to_datetime(pd.Series(["?"]), format=text, errors="coerce")
+        # A quarter, beside a Q, is read as its first month: strptime does not know it.
+        known = re.sub("q%q|%qq", "%m", text, flags=re.IGNORECASE)
+        pd.to_datetime(pd.Series(["?"]), format=known, errors="coerce")
     except ValueError as error:
         raise ValueError(f"is not a date format: {error}") from error
     return text

@@ -1,8 +1,10 @@
 """Detect the type of a column: dates, numbers, booleans or text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from reproducible_ml.contract.findings import quoted
@@ -12,6 +14,7 @@ from reproducible_ml.profiling.conventions import TableConventions, is_date_name
 from reproducible_ml.profiling.dates import COMPACT_PATTERN, describe_times_of_day
 from reproducible_ml.profiling.distinct import Tally
 from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory
+from reproducible_ml.profiling.mixtures import mixed_formats
 from reproducible_ml.profiling.profile import ColumnProfile
 from reproducible_ml.quality.spellings import (
     are_default_booleans,
@@ -19,28 +22,18 @@ from reproducible_ml.quality.spellings import (
     missing_spellings,
     undeclared_spellings,
 )
-from reproducible_ml.reading.values import unconvertible
-
-# Share of rows that must be numbers, or dates, for two formats to count as a mixture.
-MIXTURE = 0.95
-
-# Share of rows that are numbers from which other texts are reported, and how many
-# different numbers there must be: a few are categories.
-MOSTLY, MANY_MIXED = 0.8, 8
-
-# Negative numbers as accountants and some systems write them: ($446.08), 446.08-.
-NEGATIVE = r"^\s*(\([^()\d]{0,4}\d[\d.,' ]*[^()\d]{0,4}\)|\d[\d.,' ]*-)\s*$"
+from reproducible_ml.reading.values import try_convert
 
 Kind = Literal["empty", "boolean", "date", "number", "text", "unsupported"]
 
-# From this many values on, a few that do not fit are mistakes: up to this share of the
-# rows, and of the different values if there are MANY. One mistake is always possible.
+# From this many values on, a few that do not fit are mistakes, up to this share of the
+# rows. One mistake is always possible.
 ENOUGH = 10
 MISTAKES = 0.05
-MANY = 8
 
-# Among few different values, "5+" beside 1 to 5 is a value as well, unless it is rarer.
-RARE = 0.01
+# Years of two digits are of the last century from 69 on. Their century is in doubt if
+# they reach far into the future, as those of a birth in 1945 do, or span so many years.
+FUTURE, SPAN = 2035, 60
 
 
 def date_ambiguities(
@@ -54,10 +47,6 @@ def date_ambiguities(
         yield make_finding(
             "ask", "day or month", problem, fix, example, form.rows, place
         )
-    elif form.format and "%y" in form.format:
-        problem = "has a year of two digits: 69 to 99 are read as 1969 to 1999"
-        fix = "If that is wrong, export years with four digits."
-        yield make_finding("warn", "year", problem, fix, example, form.rows, place)
     offsets = {key.split("\t")[1].strip() for key in tally.rows} - {""}
     if len({_zone(key) for key in tally.rows} - {""}) > 1:
         shown = ", ".join(sorted(offsets)[:5])
@@ -67,6 +56,29 @@ def date_ambiguities(
         other = next(key for key in others if _zone(key) != _zone(first))
         value, place = tally.examples[other], tally.places[other]
         yield make_finding("warn", "time zones", problem, fix, value, None, place)
+
+
+def doubtful_century(
+    column: Column, profile: ColumnProfile, make_finding: FindingFactory
+) -> Iterator[ColumnFinding]:
+    """Yield a warning if years of two digits may be of another century."""
+    if "%y" not in (column.metadata.format or ""):
+        return
+    found = profile.seen.content
+    times = try_convert(found.texts, column)[0]
+    years = pc.year(times)
+    low, high = pc.min_max(years).values()
+    if not low.is_valid or (
+        high.as_py() <= FUTURE and high.as_py() - low.as_py() < SPAN
+    ):
+        return
+    place = pc.index(years, high).as_py()
+    value, year = found.texts[place].as_py(), high.as_py()
+    problem = f"has a year of two digits, read as {year}: it may be {year - 100}"
+    fix = "If so, export years with four digits."
+    late = pc.fill_null(pc.equal(years, high), False).to_numpy(zero_copy_only=False)
+    rows, first = int(found.rows[late].sum()), int(found.places[place])
+    yield make_finding("warn", "year", problem, fix, value, rows, first)
 
 
 def number_ambiguities(
@@ -90,31 +102,6 @@ def number_ambiguities(
         yield make_finding("warn", "unit", problem, fix, example, reading.bare, place)
 
 
-def mixed_formats(
-    profile: ColumnProfile, present: int, make_finding: FindingFactory
-) -> Iterator[ColumnFinding]:
-    """Yield why a column of text is not one of numbers or dates, if it nearly is."""
-    tally = without(profile.dates, dates.COMPACT_PATTERN)
-    form = dates.choose_date_format(tally, None)
-    if form and sum(tally.rows.values()) >= MIXTURE * present:
-        yield _mixed_dates(tally, form, make_finding)
-        return
-    found: list[ColumnFinding] = []
-    if sum(profile.numbers.rows.values()) >= MIXTURE * present:
-        found = list(_mixed_numbers(profile, present, make_finding))
-    found = found or list(_negative(profile, make_finding))
-    yield from found or _texts_among_numbers(profile, present, make_finding)
-
-
-def without(tally: Tally, key: str) -> Tally:
-    """Return a tally without one pattern."""
-    rest = Tally()
-    for name in ("rows", "examples", "places"):
-        kept = {k: v for k, v in getattr(tally, name).items() if k != key}
-        setattr(rest, name, kept)
-    return rest
-
-
 class TypeCandidate(NamedTuple):
     """How to read a column; its checks and its use are decided later.
 
@@ -124,6 +111,7 @@ class TypeCandidate(NamedTuple):
         evidence: What the type was inferred from.
         missing: Rows with a text that means "no value".
         found: Findings about its format.
+        codes: Rows of each number or date that stands for "no value".
     """
 
     kind: Kind
@@ -131,6 +119,7 @@ class TypeCandidate(NamedTuple):
     evidence: str
     missing: int = 0
     found: tuple[ColumnFinding, ...] = ()
+    codes: Mapping[str, int] = MappingProxyType({})
 
 
 def detect_type(
@@ -172,8 +161,10 @@ def as_text(profile: ColumnProfile, make_finding: FindingFactory) -> TypeCandida
         dtype="str", nullable=True, metadata=ColumnMetadata(missing=spelled)
     )
     present = profile.present - missing
+    if not present:
+        return TypeCandidate("empty", column, "no row has a value", missing)
     reading = numbers.choose_number_format(profile.numbers, None)
-    if reading and numbers.are_codes(reading) and reading.rows >= MIXTURE * present:
+    if reading and numbers.are_codes(reading) and _mostly(reading.rows, present):
         example = next(v for k, v in profile.numbers.examples.items() if "code" in k)
         evidence = f"codes with leading zeros or a plus, such as {quoted(example)}"
         return TypeCandidate("text", column, evidence, missing)
@@ -190,93 +181,7 @@ def as_text(profile: ColumnProfile, make_finding: FindingFactory) -> TypeCandida
 def _zone(key: str) -> str:
     """Return the offset from UTC of a date's shape, Z for all that are zero."""
     offset = key.split("\t")[1].strip()
-    return "Z" if offset and offset.strip("+0:") in ("", "Z") else offset
-
-
-def _negative(
-    profile: ColumnProfile, make_finding: FindingFactory
-) -> Iterator[ColumnFinding]:
-    """Yield a finding if negative numbers have no leading minus."""
-    reading = numbers.choose_number_format(profile.numbers, None)
-    if reading is None:
-        return
-    texts, rows, places = profile.seen.content
-    unfit = pc.match_substring_regex(texts, NEGATIVE)
-    plain = pc.invert(unconvertible(texts, numbers.number_column(reading)))
-    both = pc.sum(pc.or_(unfit, plain)).as_py()
-    if pc.any(unfit).as_py() and both >= MIXTURE * len(texts):
-        first = pc.index(unfit, True).as_py()
-        problem = "is a negative number without a leading minus"
-        fix = "Export it as -446.08; or add --text with this column if it holds text."
-        count = int(rows[unfit.to_numpy(zero_copy_only=False)].sum())
-        value, place = texts[first].as_py(), int(places[first])
-        yield make_finding("reject", "negative", problem, fix, value, count, place)
-
-
-def _mixed_dates(
-    tally: Tally, form: dates.DateFormat, make_finding: FindingFactory
-) -> ColumnFinding:
-    fitting = [key for key in tally.rows if dates.fits(key, form.format)]
-    others = [key for key in tally.rows if key not in fitting] or fitting[:1]
-    open_forms = dates.formats(others[0]) - {form.format}
-    either = [key for key in fitting if dates.formats(key) & open_forms]
-    first = next((key for key in fitting if key not in either), fitting[0])
-    problem = f"is a date in another format than {quoted(tally.examples[first])}"
-    fix = "Export all dates in one format, ideally 2026-01-31"
-    if either:
-        # To correct the reported rows would leave these as they are.
-        rows, example = (
-            sum(tally.rows[key] for key in either),
-            tally.examples[either[0]],
-        )
-        fix += (
-            f"; of the others, {rows} may be in either one, such as {quoted(example)}"
-        )
-    rows = sum(tally.rows[key] for key in others)
-    value, place = tally.examples[others[0]], tally.places[others[0]]
-    return make_finding("reject", "mixed dates", problem, f"{fix}.", value, rows, place)
-
-
-def _mixed_numbers(
-    profile: ColumnProfile, present: int, make_finding: FindingFactory
-) -> Iterator[ColumnFinding]:
-    tally = profile.numbers
-    found = list(numbers.count_units(tally))
-    if len(found) > 1 and sum(rows for _, rows, _ in found) >= MIXTURE * present:
-        shown = ", ".join(f"{quoted(unit)} {rows} times" for unit, rows, _ in found)
-        problem = f"has one of several units: {shown}"
-        fix = "Convert all numbers to one unit, and add it to the column's name."
-        _, rows, key = found[1]
-        value, place = tally.examples[key], tally.places[key]
-        yield make_finding("reject", "units", problem, fix, value, rows, place)
-        return
-    styles = {key.split("\t")[2]: key for key in tally.rows}
-    point, comma = styles.get("point"), styles.get("comma")
-    if point and comma:
-        other = quoted(tally.examples[comma])
-        problem = f"has a decimal point, and {other} a decimal comma"
-        fix = "Export all numbers with the same decimal sign."
-        rows, place = tally.rows[point], tally.places[point]
-        example = tally.examples[point]
-        yield make_finding("reject", "decimal", problem, fix, example, rows, place)
-
-
-def _texts_among_numbers(
-    profile: ColumnProfile, present: int, make_finding: FindingFactory
-) -> Iterator[ColumnFinding]:
-    """Yield a warning if most rows are numbers, but too few for a column of numbers."""
-    reading = numbers.choose_number_format(profile.numbers, None)
-    if reading is None or not MOSTLY * present <= reading.rows < present:
-        return
-    texts, _, places = profile.seen.content
-    wrong = unconvertible(texts, numbers.number_column(reading))
-    if len(texts) - pc.sum(wrong).as_py() >= MANY_MIXED:
-        first = pc.index(wrong, True).as_py()
-        problem = f"is not a number, but {reading.rows} of {present} rows are"
-        fix = "The column is read as text: if it holds numbers, correct the export."
-        unfit = present - reading.rows
-        value, place = texts[first].as_py(), int(places[first])
-        yield make_finding("warn", "number", problem, fix, value, unfit, place)
+    return "Z" if offset and offset.strip("+0:") in ("", "Z", "UTC", "GMT") else offset
 
 
 def _missing(
@@ -329,7 +234,38 @@ def _boolean(
         notes = notes.model_copy(update={"true": found[0], "false": found[1]})
     column = Column(dtype="boolean", nullable=True, metadata=notes)
     spelled = " and ".join("/".join(map(quoted, side)) for side in found)
-    return TypeCandidate("boolean", column, spelled)
+    mixed = tuple(mixed_booleans(*found, profile, make_finding))
+    return TypeCandidate("boolean", column, spelled, 0, mixed)
+
+
+def mixed_booleans(
+    true: Sequence[str],
+    false: Sequence[str],
+    profile: ColumnProfile,
+    make_finding: FindingFactory,
+) -> Iterator[ColumnFinding]:
+    """Yield a warning if true and false are not spelled by one pair of words."""
+    if len({t.lower() for t in true}) == len({f.lower() for f in false}) == 1:
+        return
+    texts, rows, places = profile.seen.content
+    counts = dict(zip((t.strip() for t in texts.to_pylist()), rows, strict=True))
+    usual = max([*true, *false], key=lambda text: counts.get(text, 0))
+    same = true if usual in true else false
+    if len({text.lower() for text in same}) == 1:
+        same = false if same is true else true
+        usual = max(same, key=lambda text: counts.get(text, 0))
+    others = [text for text in same if text.lower() != usual.lower()]
+    odd = pc.is_in(pc.utf8_trim_whitespace(texts), pa.array(others))
+    first = pc.index(odd, True).as_py()
+    shown = " and ".join("/".join(map(quoted, side)) for side in (true, false))
+    problem = f"is read as {quoted(usual)}: true and false are spelled {shown}"
+    fix = (
+        "Use one spelling in the export; or add --text with this column if they differ"
+        " in meaning."
+    )
+    count = int(rows[odd.to_numpy(zero_copy_only=False)].sum())
+    value, place = texts[first].as_py().strip(), int(places[first])
+    yield make_finding("warn", "truths", problem, fix, value, count, place)
 
 
 def _date(
@@ -341,13 +277,13 @@ def _date(
 ) -> TypeCandidate | None:
     tally = profile.dates
     if not is_date_name(profile.name):
-        tally = without(tally, COMPACT_PATTERN)
+        tally = tally.without(COMPACT_PATTERN)
     form = dates.choose_date_format(tally, known.day_first)
     if form is None:
         return None
     notes = notes.model_copy(update={"format": form.format})
     column = Column(dtype="datetime64[ns]", nullable=True, metadata=notes)
-    if not _mostly(profile, form.rows, present, column):
+    if not _mostly(form.rows, present):
         return None
     example = next(iter(tally.examples.values()))
     evidence = f"dates such as {quoted(example)}"
@@ -356,8 +292,11 @@ def _date(
     open_order = dates.choose_date_format(tally, None)
     if open_order and open_order.ambiguous and not form.ambiguous:
         evidence += f" because of {known.day_first_from}"
-    found = tuple(date_ambiguities(form, example, tally, make_finding))
-    return TypeCandidate("date", column, evidence, 0, found)
+    found = [
+        *date_ambiguities(form, example, tally, make_finding),
+        *doubtful_century(column, profile, make_finding),
+    ]
+    return TypeCandidate("date", column, evidence, 0, tuple(found))
 
 
 def _number(
@@ -371,7 +310,7 @@ def _number(
     if reading is None or numbers.are_codes(reading):
         return None
     column = numbers.number_column(reading, notes)
-    if not _mostly(profile, reading.rows, present, column):
+    if not _mostly(reading.rows, present):
         return None
     evidence, found = _describe_format(reading, profile, known, make_finding)
     return TypeCandidate("number", column, evidence, 0, found)
@@ -397,15 +336,7 @@ def _describe_format(
     return ", ".join(parts), tuple(number_ambiguities(reading, profile, make_finding))
 
 
-def _mostly(profile: ColumnProfile, fitting: int, present: int, column: Column) -> bool:
-    """Return whether values that do not fit are mistakes: rare, and not categories."""
+def _mostly(fitting: int, present: int) -> bool:
+    """Return whether the values that do not fit are so rare that they are mistakes."""
     unfit = present - fitting
-    if unfit <= 0:
-        return True
-    if present < ENOUGH or unfit > max(1, MISTAKES * present):
-        return False
-    texts = profile.seen.content.texts
-    wrong = pc.sum(unconvertible(texts, column)).as_py()
-    if len(texts) - wrong < MANY:
-        return bool(unfit <= max(1, RARE * present))
-    return bool(wrong <= max(1, MISTAKES * len(texts)))
+    return unfit <= 0 or (present >= ENOUGH and unfit <= max(1, MISTAKES * present))

@@ -17,11 +17,11 @@ AGREEING = 0.95
 # meaning. Other words may name quantities: "number of rooms".
 IDENTIFIERS = """
     id ids uuid guid key index no nr num number row rownum rowid userid customerid
-    patientid serial ticket
+    patientid serial ticket phone telephone telefon tel fax
 """
 CODES = """
     id ids uuid guid key code zip zipcode plz postcode postalcode sku isbn iban ean
-    userid customerid patientid
+    userid customerid patientid phone telephone telefon tel fax
 """
 DATES = """
     date dates day datum dt time timestamp ts at on tag fecha giorno jour datetime born

@@ -9,44 +9,57 @@ import pyarrow.compute as pc
 
 from reproducible_ml.contract.findings import quoted
 from reproducible_ml.profiling.distinct import Tally
+from reproducible_ml.reading.dates import ANY_NAME, ENGLISH
 from reproducible_ml.reading.values import ISO_WITH_OFFSET
 
-YEAR = """
-    January February March April June July August September October November December
-"""
-MONTHS = YEAR.split()
+# English names of months, without May, which is both long and short.
+MONTHS = [name for name in dict.fromkeys(ENGLISH.values()) if name != "May"]
+ENGLISH_NAMES = {*map(str.lower, MONTHS), *(name[:3].lower() for name in MONTHS)}
 WEEK = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"
 DAYS = WEEK.split()
 
-# Names, and what stands for them in a pattern. May comes first: it is both long and
-# short.
+# Names, and what stands for them in a pattern. May and the names of other languages
+# come first: they may stand for long and for short ones.
+OTHERS = "|".join(n for n in ANY_NAME.split("|") if n not in ENGLISH_NAMES)
 NAMES = (
-    ("{m}", "May"),
+    ("{m}", OTHERS),
     ("{B}", "|".join(MONTHS)),
     ("{b}", "|".join(month[:3] for month in MONTHS)),
     ("{A}", "|".join(DAYS)),
     ("{a}", "|".join(day[:3] for day in DAYS)),
 )
 FRACTIONS = ((r"(:[0-9]{2})\.[0-9]{1,9}", "{f}"), (r"(:[0-9]{2}),[0-9]{1,9}", "{g}"))
-ANY_MONTH = "|".join(name[:3] for name in [*MONTHS, "May"])
+ANY_MONTH = "|".join([*(name[:3] for name in MONTHS), OTHERS])
 ANY_DAY = "|".join(name[:3] for name in DAYS)
 
 # Beginnings of dates: all other texts are skipped quickly.
 LIKELY = (
     rf"(?i)^(?:(?:{ANY_DAY})[a-z]*,? +)?"
-    rf"(?:[0-9]{{1,4}}[-/. ]+(?:[0-9]{{1,2}}[-/. ]|{ANY_MONTH})"
-    rf"|[0-9]{{0,2}}(?:{ANY_MONTH}))"
+    rf"(?:[0-9]{{1,4}}[-/. ]+(?:[0-9]{{1,2}}[-/. ]|(?:de )?(?:{ANY_MONTH}))"
+    rf"|[0-9]{{0,2}}(?:{ANY_MONTH})|(?:19|20)[0-9]{{2}}[年년])"
 )
 COMPACT = r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
 COMPACT_PATTERN = "########\t\t"
 OFFSET = (
     r"(?P<base>.*:[0-9]{2}(?:[.,][0-9]+)?)"
-    r"(?P<offset> ?(?:Z|[-+][0-9]{2}(?::?[0-9]{2})?))$"
+    r"(?P<offset> ?(?:Z|UTC|GMT|[-+][0-9]{2}(?::?[0-9]{2})?))$"
 )
 PARTS = (
     r"^[^0-9]*(?P<a>[0-9]{1,2})[-/. ]+(?P<b>[0-9]{1,2})[-/. ]+"
     r"(?:[0-9]{2})?(?P<c>[0-9]{2})(?:[^0-9].*)?$"
 )
+
+# Months and quarters without a day. A month may be a season (2010-11, 2011-12), and
+# Jan-10 a day of January.
+PERIOD = (
+    r"(?i)^(?:(?:1[5-9]|20|21)[0-9]{2}"
+    r"(?:[-/](?:0?[1-9]|1[0-2])|[-/ ]?Q[1-4]|M(?:0[1-9]|1[0-2]))"
+    r"|(?:0?[1-9]|1[0-2])[-/](?:19|20)[0-9]{2}|Q[1-4][-/ ]?(?:19|20)[0-9]{2}"
+    r"|[1-4]Q[-/ ]?(?:19|20)[0-9]{2})$"
+)
+SEASON = re.compile(r"\d\d(\d\d)[-/](\d\d)")
+SHORT_YEAR = r"^[^0-9]+[-/ ]'?(?:[0-2][0-9]|3[01])$"
+UNSURE = "?"
 
 # Patterns of texts, with # for each digit.
 ISO = re.compile(r"####-##-##([T ]##:##(:##(\{f\})?)?)?")
@@ -54,14 +67,22 @@ DAY = r"(?:\{[Aa]\},? +)?"
 MONTH = r"\{[Bbm]\}"
 DATE = re.compile(
     rf"(?P<date>{DAY}(?:####(?P<s>[-/.])##?(?P=s)##?|##?(?P<t>[-/.])##?(?P=t)##(?:##)?"
-    rf"|##?\.?[-/. ]?{MONTH}\.?[-/. ]?##(?:##)?|{MONTH}\.? ##?,? ####|########))"
+    rf"|##?\.?[-/. ]?(?:de )?{MONTH}\.?[-/. ]?(?:de )?##(?:##)?|{MONTH}\.? ##?,? ####"
+    r"|####年##?月##?日|####년 ##?월 ##?일|########))"
     r"(?P<time>(?:,? |T)##?:##(?::##(?:\{f\}|\{g\})?)?(?: ?\{p\})?)?"
 )
+PERIODS = re.compile(
+    rf"####(?P<s>[-/])##?|##?[-/]####|####[-/ ]?Q#|Q#[-/ ]?####|#Q[-/ ]?####|####M##"
+    rf"|{MONTH}\.?,?[-/ ]?####|####[-/ ]?{MONTH}|{MONTH}[-/ ]'?##",
+    re.IGNORECASE,
+)
+# As the Unix command `date` and many logs write them, with or without an offset.
+LOG = re.compile(r"\{a\} \{[bm]\} {1,2}##? ##:##:##(?P<offset> [-+]####)? ####")
 
 DIRECTIVES = {"{A}": "%A", "{a}": "%a", "{B}": "%B", "{b}": "%b"}
 
 # Preferred order of formats that fit as many rows: ISO, then the most common.
-ORDERS = {"iso": 0, "dmy": 1, "mdy": 2, "ymd": 3, "named": 4}
+ORDERS = {"iso": 0, "dmy": 1, "mdy": 2, "ymd": 3, "named": 4, "period": 5}
 
 # 13:45, 9:05:30.5 or 1:45 pm.
 TIME = (
@@ -70,6 +91,19 @@ TIME = (
 )
 
 ADVICE = "read as text; export hours as numbers (13.75) if they matter"
+
+# Texts that people take for dates: weeks, names of time zones, notes behind a date, and
+# a day and a year around a word, which may be a month in any language.
+DATELIKE = (
+    r"(?i)^\s*(?:\p{L}+[.,]* +)?(?:"
+    r"(?:19|20)[0-9]{2}(?:-?W[0-5][0-9](?:-[1-7])?|[-/.][0-9]{1,2}[-/.][0-9]{1,2})"
+    r"|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:19|20)[0-9]{2}"
+    rf"|[0-9]{{1,2}}\.?[-/ ]?(?:{ANY_MONTH})\p{{L}}*\.?(?:[-/ ]*[0-9]{{2,4}})?"
+    rf"|(?:{ANY_MONTH})\p{{L}}*\.?[-/ ]*[0-9]{{1,4}}"
+    r"|[0-3]?[0-9](?:\.|st|nd|rd|th)? (?:of |de )?\p{L}{3,12}\.?,? "
+    r"(?:de )?(?:19|20)[0-9]{2}"
+    r")(?:[\sT,;(].{0,30})?$"
+)
 
 # Share of the different texts that must be times of day.
 MOSTLY = 0.95
@@ -84,20 +118,39 @@ def date_patterns(texts: pa.StringArray) -> pa.StringArray:
     Args:
         texts: Texts without blanks around them.
     """
-    likely = pc.match_substring_regex(texts, LIKELY)
+    period = pc.match_substring_regex(texts, PERIOD)
+    likely = pc.or_(period, pc.match_substring_regex(texts, LIKELY))
     if not pc.any(likely, min_count=0).as_py():
         return pa.nulls(len(texts), pa.string())
     texts = pc.if_else(likely, texts, pa.scalar(None, pa.string()))
     base, offset = pc.extract_regex(texts, OFFSET).flatten()
     base = _shape(pc.coalesce(base, texts))
     offset = pc.fill_null(offset, "")
-    return pc.binary_join_element_wise(base, offset, _order(texts), "\t")
+    order = _order(texts)
+    if unsure := _unsure_periods(texts):
+        order = pc.if_else(pc.is_in(texts, pa.array(unsure)), UNSURE, order)
+    return pc.binary_join_element_wise(base, offset, order, "\t")
 
 
 def compact_date_patterns(texts: pa.StringArray) -> pa.StringArray:
     """Return the pattern of dates like 20240131, null for other texts."""
     fits = pc.match_substring_regex(texts, COMPACT)
     return pc.if_else(fits, COMPACT_PATTERN, pa.scalar(None, pa.string()))
+
+
+def _unsure_periods(texts: pa.StringArray) -> list[str]:
+    """Return the texts that may be something else than a month and its year."""
+    different = texts.drop_null().unique()
+    seasons = [
+        text
+        for text in different.filter(
+            pc.match_substring_regex(different, SEASON.pattern.join("^$"))
+        ).to_pylist()
+        if (found := SEASON.fullmatch(text))
+        and (int(found[1]) + 1) % 100 == int(found[2])
+    ]
+    short = pc.match_substring_regex(different, SHORT_YEAR)
+    return [*seasons, *different.filter(short).to_pylist()]
 
 
 class DateFormat(NamedTuple):
@@ -107,7 +160,8 @@ class DateFormat(NamedTuple):
         format: For strptime; None for ISO 8601 without an offset.
         rows: How many rows have it.
         ambiguous: Whether another order of day, month and year fits as well.
-        order: "iso", "dmy", "mdy", "ymd", or "named" if months have names.
+        order: "iso", "dmy", "mdy", "ymd", "named" if months have names, or "period" of
+            months and quarters.
     """
 
     format: str | None
@@ -124,9 +178,13 @@ def choose_date_format(tally: Tally, day_first: bool | None) -> DateFormat | Non
         day_first: Whether 1/2/2024 is in February, if the column leaves it open.
     """
     rows: Counter[tuple[str, str | None]] = Counter()
+    sure = set()
     for key, count in tally.rows.items():
         for order, form in _readings(*key.split("\t")):
             rows[order, form] += count
+            if not key.endswith(UNSURE):
+                sure.add((order, form))
+    rows = Counter({reading: n for reading, n in rows.items() if reading in sure})
     if not rows:
         return None
     best = [reading for reading in rows if rows[reading] == max(rows.values())]
@@ -178,14 +236,24 @@ def describe_times_of_day(texts: pa.StringArray) -> str:
     return f"times such as {example}, {ADVICE}"
 
 
+def look_like_dates(texts: pa.StringArray) -> pa.BooleanArray:
+    """Return which texts people take for dates."""
+    return pc.match_substring_regex(texts, DATELIKE)
+
+
 def _shape(texts: pa.StringArray) -> pa.StringArray:
     for form, shape in FRACTIONS:
         if pc.any(pc.match_substring_regex(texts, form), min_count=0).as_py():
             texts = pc.replace_substring_regex(texts, form, r"\1" + shape)
-    if pc.any(pc.match_substring_regex(texts, "[A-SU-Za-z]"), min_count=0).as_py():
+    if pc.any(
+        pc.match_substring_regex(texts, r"[A-SU-Z]|[a-z]|[^\x00-\x7F]"), min_count=0
+    ).as_py():
         texts = pc.replace_substring_regex(texts, r"(?i)(:[0-9]{2} ?)[ap]m$", r"\1{p}")
         for shape, names in NAMES:
-            texts = pc.replace_substring_regex(texts, f"(?i){names}", shape)
+            whole = rf"(?i)(?:{names})([^\p{{L}}]|$)"
+            texts = pc.replace_substring_regex(texts, whole, rf"{shape}\1")
+        # The dot of a shortened name: others of the column may be written in full.
+        texts = pc.replace_substring_regex(texts, r"(\{[mbB]\})\.([ ,]|$)", r"\1\2")
     return pc.replace_substring_regex(texts, "[0-9]", "#")
 
 
@@ -204,16 +272,40 @@ def _order(texts: pa.StringArray) -> pa.StringArray:
 def _readings(shape: str, offset: str, numbers: str) -> list[tuple[str, str | None]]:
     """Return the order and format of each way to read a pattern."""
     found: list[tuple[str, str | None]] = []
-    if ISO.fullmatch(shape) and not offset.startswith(" "):
+    greenwich = offset.strip() in ("UTC", "GMT")
+    if ISO.fullmatch(shape) and (greenwich or not offset.startswith(" ")):
         found.append(("iso", ISO_WITH_OFFSET if offset else None))
+    if PERIODS.fullmatch(shape) and not offset:
+        found += [("period", form) for form in _periods(shape)]
+    if log := LOG.fullmatch(shape):
+        zone = " %z" if log["offset"] else ""
+        found.append(("named", f"%a %b %d %H:%M:%S{zone} %Y"))
     match = DATE.fullmatch(shape)
     if match:
         tail = _time_format(match["time"] or "", offset)
         # May is as long as its abbreviation.
-        dates = {match["date"].replace("{m}", name) for name in ("{b}", "{B}")}
+        dates = _named(match["date"])
         orders = [o for date in sorted(dates) for o in _orders(date, numbers)]
         found += [(order, form + tail) for order, form in orders]
     return found
+
+
+def _named(shape: str) -> set[str]:
+    """Return the shape with a long and with a short month in place of either."""
+    return {shape.replace("{m}", name) for name in ("{b}", "{B}")}
+
+
+def _periods(shape: str) -> list[str]:
+    """Return the formats of a month or a quarter of a year."""
+    forms = []
+    for named in sorted(_named(shape)):
+        form = named.replace("####", "%Y").replace("q", "Q")
+        form = re.sub("(?<=Q)#(?!#)|#(?=Q)", "%q", form)
+        for name, directive in DIRECTIVES.items():
+            form = form.replace(name, directive)
+        short = "%y" if re.search("%[bB]", form) else "%m"
+        forms.append(re.sub("##?", short, form))
+    return forms
 
 
 def _orders(date: str, numbers: str) -> list[tuple[str, str]]:

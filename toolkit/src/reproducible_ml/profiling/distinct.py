@@ -184,3 +184,11 @@ class Tally:
                 self.examples[key] = part.texts[first].as_py()
                 self.places[key] = int(part.places[first])
             self.rows[key] += int(count)
+
+    def without(self, key: str) -> "Tally":
+        """Return a tally without one pattern."""
+        rest = Tally(self.limit)
+        for name in ("rows", "examples", "places"):
+            kept = {k: v for k, v in getattr(self, name).items() if k != key}
+            setattr(rest, name, kept)
+        return rest

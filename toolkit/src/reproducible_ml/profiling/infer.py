@@ -1,11 +1,13 @@
 """Infer the contract of a table: type, checks and use of each column."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reproducible_ml.contract.checks import EXACT
 from reproducible_ml.contract.findings import Finding, quoted
@@ -27,6 +29,13 @@ from reproducible_ml.profiling.inferred import (
     number_bounds,
 )
 from reproducible_ml.profiling.profile import Batches, ColumnProfile, profile_columns
+from reproducible_ml.profiling.suspects import (
+    common_spellings,
+    count_spellings,
+    doubtful_spellings,
+    far_longer,
+    hidden_characters,
+)
 from reproducible_ml.profiling.texts import (
     CATEGORIES,
     FEW_REPEATS,
@@ -86,6 +95,8 @@ def propose_number_column(
         typed: Whether the file has types, and these are numbers.
     """
     whole = candidate.column.dtype == "Int64"
+    # As pandas writes whole numbers if one was missing: 100000.0.
+    integral = whole or (found.whole and max(map(abs, found.extremes())) < EXACT)
     dtype: Literal["float64", "int64", "Int64"] = "float64"
     if whole:
         dtype = "int64" if full else "Int64"
@@ -94,13 +105,13 @@ def propose_number_column(
     evidence = _range(low, high, whole=whole) + (
         candidate.evidence and f", {candidate.evidence}"
     )
-    if name == hints.target and _are_classes(known, hints.task, whole=whole):
+    if name == hints.target and _are_classes(known, hints.task, whole=integral):
         return _classes(column, known, as_text=not whole and not typed)
     if known.different == 1 and full:
         return exclude(
             ColumnProposal("constant", column, evidence), "the same value in every row"
         )
-    if whole and name != hints.target:
+    if integral and name != hints.target:
         special = _special(name, column, known, low, high, full=full)
         if special:
             shown = f"; {known.different} different in {known.rows} rows"
@@ -149,10 +160,11 @@ def _are_classes(known: TextSummary, task: str | None, *, whole: bool) -> bool:
 
 def _classes(column: Column, known: TextSummary, *, as_text: bool) -> ColumnProposal:
     """Return the target with its numbers as classes, or their texts: 0.0 and 1.0."""
+    # Without texts that are no numbers, which are reported elsewhere.
     texts = pa.array(list(known.counts or ()), pa.string())
-    numbers = texts if as_text else try_convert(texts, column)[0].drop_null()
-    values = {*numbers.to_pylist()}
-    classes = tuple(sorted(values if as_text else map(int, values)))
+    numbers, wrong = try_convert(texts, column)
+    values = {*(texts.filter(pc.invert(wrong)) if as_text else numbers).to_pylist()}
+    classes = tuple(sorted(values - {None} if as_text else map(int, values - {None})))
     notes = column.metadata
     if as_text:
         notes = ColumnMetadata(missing=notes.missing)
@@ -230,9 +242,10 @@ def infer(
         if found.kind in ("number", "date")
     }
     measures = measure_columns(files, read, profiles, measured)
+    common = common_spellings(profiles, candidates)
     return {
         name: _inferred(
-            profiles[name], found, measures.get(name), hints, factories[name]
+            profiles[name], found, measures.get(name), hints, common, factories[name]
         )
         for name, found in candidates.items()
     }
@@ -243,7 +256,8 @@ def _target_draft(
 ) -> TypeCandidate:
     """Return a target of yes and no as text, so that its classes keep their names."""
     notes = found.column.metadata
-    if found.kind == "boolean" and not are_default_booleans(notes.true, notes.false):
+    plain = are_default_booleans(notes.true, notes.false) and not found.found
+    if found.kind == "boolean" and not plain:
         return as_text(profile, make_finding)
     return found
 
@@ -253,12 +267,13 @@ def _inferred(
     found: TypeCandidate,
     measured: Measurements | None,
     hints: Hints,
+    common: Collection[str],
     make_finding: FindingFactory,
 ) -> InferredColumn:
     if measured is not None and found.kind == "date" and measured.rows == 0:
         found, measured = _as_old_dates(profile, make_finding), None
     if measured is not None and (measured.rows == 0 or exceeds_int64(measured)):
-        found, measured = _as_long_text(profile, make_finding), None
+        found, measured = _as_long_text(profile, measured, make_finding), None
     findings = list(found.found)
     if measured is not None:
         is_target = profile.name == hints.target
@@ -271,7 +286,12 @@ def _inferred(
     if use.kind in ("category", "many categories", "boolean"):
         findings += inconsistent_spellings(profile, use.column, make_finding)
     column = use.column.model_copy(update={"nullable": missing > 0})
-    evidence = use.evidence + _missing_shown(missing, column)
+    spelled = count_spellings(profile, found)
+    evidence = use.evidence + _missing_shown(missing, spelled)
+    findings += doubtful_spellings(profile, use, common, make_finding)
+    if found.kind == "text":
+        findings += hidden_characters(profile, make_finding)
+        findings += far_longer(profile, make_finding)
     if profile.name == hints.target and found.kind == "empty":
         fix = "Check the export, or choose another target."
         findings.append(
@@ -314,9 +334,11 @@ def _absent(
 
 
 def _as_long_text(
-    profile: ColumnProfile, make_finding: FindingFactory
+    profile: ColumnProfile, measured: Measurements, make_finding: FindingFactory
 ) -> TypeCandidate:
     text = as_text(profile, make_finding)
+    if not exceeds_int64(measured):
+        return text
     return text._replace(evidence="whole numbers beyond 64 bits")
 
 
@@ -333,11 +355,14 @@ def _as_old_dates(
     return as_text(profile, make_finding)._replace(evidence=evidence, found=(found,))
 
 
-def _missing_shown(missing: int, column: Column) -> str:
+def _missing_shown(missing: int, spelled: Counter[str]) -> str:
+    """Return the number of missing values, and how many are spelled as which text."""
     if not missing:
         return ""
-    spelled = ", ".join(map(quoted, column.metadata.missing[:5]))
-    return f"; {missing} missing" + (f" (also spelled {spelled})" if spelled else "")
+    shown = ", ".join(
+        f"{rows} as {quoted(text)}" for text, rows in spelled.most_common(5)
+    )
+    return f"; {missing} missing" + (f" ({shown})" if shown else "")
 
 
 def _use(

@@ -11,7 +11,13 @@ import pyarrow.compute as pc
 
 from reproducible_ml.contract.schema import Column, ColumnMetadata
 from reproducible_ml.profiling.distinct import Tally
-from reproducible_ml.reading.values import SPACES
+from reproducible_ml.reading.values import (
+    APOSTROPHES,
+    OTHER_SPACES,
+    SPACES,
+    plain_numbers,
+    plain_separators,
+)
 
 SIGNS = "$€£¥₹₩₽₺¢"
 CODES = """
@@ -29,8 +35,16 @@ MEASURES = """
 """
 UNITS = frozenset(MEASURES.split())
 
+# Units in another case, such as KG; of one letter, they may be another unit.
+FOLDED_UNITS = frozenset(unit.casefold() for unit in UNITS if len(unit) > 1)
+
 # Multiples are not units: "12k" and "950" differ in size.
-MULTIPLES = frozenset("kMBGT")
+MULTIPLES = frozenset("kKMBGT")
+WORDS = """
+    k m b g t mn mm bn mio mio. mrd mrd. tsd tsd. million millions billion billions
+    thousand lakh crore cr mil
+"""
+FOLDED_MULTIPLES = frozenset(WORDS.split())
 
 # A regular expression, the longest first.
 CURRENCY = "|".join(
@@ -46,7 +60,8 @@ PLAIN_NUMBER = {
     "point": r"^[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$",
 }
 STYLES = PLAIN_NUMBER | {
-    "code": r"^([-+]?0[0-9]+|\+[0-9]{7,})$",
+    # Telephone numbers as well.
+    "code": r"^([-+]?0[0-9]+|\+[0-9]{7,}|\+[0-9][0-9 ]{9,})$",
     "long": r"^-?[1-9][0-9]{18,}$",
     "signed": r"^[-+]?[0-9]+([eE][-+]?[0-9]+)?$",
     "comma3": GROUP + r",[0-9]{3}$",
@@ -55,6 +70,9 @@ STYLES = PLAIN_NUMBER | {
     "points,": GROUP + r"(\.[0-9]{3})+,[0-9]*$",
     "commas": GROUP + r"(,[0-9]{3}){2,}$",
     "commas.": GROUP + r"(,[0-9]{3})+\.[0-9]*$",
+    # Indian: lakhs and crores.
+    "lakhs": r"^[-+]?[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}$",
+    "lakhs.": r"^[-+]?[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}\.[0-9]*$",
     "blanks": GROUP + r"( [0-9]{3})+$",
     "blanks,": GROUP + r"( [0-9]{3})+,[0-9]*$",
     "blanks.": GROUP + r"( [0-9]{3})+\.[0-9]*$",
@@ -66,7 +84,8 @@ STYLES = PLAIN_NUMBER | {
 
 NUMBER = (
     rf"^(?P<sign>[-+]?){SPACES}(?P<prefix>{CURRENCY})?{SPACES}"
-    r"(?P<body>[-+]?[0-9.,](?:[0-9.,'\s\x{00A0}\x{202F}]*[0-9.,])?(?:[eE][-+]?[0-9]+)?)"
+    rf"(?P<body>[-+]?[0-9.,](?:[0-9.,'{APOSTROPHES}\s{OTHER_SPACES}]*[0-9.,])?"
+    r"(?:[eE][-+]?[0-9]+)?)"
     rf"{SPACES}(?P<suffix>[^0-9\s.,'+\-][^0-9]{{0,14}}[23]?)?$"
 )
 
@@ -78,7 +97,7 @@ WITHOUT = {"whole", "code", "long", "signed", "infinite"}
 DECIMALS = {".": {"point", "point3"}, ",": {"comma", "comma3"}}
 GROUPS = {
     ".": {"points", "points,", "point3"},
-    ",": {"commas", "commas.", "comma3"},
+    ",": {"commas", "commas.", "lakhs", "lakhs.", "comma3"},
     " ": {"blanks", "blanks,", "blanks."},
     "'": {"quotes", "quotes,", "quotes."},
 }
@@ -106,7 +125,8 @@ FEW = 0.05
 
 def is_unit(unit: str) -> bool:
     """Return whether this is a known unit or currency."""
-    return unit in UNITS or unit in CURRENCIES
+    known = unit in UNITS or unit in CURRENCIES
+    return known or unit.casefold() in FOLDED_UNITS or unit.upper() in CURRENCIES
 
 
 def may_be_unit(suffix: str) -> bool:
@@ -204,7 +224,8 @@ def choose_number_format(tally: Tally, decimal: Decimal | None) -> NumberFormat 
 
 def decimal_sign(reading: NumberFormat) -> Decimal | None:
     """Return the decimal sign if the column leaves no doubt, otherwise None."""
-    point = reading.styles & {"point", "commas.", "commas", "blanks.", "quotes."}
+    grouped = {"commas", "commas.", "lakhs", "lakhs.", "blanks.", "quotes."}
+    point = reading.styles & {"point", *grouped}
     comma = reading.styles & {"comma", "points,", "points", "blanks,", "quotes,"}
     if bool(point) == bool(comma):
         return None
@@ -212,7 +233,10 @@ def decimal_sign(reading: NumberFormat) -> Decimal | None:
 
 
 def count_units(tally: Tally) -> Iterator[tuple[str, int, str]]:
-    """Yield units and currencies with rows and first pattern, most frequent first."""
+    """Yield units and currencies with rows and first pattern, most frequent first.
+
+    Others than the known ones count if they occur in upper and in lower case.
+    """
     rows: Counter[str] = Counter()
     keys: dict[str, str] = {}
     for key, count in tally.rows.items():
@@ -220,9 +244,37 @@ def count_units(tally: Tally) -> Iterator[tuple[str, int, str]]:
         unit = spelling.prefix or spelling.suffix
         rows[unit] += count
         keys.setdefault(unit, key)
+    spelled = Counter(unit.casefold() for unit in rows)
     for unit, count in rows.most_common():
-        if is_unit(unit):
+        if is_unit(unit) or (len(unit) > 1 and spelled[unit.casefold()] > 1):
             yield unit, count, keys[unit]
+
+
+def count_multiples(tally: Tally) -> tuple[Counter[str], dict[str, str]]:
+    """Return the rows of each multiple, as K and M, and its first pattern.
+
+    Numbers without one are counted under an empty text.
+    """
+    rows: Counter[str] = Counter()
+    keys: dict[str, str] = {}
+    for key, count in tally.rows.items():
+        suffix = NumberPattern(*key.split("\t")).suffix
+        if not suffix or suffix.casefold() in FOLDED_MULTIPLES:
+            rows[suffix] += count
+            keys.setdefault(suffix, key)
+    return rows, keys
+
+
+def count_numbers(tally: Tally) -> int:
+    """Return how many rows are numbers, with a known unit or multiple or without."""
+    found = [(NumberPattern(*key.split("\t")), n) for key, n in tally.rows.items()]
+    return sum(
+        rows
+        for spelling, rows in found
+        if not spelling.suffix
+        or is_unit(spelling.suffix)
+        or spelling.suffix.casefold() in FOLDED_MULTIPLES
+    )
 
 
 def are_codes(reading: NumberFormat) -> bool:
@@ -244,10 +296,11 @@ def number_column(reading: NumberFormat, notes: ColumnMetadata = PLAIN) -> Colum
 
 
 def _with_units(texts: pa.StringArray) -> pa.StringArray:
+    texts = plain_numbers(texts)
     infinite = pc.match_substring_regex(texts, STYLES["infinite"])
     sign, prefix, body, suffix = pc.extract_regex(texts, NUMBER).flatten()
     body = pc.binary_join_element_wise(sign, body, "")
-    body = pc.replace_substring_regex(body, r"[\x{00A0}\x{202F}]", " ")
+    body = plain_separators(body)
     style = _styles(pc.if_else(infinite, texts, body), STYLES)
     around = [pc.utf8_trim_whitespace(pc.fill_null(s, "")) for s in (prefix, suffix)]
     return pc.binary_join_element_wise(*around, style, "\t")

@@ -37,6 +37,15 @@ HASHES, HASHES_IN_ALL = 2**20, 2**25
 # Only the beginning of longer texts is kept: they are not categories.
 LONG = 200
 
+# Characters that cannot be seen: control characters, soft hyphens, marks and overrides
+# of the direction, spaces without width, tags. Joiners are letters in some scripts, and
+# part of emoji: they count only beside ASCII.
+HIDDEN = (
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\x{ad}\x{61c}\x{180e}\x{200b}\x{200e}\x{200f}"
+    r"\x{202a}-\x{202e}\x{2060}-\x{2069}\x{feff}\x{fff9}-\x{fffb}\x{e0000}-\x{e007f}]"
+    r"|[!-~][\x{200c}\x{200d}]|[\x{200c}\x{200d}][!-~]"
+)
+
 FAMILIES = (
     ("bool", pa.types.is_boolean),
     ("integer", pa.types.is_integer),
@@ -61,12 +70,16 @@ class ColumnProfile:
         families: Families of its types in the files, as "number"; always "text" in CSV.
         rows: Number of rows.
         absent: Rows without a value, however the column is read.
-        blanks: Rows of each text that may mean "no value".
+        spelled: Rows of each text that always means "no value", such as NA.
+        blanks: Rows of each other text that may mean "no value".
         seen: The first different texts.
         distinct: Counts the different texts.
         numbers: Rows of each pattern of numbers.
         dates: Rows of each pattern of dates.
+        hidden: Rows of texts with characters that cannot be seen.
         longest: Length of the longest text, in characters.
+        usual: That of the longest text without those beyond LONG.
+        long: Rows, first place and beginning of texts beyond LONG, by their length.
         words: Number of words in all rows together.
     """
 
@@ -77,12 +90,16 @@ class ColumnProfile:
         self.families: set[str] = set()
         self.rows = 0
         self.absent = 0
+        self.spelled = Tally()
         self.blanks = Tally()
         self.seen = FirstTexts(min(SEEN, SEEN_IN_ALL // columns))
         self.distinct = DistinctCounter(min(HASHES, HASHES_IN_ALL // columns))
         self.numbers = Tally()
         self.dates = Tally()
+        self.hidden = Tally()
         self.longest = 0
+        self.usual = 0
+        self.long: dict[int, tuple[int, int, str]] = {}
         self.words = 0
 
     @property
@@ -107,7 +124,9 @@ class ColumnProfile:
         trimmed = part._replace(texts=pc.utf8_trim_whitespace(part.texts))
         missing = pc.is_in(part.texts, pa.array(NA_VALUES))
         self.absent += len(values) - int(part.rows.sum())
-        self.absent += int(part.where(missing).rows.sum())
+        without = part.where(missing)
+        self.absent += int(without.rows.sum())
+        self.spelled.add(without.texts, without)
         blank = may_be_missing(trimmed.texts)
         spelled = part.where(pc.and_(blank, pc.invert(missing)))
         self.blanks.add(spelled.texts, spelled)
@@ -121,9 +140,24 @@ class ColumnProfile:
         self.longest = max(self.longest, longest)
         short = part
         if longest > LONG:
+            self._add_long(part, lengths)
+            lengths = pc.if_else(pc.greater(lengths, LONG), 0, lengths)
+            longest = pc.max(lengths).as_py()
             short = part._replace(texts=pc.utf8_slice_codeunits(part.texts, 0, LONG))
+        self.usual = max(self.usual, longest)
         self.seen.add(short)
         self.distinct.add(part.texts)
+
+    def _add_long(self, part: Occurrences, lengths: pa.Array) -> None:
+        mask = pc.greater(lengths, LONG)
+        for text, length, count, place in zip(
+            pc.utf8_slice_codeunits(part.texts.filter(mask), 0, LONG).to_pylist(),
+            lengths.filter(mask).to_pylist(),
+            *(each.tolist() for each in part.where(mask)[1:]),
+            strict=True,
+        ):
+            before = self.long.get(length, (0, place, text))
+            self.long[length] = (before[0] + count, *before[1:])
 
     def _add_patterns(self, part: Occurrences) -> None:
         spelled = number_patterns(part.texts)
@@ -134,6 +168,8 @@ class ColumnProfile:
             words = pc.count_substring_regex(others.texts, r"\S+").to_numpy()
             self.words += int(np.dot(others.rows, words - 1))
             self.dates.add(date_patterns(others.texts), others)
+            hidden = others.where(pc.match_substring_regex(others.texts, HIDDEN))
+            self.hidden.add(pc.utf8_slice_codeunits(hidden.texts, 0, LONG), hidden)
         eight = pc.equal(pc.binary_length(part.texts), 8)
         if pc.any(eight, min_count=0).as_py():
             compact = part.where(eight)

@@ -5,6 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+import numpy as np
+import pyarrow.compute as pc
+
 from reproducible_ml.contract.findings import quoted
 from reproducible_ml.contract.schema import Column
 from reproducible_ml.profiling.inferred import (
@@ -82,13 +85,22 @@ def summarise_texts(
     counts = {text: rows for text, rows in values.items() if text not in blank}
     whole = profile.seen.complete and profile.longest <= LONG
     different, exact = len(counts), whole
-    if not whole and column.dtype in ("str", "Int64"):
+    if not whole and column.dtype in ("str", "Int64", "float64"):
         different = profile.distinct.count() - len(blank)
         exact = profile.distinct.exact
     listed = counts if whole else None
     rows = profile.present - missing
     words = profile.words / max(rows, 1)
+    if words >= WORDS:
+        words = min(words, _lettered_words(profile))
     return TextSummary(rows, different, exact, listed, profile.longest, words)
+
+
+def _lettered_words(profile: ColumnProfile) -> float:
+    """Return the mean number of words with a letter: numbers are no sentences."""
+    texts, rows, _ = profile.seen.content
+    words = pc.count_substring_regex(texts, r"\S*\p{L}\S*").to_numpy()
+    return float(np.dot(rows, words) / rows.sum())
 
 
 def propose_text_column(

@@ -13,7 +13,9 @@ from reproducible_ml.contract.schema import Column, ColumnMetadata
 from reproducible_ml.profiling import dates
 from reproducible_ml.profiling.column_types import MISTAKES, TypeCandidate
 from reproducible_ml.profiling.distinct import FirstTexts, Occurrences, occurrences
+from reproducible_ml.profiling.extremes import Extremes
 from reproducible_ml.profiling.inferred import FIX, ColumnFinding, FindingFactory
+from reproducible_ml.profiling.mixtures import SERIAL
 from reproducible_ml.profiling.profile import (
     Batches,
     ColumnProfile,
@@ -27,11 +29,18 @@ from reproducible_ml.reading.values import try_convert
 # Numbers that often stand for "no value".
 CODES = [-1, *(sign * (10**n - 1) for n in range(2, 10) for sign in (-1, 1))]
 
+# A number of nines above all others may be the cap of a field, as 99999 above 41310: it
+# is no code unless it has more digits, or lies so many times their range beyond them.
+# It is none at all among amounts, most of which are the same (zero).
+FAR_CAP, SAME = 5, 0.5
+
 # -1 is a number like others unless all others are this large.
 FAR_FROM_MINUS_ONE = 10
 
 # Dates of ISO 8601 before the years that can be stored.
 OLD = re.compile(r"(0[0-9]{3}|1[0-5][0-9]{2}|16[0-6][0-9]|167[0-7])-")
+
+CODE = re.compile(r"\s*-?9{2,}(\.0*)?\s*")
 
 # Dates that databases write for missing ones.
 NO_DATE = re.compile(
@@ -57,6 +66,8 @@ class Measurements:
         codes: Rows of each number that may stand for "no value".
         spelled: Texts of each of these numbers, with their rows.
         code_places: First place of each of these numbers.
+        whole: Whether no number has decimals.
+        ends: The lowest and highest values, codes aside.
     """
 
     def __init__(self, column: Column) -> None:
@@ -71,6 +82,8 @@ class Measurements:
         self.codes: dict[int, int] = {}
         self.spelled: dict[int, dict[str, int]] = {}
         self.code_places: dict[int, int] = {}
+        self.whole = True
+        self.ends = Extremes()
 
     def add(self, part: Occurrences) -> None:
         """Add texts."""
@@ -93,10 +106,15 @@ class Measurements:
         known = values.is_valid()
         values, part = values.drop_null(), part.where(known)
         self.rows += int(part.rows.sum())
+        if self.whole and pa.types.is_floating(values.type):
+            whole = pc.equal(values, pc.floor(values))
+            self.whole = bool(pc.all(whole, min_count=0).as_py())
         is_missing_code = pc.is_in(values, pa.array(CODES).cast(values.type))
         if pc.any(is_missing_code, min_count=0).as_py():
             self._add_codes(values.filter(is_missing_code), part.where(is_missing_code))
             values = values.filter(pc.invert(is_missing_code))
+            part = part.where(pc.invert(is_missing_code))
+        self.ends.add(values, part)
         if len(values):
             extremes = pc.min_max(values)
             self._stretch(extremes["min"].as_py(), extremes["max"].as_py())
@@ -153,8 +171,15 @@ def measure_columns(
     return measures
 
 
-def is_missing_code(code: int, found: Measurements, rows: int) -> bool:
-    """Return whether a number is a code for "no value": it repeats, far from others."""
+def is_missing_code(code: int, found: Measurements, rows: int, common: int = 0) -> bool:
+    """Return whether a number is a code for "no value": it repeats, far from others.
+
+    Args:
+        code: The number.
+        found: What else the column holds.
+        rows: Number of rows.
+        common: Rows of the most common value besides codes.
+    """
     count = found.codes[code]
     low, high = found.low, found.high
     if low is None or high is None or low == high:
@@ -163,8 +188,11 @@ def is_missing_code(code: int, found: Measurements, rows: int) -> bool:
         return False
     if code == -1:
         return low >= FAR_FROM_MINUS_ONE
-    far = (low - code if code < 0 else code - high) >= FAR * (high - low)
-    return far or (code < 0 <= low)
+    far = (low - code if code < 0 else code - high) / (high - low)
+    if code < 0:
+        return far >= FAR or low >= 0
+    longer = code > 10 ** len(str(int(abs(high)))) - 1
+    return far >= (FAR if longer else FAR_CAP) and common < SAME * found.rows
 
 
 def exceeds_int64(found: Measurements) -> bool:
@@ -190,8 +218,16 @@ def check_values(
     """
     findings: list[ColumnFinding] = []
     missing = dict[str, int]()
+    if candidate.kind == "number":
+        outliers, texts_beyond = _outliers(found, make_finding, is_target=is_target)
+        findings += outliers
+        missing |= texts_beyond
+    common = max(
+        (n for text, n in profile.seen.counts().items() if not CODE.fullmatch(text)),
+        default=0,
+    )
     for code in [] if is_target else sorted(found.codes):
-        if is_missing_code(code, found, profile.rows):
+        if is_missing_code(code, found, profile.rows, common):
             findings.append(_code(code, found, make_finding))
             missing |= found.spelled[code]
             del found.codes[code]
@@ -211,7 +247,8 @@ def check_values(
     )
     column = candidate.column.model_copy(update={"metadata": notes})
     total = candidate.missing + sum(missing.values())
-    return candidate._replace(column=column, missing=total), findings
+    candidate = candidate._replace(column=column, missing=total, codes=missing)
+    return candidate, findings
 
 
 def _add(work: tuple[Measurements, pa.Array, int]) -> None:
@@ -250,6 +287,36 @@ def _no_date(
     return make_finding("warn", "code", problem, fix, text, rows, place)
 
 
+def _outliers(
+    found: Measurements, make_finding: FindingFactory, *, is_target: bool
+) -> tuple[list[ColumnFinding], dict[str, int]]:
+    """Return findings about values far beyond all others, and texts to read as missing.
+
+    They no longer count for the extremes, unless it is the target: its values stay.
+    """
+    beyond = found.ends.far_beyond(found.rows)
+    if not beyond:
+        return [], {}
+    low, high = found.ends.without(beyond)
+    times = min(map(abs, beyond)) / max(abs(low), abs(high))
+    first = min(beyond.values(), key=lambda each: each.place)
+    problem = f"is {times:,.0f} times as large as all other values ({low} to {high})"
+    fix = "Correct it in the source, or remove the row there, unless it is right."
+    if not is_target:
+        problem += ", so it is read as a missing value"
+        fix = (
+            "Correct it in the source. If it is a value, remove it from `missing` in"
+            " data/schema.yaml, and widen in_range."
+        )
+        found.low, found.high = low, high
+    rows = sum(each.rows for each in beyond.values())
+    finding = make_finding(
+        "warn", "outlier", problem, fix, first.text, rows, first.place
+    )
+    texts = {each.text: each.rows for each in beyond.values()}
+    return [finding], {} if is_target else texts
+
+
 def _more_misfits(
     found: Measurements, make_finding: FindingFactory
 ) -> Iterator[ColumnFinding]:
@@ -284,6 +351,8 @@ def _misfit(
         return make_finding("reject", "date", problem, fix, text, rows, place)
     shown = form or "2026-01-31 or 2026-01-31 23:59:59"
     problem = f"is not a date like {shown}"
+    if re.fullmatch(SERIAL, text):
+        problem += ", but may be the number of a day in a spreadsheet"
     return make_finding("reject", "date", problem, FIX, text, rows, place)
 
 

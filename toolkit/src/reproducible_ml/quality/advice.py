@@ -15,6 +15,7 @@ from reproducible_ml.quality.spellings import (
     fix_encoding,
     is_placeholder,
 )
+from reproducible_ml.reading.dates import parse_dates
 from reproducible_ml.reading.values import ISO_WITH_OFFSET, arrow_type, unconvertible
 
 SCHEMA = "in data/schema.yaml"
@@ -164,8 +165,10 @@ def _other_spellings(text: str, column: Column) -> Iterator[tuple[str, dict[str,
 def _explain_date(text: str, column: Column) -> Advice:
     form = column.metadata.format
     if re.fullmatch(_pattern(form), text):
-        given = pd.to_datetime(text, format=form or "ISO8601", errors="coerce")
-        if pd.isna(given):
+        exists = pd.to_datetime(text, format="ISO8601", errors="coerce") is not pd.NaT
+        if form and form != ISO_WITH_OFFSET:
+            exists = bool(parse_dates(pd.Series([text]), form).notna().all())
+        if not exists:
             return Advice("is not a date of the calendar", OR_MISSING)
         return Advice("is outside the years 1678 to 2261", OR_MISSING)
     if form is None and _reads(text, column, format=ISO_WITH_OFFSET):
@@ -201,7 +204,8 @@ def _example(form: str | None) -> str:
         return "2026-01-31 or 2026-01-31 23:59:59"
     if form == ISO_WITH_OFFSET:
         return "2026-01-31T23:59:59+01:00"
-    return f"{moment.strftime(form)} ({form})"
+    named = form.replace("%q", str(moment.quarter))
+    return f"{moment.strftime(named)} ({form})"
 
 
 def _explain_missing(column: Column) -> Advice:

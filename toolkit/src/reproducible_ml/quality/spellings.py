@@ -96,17 +96,27 @@ def boolean_spellings(
 ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """Return the spellings of true and of false, sorted; None for all other texts.
 
-    Both must occur and belong together: yes and no, but not yes and false.
+    A pair of them must occur that belongs together: yes and no, but not yes and false.
+    Beside a pair of words, others may occur: 1 and Y beside true and false. Beside a
+    pair of letters, only digits and words may: a letter might be a category.
     """
     spellings = sorted({text.strip() for text in texts})
     lower = {text.lower() for text in spellings}
-    for true, false in BOOLEANS:
-        if lower == {true, false}:
-            return (
-                tuple(text for text in spellings if text.lower() == true),
-                tuple(text for text in spellings if text.lower() == false),
-            )
-    return None
+    pairs = [pair for pair in BOOLEANS if {*pair} <= lower]
+    if not pairs:
+        return None
+    paired = {word for pair in pairs for word in pair}
+    letters = {word for word in lower - paired if len(word) == 1 and word.isalpha()}
+    if letters and max(len(word) for word in paired) == 1:
+        return None
+    true, false = ({*words} for words in zip(*BOOLEANS, ("1", "0"), strict=True))
+    # Of letters and short words, only those that the pairs do not use the other way.
+    if not lower <= true | false:
+        return None
+    return (
+        tuple(text for text in spellings if text.lower() in true),
+        tuple(text for text in spellings if text.lower() in false),
+    )
 
 
 def are_default_booleans(true: Iterable[str], false: Iterable[str]) -> bool:

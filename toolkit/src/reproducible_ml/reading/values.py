@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reproducible_ml.contract.schema import Column
+from reproducible_ml.reading.dates import parse_dates
 
 # Text that means a missing value, unless the contract declares it as a category.
 NA_VALUES = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
@@ -29,8 +30,26 @@ FALSE_VALUES = ("false", "FALSE", "False", "0")
 # This format accepts all of ISO 8601 with an offset: fractions, a space for T.
 ISO_WITH_OFFSET = "%Y-%m-%dT%H:%M:%S%z"
 
-# Spaces, including the no-break spaces that separate thousands in French.
-SPACES = r"[\s\x{00A0}\x{202F}]*"
+# Spaces besides those of ASCII that separate thousands: no-break, figure, thin space.
+OTHER_SPACES = r"\x{00A0}\x{202F}\x{2007}\x{2009}"
+SPACES = rf"[\s{OTHER_SPACES}]*"
+
+# Apostrophes besides that of ASCII: the Swiss locale of CLDR separates thousands by the
+# first one.
+APOSTROPHES = "\u2019\u02bc\u00b4\u2018"
+
+# Signs and digits of numbers besides those of ASCII, each with its ASCII character:
+# minus signs and the dashes that typographers use for one; full-width forms; Arabic
+# decimal sign and separator; digits of other scripts, each from its zero on.
+OTHER_SIGNS = dict.fromkeys("\u2212\u2010\u2011\u2013\ufe63\uff0d", "-") | {
+    **{"\uff0b": "+", "\uff0e": ".", "\uff0c": ",", "\u066b": ".", "\u066c": ","},
+    **{
+        chr(ord(zero) + digit): str(digit)
+        for zero in "\u0660\u06f0\u0966\u09e6\u0e50\uff10"
+        for digit in range(10)
+    },
+}
+ASCII_SIGNS = str.maketrans(OTHER_SIGNS)
 
 # Text that Arrow may be able to cast: reduces the slow search for text that it cannot.
 CASTABLE = {
@@ -88,6 +107,28 @@ def is_read_by_arrow(column: Column) -> bool:
     )
 
 
+def plain_numbers(texts: pa.StringArray) -> pa.StringArray:
+    """Return numbers with signs and digits of ASCII, such as -1.5 for \u22121.5.
+
+    Other texts, in which these are no signs of a number, may change as well.
+    """
+    ascii_only = pc.string_is_ascii(texts)
+    if pc.all(ascii_only, min_count=0).as_py():
+        return texts
+    odd = pc.match_substring_regex(texts, f"[{''.join(OTHER_SIGNS)}]")
+    if not pc.any(odd, min_count=0).as_py():
+        return texts
+    codes = texts.dictionary_encode()
+    plain = [text.translate(ASCII_SIGNS) for text in codes.dictionary.to_pylist()]
+    return pa.array(plain, pa.string()).take(codes.indices)
+
+
+def plain_separators(texts: pa.StringArray) -> pa.StringArray:
+    """Return numbers with an ASCII blank or apostrophe between thousands."""
+    texts = pc.replace_substring_regex(texts, f"[{OTHER_SPACES}]", " ")
+    return pc.replace_substring_regex(texts, f"[{APOSTROPHES}]", "'")
+
+
 def arrow_type(column: Column) -> pa.DataType:
     """Return the Arrow type of a column; for a category, the type of its values."""
     if column.dtype == "category":
@@ -134,25 +175,25 @@ def _dates(texts: pa.StringArray, form: str | None) -> pa.TimestampArray:
     if form is None:
         return _cast(texts, pa.timestamp("ns"))
     if form == ISO_WITH_OFFSET:
+        texts = pc.replace_substring_regex(texts, " ?(?:UTC|GMT)$", "Z")
         return _cast(texts, pa.timestamp("ns", "UTC")).cast(pa.timestamp("ns"))
     # Not Arrow's strptime, which reads 31 February as 2 March. Dates repeat, so that
     # each different one is parsed once.
     codes = texts.dictionary_encode()
-    different = codes.dictionary.to_pandas()
-    times = pd.to_datetime(different, format=form, errors="coerce", utc="%z" in form)
-    naive = pd.Series(times).dt.tz_localize(None)
-    inside = naive.between(pd.Timestamp.min, pd.Timestamp.max)
-    values = pa.array(naive.where(inside).astype("datetime64[ns]"), pa.timestamp("ns"))
+    times = parse_dates(codes.dictionary.to_pandas(), form)
+    inside = times.between(pd.Timestamp.min, pd.Timestamp.max)
+    values = pa.array(times.where(inside).astype("datetime64[ns]"), pa.timestamp("ns"))
     return values.take(codes.indices)
 
 
 def _number_texts(texts: pa.StringArray, column: Column) -> pa.StringArray:
     """Return numbers as Arrow reads them, with null for text of another format."""
     notes = column.metadata
+    texts = plain_numbers(texts)
     if notes.prefix or notes.suffix:
         texts = _without_affixes(texts, notes.prefix, notes.suffix)
-    if notes.thousands == " ":
-        texts = pc.replace_substring_regex(texts, r"[\x{00A0}\x{202F}]", " ")
+    if notes.thousands in (" ", "'"):
+        texts = plain_separators(texts)
     if not notes.thousands and notes.decimal == ".":
         return texts
     right = pc.match_substring_regex(texts, _grouped(notes.thousands, notes.decimal))
@@ -175,10 +216,15 @@ def _without_affixes(texts: pa.StringArray, prefix: str, suffix: str) -> pa.Stri
 
 
 def _grouped(thousands: str, decimal: str) -> str:
-    """Return the pattern of a number whose groups, if any, have three digits."""
+    """Return the pattern of a number whose groups, if any, have three digits.
+
+    In India, only the last group has: 1,23,456.
+    """
     whole = "[0-9]+"
     if thousands:
         whole = rf"(?:[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}})+|[0-9]+)"
+    if thousands == ",":
+        whole = rf"(?:[0-9]{{1,2}}(?:,[0-9]{{2}})+,[0-9]{{3}}|{whole})"
     number = rf"(?:{whole}(?:{re.escape(decimal)}[0-9]*)?|{re.escape(decimal)}[0-9]+)"
     return rf"(?i)^[-+]?(?:{number}(?:e[-+]?[0-9]+)?|inf|infinity|nan)$"
 
