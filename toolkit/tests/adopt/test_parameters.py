@@ -292,7 +292,7 @@ def test_positive_class_of_truths_stays() -> None:
     [
         ({"id": ["visit", "returned"]}, "--id returned"),
         ({"group": "returned"}, "--group returned"),
-        ({"time": "age"}, '--time age: "age" does not hold dates, but int64'),
+        ({"time": "age"}, '--time age: "age" holds numbers, not dates'),
     ],
 )
 def test_column_that_cannot_have_a_role_is_refused(

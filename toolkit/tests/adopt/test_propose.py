@@ -263,7 +263,7 @@ def test_time_splits_by_time_from_the_last_fifth_on(
 
 
 def test_time_must_be_a_date(adopter: Adopter, visits: pd.DataFrame) -> None:
-    with pytest.raises(UserError, match='--time age: "age" does not hold dates'):
+    with pytest.raises(UserError, match='--time age: "age" holds numbers, not dates'):
         adopter(visits, time="age")
 
 

@@ -224,9 +224,11 @@ def check_roles(contract: Contract, data: Data) -> None:
             )
     time = contract.columns.get(str(data.time))
     if time and time.dtype != "datetime64[ns]":
+        held = "texts" if time.dtype in ("str", "category") else "numbers"
         raise UserError(
-            f"--time {data.time}: {quoted(str(data.time))} does not hold dates, but"
-            f" {time.dtype}. Name a column with dates."
+            f"--time {data.time}: {quoted(str(data.time))} holds {held}, not dates in a"
+            " format that is known. Export it like 2026-01-31 or 2026-01, or name"
+            " another column."
         )
 
 

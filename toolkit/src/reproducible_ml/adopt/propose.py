@@ -33,7 +33,7 @@ from reproducible_ml.core.params import Compute
 from reproducible_ml.core.project import Project
 from reproducible_ml.profiling.inferred import InferredColumn
 from reproducible_ml.quality.locations import with_line_numbers
-from reproducible_ml.quality.report import QualityReport, check_quality
+from reproducible_ml.quality.report import BY_CODE, QualityReport, check_quality
 from reproducible_ml.quality.target import SplitRule, check_imbalance, check_split
 from reproducible_ml.quality.validation import validate_table
 from reproducible_ml.reading.raw import file_format, raw_files
@@ -159,6 +159,10 @@ def _proposal(
     choice, params = _params(contract, read, request, context)
     contract, quality = _checked(files, raw, contract, params, context)
     warnings = [f for f in read.warnings if _matters(f, contract, read)]
+    # A number that is read as missing is reported once.
+    codes = {f.column for f in warnings if f.kind in ("code", "outlier")}
+    others = [f for f in quality.warnings if f.kind != BY_CODE or f.column not in codes]
+    quality = quality._replace(warnings=others)
     if context.contract is not None:
         warnings += dropped_settings(context.params, params, contract)
     decided = _used_on_purpose(contract, read, request, context)

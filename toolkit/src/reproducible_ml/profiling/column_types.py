@@ -10,8 +10,16 @@ import pyarrow.compute as pc
 from reproducible_ml.contract.findings import quoted
 from reproducible_ml.contract.schema import Column, ColumnMetadata
 from reproducible_ml.profiling import dates, numbers
-from reproducible_ml.profiling.conventions import TableConventions, is_date_name
-from reproducible_ml.profiling.dates import COMPACT_PATTERN, describe_times_of_day
+from reproducible_ml.profiling.conventions import (
+    TableConventions,
+    is_date_name,
+    is_period_name,
+)
+from reproducible_ml.profiling.dates import (
+    COMPACT_MONTH_PATTERN,
+    COMPACT_PATTERN,
+    describe_times_of_day,
+)
 from reproducible_ml.profiling.distinct import Tally
 from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory
 from reproducible_ml.profiling.mixtures import mixed_formats
@@ -249,16 +257,13 @@ def mixed_booleans(
         return
     texts, rows, places = profile.seen.content
     counts = dict(zip((t.strip() for t in texts.to_pylist()), rows, strict=True))
-    usual = max([*true, *false], key=lambda text: counts.get(text, 0))
-    same = true if usual in true else false
-    if len({text.lower() for text in same}) == 1:
-        same = false if same is true else true
-        usual = max(same, key=lambda text: counts.get(text, 0))
+    same = true if len({text.lower() for text in true}) > 1 else false
+    usual = max(same, key=lambda text: counts.get(text, 0))
     others = [text for text in same if text.lower() != usual.lower()]
     odd = pc.is_in(pc.utf8_trim_whitespace(texts), pa.array(others))
     first = pc.index(odd, True).as_py()
-    shown = " and ".join("/".join(map(quoted, side)) for side in (true, false))
-    problem = f"is read as {quoted(usual)}: true and false are spelled {shown}"
+    shown = [" or ".join(map(quoted, side)) for side in (true, false)]
+    problem = f"is read as {quoted(usual)} is: true is {shown[0]}, false is {shown[1]}"
     fix = (
         "Use one spelling in the export; or add --text with this column if they differ"
         " in meaning."
@@ -278,6 +283,8 @@ def _date(
     tally = profile.dates
     if not is_date_name(profile.name):
         tally = tally.without(COMPACT_PATTERN)
+    if not is_period_name(profile.name):
+        tally = tally.without(COMPACT_MONTH_PATTERN)
     form = dates.choose_date_format(tally, known.day_first)
     if form is None:
         return None

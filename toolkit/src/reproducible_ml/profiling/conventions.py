@@ -27,6 +27,9 @@ DATES = """
     date dates day datum dt time timestamp ts at on tag fecha giorno jour datetime born
     birthday dob
 """
+PERIODS = """
+    month months period periods yearmonth yyyymm ym monat mois mes
+"""
 NAME = r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+"
 
 # Names that tools give to a column of row numbers.
@@ -100,6 +103,11 @@ def is_row_number_name(name: str) -> bool:
 def is_date_name(name: str) -> bool:
     """Return whether a column name is that of dates."""
     return not {*DATES.split()}.isdisjoint(name_words(name))
+
+
+def is_period_name(name: str) -> bool:
+    """Return whether a column name is that of dates or months."""
+    return is_date_name(name) or not {*PERIODS.split()}.isdisjoint(name_words(name))
 
 
 def _only(found: dict[Convention, str]) -> tuple[Convention | None, str]:

@@ -40,6 +40,12 @@ LIKELY = (
 )
 COMPACT = r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$"
 COMPACT_PATTERN = "########\t\t"
+
+# Months that look like numbers: 202101, if the column's name says so, and 01.2021.
+# Those from October on may be numbers with decimals.
+COMPACT_MONTH = r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])$"
+COMPACT_MONTH_PATTERN = "######\t\t"
+DOTTED_MONTH, LATE_MONTH = r"^0[1-9]\.(19|20)[0-9]{2}$", r"^1[0-2]\.(19|20)[0-9]{2}$"
 OFFSET = (
     r"(?P<base>.*:[0-9]{2}(?:[.,][0-9]+)?)"
     r"(?P<offset> ?(?:Z|UTC|GMT|[-+][0-9]{2}(?::?[0-9]{2})?))$"
@@ -72,7 +78,7 @@ DATE = re.compile(
     r"(?P<time>(?:,? |T)##?:##(?::##(?:\{f\}|\{g\})?)?(?: ?\{p\})?)?"
 )
 PERIODS = re.compile(
-    rf"####(?P<s>[-/])##?|##?[-/]####|####[-/ ]?Q#|Q#[-/ ]?####|#Q[-/ ]?####|####M##"
+    r"######|####[-/]##?|##?[-/.]####|####[-/ ]?Q#|Q#[-/ ]?####|#Q[-/ ]?####|####M##"
     rf"|{MONTH}\.?,?[-/ ]?####|####[-/ ]?{MONTH}|{MONTH}[-/ ]'?##",
     re.IGNORECASE,
 )
@@ -133,9 +139,18 @@ def date_patterns(texts: pa.StringArray) -> pa.StringArray:
 
 
 def compact_date_patterns(texts: pa.StringArray) -> pa.StringArray:
-    """Return the pattern of dates like 20240131, null for other texts."""
-    fits = pc.match_substring_regex(texts, COMPACT)
-    return pc.if_else(fits, COMPACT_PATTERN, pa.scalar(None, pa.string()))
+    """Return the pattern of dates that look like numbers, null for other texts.
+
+    These are 20240131, 202401 and 01.2024.
+    """
+    patterns = {
+        COMPACT: COMPACT_PATTERN,
+        COMPACT_MONTH: COMPACT_MONTH_PATTERN,
+        DOTTED_MONTH: "##.####\t\t",
+        LATE_MONTH: f"##.####\t\t{UNSURE}",
+    }
+    fits = [pc.match_substring_regex(texts, form) for form in patterns]
+    return pc.case_when(pc.make_struct(*fits), *map(pa.scalar, patterns.values()))
 
 
 def _unsure_periods(texts: pa.StringArray) -> list[str]:
@@ -214,6 +229,11 @@ def has_date_format(text: str, form: str | None) -> bool:
             if form in [found for _, found in forms]:
                 return True
     return False
+
+
+def count_dates(tally: Tally) -> int:
+    """Return how many rows can be read as dates, each in some format."""
+    return sum(rows for key, rows in tally.rows.items() if formats(key))
 
 
 def fits(key: str, form: str | None) -> bool:
@@ -297,6 +317,8 @@ def _named(shape: str) -> set[str]:
 
 def _periods(shape: str) -> list[str]:
     """Return the formats of a month or a quarter of a year."""
+    if shape == "######":
+        return ["%Y%m"]
     forms = []
     for named in sorted(_named(shape)):
         form = named.replace("####", "%Y").replace("q", "Q")

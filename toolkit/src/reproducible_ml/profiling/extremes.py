@@ -1,5 +1,6 @@
 """Keep the lowest and highest values of a column, to find those far beyond others."""
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,13 +42,15 @@ class Extremes:
         self.low = self._merged(self.low, numbers, low, part, slice(None, KEPT))
         self.high = self._merged(self.high, numbers, high, part, slice(-KEPT, None))
 
-    def far_beyond(self, rows: int) -> dict[Any, End]:
+    def far_beyond(self, rows: int, ignored: Collection[Any] = ()) -> dict[Any, End]:
         """Return the values that are far larger than all others, positive or negative.
 
         Args:
             rows: Rows with a value.
+            ignored: Values that are left aside, as they mean "no value".
         """
-        ends = sorted({**self.low, **self.high}.items(), key=lambda one: -abs(one[0]))
+        both = {n: end for n, end in (self.low | self.high).items() if n not in ignored}
+        ends = sorted(both.items(), key=lambda one: -abs(one[0]))
         count = 0
         for number, (value, end) in enumerate(ends[:-1], 1):
             count += end.rows
@@ -57,7 +60,7 @@ class Extremes:
                 return dict(ends[:number])
         return {}
 
-    def without(self, beyond: dict[Any, End]) -> tuple[Any, Any]:
+    def without(self, beyond: Collection[Any]) -> tuple[Any, Any]:
         """Return the lowest and the highest of the other values."""
         return (
             min(value for value in self.low if value not in beyond),

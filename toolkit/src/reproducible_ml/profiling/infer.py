@@ -386,6 +386,10 @@ def _use(
         use = propose_text_column(column, known, full=full, target=name == hints.target)
         note = f"{found.evidence}; " if found.evidence else ""
         use = use._replace(evidence=note + use.evidence)
+        if found.found:
+            # Mostly numbers or dates: no identifier of the rows.
+            plain = use.column.model_copy(update={"unique": False})
+            use = use._replace(column=plain)
     elif found.kind == "date":
         use = propose_date_column(found, known, measured, full=full)
     else:

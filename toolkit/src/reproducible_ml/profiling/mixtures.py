@@ -24,6 +24,9 @@ NEGATIVE = r"^\s*(\([^()\d]{0,4}\d[\d.,' ]*[^()\d]{0,4}\)|\d[\d.,' ]*-)\s*$"
 # Days since 1900, as spreadsheets store them: from 1954 to 2064.
 SERIAL = r"^\s*[2-5][0-9]{4}(\.[0-9]+)?\s*$"
 
+# Some versions of software look like dates: 1.2.11.
+VERSION = r"^[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}$"
+
 OR_TEXT = "or add --text with this column if it holds text"
 
 READ_AS_TEXT = (
@@ -37,13 +40,14 @@ def mixed_formats(
 ) -> Iterator[ColumnFinding]:
     """Yield why a column of text is not one of numbers or dates, if it mostly is."""
     tally = profile.dates.without(dates.COMPACT_PATTERN)
+    tally = tally.without(dates.COMPACT_MONTH_PATTERN)
     form = dates.choose_date_format(tally, None)
-    dated = sum(tally.rows.values()) if form else 0
+    dated = dates.count_dates(tally) if form else 0
     if form and dated >= MIXTURE * present:
         yield _mixed_dates(tally, form, make_finding)
         return
     if form and dated >= MOSTLY * present:
-        yield _texts_among_dates(tally, dated, profile, present, make_finding)
+        yield from _texts_among_dates(form, dated, profile, present, make_finding)
         return
     found: list[ColumnFinding] = []
     if sum(profile.numbers.rows.values()) >= MIXTURE * present:
@@ -98,16 +102,21 @@ def _mixed_dates(
 
 
 def _texts_among_dates(
-    tally: Tally,
+    form: dates.DateFormat,
     dated: int,
     profile: ColumnProfile,
     present: int,
     make_finding: FindingFactory,
-) -> ColumnFinding:
-    """Return a finding about texts that are no dates, though most rows are."""
+) -> Iterator[ColumnFinding]:
+    """Yield a finding about texts that are no dates, though most rows are."""
     texts, rows, places = profile.seen.content
     trimmed = pc.utf8_trim_whitespace(texts)
-    other = dates.date_patterns(trimmed).is_null()
+    known = dates.date_patterns(trimmed)
+    read = [key for key in known.drop_null().unique().to_pylist() if dates.formats(key)]
+    other = pc.invert(pc.is_in(known, pa.array(read, pa.string())))
+    versions = pc.and_(other, pc.match_substring_regex(trimmed, VERSION))
+    if "%y" in (form.format or "") and pc.any(versions, min_count=0).as_py():
+        return
     serial = pc.and_(other, pc.match_substring_regex(texts, SERIAL))
     serials = int(rows[serial.to_numpy(zero_copy_only=False)].sum())
     problem = f"is not a date, but {dated} of {present} rows are"
@@ -118,7 +127,7 @@ def _texts_among_dates(
     if severity == "warn":
         problem += ", so the column is read as text"
     place = _first(serial if severity == "reject" else other, texts, places)
-    return make_finding(
+    yield make_finding(
         severity, "date", problem, fix, place[0], present - dated, place[1]
     )
 

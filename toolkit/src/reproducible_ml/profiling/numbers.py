@@ -302,6 +302,9 @@ def _with_units(texts: pa.StringArray) -> pa.StringArray:
     body = pc.binary_join_element_wise(sign, body, "")
     body = plain_separators(body)
     style = _styles(pc.if_else(infinite, texts, body), STYLES)
+    # 2021 Q3 is a date.
+    quarter = pc.fill_null(pc.match_substring_regex(suffix, "^[Qq][23]$"), False)
+    style = pc.if_else(quarter, pa.scalar(None, pa.string()), style)
     around = [pc.utf8_trim_whitespace(pc.fill_null(s, "")) for s in (prefix, suffix)]
     return pc.binary_join_element_wise(*around, style, "\t")
 

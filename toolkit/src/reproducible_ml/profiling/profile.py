@@ -170,9 +170,10 @@ class ColumnProfile:
             self.dates.add(date_patterns(others.texts), others)
             hidden = others.where(pc.match_substring_regex(others.texts, HIDDEN))
             self.hidden.add(pc.utf8_slice_codeunits(hidden.texts, 0, LONG), hidden)
-        eight = pc.equal(pc.binary_length(part.texts), 8)
-        if pc.any(eight, min_count=0).as_py():
-            compact = part.where(eight)
+        length = pc.binary_length(part.texts)
+        short = pc.and_(pc.greater_equal(length, 6), pc.less_equal(length, 8))
+        if pc.any(short, min_count=0).as_py():
+            compact = part.where(short)
             self.dates.add(compact_date_patterns(compact.texts), compact)
 
 

@@ -67,7 +67,7 @@ class Measurements:
         spelled: Texts of each of these numbers, with their rows.
         code_places: First place of each of these numbers.
         whole: Whether no number has decimals.
-        ends: The lowest and highest values, codes aside.
+        ends: The lowest and highest values, codes included.
     """
 
     def __init__(self, column: Column) -> None:
@@ -109,12 +109,11 @@ class Measurements:
         if self.whole and pa.types.is_floating(values.type):
             whole = pc.equal(values, pc.floor(values))
             self.whole = bool(pc.all(whole, min_count=0).as_py())
+        self.ends.add(values, part)
         is_missing_code = pc.is_in(values, pa.array(CODES).cast(values.type))
         if pc.any(is_missing_code, min_count=0).as_py():
             self._add_codes(values.filter(is_missing_code), part.where(is_missing_code))
             values = values.filter(pc.invert(is_missing_code))
-            part = part.where(pc.invert(is_missing_code))
-        self.ends.add(values, part)
         if len(values):
             extremes = pc.min_max(values)
             self._stretch(extremes["min"].as_py(), extremes["max"].as_py())
@@ -218,19 +217,21 @@ def check_values(
     """
     findings: list[ColumnFinding] = []
     missing = dict[str, int]()
-    if candidate.kind == "number":
-        outliers, texts_beyond = _outliers(found, make_finding, is_target=is_target)
-        findings += outliers
-        missing |= texts_beyond
     common = max(
         (n for text, n in profile.seen.counts().items() if not CODE.fullmatch(text)),
         default=0,
     )
+    known: list[int] = []
     for code in [] if is_target else sorted(found.codes):
         if is_missing_code(code, found, profile.rows, common):
             findings.append(_code(code, found, make_finding))
             missing |= found.spelled[code]
             del found.codes[code]
+            known.append(code)
+    if candidate.kind == "number":
+        outliers, beyond = _outliers(found, known, make_finding, is_target=is_target)
+        findings += outliers
+        missing |= beyond
     texts, rows, places = _listed(found.misfits)
     for text, count, place in zip(texts, rows, places, strict=True):
         if candidate.kind == "date" and NO_DATE.fullmatch(text.strip()):
@@ -288,16 +289,20 @@ def _no_date(
 
 
 def _outliers(
-    found: Measurements, make_finding: FindingFactory, *, is_target: bool
+    found: Measurements,
+    known: Sequence[int],
+    make_finding: FindingFactory,
+    *,
+    is_target: bool,
 ) -> tuple[list[ColumnFinding], dict[str, int]]:
     """Return findings about values far beyond all others, and texts to read as missing.
 
     They no longer count for the extremes, unless it is the target: its values stay.
     """
-    beyond = found.ends.far_beyond(found.rows)
+    beyond = found.ends.far_beyond(found.rows, known)
     if not beyond:
         return [], {}
-    low, high = found.ends.without(beyond)
+    low, high = found.ends.without({*beyond, *known})
     times = min(map(abs, beyond)) / max(abs(low), abs(high))
     first = min(beyond.values(), key=lambda each: each.place)
     problem = f"is {times:,.0f} times as large as all other values ({low} to {high})"
@@ -309,6 +314,7 @@ def _outliers(
             " data/schema.yaml, and widen in_range."
         )
         found.low, found.high = low, high
+        found.codes = {n: rows for n, rows in found.codes.items() if n not in beyond}
     rows = sum(each.rows for each in beyond.values())
     finding = make_finding(
         "warn", "outlier", problem, fix, first.text, rows, first.place

@@ -96,9 +96,10 @@ def _codes(values: pd.Series, raw: Path) -> Iterator[Finding]:
             "code for no value",
             raw,
             "is far from all other numbers and repeats, so it may be a code for a"
-            " missing value",
-            "If so, add it to metadata.missing of the column in data/schema.yaml and"
-            " set nullable: true; if it is the target, remove the rows.",
+            " missing value, or the cap of larger ones",
+            "If it is a code, add it to metadata.missing of the column in"
+            " data/schema.yaml and set nullable: true; if it is the target, remove the"
+            " rows.",
             column=str(values.name),
             value=f"{code:.12g}",
             rows=rows,

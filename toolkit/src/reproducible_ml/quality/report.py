@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from reproducible_ml.contract.findings import Finding
+from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.contract.target import ClassSummary, summarise_table_target
 from reproducible_ml.core.params import Compute
@@ -19,11 +19,14 @@ from reproducible_ml.quality.formulas import Formula, find_formula
 from reproducible_ml.quality.leaks import Leak, find_leaks
 from reproducible_ml.quality.locations import with_line_numbers
 from reproducible_ml.quality.near_copies import check_near_copies
-from reproducible_ml.quality.target import check_classes, check_numbers
+from reproducible_ml.quality.target import NUMBER, check_classes, check_numbers
 
 # With fewer rows, a model cannot be trained; with fewer than FEW, its metrics are
 # rough.
 NEEDED, FEW = 10, 50
+
+# Kind of the finding about missing values that reveal the target, but are numbers.
+BY_CODE = "target by code"
 
 # Kinds of findings under which a model cannot be trained, or would be wrong.
 REJECTED = {
@@ -92,6 +95,9 @@ def check_quality(
     findings += check_columns(some, features, numeric, raw)
     # That an entity has one value of the target is a reason to group, not to exclude.
     grouped = {finding.column for finding in entities}
+    guessed = [one for one in leaks if _is_by_code(one, contract)]
+    leaks = [one for one in leaks if one not in guessed]
+    findings += [_code(one, contract, raw) for one in guessed]
     findings += [
         _leak(one, raw) for one in leaks if one.certain or one.column not in grouped
     ]
@@ -138,6 +144,25 @@ def _computed(formula: Formula, target: str, raw: Path) -> Finding:
         " exclude in data/schema.yaml.",
         column=target,
     )
+
+
+def _is_by_code(leak: Leak, contract: Contract) -> bool:
+    """Return whether a leak is by missing values that are numbers in the file.
+
+    They may be values, such as the cap 99999 of an income: the column is no leak then.
+    """
+    column = contract.columns[leak.column]
+    by_missing = leak.reason.startswith(("is missing", "is given"))
+    numbers = [text for text in column.metadata.missing if NUMBER.fullmatch(text)]
+    return by_missing and bool(numbers)
+
+
+def _code(leak: Leak, contract: Contract, raw: Path) -> Finding:
+    spelled = contract.columns[leak.column].metadata.missing
+    texts = ", ".join(quoted(text) for text in spelled if NUMBER.fullmatch(text))
+    problem = f"{leak.reason}, as {texts} is read as a missing value"
+    fix = "If it is a value, remove it from `missing` in data/schema.yaml."
+    return Finding(BY_CODE, raw, problem, fix, column=leak.column)
 
 
 def _leak(leak: Leak, raw: Path) -> Finding:

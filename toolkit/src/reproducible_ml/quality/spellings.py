@@ -34,6 +34,8 @@ MISSING_AMONG_NUMBERS = ALWAYS_MISSING | {
         "unbekannt",
     ],
     *("not available", "not applicable", "keine angabe"),
+    # Dashes, and the minus sign by itself.
+    *("\u2013", "\u2014", "\u2015", "\u2212"),
 }
 
 # What else stands for "no value" in many tables, errors of spreadsheets included. It is

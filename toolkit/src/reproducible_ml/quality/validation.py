@@ -16,7 +16,7 @@ from reproducible_ml.contract.checks import (
     cast,
     has_inexact_integers,
 )
-from reproducible_ml.contract.findings import Finding, reject
+from reproducible_ml.contract.findings import Finding, quoted, reject
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core.duplicates import find_duplicates
 from reproducible_ml.core.errors import UserError
@@ -114,6 +114,8 @@ def _of_target(finding: Finding, data: Data) -> Finding:
     if finding.column != data.target or finding.kind != NOT_NULL:
         return finding
     fix = "Fill it in the source, or remove these rows there."
+    if finding.value:
+        fix = f"{fix[:-1]}; if {quoted(finding.value)} is a class, rename it."
     problem = "is missing, but every row needs a value of the target"
     return finding._replace(problem=problem, fix=fix)
 
