@@ -25,6 +25,8 @@ def test_number_is_a_regression(dtype: Any) -> None:
         (("no", "yes"), "yes"),
         (("ja", "nein"), "ja"),
         ((0, 1), 1),
+        ((-1, 1), 1),
+        (("0.0", "1.0"), "1.0"),
         (("N", "Y"), "Y"),
         (("negative", "positive"), "positive"),
     ],
@@ -41,7 +43,22 @@ def test_positive_class_is_the_rarer_one_if_none_means_yes() -> None:
     counts = {"benign": 357, "malignant": 212}
     choice = choose_task("diagnosis", category("benign", "malignant"), counts)
     assert choice.positive == "malignant"
-    assert "rarer" in choice.evidence
+    assert choice.evidence.endswith(
+        '"malignant" as it is rarer: --positive benign for the other'
+    )
+
+
+@pytest.mark.parametrize("classes", [(1, 2), ("1", "2"), ("T", "R"), ("A", "Y")])
+def test_codes_and_letters_do_not_mean_yes_by_themselves(
+    classes: tuple[str | int, str | int],
+) -> None:
+    for rarer, other in (classes, classes[::-1]):
+        counts = {str(rarer): 3, str(other): 7}
+        choice = choose_task("class", category(*classes), counts)
+        assert choice.positive == rarer
+        assert "as it is rarer" in choice.evidence
+    same = choose_task("class", category(*classes), dict.fromkeys(map(str, classes), 5))
+    assert "both are as frequent" in same.evidence
 
 
 def test_positive_class_may_be_asked_for() -> None:

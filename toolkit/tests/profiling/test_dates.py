@@ -14,6 +14,7 @@ from reproducible_ml.profiling.dates import (
     fits,
     formats,
     has_date_format,
+    look_like_dates,
 )
 from reproducible_ml.profiling.distinct import Tally, occurrences
 from reproducible_ml.reading.values import ISO_WITH_OFFSET
@@ -47,6 +48,19 @@ def chosen(texts: Sequence[str], day_first: bool | None = None) -> DateFormat:
         (["31.12.2024, 10:00"], "%d.%m.%Y, %H:%M"),
         (["12/31/2024 3:04 PM"], "%m/%d/%Y %I:%M %p"),
         (["Mon, 5 Jan 2024 10:00:00 +0100"], "%a, %d %b %Y %H:%M:%S %z"),
+        (["Mon, 5 Jan 2024 10:00:00 GMT"], "%a, %d %b %Y %H:%M:%S %z"),
+        (["2024-01-31 10:00:00 UTC", "2024-01-31 10:00:00.5 UTC"], ISO_WITH_OFFSET),
+        (["Mon Jan  5 10:00:00 2024"], "%a %b %d %H:%M:%S %Y"),
+        (["Jan. 5, 2024", "May 6, 2024"], "%b %d, %Y"),
+        (["1. Jan 2024", "2. Mär 2024", "3. Mai 2024"], "%d. %b %Y"),
+        (["3 janv. 2024", "4 août 2024", "5 mai 2024"], "%d %B %Y"),
+        (["12 de enero de 2024"], "%d de %B de %Y"),
+        (["2024年1月31日"], "%Y年%m月%d日"),
+        (["2010-01", "2010-12"], "%Y-%m"),
+        (["01/2010", "12/2010"], "%m/%Y"),
+        (["Jan 2010", "May 2010"], "%b %Y"),
+        (["2021Q3", "2021q4"], "%YQ%q"),
+        (["Q3 2021"], "Q%q %Y"),
     ],
 )
 def test_format_of_all_dates_is_found(texts: list[str], form: str | None) -> None:
@@ -56,14 +70,36 @@ def test_format_of_all_dates_is_found(texts: list[str], form: str | None) -> Non
     assert not found.ambiguous
 
 
+@pytest.mark.parametrize("texts", [["2010-11", "2011-12"], ["Jan-10", "Feb-11"]])
+def test_seasons_and_days_without_a_year_are_no_months(texts: list[str]) -> None:
+    part = occurrences(pa.array(texts), 0)
+    tally = Tally()
+    tally.add(date_patterns(part.texts), part)
+    assert choose_date_format(tally, None) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *(("2021-W05", True), ("2021-01-31 10:00 CET", True), ("Jan-10", True)),
+        *(("1. tammikuuta 2024", True), ("3rd of Smarch, 2024", True)),
+        *(("5 apples", False), ("1.2.2024.7", False), ("Room 2024", False)),
+        *(("192.168.20.21", False), ("2021-01-0004", False), ("4711-12", False)),
+    ],
+)
+def test_texts_that_look_like_dates(text: str, expected: bool) -> None:
+    assert look_like_dates(pa.array([text])).to_pylist() == [expected]
+
+
 @pytest.mark.parametrize("text", ["12:30", "5 apples", "abc", "1.5", "20240131", ""])
 def test_other_texts_are_not_dates(text: str) -> None:
     assert date_patterns(pa.array([text])).to_pylist() == [None]
 
 
 def test_eight_digits_are_a_date_if_they_may_be_one() -> None:
-    texts = pa.array(["20240131", "20241331", "12345678", "18990101"])
-    assert compact_date_patterns(texts).is_valid().to_pylist() == [True] + [False] * 3
+    texts = pa.array(["20240131", "202401", "01.2024", "20241331", "202413", "1.2024"])
+    found = compact_date_patterns(texts).is_valid().to_pylist()
+    assert found == [True] * 3 + [False] * 3
 
 
 @pytest.mark.parametrize("text", ["1/2/2024", "24-01-31"])

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reproducible_ml.profiling.infer import infer
 from reproducible_ml.profiling.inferred import HEADER, Hints, InferredColumn
@@ -213,7 +215,7 @@ def test_missing_values_are_counted_in_every_spelling(tmp_path: Path) -> None:
     assert found.column.dtype == "Int64"
     assert found.missing == 6
     assert found.column.metadata.missing == ("-999", "?")
-    assert '6 missing (also spelled "-999", "?")' in found.evidence
+    assert '6 missing (3 as "-999", 1 as "?", 1 as "NA")' in found.evidence
 
 
 def test_table_and_user_resolve_ambiguities(tmp_path: Path) -> None:
@@ -226,6 +228,48 @@ def test_table_and_user_resolve_ambiguities(tmp_path: Path) -> None:
     assert [one.found for one in found.values()] == [(), ()]
     assert found["a"].column.dtype == "float64"
     assert found["b"].column.metadata.format == "%m/%d/%Y"
+
+
+def test_spelling_that_the_table_uses_for_missing_numbers_is_not_doubted(
+    tmp_path: Path,
+) -> None:
+    names = ["Rome", "None", "Oslo"] * 20
+    (found,) = table(tmp_path, town=names)["town"].found
+    assert (found.finding.kind, found.finding.rows) == ("missing", 20)
+    assert table(tmp_path, town=names, age=["5", "7", "None"] * 20)["town"].found == ()
+
+
+def test_na_is_doubted_among_codes_of_two_letters_only(tmp_path: Path) -> None:
+    age = ["5", "NA", "7"] * 20
+    found = table(tmp_path, land=["DE", "NA", "FR"] * 20, age=age)["land"]
+    assert '"NA" is read as a missing value' in str(found.found[0].finding)
+    assert '20 missing (20 as "NA")' in found.evidence
+    assert table(tmp_path, town=["Oslo", "NA", "Rome"] * 20)["town"].found == ()
+
+
+TEXTS = """
+    NA None - ? 1 2 -1 99 -999 1.0 1.5 1,5 1.234 1e400 inf 00012 +4912345678 2021-01-04
+    2021-02-31 9999-12-31 1/2/2024 31.12.24 20240131 2010-01 2021Q3 true Y 0 no a x\u200b
+    5kg 5KG 12K 3M (5) \u22125 1\u2019000 1,23,456 44197 12:30
+"""
+
+
+@given(
+    st.lists(
+        st.sampled_from(["", " ", "1. M\u00e4r 2020", *TEXTS.split()]), max_size=3
+    ),
+    st.integers(1, 40),
+    st.sampled_from([NONE, Hints("x"), Hints(text=("x",)), Hints("x", "multiclass")]),
+)
+@settings(max_examples=150, deadline=None)
+def test_any_column_is_inferred_and_read_as_it_is_declared(
+    values: list[str], rows: int, hints: Hints
+) -> None:
+    texts = pa.array([[*values, "1"][n % (len(values) + 1)] for n in range(rows)])
+    batch = pa.RecordBatch.from_pydict({"x": texts})
+    found = infer([Path("a.csv")], lambda _: [batch], hints)["x"]
+    refused = bool(found.findings("reject") + found.findings("ask"))
+    assert refused or not any(unconvertible(texts, found.column).to_pylist())
 
 
 def test_column_declared_as_text_has_no_findings(tmp_path: Path) -> None:

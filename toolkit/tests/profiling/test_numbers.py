@@ -55,6 +55,14 @@ def chosen(texts: Sequence[str], decimal: Decimal | None = None) -> NumberFormat
         (["12.345", "36.612"], [12.345, 36.612]),
         (["1.5", "-Infinity"], [1.5, float("-inf")]),
         (["0.234", "7"], [0.234, 7.0]),
+        (["\u22121.5", "\u20132", "3"], [-1.5, -2.0, 3.0]),
+        (["\u2212$1\u2019234.50", "$2"], [-1234.5, 2.0]),
+        (["1\u2019234\u2019567", "5"], [1234567, 5]),
+        (["1\u2009234.5", "5"], [1234.5, 5.0]),
+        (["1,23,456.50", "95,000"], [123456.5, 95000.0]),
+        (["12,34,56,789", "1,234"], [123456789, 1234]),
+        (["\uff11\uff12", "\u0661\u0662", "7"], [12, 12, 7]),
+        (["5 KG", "6.5 KG"], [5.0, 6.5]),
     ],
 )
 def test_format_reads_the_values(texts: list[str], values: list[float]) -> None:
@@ -67,7 +75,10 @@ def test_format_reads_the_values(texts: list[str], values: list[float]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "-", "abc", "1,23,4", "1.2.2024", "2024-01-31", "12:30", "1-2", "--5", "A12"],
+    [
+        *("", "-", "abc", "1,23,4", "1.2.2024", "2024-01-31", "12:30", "1-2", "--5"),
+        *("A12", "2021 Q3", "1\u20132"),
+    ],
 )
 def test_other_texts_are_not_numbers(text: str) -> None:
     assert number_patterns(pa.array([text, "1"])).to_pylist() == [None, "\t\twhole"]
@@ -121,8 +132,10 @@ def test_unit_is_what_enough_rows_have(
 
 
 def test_units_are_counted() -> None:
-    found = count_units(tally(["5 g", "1 kg", "2 kg", "3 A", "4"]))
-    assert [(unit, rows) for unit, rows, _ in found] == [("kg", 2), ("g", 1)]
+    found = count_units(tally(["5 g", "1 kg", "2 kg", "3 A", "4", "5 Stk", "6 stk"]))
+    assert [(unit, rows) for unit, rows, _ in found] == [
+        *(("kg", 2), ("g", 1), ("Stk", 1), ("stk", 1)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -138,4 +151,5 @@ def test_decimal_sign_is_known_if_only_one_fits(
 def test_leading_zeros_and_telephone_numbers_are_codes() -> None:
     assert are_codes(chosen(["00012", "12345"]))
     assert are_codes(chosen(["+4912345678"]))
+    assert are_codes(chosen(["+49 170 100 200"]))
     assert not are_codes(chosen(["00.5", "0"]))

@@ -98,6 +98,21 @@ def test_use_of_whole_numbers_depends_on_name_and_values(
         assert found.column.in_range is None
 
 
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([f"{100_000 + n}.0" for n in range(50)], "identifier"),
+        ([f"{n % 20}.0" for n in range(100)], "code"),
+        ([f"{n}.5" for n in range(50)], "number"),
+        ([f"{2.0**60 + n * 2.0**40:.1f}" for n in range(50)], "number"),
+    ],
+)
+def test_identifiers_and_codes_may_be_written_as_floats(
+    values: list[str], kind: str
+) -> None:
+    assert proposed(values, "customer_id", "float64").kind == kind
+
+
 def test_identifiers_of_which_some_repeat_are_described_as_such() -> None:
     found = proposed([*range(100, 150), 110, 120], name="customer_id")
     assert (found.kind, found.column.unique) == ("identifier", False)
@@ -121,6 +136,9 @@ def test_constant_with_missing_values_is_a_number() -> None:
         (["0.0", "1.0"] * 20, "float64", TARGET, False, ("0.0", "1.0")),
         (["0.0", "1.0"] * 20, "float64", TARGET, True, (0, 1)),
         ([0.5, 1.5, 2.5] * 20, "float64", TARGET, False, None),
+        ([1.0, 2.0, 3.0] * 20, "float64", TARGET, False, ("1.0", "2.0", "3.0")),
+        ([1.0, 2.0, 3.0] * 20, "float64", TARGET, True, (1, 2, 3)),
+        ([1, 2, "two"] * 20, "Int64", TARGET, False, (1, 2)),
     ],
 )
 def test_numbers_of_a_target_are_classes_if_they_are_few_or_the_task_says_so(

@@ -9,6 +9,7 @@ import pytest
 from reproducible_ml.contract.findings import MAX_LISTED
 from reproducible_ml.contract.schema import Column, ColumnMetadata
 from reproducible_ml.profiling.column_types import TypeCandidate
+from reproducible_ml.profiling.distinct import occurrences
 from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory
 from reproducible_ml.profiling.profile import ColumnProfile, profile_columns
 from reproducible_ml.profiling.values import (
@@ -95,6 +96,9 @@ def test_extremes_are_exact_and_finite(
         (-1, 3, range(5), False),
         (99, 3, range(100), False),
         (99, 50, range(1), False),
+        (999, 3, range(150, 200), True),
+        (99_999, 3, range(0, 41_310, 10), False),
+        (99, 3, range(30), False),
     ],
 )
 def test_code_repeats_far_from_all_other_numbers(
@@ -103,6 +107,44 @@ def test_code_repeats_far_from_all_other_numbers(
     texts = [str(number) for number in [*others, *[code] * times]]
     found, _ = measured(texts)
     assert is_missing_code(code, found, len(texts)) is expected
+
+
+def test_cap_of_amounts_that_are_mostly_zero_is_a_value() -> None:
+    texts = [*["0"] * 900, *map(str, range(0, 7000, 100)), *["99999"] * 30]
+    candidate, findings = checked(texts)
+    assert (candidate.missing, findings) == (0, [])
+
+
+@pytest.mark.parametrize("size", [7, 1000])
+@pytest.mark.parametrize("text", ["-5000000000", "999999999", "1e12"])
+def test_value_far_beyond_all_others_is_read_as_missing(text: str, size: int) -> None:
+    texts = [*(f"{n % 300 + 1}.5" for n in range(1000)), text]
+    batches = [
+        pa.RecordBatch.from_pydict({"x": pa.array(texts[n : n + size])})
+        for n in range(0, len(texts), size)
+    ]
+    profiles = profile_columns([FILE], lambda _: batches)
+    column = Column(dtype="float64", nullable=True)
+    found = Measurements(column)
+    for number, batch in enumerate(batches):
+        found.add(occurrences(batch["x"], number * size))
+    candidate, (finding,) = check_values(
+        TypeCandidate("number", column, ""),
+        found,
+        profiles["x"],
+        is_target=False,
+        make_finding=FindingFactory([FILE], "x"),
+    )
+    assert candidate.column.metadata.missing == (text,)
+    assert (finding.severity, finding.record, finding.finding.rows) == ("warn", 1000, 1)
+    assert "as large as all other values (1.5 to 300.5)" in finding.finding.problem
+    assert found.extremes() == (1.5, 300.5)
+
+
+def test_value_far_beyond_all_others_stays_in_a_target() -> None:
+    candidate, (found,) = checked([*map(str, range(50)), "10000000"], is_target=True)
+    assert (candidate.missing, found.severity) == (0, "warn")
+    assert "missing" not in str(found.finding)
 
 
 @pytest.mark.parametrize(

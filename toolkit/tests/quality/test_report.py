@@ -130,6 +130,30 @@ def test_certain_leaks_are_warnings_with_their_reasons(
     assert "unless its value is known before the prediction" in found.warnings[0].fix
 
 
+def test_number_read_as_missing_is_no_leak(
+    clean_table: CleanTable,
+    stored: Callable[..., Path],
+    contract_of: Callable[..., Contract],
+    data_of: Callable[..., Data],
+) -> None:
+    frame = clean_table()
+    frame["age"] = frame["age"].where(frame["y"] != "yes")
+    contract = contract_of(frame)
+    table = stored(frame, name="parts", rows=1700)
+    (leak,) = check_quality(table, contract, data_of(), Compute(n_jobs=1), RAW).warnings
+    assert leak.kind == "leak"
+    column = contract.columns["age"]
+    notes = column.metadata.model_copy(update={"missing": ("-", "99999")})
+    column = column.model_copy(update={"metadata": notes})
+    contract = contract.model_copy(
+        update={"columns": contract.columns | {"age": column}}
+    )
+    found = check_quality(table, contract, data_of(), Compute(n_jobs=1), RAW)
+    (warning,) = found.warnings
+    assert (warning.kind, found.leaks) == ("target by code", {})
+    assert 'as "99999" is read as a missing value' in warning.problem
+
+
 def test_code_for_a_missing_target_is_a_warning(
     clean_table: CleanTable, report: Report
 ) -> None:

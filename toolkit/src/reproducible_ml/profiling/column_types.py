@@ -80,12 +80,15 @@ def doubtful_century(
         high.as_py() <= FUTURE and high.as_py() - low.as_py() < SPAN
     ):
         return
-    place = pc.index(years, high).as_py()
-    value, year = found.texts[place].as_py(), high.as_py()
+    # Of a century of years, the latest may be the first.
+    late = pc.greater_equal(years, min(high.as_py(), FUTURE + 1))
+    late = pc.fill_null(late, False)
+    place = pc.index(late, True).as_py()
+    value, year = found.texts[place].as_py(), years[place].as_py()
     problem = f"has a year of two digits, read as {year}: it may be {year - 100}"
     fix = "If so, export years with four digits."
-    late = pc.fill_null(pc.equal(years, high), False).to_numpy(zero_copy_only=False)
-    rows, first = int(found.rows[late].sum()), int(found.places[place])
+    rows = int(found.rows[late.to_numpy(zero_copy_only=False)].sum())
+    first = int(found.places[place])
     yield make_finding("warn", "year", problem, fix, value, rows, first)
 
 

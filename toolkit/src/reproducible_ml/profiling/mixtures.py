@@ -10,6 +10,7 @@ from reproducible_ml.profiling import dates, numbers
 from reproducible_ml.profiling.distinct import Ints, Tally
 from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory, Severity
 from reproducible_ml.profiling.profile import ColumnProfile
+from reproducible_ml.reading.dates import SERIAL
 from reproducible_ml.reading.values import unconvertible
 
 # Share of rows that must be numbers, or dates, for two formats to count as a mixture.
@@ -20,9 +21,6 @@ MOSTLY = 0.5
 
 # Negative numbers as accountants and some systems write them: ($446.08), 446.08-.
 NEGATIVE = r"^\s*(\([^()\d]{0,4}\d[\d.,' ]*[^()\d]{0,4}\)|\d[\d.,' ]*-)\s*$"
-
-# Days since 1900, as spreadsheets store them: from 1954 to 2064.
-SERIAL = r"^\s*[2-5][0-9]{4}(\.[0-9]+)?\s*$"
 
 # Some versions of software look like dates: 1.2.11.
 VERSION = r"^[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}$"

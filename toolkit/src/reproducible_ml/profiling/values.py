@@ -15,7 +15,6 @@ from reproducible_ml.profiling.column_types import MISTAKES, TypeCandidate
 from reproducible_ml.profiling.distinct import FirstTexts, Occurrences, occurrences
 from reproducible_ml.profiling.extremes import Extremes
 from reproducible_ml.profiling.inferred import FIX, ColumnFinding, FindingFactory
-from reproducible_ml.profiling.mixtures import SERIAL
 from reproducible_ml.profiling.profile import (
     Batches,
     ColumnProfile,
@@ -24,6 +23,7 @@ from reproducible_ml.profiling.profile import (
 )
 from reproducible_ml.quality.columns import CODE_ROWS, CODE_SHARE, FAR
 from reproducible_ml.quality.diagnose import COMMON, MORE
+from reproducible_ml.reading.dates import SERIAL
 from reproducible_ml.reading.values import try_convert
 
 # Numbers that often stand for "no value".

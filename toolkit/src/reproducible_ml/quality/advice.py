@@ -15,7 +15,7 @@ from reproducible_ml.quality.spellings import (
     fix_encoding,
     is_placeholder,
 )
-from reproducible_ml.reading.dates import parse_dates
+from reproducible_ml.reading.dates import SERIAL, parse_dates
 from reproducible_ml.reading.values import ISO_WITH_OFFSET, arrow_type, unconvertible
 
 SCHEMA = "in data/schema.yaml"
@@ -42,7 +42,7 @@ AROUND = re.compile(r"[-+]?(?P<prefix>[^\d.,+-]*)[-+]?[\d.,' ]*\d(?P<suffix>\D*)
 FORMATS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y.%m.%d"),
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%Y%m%d", "%d %b %Y", "%d %B %Y"),
-    *("%b %d, %Y", "%B %d, %Y"),
+    *("%b %d, %Y", "%B %d, %Y", "%Y-%m", "%m/%Y", "%b %Y", "%YQ%q"),
 )
 TIMES = ("", " %H:%M:%S", " %H:%M", " %I:%M %p")
 
@@ -176,6 +176,8 @@ def _explain_date(text: str, column: Column) -> Advice:
     if form == ISO_WITH_OFFSET and _reads(text, column, format=None):
         return Advice("has no offset from UTC, unlike others", f"{CORRECT}.")
     problem = f"is not a date like {_example(form)}"
+    if re.fullmatch(SERIAL, text):
+        problem += ", but may be the number of a day in a spreadsheet"
     for other in (date + time for time in TIMES for date in FORMATS):
         if _reads(text, column, format=other):
             return _other_format(problem, other)

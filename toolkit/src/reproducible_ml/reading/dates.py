@@ -40,6 +40,9 @@ NAME = re.compile(
     rf"(?<![^\W\d_])({ANY_NAME})(?![^\W\d_])(?:\.(?=[ ,]|$))?", re.IGNORECASE
 )
 
+# Days since 1900, as spreadsheets store dates: from 1954 to 2064.
+SERIAL = r"^\s*[2-5][0-9]{4}(\.[0-9]+)?\s*$"
+
 # Greenwich time as an offset, and quarters, which stand for their first month.
 UTC = re.compile(r"(?:UTC|GMT)(?=$| \d{4}$)")
 QUARTER, QUARTER_FIRST = re.compile("Q([1-4])", re.I), re.compile("([1-4])Q", re.I)
