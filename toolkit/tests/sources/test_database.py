@@ -303,12 +303,13 @@ def test_duckdb_values_are_exact(tmp_path: Path) -> None:
             " 170141183460469231731687303715884105727::HUGEINT AS huge,"
             " 0.10::DECIMAL(38, 20) AS price, 0.1::DOUBLE AS share, true AS paid,"
             " DATE '2026-01-31' AS day, TIME '23:59:59' AS hour,"
-            " TIMESTAMP '2026-01-31 23:59:59.5' AS moment, '' AS note"
+            " TIMESTAMP '2026-01-31 23:59:59.5' AS moment, '' AS note,"
+            " TIMESTAMPTZ '2026-01-31 12:00:00+02' AS seen"
         )
     snapshot(make_query(url, "FROM visits", "id"), tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text().splitlines()[1] == (
         "1,170141183460469231731687303715884105727,0.10000000000000000000,0.1,true,"
-        '2026-01-31,23:59:59,2026-01-31 23:59:59.500000,""'
+        '2026-01-31,23:59:59,2026-01-31 23:59:59.500000,"","2026-01-31 10:00:00+00:00"'
     )
 
 

@@ -191,7 +191,7 @@ def snapshot(query: Query, file: Path, password: SecretStr | None = None) -> int
         replacing(file) as temporary,
         temporary.open("w", encoding="utf-8", newline="\n") as opened,
         connection.execution_options(**options).exec_driver_sql(
-            _ordered(query, connection.dialect)
+            _ordered(query, connection.dialect, _utc_columns(query, connection))
         ) as result,
     ):
         return _write(result, query, opened)
@@ -219,10 +219,33 @@ def _lines(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _lines)
 
 
-def _ordered(query: Query, dialect: sa.Dialect) -> str:
-    """Return the query as a subquery, where it can only read, ordered by the key."""
-    key = ", ".join(map(dialect.identifier_preparer.quote, query.key))
-    return f"SELECT * FROM (\n{query.query}\n) q ORDER BY {key}"
+def _utc_columns(query: Query, connection: sa.Connection) -> list[str]:
+    """Return the columns of times with a zone that DuckDB's driver cannot return.
+
+    It needs a package for them, pytz, that it does not require.
+    """
+    if connection.dialect.name != "duckdb":
+        return []
+    columns = connection.exec_driver_sql(f"DESCRIBE {query.query}").fetchall()
+    return [name for name, kind, *_ in columns if kind == "TIMESTAMP WITH TIME ZONE"]
+
+
+def _ordered(query: Query, dialect: sa.Dialect, utc: Sequence[str]) -> str:
+    """Return the query as a subquery, where it can only read, ordered by the key.
+
+    Args:
+        query: The query.
+        dialect: How names are quoted.
+        utc: Columns to be returned as texts, as `_moment` writes times with a zone.
+    """
+    quote = dialect.identifier_preparer.quote
+    moments = [
+        f"CAST({name} AT TIME ZONE 'UTC' AS VARCHAR) || '+00:00' AS {name}"
+        for name in map(quote, utc)
+    ]
+    replaced = f" REPLACE ({', '.join(moments)})" if moments else ""
+    key = ", ".join(map(quote, query.key))
+    return f"SELECT *{replaced} FROM (\n{query.query}\n) q ORDER BY {key}"
 
 
 def _write(result: sa.CursorResult[Any], query: Query, opened: TextIO) -> int:
