@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from reproducible_ml.contract.findings import MAX_PRINTED, limit_per_kind, reject
+from reproducible_ml.contract.findings import reject, warning_lines
 from reproducible_ml.contract.schema import Data, load_contract
 from reproducible_ml.contract.target import summarise_table_target
 from reproducible_ml.core.files import replacing_folder, write_json
@@ -46,8 +46,8 @@ def main(
         now = profile_table(table, columns, data, compute)
         # Printed, but not written: what was committed before must not change an output.
         drift = compare_with_committed(profile, table, now, columns, data, compute, raw)
-    for finding in limit_per_kind([*quality.warnings, *drift], MAX_PRINTED):
-        logger.warning("warning: %s", finding)
+    for line in warning_lines([*quality.warnings, *drift]):
+        logger.warning("warning: %s", line)
     write_json({**target, "missing": count_missing(checked)}, report)
     write_json(now, profile, indent=None)
     logger.info("%s: %d rows meet %s", raw, target["rows"], contract)

@@ -5,7 +5,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reproducible_ml.contract.findings import Finding, escape_formula, quoted, reject
+from reproducible_ml.contract.findings import (
+    Finding,
+    escape_formula,
+    quoted,
+    reject,
+    warning_lines,
+)
 from reproducible_ml.core.errors import UserError
 
 FILE = Path("data/raw/people.csv")
@@ -93,3 +99,18 @@ def test_report_contains_no_formula(value: str, cell: str, tmp_path: Path) -> No
 
 def test_report_shortens_long_values() -> None:
     assert len(str(escape_formula("x" * 10**6))) == 1000
+
+
+def test_warnings_are_sorted_by_harm_and_summed_up() -> None:
+    raw = Path("t.csv")
+    constant = [
+        Finding("constant column", raw, "is constant", "Drop it.", column=f"c{n}")
+        for n in range(100)
+    ]
+    leak = Finding("leak", raw, "is the target", "Exclude it.", column="z")
+    lines = warning_lines([*constant, leak, leak])
+    assert lines[0] == str(leak)
+    assert lines[1:6] == list(map(str, constant[:5]))
+    assert lines[6].startswith("95 more like the last one (constant column)")
+    assert lines[6].endswith('"c23", "c24" and 75 more')
+    assert len(lines) == 7

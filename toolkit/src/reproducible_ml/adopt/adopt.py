@@ -31,7 +31,7 @@ from reproducible_ml.adopt.yaml_files import (
     contract_to_yaml,
     update_contract,
 )
-from reproducible_ml.contract.findings import MAX_PRINTED, limit_per_kind
+from reproducible_ml.contract.findings import warning_lines
 from reproducible_ml.contract.schema import Column, Data, load_contract
 from reproducible_ml.core.errors import UserError, printable
 from reproducible_ml.core.files import all_or_nothing, write_text
@@ -71,8 +71,8 @@ def print_proposal(project: Project, proposal: Proposal, name: str) -> None:
             )
         )
     console.print(_text(f"\n{_task(project, proposal)}"))
-    for finding in limit_per_kind(proposal.warnings, MAX_PRINTED):
-        console.print(_text(f"warning: {finding}"), soft_wrap=True)
+    for line in warning_lines(proposal.warnings):
+        console.print(_text(f"warning: {line}"), soft_wrap=True)
 
 
 def _text(text: str) -> Text:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,33 @@ from reproducible_ml.core.files import replacing
 # Maximal number of findings of each kind in the report, and on the terminal.
 MAX_LISTED = 100
 MAX_PRINTED = 3
+
+# Maximal number of warnings of a kind on the terminal, and of columns of others.
+MAX_PER_KIND, MAX_NAMED = 5, 20
+
+# Kinds of warnings, the most harmful first; OTHERS stands for those not named.
+OTHERS = ""
+HARM = (
+    # The model knows the target, or rows of the test set.
+    *(
+        "leak",
+        "computed target",
+        "repeated entity",
+        "near copies",
+        "train/test overlap",
+    ),
+    *("duplicate id", "duplicate rows", "conflicting targets", "drift"),
+    # The target cannot be learned well.
+    *("class not trained on", "imbalance", "two numbers", "common number"),
+    *("few rows", "fewer rows", "too few rows to tell", "dropped setting"),
+    # Values may be misread.
+    *("encoding", "delimiter", "preamble", "index", "number", "date", "code"),
+    *("code for no value", "unit", "year", "time zones", "rounding"),
+    OTHERS,
+    # Columns are of no use, or hard to handle.
+    *("empty column", "constant column", "equal columns", "letters alike", "spelling"),
+    *("case", "unusual name", "wide"),
+)
 
 # Spreadsheets evaluate values that start so; with Asian settings, also wide signs.
 FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -72,6 +100,36 @@ def quoted(value: str) -> str:
     """Return the value in quotes, shortened and on one line."""
     text = value if len(value) <= MAX_WIDTH else value[: MAX_WIDTH - 1] + "…"
     return f'"{text}"' if text.isprintable() else repr(text)
+
+
+def warning_lines(findings: Iterable[Finding]) -> list[str]:
+    """Return lines of warnings: the most harmful first, and a few of each kind.
+
+    After them, a line names the columns of the others of that kind.
+    """
+    of_kind: dict[str, list[Finding]] = {}
+    for finding in dict.fromkeys(findings):
+        of_kind.setdefault(finding.kind, []).append(finding)
+    rank = {kind: place for place, kind in enumerate(HARM)}
+    lines: list[str] = []
+    for kind in sorted(of_kind, key=lambda kind: rank.get(kind, rank[OTHERS])):
+        lines += _lines_of_kind(of_kind[kind])
+    return lines
+
+
+def _lines_of_kind(findings: list[Finding]) -> Iterator[str]:
+    some = list(islice(limit_per_kind(findings, MAX_PRINTED), MAX_PER_KIND))
+    rest = [finding for finding in findings if finding not in some]
+    if len(rest) == 1:
+        # It takes no more space than a line about it.
+        some, rest = [*some, *rest], []
+    yield from map(str, some)
+    if rest:
+        columns = list(dict.fromkeys(one.column for one in rest if one.column))
+        shown = ", ".join(map(quoted, columns[:MAX_NAMED]))
+        shown += f" and {len(columns) - MAX_NAMED} more" if columns[MAX_NAMED:] else ""
+        where = f", in the columns {shown}" if columns else ""
+        yield f"{len(rest)} more like the last one ({rest[0].kind}){where}"
 
 
 def limit_per_kind(findings: Iterable[Finding], limit: int) -> Iterator[Finding]:

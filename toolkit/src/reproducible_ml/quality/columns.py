@@ -22,6 +22,9 @@ CODE_SHARE = 0.002
 FAR, FAR_NINES = 1.0, 0.25
 YEARS = (1500, 2100)
 
+# Equal columns that are named.
+NAMED = 20
+
 EXCLUDE = "Set its treatment to exclude in data/schema.yaml."
 
 
@@ -119,21 +122,28 @@ def _gap(end: float, nearest: float, others: npt.NDArray[np.float64]) -> float:
 
 def _same(rows: pd.DataFrame, raw: Path) -> Iterator[Finding]:
     """Yield columns that equal an earlier column in all rows."""
-    first: dict[bytes, str] = {}
+    equal: dict[bytes, list[str]] = {}
     for name in rows:
         codes, known = pd.factorize(rows[name], use_na_sentinel=False)
         if len(known) < 2 or odds_against(codes, 1) < ODDS:
             continue
         digest = hashlib.sha256(_content(rows[name])).digest()
-        if digest in first:
-            yield Finding(
-                "equal columns",
-                raw,
-                f"equals column {quoted(first[digest])} in all rows",
-                EXCLUDE,
-                column=str(name),
-            )
-        first.setdefault(digest, str(name))
+        equal.setdefault(digest, []).append(str(name))
+    for first, *others in equal.values():
+        if others:
+            yield _equal(first, others, raw)
+
+
+def _equal(first: str, others: list[str], raw: Path) -> Finding:
+    """Return one finding about all columns that equal the first."""
+    problem = f"equals column {quoted(first)} in all rows"
+    fix = EXCLUDE
+    if others[1:]:
+        shown = ", ".join(map(quoted, others[1 : 1 + NAMED]))
+        more = f" and {len(others) - 1 - NAMED} more" if others[1 + NAMED :] else ""
+        problem += f", as {shown}{more} do"
+        fix = "Set their treatment to exclude in data/schema.yaml."
+    return Finding("equal columns", raw, problem, fix, column=others[0])
 
 
 def _content(values: pd.Series) -> bytes:
