@@ -73,6 +73,8 @@ def _alike(file: Path, line: int | None, names: Sequence[str]) -> Iterator[Findi
 
 def _look(name: str) -> str:
     """Return a name as it looks in print."""
+    if name.isascii() and name.isprintable():
+        return " ".join(name.split())
     text = unicodedata.normalize("NFKC", name).translate(LATIN)
     visible = "".join(c for c in text if c.isprintable() or c.isspace())
     return " ".join(visible.split())
@@ -88,7 +90,7 @@ def _differ_in_case(
     seen: dict[str, int] = {}
     for place, name in enumerate(names, 1):
         first = seen.setdefault(_look(name).casefold(), place)
-        if name.strip() and _look(names[first - 1]) != _look(name):
+        if first != place and name.strip() and _look(names[first - 1]) != _look(name):
             other = quoted(names[first - 1])
             problem = f"differs from column {first}, {other}, only by case"
             fix = "Rename one if they are easily confused."

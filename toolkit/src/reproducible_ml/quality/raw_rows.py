@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from reproducible_ml.contract.findings import MAX_LISTED, Finding, quoted
 from reproducible_ml.contract.schema import Column, Contract, CsvDialect
-from reproducible_ml.quality.spellings import closest_match
+from reproducible_ml.quality.spellings import closest_match, fold_lookalikes
 from reproducible_ml.reading.csv_files import NumberedRows, Row
 from reproducible_ml.reading.json_lines import FLATTEN, text_batch, valid_objects
 from reproducible_ml.reading.parquet_files import (
@@ -38,6 +38,9 @@ TRAILING = "trailing delimiter"
 
 # Rows that are in memory as Python objects at a time.
 ROWS = 10_000
+
+# Names that misspelled ones are compared with, which takes time for each pair.
+COMPARED = 200
 
 # Lines that are searched for a header that is not where it should be.
 SEARCHED = 50
@@ -78,7 +81,12 @@ def check_names(file: Path, header: Header, contract: Contract) -> list[Finding]
         return [Finding("header", file, "has no header", "Export it again.")]
     if found := _other_delimiter(file, header, contract):
         return [found]
-    if not any(closest_match(name, list(contract.columns)) for name in header.names):
+    known = {*map(fold_lookalikes, contract.columns)}
+    folded = (fold_lookalikes(name) for name in header.names)
+    if known.isdisjoint(folded) and not any(
+        closest_match(name, list(contract.columns)[:COMPARED])
+        for name in header.names[:COMPARED]
+    ):
         return [_no_name_known(file, header)]
     return list(_check_each(file, header, contract))
 
@@ -105,11 +113,11 @@ def _no_name_known(file: Path, header: Header) -> Finding:
 
 
 def _check_each(file: Path, header: Header, contract: Contract) -> Iterator[Finding]:
-    names = list(dict.fromkeys(header.names))
-    missing = [name for name in contract.columns if name not in names]
-    unknown = [name for name in names if name not in contract.columns]
-    for name in unknown:
-        if found := closest_match(name, missing):
+    counts = Counter(header.names)
+    missing = [name for name in contract.columns if name not in counts]
+    unknown = [name for name in counts if name not in contract.columns]
+    for name in unknown[:MAX_LISTED]:
+        if found := closest_match(name, missing[:COMPARED]):
             meant, difference = found
             missing.remove(meant)
             problem = f"looks like {quoted(meant)}{difference}"
@@ -118,11 +126,15 @@ def _check_each(file: Path, header: Header, contract: Contract) -> Iterator[Find
             )
         else:
             yield _unknown(file, header, name)
+    if others := unknown[MAX_LISTED:]:
+        problem = f"has {len(others)} more unknown columns, from {quoted(others[0])} on"
+        fix = "Drop them from the source, or declare them: run `rml data`."
+        yield Finding("unknown column", file, problem, fix, header.line)
     for name in missing:
         problem = f"lacks the column {quoted(name)}"
         fix = "Add it in the source, or drop it from data/schema.yaml."
         yield Finding("missing column", file, problem, fix, header.line)
-    for name in (n for n in names if n and header.names.count(n) > 1):
+    for name in (n for n, count in counts.items() if n and count > 1):
         problem = f"has the column {quoted(name)} more than once"
         fix = "Rename or drop one of them in the source."
         yield Finding("duplicate column", file, problem, fix, header.line)
@@ -357,7 +369,7 @@ def _json_blocks(
     # A key may be absent where its value may be missing.
     unknown = [name for name in names if name not in contract.columns]
     for name, column in contract.columns.items():
-        if column.nullable and not closest_match(name, unknown):
+        if column.nullable and not closest_match(name, unknown[:COMPARED]):
             names.setdefault(name, 1)
     if found := check_names(file, Header(list(names), None, names), contract):
         findings += found
