@@ -260,19 +260,22 @@ def mixed_booleans(
         return
     texts, rows, places = profile.seen.content
     counts = dict(zip((t.strip() for t in texts.to_pylist()), rows, strict=True))
-    same = true if len({text.lower() for text in true}) > 1 else false
+    word, same, opposite = "true", true, false
+    if len({text.lower() for text in true}) == 1:
+        word, same, opposite = "false", false, true
     usual = max(same, key=lambda text: counts.get(text, 0))
     others = [text for text in same if text.lower() != usual.lower()]
     odd = pc.is_in(pc.utf8_trim_whitespace(texts), pa.array(others))
     first = pc.index(odd, True).as_py()
-    shown = [" or ".join(map(quoted, side)) for side in (true, false)]
-    problem = f"is read as {quoted(usual)} is: true is {shown[0]}, false is {shown[1]}"
+    value, place = texts[first].as_py().strip(), int(places[first])
+    alike = " and ".join(quoted(text) for text in same if text != value)
+    problem = f"is read as {word}, as {alike} are; the opposite is"
+    problem += f" {' or '.join(map(quoted, opposite))}"
     fix = (
         "Use one spelling in the export; or add --text with this column if they differ"
         " in meaning."
     )
     count = int(rows[odd.to_numpy(zero_copy_only=False)].sum())
-    value, place = texts[first].as_py().strip(), int(places[first])
     yield make_finding("warn", "truths", problem, fix, value, count, place)
 
 
