@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +71,10 @@ def find_missing_codes(
 
 
 def _constant(values: pd.Series, raw: Path) -> Finding | None:
+    first: Any = values.iloc[0]
+    last: Any = values.iloc[-1]
+    if pd.notna(first) and pd.notna(last) and first != last:
+        return None
     known = values.dropna()
     if known.empty:
         problem = "is missing in every row"
@@ -123,15 +128,18 @@ def _gap(end: float, nearest: float, others: npt.NDArray[np.float64]) -> float:
 def _same(rows: pd.DataFrame, raw: Path) -> Iterator[Finding]:
     """Yield columns that equal an earlier column in all rows."""
     equal: dict[bytes, list[str]] = {}
-    for name in rows:
-        codes, known = pd.factorize(rows[name], use_na_sentinel=False)
-        if len(known) < 2 or odds_against(codes, 1) < ODDS:
-            continue
-        digest = hashlib.sha256(_content(rows[name])).digest()
+    for name, values in rows.items():
+        digest = hashlib.sha256(_content(values)).digest()
         equal.setdefault(digest, []).append(str(name))
     for first, *others in equal.values():
-        if others:
+        if others and _is_distinctive(rows[first]):
             yield _equal(first, others, raw)
+
+
+def _is_distinctive(values: pd.Series) -> bool:
+    """Say whether another column would hardly have the same values by chance."""
+    codes, known = pd.factorize(values, use_na_sentinel=False)
+    return len(known) > 1 and odds_against(codes, 1) >= ODDS
 
 
 def _equal(first: str, others: list[str], raw: Path) -> Finding:

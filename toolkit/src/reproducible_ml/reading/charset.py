@@ -96,7 +96,8 @@ def _is_plausible(word: str, encoding: str) -> bool:
     if "Lo" in kinds and encoding in EVERYDAY:
         lonely = LONELY.search(letters)
         return not lonely and all(_is_everyday(c, encoding) for c in letters)
-    scripts = {_script(c) for c in letters if c.isalpha()}
+    known = {_script(c) for c in letters if c.isalpha() or not c.isascii()}
+    scripts = known - {"COMBINING"}
     inner = letters[1:]
     capital = inner != inner.lower() and letters != letters.upper()
     special = sum(not c.isascii() for c in letters)

@@ -95,7 +95,7 @@ TEXT = {
 EXPORT = "save the table as CSV (UTF-8)"
 IN_PANDAS = "`pandas.read_{}(...).to_csv(..., index=False)` does"
 TO_LINES = (
-    '`pandas.read_json("{name}").to_json("lines.jsonl", orient="records", lines=True)`'
+    '`pandas.read_json("{name}").to_json("{stem}.jsonl", orient="records", lines=True)`'
 )
 UNPACK = "take the table out of it"
 QUERY = '--query "SELECT ..." --key COLUMNS'
@@ -103,7 +103,7 @@ PROBLEMS = {
     "empty": "is empty: export it again",
     "csv": "is plain text: rename it to {stem}.csv if it is a table",
     "json_lines": "holds JSON: rename it to {stem}.jsonl if each line is a row",
-    "json": "is one JSON value: write one object per line to lines.jsonl, as"
+    "json": "is one JSON value: write one object per line to {stem}.jsonl, as"
     f" {TO_LINES} does",
     "json_joined": "has several JSON objects on one line: write one object per line to"
     " lines.jsonl, as `jq -c . {name} > lines.jsonl` does",
