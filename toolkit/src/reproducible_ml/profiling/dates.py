@@ -45,6 +45,7 @@ COMPACT_PATTERN = "########\t\t"
 # Those from October on may be numbers with decimals.
 COMPACT_MONTH = r"^(19|20)[0-9]{2}(0[1-9]|1[0-2])$"
 COMPACT_MONTH_PATTERN = "######\t\t"
+LIKELY_COMPACT = r"^(?:(?:19|20)[0-9]{4}|[01][0-9]\.(?:19|20))"
 DOTTED_MONTH, LATE_MONTH = r"^0[1-9]\.(19|20)[0-9]{2}$", r"^1[0-2]\.(19|20)[0-9]{2}$"
 OFFSET = (
     r"(?P<base>.*:[0-9]{2}(?:[.,][0-9]+)?)"
@@ -143,6 +144,9 @@ def compact_date_patterns(texts: pa.StringArray) -> pa.StringArray:
 
     These are 20240131, 202401 and 01.2024.
     """
+    likely = pc.match_substring_regex(texts, LIKELY_COMPACT)
+    if not pc.any(likely, min_count=0).as_py():
+        return pa.nulls(len(texts), pa.string())
     patterns = {
         COMPACT: COMPACT_PATTERN,
         COMPACT_MONTH: COMPACT_MONTH_PATTERN,
