@@ -18,8 +18,15 @@ from reproducible_ml.contract.schema import Contract, Data, load_contract
 from reproducible_ml.contract.target import read_target
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import replacing_folder, write_json
+from reproducible_ml.core.parallel import suitable_threads
 from reproducible_ml.core.params import Compute, Count, Section, Share, load_section
-from reproducible_ml.core.parts import parts, read_part, read_table, sample_table
+from reproducible_ml.core.parts import (
+    count_rows,
+    parts,
+    read_part,
+    read_table,
+    sample_table,
+)
 from reproducible_ml.core.stage import run
 from reproducible_ml.modeling.metrics.metric import Predictions
 from reproducible_ml.modeling.metrics.tasks import (
@@ -29,11 +36,12 @@ from reproducible_ml.modeling.metrics.tasks import (
     make_task,
 )
 from reproducible_ml.modeling.model.store import load_model
-from reproducible_ml.modeling.scoring.plot_data import (
-    has_iterations,
+from reproducible_ml.modeling.scoring.importance import (
+    cut_report,
     importance,
-    learning_curve,
+    plan_importance,
 )
+from reproducible_ml.modeling.scoring.plot_data import has_iterations, learning_curve
 from reproducible_ml.modeling.scoring.scores import (
     bootstrap_report,
     evaluation_report,
@@ -60,6 +68,7 @@ class Evaluate(Section):
     interval_rows: Count = 10_000
     importance_rows: Count = 2_000
     importance_repeats: Count = 5
+    importance_predictions: Count = 500_000
     slices: dict[str, tuple[float, ...]] = Field(default_factory=dict)
 
 
@@ -105,36 +114,50 @@ def some_rows(
     return rows[features], read_target(rows, data)
 
 
-def plot_tables(
+def score_columns(
     model: Pipeline,
-    train: Path,
     test: Path,
     contract: Contract,
     data: Data,
     task: Task,
     params: Evaluate,
-) -> dict[str, pd.DataFrame]:
-    """Return the tables of plots that need the model: importance and learning curve."""
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Return the importance of each column, and what of its work was cut, if any."""
     rows, target = some_rows(test, params.importance_rows, "importance", contract, data)
-    actual = task.actual(target)
-    tables = {"train": train, "test": test} if has_iterations(model) else {}
+    wanted = len(rows), params.importance_repeats, params.importance_predictions
+    plan = plan_importance(model, rows.columns, *wanted)
+    logger.info(
+        "Importance of %d columns: %d predictions", rows.shape[1], plan.predictions
+    )
+    table = importance(
+        model,
+        rows,
+        task.actual(target),
+        task.scoring,
+        params.importance_repeats,
+        params.seed,
+        load_section(Compute),
+        plan,
+    )
+    return table, cut_report(plan, rows.shape[1], *wanted)
+
+
+def score_iterations(
+    model: Pipeline,
+    tables: dict[str, Path],
+    contract: Contract,
+    data: Data,
+    task: Task,
+    params: Evaluate,
+) -> pd.DataFrame:
+    """Return the learning curve; no rows if the model is not fitted in iterations."""
     sides = {
         side: some_rows(table, params.interval_rows, "learning", contract, data)
         for side, table in tables.items()
+        if has_iterations(model)
     }
     scorer = Scorer(task, METRICS[data.task][LOSS[data.task]])
-    return {
-        "importance": importance(
-            model,
-            rows,
-            actual,
-            task.scoring,
-            params.importance_repeats,
-            params.seed,
-            load_section(Compute),
-        ),
-        "learning_curve": learning_curve(model, sides, scorer),
-    }
+    return learning_curve(model, sides, scorer)
 
 
 def too_good(
@@ -209,7 +232,11 @@ def main(
     task, known = make_task(columns, data), METRICS[data.task]
     chosen = choose_metrics("evaluate.metrics", params.metrics, known, data.task)
     fitted = load_model(model, manifest, package=__package__)
-    rows, kept = predict_table(fitted, test, columns, data, task, params)
+    with suitable_threads(count_rows(test) * len(columns.columns)):
+        rows, kept = predict_table(fitted, test, columns, data, task, params)
+        logger.info("Scoring %d test rows", len(kept))
+        sides = {"train": train, "test": test}
+        curve = score_iterations(fitted, sides, columns, data, task, params)
     row_keys = kept.index.to_numpy(dtype=np.uint64)
     limits = params.replicates, params.interval_rows
     scores = score_rows(rows, row_keys, chosen, *limits)
@@ -219,12 +246,12 @@ def main(
     facts["slices"] = score_slices(rows, kept, chosen, params.slices, *limits)
     if data.task == "multiclass":
         facts["classes"] = score_classes(rows, row_keys, task.names, *limits)
+    table, cut = score_columns(fitted, test, columns, data, task, params)
+    if cut:
+        facts["importance"] = cut
     tables = PLOTS[data.task](rows, row_keys, task.names)
-    tables |= plot_tables(fitted, train, test, columns, data, task, params)
-    importances = tables["importance"]
-    facts |= too_good(
-        rows, fitted, train, test, importances, columns, data, task, params
-    )
+    tables |= {"importance": table, "learning_curve": curve}
+    facts |= too_good(rows, fitted, train, test, table, columns, data, task, params)
     write_plots(tables, plots)
     write_json(facts, evaluation)
     write_json(bootstrap_report(scores, row_keys), bootstrap, indent=None)

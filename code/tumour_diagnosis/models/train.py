@@ -19,6 +19,7 @@ from reproducible_ml.contract.target import ClassSummary, rare_class, read_targe
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import write_text
 from reproducible_ml.core.outliers import Bounds
+from reproducible_ml.core.parallel import suitable_threads
 from reproducible_ml.core.params import Compute, Section, load_section
 from reproducible_ml.core.parts import fingerprint, read_table
 from reproducible_ml.core.stage import run
@@ -198,7 +199,8 @@ def main(
     chosen = params.model_copy(update={"estimator": params.estimator.updated(best)})
     pipeline = make_pipeline(columns, data, bounds, features, chosen)
     logger.info("Fitting %s to %d rows", chosen.estimator.path, len(rows))
-    fitted = fit(pipeline, rows, columns, data, chosen, progress)
+    with suitable_threads(rows.size):
+        fitted = fit(pipeline, rows, columns, data, chosen, progress)
     check_own_code(fitted)
     sections = {"data": data, "features": features, "train": chosen}
     facts = {

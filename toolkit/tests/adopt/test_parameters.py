@@ -10,8 +10,8 @@ import pytest
 
 from reproducible_ml.adopt.parameters import (
     check_roles,
+    cutoffs,
     dropped_settings,
-    find_cutoff,
     keep_task,
     new_params,
     periodic_fields,
@@ -322,7 +322,7 @@ def test_last_fifth_of_the_rows_are_test_rows(
 ) -> None:
     frame = pd.DataFrame({"day": pd.to_datetime(days).astype("datetime64[ns]")})
     table = write_table(frame, tmp_path / "table", 3)
-    assert find_cutoff(table, "day") == cutoff
+    assert next(cutoffs(table, "day")) == cutoff
 
 
 def test_rows_of_one_day_cannot_be_split(
@@ -332,7 +332,7 @@ def test_rows_of_one_day_cannot_be_split(
     frame = pd.DataFrame({"day": pd.to_datetime(days).astype("datetime64[ns]")})
     table = write_table(frame, tmp_path / "table", 3)
     with pytest.raises(UserError, match="--time day: all rows are of one day"):
-        find_cutoff(table, "day")
+        next(cutoffs(table, "day"))
 
 
 # A gate.

@@ -13,6 +13,7 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
+from sklearn.utils._param_validation import InvalidParameterError
 from skops.io import dumps
 
 from reproducible_ml.contract.schema import Contract, Data
@@ -110,3 +111,11 @@ def test_only_boosting_without_early_stopping_is_fitted_in_steps(
     estimator: Any, rows: int, name: str | None
 ) -> None:
     assert iterations(estimator, rows) == name
+
+
+@pytest.mark.parametrize("number", [0, -1, 2.5, "many", None])
+def test_number_of_iterations_that_is_none_is_refused(
+    number: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidParameterError, match="max_iter"):
+        fit(HistGradientBoostingClassifier(max_iter=number), 4, tmp_path)

@@ -5,14 +5,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
+    GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
+    RandomForestClassifier,
 )
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier
 
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.contract.target import read_target
@@ -20,6 +24,17 @@ from reproducible_ml.core.keys import Keys
 from reproducible_ml.core.params import Compute
 from reproducible_ml.modeling.metrics.metric import Floats, Predictions
 from reproducible_ml.modeling.metrics.tasks import Scorer, make_task
+from reproducible_ml.modeling.model.transformers import (
+    Calendar,
+    CategoryCodes,
+    Numbers,
+)
+from reproducible_ml.modeling.scoring.importance import (
+    cut_report,
+    importance,
+    plan_importance,
+    used_columns,
+)
 from reproducible_ml.modeling.scoring.plot_data import (
     BINS,
     DOTS,
@@ -27,7 +42,6 @@ from reproducible_ml.modeling.scoring.plot_data import (
     POINTS,
     calibration,
     confusion,
-    importance,
     learning_curve,
     precision_recall,
     residual_histogram,
@@ -165,6 +179,74 @@ def test_importance_is_that_of_scikit_learn_with_any_number_of_threads(
     assert table["importance"].tolist() == expected.importances_mean.round(6).tolist()
     assert table["deviation"].tolist() == expected.importances_std.round(6).tolist()
     assert found["importance"].is_monotonic_decreasing
+
+
+FEATURES = ColumnTransformer(
+    [
+        ("codes", CategoryCodes({"kind": ["x", "y"]}), ["kind"]),
+        ("numbers", Numbers(), ["unused", "decides"]),
+        ("dates", Calendar(), ["sent"]),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "used"),
+    [
+        (HistGradientBoostingClassifier(categorical_features=[0]), {0, 2}),
+        (HistGradientBoostingClassifier(categorical_features=[1]), {0, 1, 2, 3}),
+        (RandomForestClassifier(5, random_state=0), {0, 2}),
+        (GradientBoostingClassifier(n_estimators=5), {0, 2}),
+        (DecisionTreeClassifier(), {0, 2}),
+        (LogisticRegression(max_iter=1000), {0, 1, 2, 3}),
+    ],
+    ids=str,
+)
+def test_columns_that_no_tree_splits_by_are_not_shuffled(
+    estimator: Any, used: set[int]
+) -> None:
+    random = np.random.default_rng(0)
+    decides = random.normal(size=300)
+    kind = random.choice(["x", "y"], 300)
+    rows = pd.DataFrame(
+        {
+            "kind": pd.Categorical(kind),
+            "unused": np.ones(300),
+            "decides": decides,
+            "sent": pd.Timestamp("2024-01-01"),
+        }
+    )
+    target = (decides > 0) ^ (kind == "x")
+    model = Pipeline([("features", FEATURES), ("estimator", estimator)])
+    model.fit(rows, target)
+    assert set(np.flatnonzero(used_columns(model, rows.columns))) == used
+    table = importance(model, rows, target, "roc_auc", 3, 0).set_index("feature")
+    expected = permutation_importance(
+        model, rows, target, scoring="roc_auc", n_repeats=3, random_state=0
+    )
+    found = [table["importance"][name] for name in rows]
+    assert found == expected.importances_mean.round(6).tolist()
+
+
+@pytest.mark.parametrize(
+    ("limit", "rows_then", "repeats"),
+    [(10_000, 400, 5), (5_000, 400, 4), (2_000, 333, 2), (500, 83, 2), (150, 50, 1)],
+)
+def test_importance_takes_a_limited_number_of_predictions(
+    rows: pd.DataFrame, limit: int, rows_then: int, repeats: int
+) -> None:
+    many = pd.concat([rows, rows]).head(400)
+    many.index = pd.Index(np.arange(400, dtype=np.uint64))
+    target = (many["decides"] > 0).to_numpy()
+    model = Pipeline([("estimator", LogisticRegression())]).fit(many, target)
+    plan = plan_importance(model, many.columns, 400, 5, limit)
+    assert (plan.rows, plan.repeats) == (rows_then, repeats)
+    assert plan.predictions <= limit
+    report = cut_report(plan, 3, 400, 5, limit)
+    assert report.get("predictions", plan.predictions) == plan.predictions
+    assert bool(report) == (limit < 6_000)
+    table = importance(model, many, target, "roc_auc", 5, 0, None, plan)
+    assert table["feature"].iloc[0] == "decides"
 
 
 def test_important_columns_come_first_and_equal_ones_by_name(

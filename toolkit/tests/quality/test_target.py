@@ -1,22 +1,16 @@
 """Classes, numbers and splits with which a model cannot be trained well."""
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from reproducible_ml.contract.schema import Data
-from reproducible_ml.core.params import Compute
 from reproducible_ml.quality.target import (
-    SplitRule,
     check_classes,
     check_imbalance,
     check_numbers,
-    check_split,
     main_coding,
     normalized_label,
 )
@@ -162,20 +156,3 @@ def test_numbers_of_which_one_dominates_are_reported(
 ) -> None:
     found = check_numbers(pd.Series(values), "y", RAW)
     assert [finding.kind for finding in found] == kinds
-
-
-def is_late(rows: pd.DataFrame, cutoff: str) -> Any:
-    return (rows["when"] >= pd.Timestamp(cutoff)).to_numpy()
-
-
-@pytest.mark.parametrize(("cutoff", "rows"), [("2024-02-10", 50), ("2024-03-10", 0)])
-def test_class_without_training_rows_is_reported(
-    cutoff: str, rows: int, stored: Callable[..., Path]
-) -> None:
-    days = pd.date_range("2024-01-01", periods=100).astype("datetime64[ns]")
-    frame = pd.DataFrame({"when": days, "y": np.repeat(["no", "yes"], 50)})
-    split = SplitRule(partial(is_late, cutoff=cutoff), ("when",), "cutoff")
-    compute = Compute(backend="sequential", n_jobs=1)
-    found = list(check_split(stored(frame, rows=30), BINARY, compute, split, RAW))
-    assert [(f.value, f.rows) for f in found] == ([("yes", rows)] if rows else [])
-    assert all("Set another split.cutoff" in finding.fix for finding in found)

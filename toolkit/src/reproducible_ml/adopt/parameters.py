@@ -15,8 +15,8 @@ from reproducible_ml.core.params import PARAMS
 from reproducible_ml.core.parts import read_table
 from reproducible_ml.profiling.inferred import InferredColumn
 
-# Share of the rows before the cut-off when a table is split by time.
-EARLY = 0.8
+# Share of the rows before the cutoff when a table is split by time, and others to try.
+EARLY = (0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.85, 0.9)
 
 # Share of the months, days of the week or hours that must come back to be features.
 OFTEN = 0.5
@@ -272,19 +272,21 @@ def _comes_back(dates: pd.Series, field: str, cycle: str) -> bool:
     return len(counts) > 1 and bool((counts > 1).mean() > OFTEN)
 
 
-def find_cutoff(table: Path, time: str) -> str:
-    """Return the day that the last fifth of the rows begins with, as 2026-01-31.
+def cutoffs(table: Path, time: str) -> Iterator[str]:
+    """Yield days to split a table by time at, the best first, as 2026-01-31.
 
-    It is later than the first day, so that there are training rows.
+    It is the one that the last fifth of the rows begins with, then those of other
+    shares. All are later than the first day, so that there are training rows.
 
     Raises:
         UserError: All rows are of one day.
     """
-    days = read_table(table, [time])[time].dt.normalize().sort_values()
-    later = days[days > days.iloc[0]]
+    days = read_table(table, [time])[time].dropna().dt.normalize().sort_values()
+    later = days[days > days.min()]
     if later.empty:
         raise UserError(
             f"--time {time}: all rows are of one day. Name another column, or leave"
             " it out for a random split."
         )
-    return str(max(days.iloc[int(len(days) * EARLY)], later.iloc[0]).date())
+    found = [max(days.iloc[int(len(days) * share)], later.iloc[0]) for share in EARLY]
+    yield from dict.fromkeys(str(day.date()) for day in found)

@@ -1,15 +1,14 @@
 """Propose how to adopt a table: contract, roles and task, all of it checked."""
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from reproducible_ml.adopt.holdout import choose_split
 from reproducible_ml.adopt.merge import merge, reads_alike, widen
 from reproducible_ml.adopt.parameters import (
     check_roles,
     dropped_settings,
-    find_cutoff,
     keep_task,
     new_params,
     updated_params,
@@ -34,7 +33,7 @@ from reproducible_ml.core.project import Project
 from reproducible_ml.profiling.inferred import InferredColumn
 from reproducible_ml.quality.locations import with_line_numbers
 from reproducible_ml.quality.report import BY_CODE, QualityReport, check_quality
-from reproducible_ml.quality.target import SplitRule, check_imbalance, check_split
+from reproducible_ml.quality.target import check_imbalance
 from reproducible_ml.quality.validation import validate_table
 from reproducible_ml.reading.raw import file_format, raw_files
 
@@ -182,38 +181,28 @@ def _checked(
 ) -> tuple[Contract, QualityReport]:
     """Check the table as the pipeline will.
 
-    A cutoff date is found if one is needed, and which features the time has.
+    The test rows are chosen, and which features the time has.
     """
     data = Data.model_validate(params["data"])
     compute = Compute.model_validate(params.get("compute") or {})
     checked = context.temporary / "checked"
     with replacing_folder(checked) as table:
         validate_table(files, contract, data, compute, table, context.report)
-    split = params["split"]
-    if split.get("method") == "time" and split["cutoff"] is None:
-        split["cutoff"] = find_cutoff(checked, params["data"]["time"])
-    contract = with_calendar(contract, checked, data, split.get("cutoff"))
+    held_out = choose_split(
+        checked, params, context.project, raw, keep=context.contract is not None
+    )
+    params["split"] |= held_out.settings
+    contract = with_calendar(contract, checked, data, params["split"].get("cutoff"))
     parsed = context.project.load("params").Params.model_validate(params)
     quality = check_quality(checked, contract, data, compute, raw)
-    reject(quality.rejections, context.report)
-    more: list[Finding] = []
+    reject([*quality.rejections, *held_out.rejections], context.report)
+    more = held_out.warnings
     if data.task != "regression":
-        more += check_split(
-            checked, data, compute, _held_out(data, parsed.split, context), raw
-        )
         summary = summarise_table_target(checked, data, compute)
         if isinstance(summary, ClassSummary) and not parsed.train.class_weight:
             more += check_imbalance(summary.counts, data, raw)
     more = with_line_numbers(more, checked, raw, contract.metadata, compute)
     return contract, quality._replace(warnings=[*more, *quality.warnings])
-
-
-def _held_out(data: Data, split: Any, context: Context) -> SplitRule:
-    """Return how the project holds out test rows."""
-    module = context.project.load("datasets.split")
-    key = "cutoff" if split.method == "time" else "salt"
-    is_test = partial(module.is_test, data=data, split=split)
-    return SplitRule(is_test, tuple(split.columns(data)), key)
 
 
 def _exclude_leaks(

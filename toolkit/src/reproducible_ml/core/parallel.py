@@ -10,7 +10,7 @@ import hashlib
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
@@ -31,6 +31,9 @@ MAX_TASK_BYTES = 50_000_000
 
 # Timeouts in seconds: until a cluster answers, and until it has a first worker.
 CONNECT_TIMEOUT, WORKER_TIMEOUT = 10, 60
+
+# Values, that is rows times columns, up to which one thread is the fastest.
+LITTLE = 1_000_000
 
 # Exceptions that libraries raise when a worker process died. They are known by name,
 # because importing those libraries takes longer than most stages.
@@ -121,6 +124,42 @@ def workers(compute: Compute) -> Iterator[None]:
                 " compute.rows_per_part or compute.n_jobs, or use a larger machine."
                 f" ({first_line(error)})"
             ) from error
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let compiled loops, as those of HistGradientBoosting, use one thread here.
+
+    It applies to the thread of Python that enters the block. Results do not change.
+    """
+    with _openmp().limit(limits=1, user_api="openmp"):
+        yield
+
+
+@contextmanager
+def suitable_threads(values: int) -> Iterator[None]:
+    """Let compiled loops use one thread in this block if there is little data.
+
+    Threads wait for each other after each loop. On a busy machine, 140 rows of 500
+    columns were fitted 15 times as fast by one thread as by two.
+
+    Args:
+        values: Rows times columns.
+    """
+    with one_thread() if values <= LITTLE else nullcontext():
+        yield
+
+
+@cache
+def _openmp() -> Any:
+    """Return a controller of the libraries that use OpenMP.
+
+    It knows those that are loaded by now: scikit-learn's loops have to be among them.
+    """
+    from sklearn.utils import _openmp_helpers  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 class InWorkingDirectory(Generic[Arguments, Result]):

@@ -1,21 +1,16 @@
-"""Check the target: its classes, or its values if it is a number, and its split."""
+"""Check the target: its classes, or its values if it is a number."""
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pandas as pd
 
 from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import Data
 from reproducible_ml.contract.target import CLASS_ROWS, rare_class
-from reproducible_ml.core.params import Compute
-from reproducible_ml.core.parts import map_parts
 
 CODINGS = (("yes", "no"), ("true", "false"), ("1", "0"))
 
@@ -52,20 +47,6 @@ def main_coding(
         for pair in whole
     }
     return max(whole, key=rows.__getitem__, default=())
-
-
-class SplitRule(NamedTuple):
-    """How the project holds out its test rows.
-
-    Attributes:
-        is_test: Says of each row of a table whether it is a test row.
-        columns: Columns it needs, besides the row keys.
-        key: The key of section `split` in params.yaml that selects other rows.
-    """
-
-    is_test: Callable[[pd.DataFrame], Any]
-    columns: tuple[str, ...]
-    key: str
 
 
 def check_classes(
@@ -157,33 +138,6 @@ def check_numbers(values: pd.Series, target: str, raw: Path) -> Iterator[Finding
         )
 
 
-def check_split(
-    table: Path, data: Data, compute: Compute, split: SplitRule, raw: Path
-) -> Iterator[Finding]:
-    """Yield classes without any row in the training set, as in a sorted table.
-
-    Args:
-        table: Folder of parts.
-        data: The target.
-        compute: How parts are read.
-        split: How the test rows are held out.
-        raw: What the table was read from, to be named in findings.
-    """
-    work = partial(_count_sides, target=data.target, is_test=split.is_test)
-    found = map_parts(work, table, compute, sorted({data.target, *split.columns}))
-    train, test = (sum(side, Counter[str]()) for side in zip(*found, strict=True))
-    for label in sorted(test.keys() - train.keys()):
-        yield Finding(
-            "class not trained on",
-            raw,
-            "is a class without any row in the training set",
-            f"Set another split.{split.key} or another split.method in params.yaml.",
-            column=data.target,
-            value=label,
-            rows=test[label],
-        )
-
-
 def _constant(value: str, target: str, raw: Path) -> Finding:
     return Finding(
         "constant target",
@@ -238,16 +192,3 @@ def _mixed(counts: Mapping[str, int], target: str, raw: Path) -> Iterator[Findin
                 value=label,
                 rows=counts[label],
             )
-
-
-def _count_sides(
-    _: int, rows: pd.DataFrame, target: str, is_test: Callable[[pd.DataFrame], Any]
-) -> tuple[Counter[str], Counter[str]]:
-    """Return the rows of each class in the training and in the test set."""
-    test = is_test(rows)
-    sides = (rows.loc[~test, target], rows.loc[test, target])
-    train, held_out = (
-        Counter({str(label): int(n) for label, n in side.value_counts().items() if n})
-        for side in sides
-    )
-    return train, held_out

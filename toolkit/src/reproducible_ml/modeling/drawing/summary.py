@@ -84,3 +84,9 @@ def print_summary(evaluation: Path, task: str) -> None:
     )
     if found := facts.get("too_good"):
         sys.stdout.write(f"\nwarning: {printable(describe_too_good(found))}\n\n")
+    if cut := facts.get("importance"):
+        sys.stdout.write(
+            f"Importance: {cut['repeats']} of {cut['repeats_wanted']} repeats on"
+            f" {cut['rows']} of {cut['rows_wanted']} rows, as"
+            f" evaluate.importance_predictions is {cut['limit']}.\n"
+        )

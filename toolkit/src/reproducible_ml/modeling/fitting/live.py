@@ -63,6 +63,10 @@ def fit_in_steps(
     """
     estimator = pipeline.named_steps["estimator"]
     name = iterations(estimator, len(rows)) if count else None
+    last = estimator.get_params()[name] if name else None
+    if not isinstance(last, int) or last < 1:
+        # `fit` says what is wrong with the number.
+        name = None
     if folder:
         # Files of an earlier run are about another model.
         shutil.rmtree(folder, ignore_errors=True)
@@ -70,8 +74,8 @@ def fit_in_steps(
         write_text("step\tloss\n", folder / TABLE)
     if folder is None or name is None:
         return pipeline.fit(rows, target, **for_last_step(weights))
+    assert isinstance(last, int)
     features = pipeline[:-1].fit_transform(rows, target)
-    last = estimator.get_params()[name]
     for live, step in _logged(steps(last, count), folder):
         estimator.set_params(warm_start=True, **{name: step})
         estimator.fit(features, target, **weights)

@@ -14,6 +14,8 @@ from sklearn.model_selection import (
 from sklearn.pipeline import Pipeline
 from tqdm import tqdm
 
+from reproducible_ml.core.parallel import suitable_threads
+
 # Fits that each worker has in a batch: the score is shown, and all wait, after it.
 FITS = 4
 
@@ -30,7 +32,8 @@ class Trial(Pipeline):  # type: ignore[misc]
         """Fit, or keep the error as `failure`."""
         self.failure: ValueError | None = None
         try:
-            super().fit(rows, target, **arguments)
+            with suitable_threads(int(np.size(rows))):
+                super().fit(rows, target, **arguments)
         except ValueError as error:
             self.failure = error
         return self

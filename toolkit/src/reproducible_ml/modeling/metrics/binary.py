@@ -85,12 +85,30 @@ def _cumulative(rows: Predictions, weights: Weights) -> tuple[Floats, Floats]:
 
 
 def roc_auc(rows: Predictions, weights: Weights) -> Floats:
-    """Area under the ROC curve, by the trapezoidal rule."""
-    positives, negatives = _cumulative(rows, weights)
-    before = np.pad(positives, ((0, 0), (1, 0)))[:, :-1]
-    steps = np.diff(negatives, axis=1, prepend=0.0)
-    area = ((positives + before) / 2 * steps).sum(axis=1)
-    return ratio(area, positives[:, -1] * negatives[:, -1])
+    """Area under the ROC curve, by the trapezoidal rule.
+
+    It is the weight of pairs of a positive and a negative with a lower score, plus half
+    of those with an equal one: only steps with positives have to be looked at.
+    """
+    order = np.argsort(-rows.output, kind="stable")
+    output, positive = rows.output[order], rows.actual[order]
+    if not positive.any():
+        return np.full(len(weights), np.nan)
+    ordered = weights[:, order]
+    total = np.pad(np.cumsum(ordered, axis=1), ((0, 0), (1, 0)))
+    # Rows of equal score are one step.
+    starts = np.flatnonzero(np.diff(output, prepend=np.inf))
+    step = np.searchsorted(starts, np.flatnonzero(positive), side="right") - 1
+    steps, first = np.unique(step, return_index=True)
+    positives = np.add.reduceat(ordered[:, positive], first, axis=1)
+    before, after = (
+        total[:, np.append(starts, len(output))[steps + n]] for n in (0, 1)
+    )
+    reached = np.cumsum(positives, axis=1)
+    negatives = total[:, -1] - reached[:, -1]
+    lower = negatives[:, np.newaxis] - (after - reached)
+    area = (positives * (lower + (after - before - positives) / 2)).sum(axis=1)
+    return ratio(area, reached[:, -1] * negatives)
 
 
 def average_precision(rows: Predictions, weights: Weights) -> Floats:

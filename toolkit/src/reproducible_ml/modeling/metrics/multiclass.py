@@ -120,19 +120,24 @@ def roc_auc_ovr(rows: Predictions, weights: Weights) -> Floats:
     return _mean_over(found, ~np.isnan(found))
 
 
+def per_class(rows: Predictions, weights: Weights) -> dict[str, Floats]:
+    """Return PER_CLASS of all classes at once, of shape (replicates, classes)."""
+    true, predicted, actual = _counts(rows, weights)
+    values = (
+        ratio(true, predicted),
+        ratio(true, actual),
+        ratio(2 * true, predicted + actual),
+    )
+    return dict(zip(PER_CLASS, values, strict=True))
+
+
 def class_table(rows: Predictions, names: dict[int, str]) -> pd.DataFrame:
     """Return rows, precision, recall and f1 of each class, in the order of `names`."""
     once = np.ones((1, len(rows.actual)))
-    true, predicted, actual = (counts[0] for counts in _counts(rows, once))
-    table = pd.DataFrame(
-        {
-            "class": [names[code] for code in range(len(names))],
-            "rows": actual.astype(int),
-            "precision": ratio(true, predicted),
-            "recall": ratio(true, actual),
-            "f1": ratio(2 * true, predicted + actual),
-        }
-    )
+    counts = np.bincount(rows.actual, minlength=rows.output.shape[1])
+    values = {name: found[0] for name, found in per_class(rows, once).items()}
+    labels = [names[code] for code in range(len(names))]
+    table = pd.DataFrame({"class": labels, "rows": counts, **values})
     return table.round(DECIMALS).loc[list(names)]
 
 

@@ -6,7 +6,8 @@ weight is a hash of the row's key and the replicate's number, so that two revisi
 project give a row the same weights, and their replicates can be compared in pairs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,14 +48,15 @@ def replicate(
         replicates: Number of replicates.
     """
     chunks = [
-        compute(
-            rows,
-            poisson_weights(row_keys, range(at, min(at + CHUNK, replicates))),
-            metrics,
-        )
-        for at in range(0, replicates, CHUNK)
+        compute(rows, weights, metrics) for weights in weightings(row_keys, replicates)
     ]
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in metrics}
+
+
+def weightings(row_keys: keys.Keys, replicates: int) -> Iterator[Weights]:
+    """Yield the weights of up to CHUNK replicates at a time."""
+    for at in range(0, replicates, CHUNK):
+        yield poisson_weights(row_keys, range(at, min(at + CHUNK, replicates)))
 
 
 def compute(rows: Predictions, weights: Weights, metrics: Metrics) -> dict[str, Floats]:
@@ -71,8 +73,8 @@ def point(rows: Predictions, metrics: Metrics) -> dict[str, float]:
 
 
 def rescale(
-    values: Mapping[str, float],
-    sampled: Mapping[str, float],
+    values: Mapping[str, Any],
+    sampled: Mapping[str, Any],
     replicates: Mapping[str, Floats],
     rows: int,
     sampled_rows: int,
@@ -83,7 +85,7 @@ def rescale(
     bootstrap (Bickel, Goetze and van Zwet, Statistica Sinica 7, 1997).
 
     Args:
-        values: Metrics of all rows.
+        values: Metrics of all rows, each a number or of shape (classes,).
         sampled: Metrics of the sample.
         replicates: Replicates of the sample, by metric.
         rows: Number of rows.

@@ -1,17 +1,13 @@
 """The data of plots, as small tables."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from reproducible_ml.core import keys
-from reproducible_ml.core.parallel import map_jobs
-from reproducible_ml.core.params import Compute
 from reproducible_ml.modeling.metrics.metric import (
     DECIMALS,
     Codes,
@@ -108,79 +104,6 @@ def residual_histogram(rows: Predictions) -> pd.DataFrame:
     middle = (edges[1:] + edges[:-1]) / 2
     middle = middle.round(unit_decimals(rows.actual))
     return pd.DataFrame({"residual": middle, "rows": counts})
-
-
-def importance(
-    model: Pipeline,
-    rows: pd.DataFrame,
-    actual: npt.NDArray[Any],
-    scoring: str | Callable[..., float],
-    repeats: int,
-    seed: int,
-    compute: Compute | None = None,
-) -> pd.DataFrame:
-    """Return the permutation importance of each column (Breiman, 2001).
-
-    It is the loss of the score when the column is shuffled. The numbers are those of
-    `sklearn.inspection.permutation_importance`, which shows no progress.
-
-    Args:
-        model: Fitted to columns like those of `rows`.
-        rows: Features of `n` rows.
-        actual: Actual values, of shape (n,).
-        scoring: The score, as scikit-learn takes it.
-        repeats: How often each column is shuffled.
-        seed: Seed of the shuffling.
-        compute: How many threads work on columns; changes no result. None: one.
-
-    Returns:
-        Columns `feature`, `importance` (mean loss) and `deviation` (standard deviation
-        of the losses), the most important feature first.
-    """
-    from sklearn.metrics import check_scoring
-
-    compute = compute or Compute(backend="sequential", n_jobs=1)
-    if compute.backend != "sequential":
-        # Threads share the model and the rows; each process would get a copy.
-        compute = Compute(backend="threading", n_jobs=compute.n_jobs)
-    scorer = check_scoring(model, scoring=scoring)
-    score = partial(_shuffled_scores, scorer, model, rows, actual, repeats, seed)
-    columns = [(column,) for column in range(rows.shape[1])]
-    scores = map_jobs(score, columns, compute, "importance", unit="columns")
-    losses = scorer(model, rows, actual) - np.array(scores)
-    table = pd.DataFrame(
-        {
-            "feature": rows.columns,
-            "importance": losses.mean(axis=1),
-            "deviation": losses.std(axis=1),
-        }
-    )
-    table = table.round(DECIMALS)
-    return table.sort_values(["importance", "feature"], ascending=[False, True])
-
-
-def _shuffled_scores(
-    scorer: Callable[..., float],
-    model: Pipeline,
-    rows: pd.DataFrame,
-    actual: npt.NDArray[Any],
-    repeats: int,
-    seed: int,
-    column: int,
-) -> list[float]:
-    """Return the score of each shuffle of a column; they are the same for all columns.
-
-    As in scikit-learn, a shuffle starts from the one before.
-    """
-    drawn = np.random.RandomState(seed).randint(np.iinfo(np.int32).max + 1)
-    random = np.random.RandomState(drawn)
-    rows, order, scores = rows.copy(), np.arange(len(rows)), []
-    for _ in range(repeats):
-        random.shuffle(order)
-        values = rows.iloc[order, column].set_axis(rows.index)
-        rows[rows.columns[column]] = values
-        scores.append(scorer(model, rows, actual))
-    return scores
 
 
 class _Staged:

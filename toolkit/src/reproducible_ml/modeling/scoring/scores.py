@@ -18,7 +18,7 @@ from reproducible_ml.modeling.metrics.metric import (
     Predictions,
     unit_decimals,
 )
-from reproducible_ml.modeling.metrics.multiclass import PER_CLASS
+from reproducible_ml.modeling.metrics.multiclass import per_class
 from reproducible_ml.modeling.scoring import bootstrap
 
 
@@ -158,13 +158,36 @@ def score_classes(
         replicates: Number of replicates.
         limit: Rows in the sample behind the replicates, at most.
     """
-    found, predicted = [], rows.predicted
-    for code, name in names.items():
-        alone = Predictions(rows.actual == code, (predicted == code).astype(float))
-        scores = score_rows(alone, row_keys, PER_CLASS, replicates, limit)
-        facts = {"class": name, "rows": int(alone.actual.sum())}
-        found.append({**facts, "metrics": describe(scores)})
-    return found
+    chosen = keys.sample_rows(row_keys, limit, keys.salt_from_text("interval"))
+    some, kept = take(rows, chosen), row_keys[chosen]
+    values, sampled = (
+        {name: found[0] for name, found in per_class(each, _once(each)).items()}
+        for each in (rows, some)
+    )
+    chunks = [
+        per_class(some, weights) for weights in bootstrap.weightings(kept, replicates)
+    ]
+    varied = {name: np.concatenate([c[name] for c in chunks]) for name in values}
+    if len(chosen) < len(row_keys):
+        sizes = len(row_keys), len(chosen)
+        varied = bootstrap.rescale(values, sampled, varied, *sizes)
+    counts = np.bincount(rows.actual, minlength=rows.output.shape[1])
+    return [
+        {
+            "class": name,
+            "rows": int(counts[code]),
+            "metrics": {
+                metric: _ends(float(found[code]), varied[metric][:, code], DECIMALS)
+                for metric, found in values.items()
+            },
+        }
+        for code, name in names.items()
+    ]
+
+
+def _once(rows: Predictions) -> Floats:
+    """Return the weighting that counts each row once."""
+    return np.ones((1, len(rows.actual)))
 
 
 def evaluation_report(scores: Scores, baseline: Scores, rows: int) -> dict[str, Any]:
