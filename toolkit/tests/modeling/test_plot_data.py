@@ -224,7 +224,7 @@ def test_columns_that_no_tree_splits_by_are_not_shuffled(
     expected = permutation_importance(
         model, rows, target, scoring="roc_auc", n_repeats=3, random_state=0
     )
-    found = [table["importance"][name] for name in rows]
+    found = [table["importance"][str(name)] for name in rows]
     assert found == expected.importances_mean.round(6).tolist()
 
 
