@@ -18,7 +18,7 @@ from reproducible_ml.quality.report import NEEDED, few_rows
 from reproducible_ml.quality.spellings import fold_lookalikes
 from reproducible_ml.reading.csv_files import csv_header
 from reproducible_ml.reading.encoding import is_ascii
-from reproducible_ml.reading.json_lines import json_texts, valid_objects
+from reproducible_ml.reading.json_lines import json_lines, json_texts, valid_objects
 from reproducible_ml.reading.parquet_files import parquet_schema
 from reproducible_ml.reading.partitions import folder_columns
 from reproducible_ml.reading.raw import file_format, raw_files, row_lines
@@ -93,7 +93,10 @@ def reject_few_rows(
     """
     rows = 0
     for file in files:
-        rows += sum(1 for _ in islice(row_lines(file, dialect), NEEDED))
+        is_json = file_format(file) == "json"
+        # Lines of JSON that are no rows have errors of their own.
+        lines = json_lines(file) if is_json else row_lines(file, dialect)
+        rows += sum(1 for _ in islice(lines, NEEDED))
         if rows >= NEEDED:
             return
     if rows:

@@ -102,33 +102,34 @@ def quoted(value: str) -> str:
     return f'"{text}"' if text.isprintable() else repr(text)
 
 
-def warning_lines(findings: Iterable[Finding]) -> list[str]:
-    """Return lines of warnings: the most harmful first, and a few of each kind.
+def warning_lines(findings: Iterable[Finding]) -> list[Finding | str]:
+    """Return what to print, a line each: the most harmful warnings first.
 
-    After them, a line names the columns of the others of that kind.
+    After a few of each kind, a text names the columns of the others of that kind.
     """
     of_kind: dict[str, list[Finding]] = {}
     for finding in dict.fromkeys(findings):
         of_kind.setdefault(finding.kind, []).append(finding)
     rank = {kind: place for place, kind in enumerate(HARM)}
-    lines: list[str] = []
+    lines: list[Finding | str] = []
     for kind in sorted(of_kind, key=lambda kind: rank.get(kind, rank[OTHERS])):
         lines += _lines_of_kind(of_kind[kind])
     return lines
 
 
-def _lines_of_kind(findings: list[Finding]) -> Iterator[str]:
+def _lines_of_kind(findings: list[Finding]) -> Iterator[Finding | str]:
     some = list(islice(limit_per_kind(findings, MAX_PRINTED), MAX_PER_KIND))
-    rest = [finding for finding in findings if finding not in some]
+    shown = {finding.column for finding in some} - {None}
+    rest = [f for f in findings if f not in some and f.column not in shown]
     if len(rest) == 1:
         # It takes no more space than a line about it.
         some, rest = [*some, *rest], []
-    yield from map(str, some)
+    yield from some
     if rest:
         columns = list(dict.fromkeys(one.column for one in rest if one.column))
-        shown = ", ".join(map(quoted, columns[:MAX_NAMED]))
-        shown += f" and {len(columns) - MAX_NAMED} more" if columns[MAX_NAMED:] else ""
-        where = f", in the columns {shown}" if columns else ""
+        names = ", ".join(map(quoted, columns[:MAX_NAMED]))
+        names += f" and {len(columns) - MAX_NAMED} more" if columns[MAX_NAMED:] else ""
+        where = f", in the columns {names}" if columns else ""
         yield f"{len(rest)} more like the last one ({rest[0].kind}){where}"
 
 
