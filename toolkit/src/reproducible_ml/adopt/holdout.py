@@ -24,6 +24,9 @@ from reproducible_ml.core.project import Project
 SALTS = 200
 ROWS = 20_000_000
 
+# In more rows, copies of a row do not matter.
+MANY = 100_000
+
 # A test set is of the right size if its share is within this factor of the wanted.
 FACTOR = 2.5
 
@@ -126,20 +129,22 @@ class Trial:
     def __init__(self, table: Path, data: Data, columns: list[str]) -> None:
         self.data = data
         rows = read_table(table, list(dict.fromkeys([data.target, *columns])))
-        # The stage `clean` drops copies of a row. They share its key, and so its side.
-        copies = pd.DataFrame({"key": rows.index, "y": rows[data.target].to_numpy()})
-        rows = rows[~copies.duplicated().to_numpy()]
+        if len(rows) <= MANY:
+            # The stage `clean` drops copies of a row, which share its key and its side.
+            copies = pd.DataFrame({"key": rows.index, "y": [*rows[data.target]]})
+            rows = rows[~copies.duplicated().to_numpy()]
         classes = rows[data.target]
         if data.task == "regression":
             self.labels, self.classes = list[str](), np.zeros(len(rows), np.int64)
         else:
-            codes, labels = pd.factorize(classes.astype(object), sort=False)
+            codes, labels = pd.factorize(classes)
             order = np.argsort([str(label) for label in labels], kind="stable")
             self.labels = [str(labels[place]) for place in order]
             self.classes = np.argsort(order)[codes].astype(np.int64)
         self.codes = _units(rows, columns)
-        places = np.unique(self.codes, return_index=True)[1]
-        self.units = rows.iloc[places]
+        self.units = rows
+        if columns:
+            self.units = rows.iloc[np.unique(self.codes, return_index=True)[1]]
 
     def sides(self, split: Any, is_test: Any) -> Sides:
         """Return the rows of each class on both sides of a split."""
@@ -151,9 +156,9 @@ class Trial:
 
 
 def _units(rows: pd.DataFrame, columns: list[str]) -> npt.NDArray[np.intp]:
-    """Return for each row the number of its unit: such rows are on one side."""
+    """Return for each row the number of its unit: its rows are on one side."""
     if not columns:
-        return np.asarray(pd.factorize(rows.index)[0])
+        return np.arange(len(rows))
     groups = rows.groupby(columns, dropna=False, observed=True, sort=False)
     return np.asarray(groups.ngroup(), dtype=np.intp)
 
@@ -199,7 +204,11 @@ def choose_split(
         problem = str(closest.problem)
         return Holdout(settings, [], [_no_split(problem, trial, given, data, raw)])
     changed = {n: value for n, value in settings.items() if given.get(n) != value}
-    warnings = list(_untrained(sides, data, raw, "cutoff" if days else "salt"))
+    fix = "Merge it with another class, or collect more rows: no split is better."
+    if keep or days:
+        key = "cutoff" if days else "salt"
+        fix = f"Set another split.{key} or another split.method in params.yaml."
+    warnings = list(_untrained(sides, data, raw, fix))
     if settings is not found[0][0]:
         warnings.append(_changed(changed, given | found[0][0], found[0][1], sides))
     if given.get("method") == "group":
@@ -236,7 +245,7 @@ def _changed(
     return Finding("other split", Path(PARAMS), problem, fix)
 
 
-def _untrained(sides: Sides, data: Data, raw: Path, key: str) -> Iterator[Finding]:
+def _untrained(sides: Sides, data: Data, raw: Path, fix: str) -> Iterator[Finding]:
     """Yield a finding for each class that has no rows on one of the sides."""
     train, test = sides.counts
     for place, label in enumerate(sides.labels):
@@ -251,7 +260,7 @@ def _untrained(sides: Sides, data: Data, raw: Path, key: str) -> Iterator[Findin
             kind,
             raw,
             f"is a class without any row in {problem}",
-            f"Set another split.{key} or another split.method in params.yaml.",
+            fix,
             column=data.target,
             value=label,
             rows=int(train[place] + test[place]),

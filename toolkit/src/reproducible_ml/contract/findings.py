@@ -31,7 +31,8 @@ HARM = (
     ),
     *("duplicate id", "duplicate rows", "conflicting targets", "drift"),
     # The target cannot be learned well.
-    *("class not trained on", "imbalance", "two numbers", "common number"),
+    *("class not trained on", "class not tested", "imbalance", "few groups"),
+    *("other split", "two numbers", "common number"),
     *("few rows", "fewer rows", "too few rows to tell", "dropped setting"),
     # Values may be misread.
     *("encoding", "delimiter", "preamble", "index", "number", "date", "code"),
