@@ -106,6 +106,19 @@ def test_bug_keeps_its_traceback(run: RunBody) -> None:
     assert "KeyError: 'absent'" in done.stderr
 
 
+def test_code_that_is_no_dependency_is_an_error(run: RunBody, tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("FACTOR = 2\n")
+    pipeline = (
+        "vars: [{here: .}]\nstages: {wash: {cmd: python -m wash x, deps: [wash.py%s]}}"
+    )
+    (tmp_path / "dvc.yaml").write_text(pipeline % "")
+    done = run("import helper", "a", "b")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: dvc.yaml: stage wash: helper.py is imported")
+    (tmp_path / "dvc.yaml").write_text(pipeline % ", helper.py")
+    assert run("import helper", "a", "b").returncode == 0
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_interrupted_stage_cleans_up(run: RunBody, name: str) -> None:
     body = f"""\

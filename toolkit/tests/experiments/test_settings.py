@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
@@ -121,6 +122,27 @@ def test_untracked_file_is_an_error_with_the_fix(tracked: Repository) -> None:
     assert find_outdated(tracked) == [
         "code/new file.py: is not in Git, so the experiment would not have it. Fix:"
         " git add 'code/new file.py' && git commit; or add it to .gitignore"
+    ]
+
+
+def test_ignored_dependency_is_an_error_but_no_output_or_dvc_file(
+    tracked: Repository,
+) -> None:
+    lock_file = {
+        "train": {
+            "deps": [{"path": "code", "md5": "a"}, {"path": "data", "md5": "b"}],
+            "outs": [{"path": "data/out", "md5": "c"}],
+        }
+    }
+    tracked.write("dvc.lock", yaml.safe_dump({"stages": lock_file}))
+    for name in ("code/own.log", "data/out/x.log", "data/raw.log", "data/raw.log.dvc"):
+        tracked.write(name, "")
+    tracked.write("code/__pycache__/a.log", "")
+    tracked.commit()
+    assert find_outdated(tracked) == [
+        "code/own.log: a stage depends on it, but Git ignores it, so a clone would not"
+        " have it. Fix: git add --force code/own.log, then commit; or move it to"
+        " another folder"
     ]
 
 

@@ -10,11 +10,15 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from reproducible_ml.core.dependencies import check_loaded_code
 from reproducible_ml.core.errors import UserError, report_errors
 
 
 def run(main: Callable[..., None]) -> None:
     """Call `main` with the paths that its command in dvc.yaml gives as arguments.
+
+    Code of this repository that it imported, but on which the stage does not depend in
+    dvc.yaml, is an error.
 
     Prints expected errors, a line each, and exits with 1; exits with 2 on a wrong
     number of arguments and with 130 on Ctrl-C. Other exceptions are bugs and keep their
@@ -32,7 +36,9 @@ def run(main: Callable[..., None]) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     with report_errors():
         try:
-            _importable(main)(*map(Path, sys.argv[1:]))
+            stage = _importable(main)
+            stage(*map(Path, sys.argv[1:]))
+            check_loaded_code(stage.__module__)
         except FileNotFoundError as error:
             raise UserError(
                 f"{error.filename}: does not exist. Fix: run `dvc repro` or `dvc pull`"

@@ -32,7 +32,15 @@ from reproducible_ml.versioning.git import (
     run_git,
     same_files,
 )
-from reproducible_ml.versioning.lock import LOCK, compare_locks, locked_outputs
+from reproducible_ml.versioning.lock import (
+    LOCK,
+    compare_locks,
+    describe_ignored,
+    find_ignored_dependencies,
+    locked_hashes,
+    locked_outputs,
+    locked_stages,
+)
 
 FORM = "Write key=value with a key of params.yaml, as train.seed=1."
 
@@ -138,11 +146,15 @@ def _problems(root: Path) -> Iterator[str]:
         return
     if find_commit(root, "MERGE_HEAD"):
         yield "a merge is in progress, and DVC would lose it. Finish it: git commit"
+    yield from map(describe_ignored, find_ignored_dependencies(root))
+    stages = locked_stages(Revision(root).yaml(LOCK)).values()
+    read = {path for stage in stages for path in locked_hashes(stage, "deps")}
     for name in untracked(root):
+        needed = {name, *map(str, PurePath(name).parents)} & read
         yield (
             f"{one_line(name)}: is not in Git, so the experiment would not have it."
-            f" Fix: git add {shlex.quote(one_line(name))} && git commit; or add it to"
-            " .gitignore"
+            f" Fix: git add {shlex.quote(one_line(name))} && git commit"
+            f"{'' if needed else '; or add it to .gitignore'}"
         )
     for name in hidden(root):
         yield (

@@ -24,6 +24,7 @@ from reproducible_ml.versioning.lock import (
     LOCK,
     Difference,
     compare_locks,
+    find_ignored_dependencies,
     find_outdated,
     locked_hashes,
     locked_stages,
@@ -257,6 +258,14 @@ def _check_reproduction(
         stale = find_outdated(root, data=True)
     except UserError as error:
         stale = [("dvc.yaml", str(error))]
+    if ignored := find_ignored_dependencies(root):
+        return Reproduction(
+            "uncommitted",
+            f"Not committed, because Git ignores it: {listed(ignored)}, which a stage"
+            " depends on. A clone of this commit would not have it.",
+            (),
+            "`git add --force` for it, then commit; or move it to another folder",
+        )
     committed = read_results(Revision(root, "HEAD"))
     tolerance = params.gate.tolerance_numeric if params else 0.0
     return check_reproduction(

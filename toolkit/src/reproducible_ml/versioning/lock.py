@@ -1,15 +1,16 @@
 """dvc.lock: what it records, how two of them differ, and whether it is up to date."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Container, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.versioning.dvc import run_dvc
-from reproducible_ml.versioning.git import Revision
+from reproducible_ml.versioning.git import Revision, run_git
 
 LOCK = "dvc.lock"
 
@@ -172,13 +173,52 @@ def ignored_by_git(root: Path, paths: list[str]) -> set[str]:
     return set(done.stdout.split("\0"))
 
 
+def find_ignored_dependencies(root: Path) -> list[str]:
+    """Return files that a stage depends on, but that Git ignores and nothing writes.
+
+    A clone of the commit would not have them. Files that DVC tracks, or that it does
+    not hash, do not count.
+    """
+    stages = locked_stages(Revision(root).yaml(LOCK)).values()
+    written = {path for stage in stages for path in locked_hashes(stage, "outs")}
+    read = {path for stage in stages for path in locked_hashes(stage, "deps")} - written
+    if not read:
+        return []
+    options = ("--others", "--ignored", "--exclude-standard", "-z", "--")
+    listed = run_git(root, "ls-files", *options, *sorted(read)) or b""
+    names = [*filter(None, listed.decode("utf-8", "replace").split("\0"))]
+    return [name for name in names if not _is_elsewhere(root, PurePath(name), written)]
+
+
+def _is_elsewhere(root: Path, path: PurePath, written: Container[str]) -> bool:
+    """Return whether a file is an output, tracked by DVC, or not hashed by it."""
+    if "__pycache__" in path.parts or path.name.endswith(".tmp"):
+        return True
+    around = [path, *path.parents[:-1]]
+    return any(
+        str(each) in written or (root / f"{each}.dvc").is_file() for each in around
+    )
+
+
+def describe_ignored(name: str) -> str:
+    """Return what is wrong with an ignored dependency, and how to correct it."""
+    name = one_line(name)
+    return (
+        f"{name}: a stage depends on it, but Git ignores it, so a clone would not have"
+        f" it. Fix: git add --force {shlex.quote(name)}, then commit; or move it to"
+        " another folder"
+    )
+
+
 def check_lock(root: Path) -> None:
     """Print that dvc.lock is up to date.
 
     Raises:
         UserError: A line for each reason why it is not.
     """
-    if found := find_outdated(root, data=False):
-        lines = [f"{one_line(f'{stage}: {reason}')}. {FIX}" for stage, reason in found]
+    found = find_outdated(root, data=False)
+    lines = [f"{one_line(f'{stage}: {reason}')}. {FIX}" for stage, reason in found]
+    lines += map(describe_ignored, find_ignored_dependencies(root))
+    if lines:
         raise UserError("\n".join(lines))
     sys.stdout.write("dvc.lock is up to date.\n")

@@ -5,8 +5,6 @@ that is part of the model, but of no dependency, could change unnoticed: reports
 still describe the old one.
 """
 
-import re
-import site
 import sys
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -15,11 +13,16 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
-import yaml
 
+from reproducible_ml.core.dependencies import (
+    TOOLKIT,
+    imported_files,
+    missing_lines,
+    own_file,
+    read_stages,
+)
 from reproducible_ml.core.errors import UserError
 
-PIPELINE = Path("dvc.yaml")
 STAGES = ("train", "evaluate")
 
 
@@ -35,18 +38,20 @@ def check_own_code(model: Any, root: Path | None = None) -> None:
         UserError: Names each line that is missing in dvc.yaml.
     """
     root = (root or Path.cwd()).resolve()
-    if not (root / PIPELINE).is_file():
+    stages = {
+        name: stage for name, stage in read_stages(root).items() if name in STAGES
+    }
+    if not stages:
         return
-    pipeline = yaml.safe_load((root / PIPELINE).read_text("utf-8"))
-    stages = {name: pipeline.get("stages", {}).get(name) for name in STAGES}
-    variables, files = _variables(pipeline), own_files(model, root)
+    defined = own_files(model, root)
+    files = dict.fromkeys(_all_code(defined, root), "is imported by the model's code")
+    files |= {
+        file: f"defines {name}, a part of the model," for file, name in defined.items()
+    }
     problems = [
-        f"{PIPELINE}: stage {stage}: {path} defines {files[path]}, a part of the model,"
-        " but is not a dependency: DVC would not run the stage again after a change of"
-        f" it. Fix: add to its deps: - {_with_variables(path, variables)}"
-        for stage, settings in stages.items()
-        if settings
-        for path in _outside(files, _dependencies(settings, variables))
+        line
+        for name, stage in stages.items()
+        for line in missing_lines(name, stage, files)
     ]
     if problems:
         raise UserError("\n".join(problems))
@@ -62,17 +67,19 @@ def own_files(model: Any, root: Path) -> dict[str, str]:
     Returns:
         Path of each file, relative to `root`, and the name of something defined there.
     """
-    installed = [*site.getsitepackages(), site.getusersitepackages()]
     found: dict[str, str] = {}
     for definition in set(_definitions(model)):
         module = sys.modules.get(definition.__module__)
-        path = Path(getattr(module, "__file__", None) or "/").resolve()
-        inside = path.is_relative_to(root)
-        if inside and not any(path.is_relative_to(each) for each in installed):
+        if file := own_file(getattr(module, "__file__", None), root):
             name = f"{definition.__module__}.{definition.__qualname__}"
-            place = path.relative_to(root).as_posix()
-            found[place] = min(name, found.get(place, name))
+            found[file] = min(name, found.get(file, name))
     return found
+
+
+def _all_code(files: Iterable[str], root: Path) -> set[str]:
+    """Return the project's files that files of the project import, and these."""
+    own = [file for file in files if not (root / file).is_relative_to(TOOLKIT)]
+    return imported_files(own, root)
 
 
 def _definitions(model: Any) -> Iterator[Any]:
@@ -106,36 +113,3 @@ def _parts(item: Any) -> list[Any]:
     if isinstance(item, np.ndarray):
         return item.ravel().tolist() if item.dtype == object else []
     return [*vars(item).values()] if hasattr(item, "__dict__") else []
-
-
-def _variables(pipeline: dict[str, Any]) -> dict[str, str]:
-    """Return the variables that dvc.yaml defines itself."""
-    tables = [each for each in pipeline.get("vars", []) if isinstance(each, dict)]
-    return {name: str(value) for table in tables for name, value in table.items()}
-
-
-def _dependencies(stage: dict[str, Any], variables: dict[str, str]) -> list[Path]:
-    """Return the paths that a stage depends on."""
-
-    def value(match: re.Match[str]) -> str:
-        return variables.get(match[1].strip(), match[0])
-
-    return [
-        Path(re.sub(r"\$\{([^}]+)\}", value, str(each)))
-        for each in stage.get("deps", [])
-    ]
-
-
-def _outside(files: Iterable[str], folders: list[Path]) -> list[str]:
-    """Return the files that are none of these paths, nor in one of them."""
-    return sorted(
-        path for path in files if not any(Path(path).is_relative_to(f) for f in folders)
-    )
-
-
-def _with_variables(path: str, variables: dict[str, str]) -> str:
-    """Return a path as dvc.yaml would name it."""
-    for name, value in variables.items():
-        if Path(path).is_relative_to(value):
-            return "/".join([f"${{{name}}}", *Path(path).relative_to(value).parts])
-    return path
