@@ -2,7 +2,6 @@
 
 import ast
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from reproducible_ml.core.dependencies import StageDependencies, read_stages
+
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PACKAGE = str(SETTINGS["tool"]["reproducible_ml"]["package"])
@@ -24,23 +25,12 @@ SOURCES = {PACKAGE: ROOT / "code", "reproducible_ml": ROOT / "toolkit/src"}
 # What no result depends on: changing it must not run a stage again.
 NO_DEPS = ("report", "experiments", "tracking", "modeling/drawing", "cli.py")
 
-TEXT = (ROOT / "dvc.yaml").read_text("utf-8")
-VARIABLES = {
-    key: value
-    for item in yaml.safe_load(TEXT).get("vars", [])
-    if isinstance(item, dict)
-    for key, value in item.items()
+# The stages that run a module of the project.
+STAGES = {
+    name: stage
+    for name, stage in read_stages(ROOT).items()
+    if f"python -m {PACKAGE}." in stage.command
 }
-
-
-def read_stages() -> dict[str, Any]:
-    """Return the stages that run a module of the project, with variables filled in."""
-    text = re.sub(r"\$\{(\w+)\}", lambda name: str(VARIABLES[name[1]]), TEXT)
-    stages = yaml.safe_load(text)["stages"]
-    return {n: s for n, s in stages.items() if f"python -m {PACKAGE}." in s["cmd"]}
-
-
-STAGES = read_stages()
 
 
 def find_source(module: str) -> Path | None:
@@ -64,7 +54,7 @@ def imported_modules(file: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def find_code(stage: dict[str, Any]) -> set[str]:
+def find_code(stage: StageDependencies) -> set[str]:
     """Return the files of this repository that a stage imports, directly or not."""
     found: set[Path] = set()
     waiting = [module_of(stage), *own_modules(stage)]
@@ -80,8 +70,8 @@ def find_code(stage: dict[str, Any]) -> set[str]:
     return {str(file.relative_to(ROOT)) for file in found if not is_trivial(file)}
 
 
-def own_modules(stage: dict[str, Any]) -> Iterator[str]:
-    """Yield the modules in dep folders of the project: params.yaml may name them."""
+def own_modules(stage: StageDependencies) -> Iterator[str]:
+    """Yield the modules in dep folders of the project, which params.yaml may name."""
     for dep in stage["deps"]:
         for file in (
             sorted((ROOT / dep).rglob("*.py")) if dep.startswith("code/") else ()
@@ -99,18 +89,18 @@ def is_trivial(file: Path) -> bool:
     )
 
 
-def code_deps(stage: dict[str, Any]) -> list[str]:
+def code_deps(stage: StageDependencies) -> list[str]:
     """Return those deps of a stage that are code."""
     folders = [str(path.relative_to(ROOT)) for path in SOURCES.values()]
-    return [dep for dep in stage["deps"] if dep.startswith(tuple(folders))]
+    return [dep for dep in map(str, stage.paths) if dep.startswith(tuple(folders))]
 
 
 def lies_in(file: str, dep: str) -> bool:
     return file == dep or file.startswith(f"{dep}/")
 
 
-def module_of(stage: dict[str, Any]) -> str:
-    words: list[str] = stage["cmd"].split()
+def module_of(stage: StageDependencies) -> str:
+    words: list[str] = stage.command.split()
     return words[words.index("-m") + 1]
 
 
@@ -147,7 +137,6 @@ def test_code_without_influence_on_results_is_no_dep(name: str) -> None:
         )
 
 
-# DVC hashes a file in a dep folder, Git does not have it: a clone would differ.
 def test_all_files_in_deps_are_in_git() -> None:
     deps = {dep for stage in STAGES.values() for dep in code_deps(stage)}
     untracked = git_lines("ls-files", "--others", "--exclude-standard", "--", *deps)

@@ -59,7 +59,9 @@ def read_stages(root: Path) -> dict[str, StageDependencies]:
 
     if not (root / PIPELINE).is_file():
         return {}
-    pipeline = yaml.safe_load((root / PIPELINE).read_text("utf-8")) or {}
+    # Ten times as fast where libyaml is there; every stage reads this file.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    pipeline = yaml.load((root / PIPELINE).read_bytes(), loader) or {}
     tables = [each for each in pipeline.get("vars", []) if isinstance(each, dict)]
     variables = {name: str(value) for table in tables for name, value in table.items()}
 
@@ -135,9 +137,8 @@ def own_file(path: str | None, root: Path) -> str | None:
     if not path or path.startswith(installed):
         return None
     file = Path(path).resolve()
-    if not file.is_relative_to(root) or any(file.is_relative_to(i) for i in installed):
-        return None
-    if has_no_influence(file):
+    inside = file.is_relative_to(root) and not str(file).startswith(installed)
+    if not inside or not file.is_file() or has_no_influence(file):
         return None
     return file.relative_to(root).as_posix()
 
