@@ -72,9 +72,9 @@ def find_code(stage: StageDependencies) -> set[str]:
 
 def own_modules(stage: StageDependencies) -> Iterator[str]:
     """Yield the modules in dep folders of the project, which params.yaml may name."""
-    for dep in stage["deps"]:
+    for dep in stage.paths:
         for file in (
-            sorted((ROOT / dep).rglob("*.py")) if dep.startswith("code/") else ()
+            sorted((ROOT / dep).rglob("*.py")) if dep.parts[0] == "code" else ()
         ):
             yield ".".join(file.relative_to(ROOT / "code").with_suffix("").parts)
 
