@@ -195,7 +195,8 @@ def _checked(
     contract = with_calendar(contract, checked, data, params["split"].get("cutoff"))
     parsed = context.project.load("params").Params.model_validate(params)
     quality = check_quality(checked, contract, data, compute, raw)
-    reject([*quality.rejections, *held_out.rejections], context.report)
+    # A table that is rejected anyway is often the reason why no split is usable.
+    reject(quality.rejections or held_out.rejections, context.report)
     more = held_out.warnings
     if data.task != "regression":
         summary = summarise_table_target(checked, data, compute)
