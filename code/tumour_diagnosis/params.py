@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from itertools import chain
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import model_validator
 
-from reproducible_ml.contract.schema import Data
+from reproducible_ml.contract.schema import Data, load_contract
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Compute, Section
 from reproducible_ml.modeling.metrics.tasks import choose_metrics
@@ -14,7 +15,7 @@ from reproducible_ml.report.gates import Gate
 from tumour_diagnosis.datasets.clean import Clean
 from tumour_diagnosis.datasets.split import Split
 from tumour_diagnosis.features.build import Features
-from tumour_diagnosis.models.evaluate import Evaluate
+from tumour_diagnosis.models.evaluate import Evaluate, check_slices
 from tumour_diagnosis.models.metrics import METRICS
 from tumour_diagnosis.models.train import Train, check_estimator
 
@@ -33,13 +34,43 @@ class Params(Section):
     tracking: Literal["none", "mlflow"] = "none"
 
     @model_validator(mode="after")
-    def _column_for_split(self) -> Self:
-        if problem := self.split.problem(self.data):
-            raise ValueError(problem)
+    def _sections_fit(self) -> Self:
+        self._check_split()
+        self._check_gate()
         return self
 
-    @model_validator(mode="after")
-    def _gate_of_what_is_computed(self) -> Self:
+    def problems(self, contract: Path) -> Iterator[str]:
+        """Yield what a stage would refuse only after other stages have run.
+
+        A section that is not valid itself is not set, and what needs it not checked.
+        Without a contract yet, columns are not checked.
+        """
+        checks: list[tuple[set[str], Callable[[], object]]] = [
+            ({"data", "split"}, self._check_split),
+            ({"evaluate", "gate"}, self._check_gate),
+            ({"data", "evaluate"}, self._check_metrics),
+            ({"data", "train"}, self._check_search),
+            ({"data", "train"}, lambda: check_estimator(self.train, self.data.task)),
+        ]
+        if contract.is_file():
+            checks += [
+                ({"data"}, lambda: load_contract(contract, self.data)),
+                ({"data", "evaluate"}, lambda: self._check_slices(contract)),
+            ]
+        for sections, check in checks:
+            try:
+                if sections <= vars(self).keys():
+                    check()
+            except UserError as error:
+                yield from str(error).splitlines()
+            except ValueError as error:
+                yield f"params.yaml: {error}"
+
+    def _check_split(self) -> None:
+        if problem := self.split.problem(self.data):
+            raise ValueError(problem)
+
+    def _check_gate(self) -> None:
         """Refuse a gate that could never fail, as nothing computes what it names."""
         floors = self.gate.slice_floors
         named = {*self.gate.floors, *chain(*floors.values())}
@@ -50,21 +81,16 @@ class Params(Section):
             raise ValueError(
                 f"gate.slice_floors names {unknown[0]}, not one of evaluate.slices"
             )
-        return self
 
-    def problems(self) -> Iterator[str]:
-        """Yield what stages would refuse after some work was done."""
-        task, known = self.data.task, METRICS[self.data.task]
-        searched = [self.train.search.metric] if self.train.search.metric else []
-        checks: list[Callable[[], object]] = [
-            lambda: choose_metrics(
-                "evaluate.metrics", self.evaluate.metrics, known, task
-            ),
-            lambda: choose_metrics("train.search.metric", searched, known, task),
-            lambda: check_estimator(self.train, task),
-        ]
-        for check in checks:
-            try:
-                check()
-            except UserError as error:
-                yield from str(error).splitlines()
+    def _check_metrics(self) -> None:
+        task, names = self.data.task, self.evaluate.metrics
+        choose_metrics("evaluate.metrics", names, METRICS[task], task)
+
+    def _check_search(self) -> None:
+        task, metric = self.data.task, self.train.search.metric
+        names = [metric] if metric else []
+        choose_metrics("train.search.metric", names, METRICS[task], task)
+
+    def _check_slices(self, contract: Path) -> None:
+        if self.evaluate.slices:
+            check_slices(load_contract(contract, self.data), self.evaluate)

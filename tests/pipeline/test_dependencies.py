@@ -26,11 +26,7 @@ SOURCES = {PACKAGE: ROOT / "code", "reproducible_ml": ROOT / "toolkit/src"}
 NO_DEPS = ("report", "experiments", "tracking", "modeling/drawing", "cli.py")
 
 # The stages that run a module of the project.
-STAGES = {
-    name: stage
-    for name, stage in read_stages(ROOT).items()
-    if f"python -m {PACKAGE}." in stage.command
-}
+STAGES = {n: s for n, s in read_stages(ROOT).items() if f"-m {PACKAGE}." in s.command}
 
 
 def find_source(module: str) -> Path | None:

@@ -78,3 +78,12 @@ def test_mistake_is_one_line_that_names_key_and_value(
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     lines = check(tmp_path, clean={"missing": "fill"}, split={"test_size": 2})
     assert len(lines) == 2
+
+
+def test_mistakes_of_all_sections_are_reported_at_once(tmp_path: Path) -> None:
+    wrong = {
+        "split": {"method": "group"},
+        "train": {"seed": -1},
+        "gate": {"metric": "x"},
+    }
+    assert len(check(tmp_path, **wrong)) == 3

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reproducible_ml.core.params import PARAMS, parse_params
-from reproducible_ml.core.project import Project
+from reproducible_ml.core.project import CONTRACT, Project
 from reproducible_ml.core.unchanged import Stamp, content_hash
+from reproducible_ml.versioning.git import run_git
 
 # Where hashes are remembered; DVC keeps its own temporary files beside it.
 STAMPS = Path(".dvc/tmp/rml")
@@ -28,7 +29,13 @@ def reproduce(project: Project, targets: Sequence[str], *, force: bool) -> None:
     command = [sys.executable, "-m", "dvc", "repro", *targets]
     done = subprocess.run([*command, *(["--force"] if force else [])], check=False)
     if done.returncode:
-        sys.exit(done.returncode)
+        if removed := run_git(project.root, "ls-files", "--deleted", "reports"):
+            count = len(removed.splitlines())
+            sys.stderr.write(
+                f"DVC removed the reports of the failed stage ({count} files). The next"
+                " run that succeeds writes them again. Or: git restore reports\n"
+            )
+        sys.exit(1)
     if not targets:
         show_results(project)
 
@@ -40,7 +47,9 @@ def check_params(project: Project) -> None:
     """
     stamp = Stamp(STAMPS / "params")
     code = sorted(Path("code").rglob("*.py"))
-    current = content_hash([PARAMS, *code, Path(__file__).parent / "__init__.py"])
+    current = content_hash(
+        [PARAMS, CONTRACT, *code, Path(__file__).parent / "__init__.py"]
+    )
     if not stamp.matches(current):
         project.check()
         stamp.save(current)

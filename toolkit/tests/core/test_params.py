@@ -180,6 +180,6 @@ def test_other_files_are_read_as_yaml_1_1(write: Write) -> None:
     assert read_yaml(Path("params.yaml"), Example).arguments == {"a": True}
 
 
-def test_missing_file_is_an_error_of_the_system(write: Write) -> None:
-    with pytest.raises(FileNotFoundError):
+def test_missing_file_is_an_error_with_the_fix(write: Write) -> None:
+    with pytest.raises(UserError, match=r"params\.yaml: does not exist\. Fix: git"):
         load_section(Compute)

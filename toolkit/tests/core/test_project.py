@@ -15,8 +15,8 @@ class Params(Section):
     compute: Compute = Compute()
     metric: str
 
-    def problems(self):
-        if self.metric == "luck":
+    def problems(self, contract):
+        if vars(self).get("metric") == "luck":
             yield "params.yaml: metric: luck is not a metric"
 """
 

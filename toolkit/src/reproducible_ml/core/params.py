@@ -6,8 +6,9 @@ stage does not change the others.
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +18,7 @@ from pydantic import (
     Field,
     NaiveDatetime,
     StrictInt,
+    TypeAdapter,
     ValidationError,
 )
 
@@ -132,7 +134,7 @@ def parse_params(text: str) -> Any:
     try:
         return YAML(typ="safe").load(text)
     except YAMLError as error:
-        raise yaml.YAMLError(str(error)) from error
+        raise yaml.YAMLError(_syntax(error)) from error
 
 
 def read_yaml(
@@ -158,13 +160,62 @@ def read_yaml(
     parse = parse or yaml.safe_load
     try:
         return kind.model_validate(parse(path.read_text("utf-8")))
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{_shown(path)}: does not exist. Fix: git restore {_shown(path)}"
+        ) from error
     except yaml.YAMLError as error:
-        place = " ".join(str(error).split())
-        raise UserError(f"{path}: is not valid YAML: {place}") from error
+        raise UserError(
+            f"{_shown(path)}: is not valid YAML: {_syntax(error)}"
+        ) from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8. Fix: save it as UTF-8.") from error
+        raise UserError(
+            f"{_shown(path)}: is not UTF-8. Fix: save it as UTF-8."
+        ) from error
     except ValidationError as error:
         raise UserError(_explain(error, path, section)) from error
+
+
+def read_valid_sections(path: Path, kind: type[Content]) -> Content | None:
+    """Return params.yaml with the sections that are valid by themselves.
+
+    The others are not set. None if the file has no sections at all.
+    """
+    import yaml
+
+    try:
+        content = parse_params(path.read_text("utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    valid: dict[str, Any] = {}
+    for name, field in kind.model_fields.items():
+        if name not in content and not field.is_required():
+            valid[name] = field.get_default(call_default_factory=True)
+        with suppress(ValidationError):
+            if name in content:
+                section = TypeAdapter[Any](cast("Any", field.annotation))
+                valid[name] = section.validate_python(content[name])
+    found = cast("Content", kind.model_construct(None, **valid))
+    for name in kind.model_fields.keys() - valid.keys():
+        vars(found).pop(name, None)
+    return found
+
+
+def _shown(path: Path) -> Path:
+    """Return a path relative to the current folder, where it is in that."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _syntax(error: Exception) -> str:
+    """Return what a YAML parser found, and in which line."""
+    problem = getattr(error, "problem", None)
+    mark = getattr(error, "problem_mark", None)
+    if not problem or not mark:
+        return " ".join(str(error).split())
+    return f"line {mark.line + 1}: {problem.partition(' with value')[0]}"
 
 
 def _explain(error: ValidationError, path: Path, section: str | None) -> str:
@@ -172,9 +223,13 @@ def _explain(error: ValidationError, path: Path, section: str | None) -> str:
     lines = []
     for e in error.errors():
         place = [section, *e["loc"]] if section else e["loc"]
-        key = ".".join(map(str, place)) or "the file"
-        line = f"{path}: {key}: {e['msg'].removeprefix('Value error, ')}"
-        if e["type"] != "missing":
+        key = ".".join(map(str, place))
+        if not key and e["type"] != "value_error":
+            lines.append(f"{_shown(path)}: must hold sections, such as `data:`")
+            continue
+        line = f"{_shown(path)}: {key + ': ' if key else ''}"
+        line += e["msg"].removeprefix("Value error, ")
+        if key and e["type"] != "missing":
             line += f" (it is {e['input']!r:.80})"
         if e["type"] != "value_error" and _looks_like_number(e["input"]):
             line += f". YAML reads this as text. Fix: write {_yaml_number(e['input'])}"

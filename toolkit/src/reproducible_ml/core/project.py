@@ -13,9 +13,15 @@ from typing import Any
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import write_text
-from reproducible_ml.core.params import PARAMS, parse_params, read_yaml
+from reproducible_ml.core.params import (
+    PARAMS,
+    parse_params,
+    read_valid_sections,
+    read_yaml,
+)
 
 PYPROJECT = "pyproject.toml"
+CONTRACT = Path("data/schema.yaml")
 
 
 class Project:
@@ -84,9 +90,23 @@ class Project:
         Raises:
             UserError: A line for each mistake.
         """
-        params = self.params(path)
-        if problems := [*params.problems()]:
-            raise UserError("\n".join(problems))
+        path = path or self.root / PARAMS
+        lines: list[str] = []
+        try:
+            params = self.params(path)
+        except UserError as error:
+            params = read_valid_sections(path, self.load("params").Params)
+            if params is None:
+                raise
+            lines = str(error).splitlines()
+        known = {line.partition(": ")[2] for line in lines}
+        lines += [
+            line
+            for line in dict.fromkeys(params.problems(path.parent / CONTRACT))
+            if line.partition(": ")[2] not in known
+        ]
+        if lines:
+            raise UserError("\n".join(lines))
 
     def metrics(self, task: str) -> Any:
         """Return the project's metrics for a task, by name."""

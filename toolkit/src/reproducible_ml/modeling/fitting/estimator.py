@@ -109,16 +109,27 @@ def import_estimator(path: str, task: str, package: str | None = None) -> Any:
         if top != own:
             _check_installed(top)
         found = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        folder = f"code/{own}/models/estimators" if own else "the project's package"
+    except (ImportError, AttributeError, SyntaxError) as error:
         raise UserError(
-            f"{KEY}: cannot import {path} ({error}). Fix: correct the path. A package"
-            " must be installed: add it to environments/runtime.in and run `make lock`."
-            f" A class of your own belongs in {folder}."
+            f"{KEY}: cannot import {path} ({error}). Fix: {_fix(top, own)}"
         ) from error
     if problem := _not_an_estimator(found, task):
         raise UserError(f"{KEY}: {path} {problem}")
     return found
+
+
+def _fix(top: str, own: str | None) -> str:
+    """Return how to correct a path that cannot be imported."""
+    if top == own:
+        return "correct the path, or the code of that module."
+    if top in sys.stdlib_module_names:
+        return "name an estimator, such as sklearn.ensemble.RandomForestClassifier."
+    folder = f"code/{own}/models/estimators" if own else "the project's package"
+    return (
+        "correct the path. A package must be installed: add it to"
+        " environments/runtime.in and run `make lock`. A class of your own belongs in"
+        f" {folder}."
+    )
 
 
 def _check_installed(top: str) -> None:
