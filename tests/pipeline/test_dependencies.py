@@ -5,7 +5,6 @@ import json
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,16 @@ from typing import Any
 import pytest
 import yaml
 
-from reproducible_ml.core.dependencies import StageDependencies, read_stages
+from reproducible_ml.core.dependencies import (
+    StageDependencies,
+    has_no_influence,
+    read_stages,
+)
+from reproducible_ml.core.project import Project
 
-ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-PACKAGE = str(SETTINGS["tool"]["reproducible_ml"]["package"])
+from ..conftest import ROOT
+
+PACKAGE = Project(ROOT).package
 
 # Where a top-level package of this repository lies.
 SOURCES = {PACKAGE: ROOT / "code", "reproducible_ml": ROOT / "toolkit/src"}
@@ -63,7 +67,7 @@ def find_code(stage: StageDependencies) -> set[str]:
         if file and file not in found:
             found.add(file)
             waiting += imported_modules(file)
-    return {str(file.relative_to(ROOT)) for file in found if not is_trivial(file)}
+    return {str(file.relative_to(ROOT)) for file in found if not has_no_influence(file)}
 
 
 def own_modules(stage: StageDependencies) -> Iterator[str]:
@@ -73,16 +77,6 @@ def own_modules(stage: StageDependencies) -> Iterator[str]:
             sorted((ROOT / dep).rglob("*.py")) if dep.parts[0] == "code" else ()
         ):
             yield ".".join(file.relative_to(ROOT / "code").with_suffix("").parts)
-
-
-def is_trivial(file: Path) -> bool:
-    """Return whether a file is an __init__.py that no result can depend on."""
-    if file.name != "__init__.py":
-        return False
-    is_top = file.parent.parent in SOURCES.values()
-    return is_top or all(
-        isinstance(node, ast.Expr) for node in ast.parse(file.read_text("utf-8")).body
-    )
 
 
 def code_deps(stage: StageDependencies) -> list[str]:
