@@ -81,7 +81,7 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
 
 
 def test_mistakes_of_all_sections_are_reported_at_once(tmp_path: Path) -> None:
-    wrong = {
+    wrong: dict[str, Any] = {
         "split": {"method": "group"},
         "train": {"seed": -1},
         "gate": {"metric": "x"},
