@@ -68,6 +68,7 @@ def test_table_becomes_a_model_that_beats_the_baseline(
     assert all(gain > 0 for gain in gains.values()), gains
 
 
+@pytest.mark.slow
 def test_part_that_comes_late_is_asked_for_and_taken(
     blank: Project, tmp_path: Path
 ) -> None:
@@ -102,6 +103,7 @@ def test_raw_table_is_pushed_and_comes_back(blank: Project, tmp_path: Path) -> N
     assert (blank.folder / "data/raw/seeds.parquet").exists()
 
 
+@pytest.mark.slow
 def test_adopted_project_is_verified(blank: Project, tmp_path: Path) -> None:
     source, target = write("seeds", tmp_path)
     blank.run(*ADOPT, str(source), "--target", target)

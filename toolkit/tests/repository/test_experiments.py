@@ -83,6 +83,7 @@ def test_temporary_run_leaves_the_folder_alone(quick: Project) -> None:
     quick.run("dvc", "exp", "remove", "six")
 
 
+@pytest.mark.slow
 def test_grid_in_the_queue_is_shown_and_compared(tried: Project) -> None:
     shown = json.loads(tried.run("dvc", "exp", "show", "--json").stdout)
     found = {row["name"]: row["revs"][0]["data"] for row in shown[1]["experiments"]}
@@ -126,6 +127,7 @@ def test_experiment_is_pulled_by_another(tried: Project, tmp_path: Path) -> None
     assert "up to date" in copy.run("dvc", "status").stdout
 
 
+@pytest.mark.slow
 def test_nightly_script_reports_the_outcome_as_its_exit_code(
     quick: Project, tmp_path: Path
 ) -> None:

@@ -177,6 +177,7 @@ def test_shallow_clone_as_in_ci_knows_its_base(project: Project) -> None:
     assert project.run("git", "rev-parse", "HEAD^1").stdout.strip()[:10] in text
 
 
+@pytest.mark.slow
 @needs_sample
 def test_another_processor_rounds_otherwise_and_passes(project: Project) -> None:
     propose(project, "train.estimator", LINEAR)

@@ -27,6 +27,7 @@ def test_head_is_reproduced_bit_for_bit(project: Project) -> None:
     assert "Every output was reproduced, bit for bit." in printed
 
 
+@pytest.mark.slow
 def test_chance_in_a_model_is_found(project: Project) -> None:
     project.edit(
         "code/tumour_diagnosis/models/train.py",
