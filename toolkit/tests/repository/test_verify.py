@@ -39,6 +39,7 @@ def test_chance_in_a_model_is_found(project: Project) -> None:
     assert "All data were reproduced" in printed
 
 
+@pytest.mark.slow
 @needs_sample
 def test_hash_seed_in_data_is_found(project: Project) -> None:
     project.edit(
