@@ -37,9 +37,8 @@ from reproducible_ml.versioning.lock import (
     compare_locks,
     describe_ignored,
     find_ignored_dependencies,
-    locked_hashes,
+    locked_dependencies,
     locked_outputs,
-    locked_stages,
 )
 
 FORM = "Write key=value with a key of params.yaml, as train.seed=1."
@@ -147,8 +146,7 @@ def _problems(root: Path) -> Iterator[str]:
     if find_commit(root, "MERGE_HEAD"):
         yield "a merge is in progress, and DVC would lose it. Finish it: git commit"
     yield from map(describe_ignored, find_ignored_dependencies(root))
-    stages = locked_stages(Revision(root).yaml(LOCK)).values()
-    read = {path for stage in stages for path in locked_hashes(stage, "deps")}
+    read = locked_dependencies(Revision(root).yaml(LOCK))
     for name in untracked(root):
         needed = {name, *map(str, PurePath(name).parents)} & read
         yield (

@@ -1,4 +1,4 @@
-"""Report columns of text that are nearly ones of numbers or dates."""
+"""Warn about text columns in which most values are numbers or dates."""
 
 from collections.abc import Iterator
 
@@ -36,7 +36,7 @@ READ_AS_TEXT = (
 def mixed_formats(
     profile: ColumnProfile, present: int, make_finding: FindingFactory
 ) -> Iterator[ColumnFinding]:
-    """Yield why a column of text is not one of numbers or dates, if it mostly is."""
+    """Yield a warning if most values of a text column are numbers or dates."""
     tally = profile.dates.without(dates.COMPACT_PATTERN)
     tally = tally.without(dates.COMPACT_MONTH_PATTERN)
     form = dates.choose_date_format(tally, None)

@@ -26,8 +26,7 @@ from reproducible_ml.versioning.lock import (
     compare_locks,
     find_ignored_dependencies,
     find_outdated,
-    locked_hashes,
-    locked_stages,
+    locked_dependencies,
 )
 
 REPORTS = "reports/"
@@ -118,9 +117,7 @@ def _reasons(found: Sequence[Difference], reports: Sequence[str]) -> tuple[str, 
 
 def edited_inputs(rebuilt: Results, files: Sequence[str]) -> list[str]:
     """Return those files that the pipeline reads."""
-    read = {PARAMS, "dvc.yaml"}
-    for stage in locked_stages(rebuilt.lock).values():
-        read |= locked_hashes(stage, "deps").keys()
+    read = {PARAMS, "dvc.yaml"} | locked_dependencies(rebuilt.lock)
     return [
         name
         for name in files

@@ -67,6 +67,12 @@ def locked_outputs(lock: Lock) -> dict[str, str]:
     return found
 
 
+def locked_dependencies(lock: Lock) -> set[str]:
+    """Return the paths that any stage depends on."""
+    stages = locked_stages(lock).values()
+    return {path for stage in stages for path in locked_hashes(stage, "deps")}
+
+
 def compare_locks(old: Lock, new: Lock) -> list[Difference]:
     """Return the stages that differ, in the order of the new lock file."""
     was, now = locked_stages(old), locked_stages(new)
@@ -179,9 +185,9 @@ def find_ignored_dependencies(root: Path) -> list[str]:
     A clone of the commit would not have them. Files that DVC tracks, or that it does
     not hash, do not count.
     """
-    stages = locked_stages(Revision(root).yaml(LOCK)).values()
-    written = {path for stage in stages for path in locked_hashes(stage, "outs")}
-    read = {path for stage in stages for path in locked_hashes(stage, "deps")} - written
+    lock = Revision(root).yaml(LOCK)
+    written = locked_outputs(lock).keys()
+    read = locked_dependencies(lock) - written
     if not read:
         return []
     options = ("--others", "--ignored", "--exclude-standard", "-z", "--")
