@@ -20,6 +20,15 @@ def copy_files(folder: Path) -> None:
     forget_remotes(folder / ".dvc" / "config")
 
 
+def copy_project(project: Path, folder: Path) -> None:
+    """Copy a whole project, but not the experiments that DVC is still removing."""
+
+    def ignore(name: str, names: list[str]) -> list[str]:
+        return ["exps"] if Path(name).parts[-2:] == (".dvc", "tmp") else []
+
+    shutil.copytree(project, folder, symlinks=True, ignore=ignore)
+
+
 def forget_remotes(config: Path) -> None:
     """Let a copy of the project know no remote: a test must not touch a real one."""
     text = config.read_text("utf-8")

@@ -14,7 +14,7 @@ import yaml
 from reproducible_ml.core.params import parse_params
 from reproducible_ml.verify import share_raw_data
 
-from ..copies import ROOT, copy_files
+from ..copies import ROOT, copy_files, copy_project
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))
 STAGES = list(PIPELINE["stages"])
@@ -143,7 +143,7 @@ def cold(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, list[str]]:
 def project(cold: tuple[Project, list[str]], tmp_path: Path) -> Iterator[Project]:
     """Return a reproduced project of the test's own."""
     folder = tmp_path / "project"
-    shutil.copytree(cold[0].folder, folder, symlinks=True)
+    copy_project(cold[0].folder, folder)
     yield Project(folder)
     shutil.rmtree(folder)
 
@@ -155,7 +155,7 @@ def quick(
     """Return a committed project that is scored in a second, with remotes."""
     folder = tmp_path_factory.mktemp("quick")
     project = Project(folder / "ann")
-    shutil.copytree(cold[0].folder, project.folder, symlinks=True)
+    copy_project(cold[0].folder, project.folder)
     project.set("evaluate.replicates", 100)
     project.set("evaluate.importance_repeats", 1)
     project.set(TREES, 5)

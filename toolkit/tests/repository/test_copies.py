@@ -1,7 +1,6 @@
 """Copies of the repository run their own code: of the project and of the toolkit."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from reproducible_ml.versioning.git import find_experiments
 
+from ..copies import copy_project
 from .conftest import RML, TREES, Project, needs_sample
 from .test_experiments import wait_for
 
@@ -67,7 +67,7 @@ def worktree(quick: Project, tmp_path: Path) -> Installed:
 def edited(quick: Project, tmp_path: Path) -> Installed:
     """A project with both packages edited, beside the one that is installed."""
     made = Installed(tmp_path / "edited")
-    shutil.copytree(quick.folder, made.folder, symlinks=True)
+    copy_project(quick.folder, made.folder)
     made.original = quick.folder
     mark(made.folder)
     return made

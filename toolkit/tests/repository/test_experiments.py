@@ -1,7 +1,6 @@
 """Experiments with DVC's own commands and ours, from a first try to a merge."""
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import pytest
 from reproducible_ml.versioning.git import find_experiments
 from reproducible_ml.versioning.lock import flatten
 
+from ..copies import copy_project
 from .conftest import RATE, RML, TREES, Project, needs_sample
 
 # One worker of the tests runs all of them, as they share what takes long to make.
@@ -106,7 +106,7 @@ def test_experiment_is_applied_and_pushed_as_a_branch(
     tried: Project, tmp_path: Path
 ) -> None:
     project = Project(tmp_path / "ann")
-    shutil.copytree(tried.folder, project.folder, symlinks=True)
+    copy_project(tried.folder, project.folder)
     project.run("dvc", "exp", "apply", "try-2")
     assert "learning_rate: 0.3" in project.read("params.yaml")
     assert "up to date" in project.run("dvc", "status").stdout
@@ -132,7 +132,7 @@ def test_nightly_script_reports_the_outcome_as_its_exit_code(
     quick: Project, tmp_path: Path
 ) -> None:
     project = Project(tmp_path / "ann")
-    shutil.copytree(quick.folder, project.folder, symlinks=True)
+    copy_project(quick.folder, project.folder)
 
     def nightly() -> int:
         return project.run("pipelines/nightly.sh", check=False).returncode

@@ -1,12 +1,12 @@
 """Two branches with other parameters, merged as docs/experiments.md says."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from ..copies import copy_project
 from .conftest import RATE, Project, needs_sample
 
 # One worker of the tests runs all of them, as they share what takes long to make.
@@ -40,7 +40,7 @@ def merged(
 ) -> tuple[Project, str]:
     """Return two branches merged as the documentation says, and what Git said."""
     project = Project(tmp_path_factory.mktemp("merged") / "ann")
-    shutil.copytree(quick.folder, project.folder, symlinks=True)
+    copy_project(quick.folder, project.folder)
     outliers = {"action": "drop", "tail": 0.01}
     change(project, "ann", {RATE: 0.2, "evaluate.replicates": 101})
     change(project, "bob", {"clean.outliers": outliers, "evaluate.replicates": 102})

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ..copies import ROOT
+from ..copies import ROOT, copy_project
 from .conftest import Project, needs_sample
 
 pytestmark = needs_sample
@@ -66,7 +66,7 @@ RECIPES = read_recipes()
 @pytest.fixture
 def copy(cold: tuple[Project, list[str]], tmp_path: Path) -> Project:
     """Return a reproduced project of the test's own."""
-    shutil.copytree(cold[0].folder, tmp_path / "project", symlinks=True)
+    copy_project(cold[0].folder, tmp_path / "project")
     return Project(tmp_path / "project")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ..copies import copy_project
 from ..environments import environment, packages
 from ..loopback import free_port
 from ..report.conftest import PYPROJECT
@@ -127,7 +128,7 @@ def tracked(
     """Return a reproduced project with an experiment of the test's own."""
     original, _ = reproduced
     folder = tmp_path / "project"
-    shutil.copytree(original.folder, folder, symlinks=True)
+    copy_project(original.folder, folder)
     project = Tracked(folder)
     project.variables = {**original.variables, "MLFLOW_EXPERIMENT_NAME": experiment}
     yield project
