@@ -143,18 +143,20 @@ class NumberPattern(NamedTuple):
     style: str
 
 
-def number_patterns(texts: pa.StringArray) -> pa.StringArray:
+def number_patterns(texts: pa.StringArray) -> pa.StringArray | pa.DictionaryArray:
     """Return prefix, suffix and style of each number, joined by tabs; null for others.
 
     Args:
         texts: Texts without blanks around them.
     """
     styles = _styles(texts, PLAIN_NUMBER)
-    plain = pc.binary_join_element_wise("", "", styles, "\t")
-    others = plain.is_null()
+    patterns = pc.binary_join_element_wise("", "", styles.dictionary, "\t")
+    plain = pa.DictionaryArray.from_arrays(styles.indices, patterns)
     if not plain.null_count:
         return plain
-    return pc.replace_with_mask(plain, others, _with_units(texts.filter(others)))
+    others = plain.is_null()
+    rest = _with_units(texts.filter(others))
+    return pc.replace_with_mask(plain.dictionary_decode(), others, rest)
 
 
 class NumberFormat(NamedTuple):
@@ -301,7 +303,7 @@ def _with_units(texts: pa.StringArray) -> pa.StringArray:
     sign, prefix, body, suffix = pc.extract_regex(texts, NUMBER).flatten()
     body = pc.binary_join_element_wise(sign, body, "")
     body = plain_separators(body)
-    style = _styles(pc.if_else(infinite, texts, body), STYLES)
+    style = _styles(pc.if_else(infinite, texts, body), STYLES).dictionary_decode()
     # 2021 Q3 is a date.
     quarter = pc.fill_null(pc.match_substring_regex(suffix, "^[Qq][23]$"), False)
     style = pc.if_else(quarter, pa.scalar(None, pa.string()), style)
@@ -309,7 +311,7 @@ def _with_units(texts: pa.StringArray) -> pa.StringArray:
     return pc.binary_join_element_wise(*around, style, "\t")
 
 
-def _styles(texts: pa.StringArray, styles: dict[str, str]) -> pa.StringArray:
+def _styles(texts: pa.StringArray, styles: dict[str, str]) -> pa.DictionaryArray:
     """Return the name of each number's style, null if it has none."""
     found = np.full(len(texts), -1)
     left = np.flatnonzero(texts.is_valid())
@@ -321,7 +323,8 @@ def _styles(texts: pa.StringArray, styles: dict[str, str]) -> pa.StringArray:
         mask = fits.to_numpy(zero_copy_only=False)
         found[left[mask]] = number
         left, texts = left[~mask], texts.filter(pc.invert(fits))
-    return pa.array(list(styles)).take(pa.array(found, mask=found < 0))
+    codes = pa.array(found, pa.int8(), mask=found < 0)
+    return pa.DictionaryArray.from_arrays(codes, pa.array(list(styles)))
 
 
 def _settled(

@@ -9,7 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reproducible_ml.profiling.dates import compact_date_patterns, date_patterns
+from reproducible_ml.profiling.dates import (
+    compact_date_patterns,
+    date_patterns,
+    same_iso_form,
+)
 from reproducible_ml.profiling.distinct import (
     FILE,
     DistinctCounter,
@@ -160,6 +164,12 @@ class ColumnProfile:
             self.long[length] = (before[0] + count, *before[1:])
 
     def _add_patterns(self, part: Occurrences) -> None:
+        if found := same_iso_form(part.texts):
+            fits, pattern = found
+            iso = part.where(fits)
+            self.dates.add(pa.repeat(pattern, len(iso.texts)).dictionary_encode(), iso)
+            self.words += int(iso.rows.sum()) * (1 + pattern.count(" "))
+            part = part.where(pc.invert(fits))
         spelled = number_patterns(part.texts)
         self.numbers.add(spelled, part)
         self.words += int(part.rows.sum())
