@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -386,11 +387,12 @@ def _counts(
     return dict(styles), bare
 
 
-def _accepted(decimal: str, thousands: str) -> set[str]:
+@cache
+def _accepted(decimal: str, thousands: str) -> frozenset[str]:
     """Return the styles that are numbers under these signs."""
     other = "," if decimal == "." else "."
     groups = {s for s in GROUPS.get(thousands, ()) if not s.endswith(other)}
-    return WITHOUT | DECIMALS[decimal] | groups
+    return frozenset(WITHOUT | DECIMALS[decimal] | groups)
 
 
 def _needed(styles: frozenset[str], decimal: str, thousands: str) -> tuple[str, str]:

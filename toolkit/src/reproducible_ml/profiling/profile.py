@@ -33,6 +33,9 @@ Batches = Callable[[Path], Iterable[pa.RecordBatch]]
 ROWS = 2**16
 BYTES = 2**26
 
+# Threads that work on fewer rows mostly wait for one another.
+SHORT = 5_000
+
 # Different texts that are kept of a column, and hashes of more; a wide table gets
 # fewer, so that all columns together stay below about 1 GB.
 SEEN, SEEN_IN_ALL = 10_000, 1_000_000
@@ -203,7 +206,7 @@ def profile_columns(files: Sequence[Path], read: Batches) -> dict[str, ColumnPro
                 if name not in profiles:
                     profiles[name] = _new_profile(name, len(names), rows)
             work = [(profiles[name], batch[name], place) for name in names]
-            list(pool.map(_add, work))
+            list((pool.map if batch.num_rows > SHORT else map)(_add, work))
             for name in profiles.keys() - {*names}:
                 profiles[name].add_lacking(batch.num_rows, place // FILE)
             rows[place // FILE] += batch.num_rows

@@ -81,7 +81,8 @@ def summarise_texts(
     """Summarise the values of a column, without those that mean "no value"."""
     values = profile.seen.counts()
     blank = {*missing_spellings(profile.blanks.rows, among_text=column.dtype == "str")}
-    blank |= {text for text in values if text.strip() in column.metadata.missing}
+    if column.metadata.missing:
+        blank |= {text for text in values if text.strip() in column.metadata.missing}
     counts = {text: rows for text, rows in values.items() if text not in blank}
     whole = profile.seen.complete and profile.longest <= LONG
     different, exact = len(counts), whole

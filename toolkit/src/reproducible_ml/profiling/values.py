@@ -16,6 +16,7 @@ from reproducible_ml.profiling.distinct import FirstTexts, Occurrences, occurren
 from reproducible_ml.profiling.extremes import Extremes
 from reproducible_ml.profiling.inferred import FIX, ColumnFinding, FindingFactory
 from reproducible_ml.profiling.profile import (
+    SHORT,
     Batches,
     ColumnProfile,
     as_texts,
@@ -166,7 +167,7 @@ def measure_columns(
             for place, batch in pool_batches(files, read):
                 names = [name for name in open_names if name in batch.schema.names]
                 work = [(measures[name], batch[name], place) for name in names]
-                list(pool.map(_add, work))
+                list((pool.map if batch.num_rows > SHORT else map)(_add, work))
     return measures
 
 
@@ -217,13 +218,9 @@ def check_values(
     """
     findings: list[ColumnFinding] = []
     missing = dict[str, int]()
-    common = max(
-        (n for text, n in profile.seen.counts().items() if not CODE.fullmatch(text)),
-        default=0,
-    )
     known: list[int] = []
     for code in [] if is_target else sorted(found.codes):
-        if is_missing_code(code, found, profile.rows, common):
+        if is_missing_code(code, found, profile.rows, _most_common(profile)):
             findings.append(_code(code, found, make_finding))
             missing |= found.spelled[code]
             del found.codes[code]
@@ -250,6 +247,12 @@ def check_values(
     total = candidate.missing + sum(missing.values())
     candidate = candidate._replace(column=column, missing=total, codes=missing)
     return candidate, findings
+
+
+def _most_common(profile: ColumnProfile) -> int:
+    """Return the rows of the most common value that is no code of nines."""
+    seen = profile.seen.counts().items()
+    return max((n for text, n in seen if not CODE.fullmatch(text)), default=0)
 
 
 def _add(work: tuple[Measurements, pa.Array, int]) -> None:

@@ -102,7 +102,12 @@ def boolean_spellings(
     Beside a pair of words, others may occur: 1 and Y beside true and false. Beside a
     pair of letters, only digits and words may: a letter might be a category.
     """
-    spellings = sorted({text.strip() for text in texts})
+    true, false = ({*words} for words in zip(*BOOLEANS, ("1", "0"), strict=True))
+    texts = iter(texts)
+    first = next(texts, "").strip()
+    if first.lower() not in true | false:
+        return None
+    spellings = sorted({first, *(text.strip() for text in texts)})
     lower = {text.lower() for text in spellings}
     pairs = [pair for pair in BOOLEANS if {*pair} <= lower]
     if not pairs:
@@ -111,7 +116,6 @@ def boolean_spellings(
     letters = {word for word in lower - paired if len(word) == 1 and word.isalpha()}
     if letters and max(len(word) for word in paired) == 1:
         return None
-    true, false = ({*words} for words in zip(*BOOLEANS, ("1", "0"), strict=True))
     # Of letters and short words, only those that the pairs do not use the other way.
     if not lower <= true | false:
         return None
