@@ -95,6 +95,8 @@ def rebuild(copy: Path, variables: dict[str, str]) -> None:
         }
     )
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    # DVC would leave stages in it that dvc.yaml no longer has.
+    (copy / "dvc.lock").unlink(missing_ok=True)
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
     done = subprocess.run(command, cwd=copy, env=environment, umask=0o077, check=False)
     if done.returncode:

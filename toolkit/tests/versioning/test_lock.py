@@ -104,6 +104,27 @@ def test_lock_of_a_new_clone_is_up_to_date_without_data(pipeline: Repository) ->
             f"{PIPELINE}  card:\n    cmd: python card.py\n    outs: [card.md]\n",
             ("card", "is not in dvc.lock"),
         ),
+        # Nor does anything in DVC report what is no longer declared.
+        (
+            "dvc.yaml",
+            PIPELINE.replace("    params: [train.seed]\n", ""),
+            ("evaluate", "train.seed is in dvc.lock, but no longer in dvc.yaml"),
+        ),
+        (
+            "dvc.yaml",
+            PIPELINE.replace("[copy_file.py, raw.csv]", "[raw.csv]"),
+            ("split", "copy_file.py is in dvc.lock, but no longer in dvc.yaml"),
+        ),
+        (
+            "dvc.yaml",
+            PIPELINE.partition("    metrics:")[0],
+            ("evaluate", "reports/metrics.json is in dvc.lock, but no longer"),
+        ),
+        (
+            "dvc.yaml",
+            PIPELINE.partition("  evaluate:")[0],
+            ("evaluate", "is in dvc.lock, but no longer a stage of dvc.yaml"),
+        ),
         (
             "reports/metrics.json",
             {"roc_auc": 0.99},

@@ -9,7 +9,7 @@ import re
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -83,18 +83,23 @@ def read_stages(root: Path) -> dict[str, StageDependencies]:
     }
 
 
-def check_loaded_code(module: str, root: Path | None = None) -> None:
-    """Check that a stage depends on all code of this repository that it has imported.
+def stages_that_run(module: str, root: Path) -> dict[str, StageDependencies]:
+    """Return the stages of dvc.yaml whose command runs a module."""
+    called = re.compile(rf"-m {re.escape(module)}(\s|$)")
+    found = read_stages(root)
+    return {name: one for name, one in found.items() if called.search(one.command)}
+
+
+def check_loaded_code(stages: Mapping[str, StageDependencies], root: Path) -> None:
+    """Check that stages depend on all code of this repository that was imported.
 
     Args:
-        module: Name of the module that the command of the stage runs.
-        root: Folder of dvc.yaml; None for the current one.
+        stages: Those that ran here.
+        root: Folder of dvc.yaml, resolved.
 
     Raises:
         UserError: Names each line that is missing in dvc.yaml.
     """
-    root = (root or Path.cwd()).resolve()
-    called = re.compile(rf"-m {re.escape(module)}(\s|$)")
     files = {
         file: f"is imported, as {name},"
         for name, loaded in [*sys.modules.items()]
@@ -102,8 +107,7 @@ def check_loaded_code(module: str, root: Path | None = None) -> None:
     }
     problems = [
         line
-        for name, stage in read_stages(root).items()
-        if called.search(stage.command)
+        for name, stage in stages.items()
         for line in missing_lines(name, stage, files)
     ]
     if problems:

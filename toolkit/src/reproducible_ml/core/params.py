@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     NaiveDatetime,
+    StrictBool,
     StrictInt,
     TypeAdapter,
     ValidationError,
@@ -95,6 +96,7 @@ class Compute(Section):
     backend: Literal["threading", "loky", "sequential", "dask", "ray"] = "threading"
     n_jobs: Annotated[StrictInt, Field(ge=-1), AfterValidator(_not_zero)] = -1
     rows_per_part: Count = 200_000
+    check_inputs: StrictBool = True
 
 
 Content = TypeVar("Content", bound=Section)

@@ -10,15 +10,16 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from reproducible_ml.core.dependencies import check_loaded_code
+from reproducible_ml.core.dependencies import check_loaded_code, stages_that_run
 from reproducible_ml.core.errors import UserError, report_errors
+from reproducible_ml.core.inputs import check_inputs
 
 
 def run(main: Callable[..., None]) -> None:
     """Call `main` with the paths that its command in dvc.yaml gives as arguments.
 
-    Code of this repository that it imported, but on which the stage does not depend in
-    dvc.yaml, is an error.
+    It is an error if the data that the stage depends on are not what an earlier stage
+    wrote, and if it imports code of this repository that is not among its dependencies.
 
     Prints expected errors, a line each, and exits with 1; exits with 2 on a wrong
     number of arguments and with 130 on Ctrl-C. Other exceptions are bugs and keep their
@@ -37,8 +38,11 @@ def run(main: Callable[..., None]) -> None:
     with report_errors():
         try:
             stage = _importable(main)
+            root = Path.cwd().resolve()
+            stages = stages_that_run(stage.__module__, root)
+            check_inputs({p.as_posix() for s in stages.values() for p in s.paths}, root)
             stage(*map(Path, sys.argv[1:]))
-            check_loaded_code(stage.__module__)
+            check_loaded_code(stages, root)
         except FileNotFoundError as error:
             raise UserError(
                 f"{error.filename}: does not exist. Fix: run `dvc repro` or `dvc pull`"

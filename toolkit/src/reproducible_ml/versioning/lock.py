@@ -137,6 +137,7 @@ def find_outdated(root: Path, *, data: bool) -> list[tuple[str, str]]:
     locked = locked_stages(Revision(root).yaml(LOCK))
     names = run_dvc("stage", "list", "--name-only", cwd=root).split()
     found = [(name, "is not in dvc.lock") for name in names if name not in locked]
+    found += _no_longer_declared(root, locked)
     status = json.loads(run_dvc("status", "--json", cwd=root) or "{}")
     reported = [
         (stage, path, state)
@@ -150,6 +151,43 @@ def find_outdated(root: Path, *, data: bool) -> list[tuple[str, str]]:
         for stage, path, state in reported
         if not (state in ABSENT and path in ignored)
     ]
+
+
+def _no_longer_declared(
+    root: Path, locked: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    """Yield stage and reason for what was locked, but has gone from dvc.yaml since.
+
+    `dvc status` looks only at what dvc.yaml still declares.
+    """
+    from dvc.dependency import ParamsDependency
+    from dvc.repo import Repo
+    from dvc.stage import PipelineStage
+
+    every = [s for s in Repo(str(root)).index.stages if isinstance(s, PipelineStage)]
+    stages = {s.name: s for s in every if s.path_in_repo == "dvc.yaml"}
+    for name, lock in locked.items():
+        if (stage := stages.get(name)) is None:
+            yield name, "is in dvc.lock, but no longer a stage of dvc.yaml"
+            continue
+        keys = [
+            key
+            for one in stage.deps
+            if isinstance(one, ParamsDependency)
+            for key in one.params or _locked_keys(lock)
+        ]
+        declared = {*keys, *(str(one.def_path) for one in [*stage.deps, *stage.outs])}
+        was = [*_locked_keys(lock), *locked_hashes(lock, "deps")]
+        for path in [*was, *locked_hashes(lock, "outs")]:
+            if path not in declared:
+                yield name, f"{path} is in dvc.lock, but no longer in dvc.yaml"
+
+
+def _locked_keys(stage: Mapping[str, Any]) -> list[str]:
+    """Return the keys of parameters as dvc.yaml declared them."""
+    files = stage.get("params")
+    tables = files.values() if isinstance(files, dict) else ()
+    return [str(key) for keys in tables if isinstance(keys, dict) for key in keys]
 
 
 def _reported(items: list[Any]) -> Iterator[tuple[str, str]]:
