@@ -259,7 +259,7 @@ def verify(*, same_processor: bool) -> None:
     seed, time zone, locale, umask and number of threads, and with the features of an
     older processor. Exits with 1 if an output differs.
     """
-    from reproducible_ml.verify import verify as run
+    from reproducible_ml.verify.rebuild import verify as run
 
     if not run(_project().root, same_processor=same_processor):
         sys.exit(1)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from reproducible_ml.core.params import parse_params
-from reproducible_ml.verify import share_raw_data
+from reproducible_ml.verify.rebuild import share_raw_data
 
 from ..copies import ROOT, copy_files, copy_project
 

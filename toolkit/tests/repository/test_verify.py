@@ -28,11 +28,11 @@ def test_head_is_reproduced_bit_for_bit(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_chance_in_a_model_is_found(project: Project) -> None:
+def test_date_in_a_model_is_found(project: Project) -> None:
     project.edit(
         "code/tumour_diagnosis/models/train.py",
         '"training_data": {',
-        '"chance": __import__("os").urandom(8).hex(),\n        "training_data": {',
+        '"made": __import__("time").strftime("%x"),\n        "training_data": {',
     )
     found, printed = differing(project)
     assert found == ["models/model.json"]

@@ -18,7 +18,7 @@ from reproducible_ml.report.results import (
     read_results,
     section,
 )
-from reproducible_ml.verify import NUMERIC
+from reproducible_ml.verify.rebuild import NUMERIC
 from reproducible_ml.versioning.git import Revision, changed_files
 from reproducible_ml.versioning.lock import (
     LOCK,

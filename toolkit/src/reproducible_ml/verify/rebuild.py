@@ -1,16 +1,11 @@
-"""`rml verify`: rebuild HEAD under other conditions, and compare every hash.
-
-HEAD is cloned into a temporary folder and rebuilt there from raw data, with another
-hash seed, time zone, locale, number of threads, parallel backend, umask, folder and set
-of vector instructions.
-"""
+"""Clone HEAD, rebuild it elsewhere from raw data, and compare every hash."""
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -18,37 +13,24 @@ import yaml
 
 from reproducible_ml.adopt.yaml_files import edit_yaml
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.inputs import hash_path
 from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.modeling.drawing.summary import format_table
+from reproducible_ml.verify.conditions import ELSEWHERE, another_user, conditions
 
 # Stages whose results may differ by rounding on another processor.
 NUMERIC = {"train", "evaluate"}
 
 METRICS = "reports/metrics.json"
 
+# Verdict on a committed file that no stage wrote.
+EDITED = "EDITED"
+
+# Metrics that differ by more differ for another reason.
+ROUNDING = 1e-6
+
 # Hash of each output, by stage and path.
 Hashes = dict[tuple[str, str], str]
-
-
-def conditions(*, same_processor: bool) -> dict[str, str]:
-    """Return environment variables that must not change any result."""
-    changed = {
-        "PYTHONHASHSEED": "4711",
-        "TZ": "<+1245>-12:45",
-        "LC_ALL": "C" if os.environ.get("LC_ALL") != "C" else "C.UTF-8",
-        "OMP_NUM_THREADS": "1" if os.cpu_count() != 1 else "2",
-    }
-    return changed if same_processor else changed | older_processor()
-
-
-def older_processor() -> dict[str, str]:
-    """Return variables that disable the newer instructions of this processor."""
-    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
-
-    found = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
-    arm = platform.machine() in ("arm64", "aarch64")
-    core = "ARMV8" if arm else "Prescott"
-    return {"OPENBLAS_CORETYPE": core, "NPY_DISABLE_CPU_FEATURES": " ".join(found)}
 
 
 def clone(repository: Path, copy: Path) -> None:
@@ -80,7 +62,7 @@ def _dvc(*arguments: str, cwd: Path) -> str:
 
 
 def rebuild(copy: Path, variables: dict[str, str]) -> None:
-    """Run every stage of the copy with its own code.
+    """Run every stage of the copy with its own code, on another day.
 
     Raises:
         UserError: A stage failed.
@@ -90,7 +72,7 @@ def rebuild(copy: Path, variables: dict[str, str]) -> None:
         | variables
         | {
             "PYTHONPATH": os.pathsep.join(
-                [str(copy / "code"), str(copy / "toolkit/src")]
+                [str(ELSEWHERE), str(copy / "code"), str(copy / "toolkit/src")]
             )
         }
     )
@@ -113,13 +95,32 @@ def read_hashes(lock: Path) -> Hashes:
     }
 
 
-def compare(committed: Hashes, rebuilt: Hashes) -> list[tuple[str, str, str]]:
-    """Return stage, path and verdict for each output that either lock file names."""
+def find_edited(committed: Hashes, copy: Path) -> set[str]:
+    """Return the committed outputs that are not what the committed dvc.lock says."""
+    return {
+        path
+        for (_, path), value in committed.items()
+        if (copy / path).exists() and hash_path(copy / path) != value
+    }
+
+
+def compare(
+    committed: Hashes, rebuilt: Hashes, edited: Collection[str] = ()
+) -> list[tuple[str, str, str]]:
+    """Return stage, path and verdict for each output that either lock file names.
+
+    Args:
+        committed: What the committed dvc.lock says.
+        rebuilt: What the rebuilt one says.
+        edited: Outputs whose committed file is another.
+    """
     return [
         (
             stage,
             path,
-            _verdict(committed.get((stage, path)), rebuilt.get((stage, path))),
+            EDITED
+            if path in edited
+            else _verdict(committed.get((stage, path)), rebuilt.get((stage, path))),
         )
         for stage, path in dict.fromkeys([*committed, *rebuilt])
     ]
@@ -144,18 +145,31 @@ def conclusion(verdicts: list[tuple[str, str, str]], difference: float) -> str:
     changed = {stage for stage, _, verdict in verdicts if verdict != "equal"}
     if not changed:
         return "Every output was reproduced, bit for bit."
-    if changed <= NUMERIC:
+    if edited := [path for _, path, verdict in verdicts if verdict == EDITED]:
         return (
-            "All data were reproduced bit for bit, but model or reports were not."
-            f" The metrics differ by at most {difference:.1g}. Estimators that use BLAS"
-            " may differ in the last bits between processors; then `rml verify"
-            " --same-processor` finds no difference. Else a stage depends on chance or"
-            " time."
+            f"Committed, but not what a stage wrote: {', '.join(edited)}. It was"
+            " edited, or committed without its dvc.lock. Run `make repro`, then commit"
+            " dvc.lock and reports/."
+        )
+    if not changed <= NUMERIC:
+        return (
+            "Some data were not reproduced. Either dvc.lock is outdated (run `make"
+            " repro` and commit dvc.lock and reports/), or a stage depends on chance,"
+            " time, order, folder or computer: begin with the first one that differs."
+        )
+    shown = (
+        "All data were reproduced bit for bit, but model or reports were not. The"
+        f" metrics differ by at most {difference:.1g}."
+    )
+    if difference > ROUNDING:
+        return (
+            f"{shown} That is more than rounding: a stage depends on chance, time,"
+            " order or the computer."
         )
     return (
-        "Some data were not reproduced. Either dvc.lock is outdated (run `make repro`"
-        " and commit dvc.lock and reports/), or a stage depends on chance, time, order"
-        " or folder: begin with the first one that differs."
+        f"{shown} Estimators that use BLAS may differ in the last bits between"
+        " processors; then `rml verify --same-processor` finds no difference. Else a"
+        " stage depends on chance or time."
     )
 
 
@@ -170,12 +184,18 @@ def verify(repository: Path, *, same_processor: bool) -> bool:
         copy = Path(folder) / "another place"
         clone(repository, copy)
         committed = read_hashes(copy / "dvc.lock")
+        edited = find_edited(committed, copy)
         metrics = json.loads((copy / METRICS).read_text("utf-8"))
         settings = " ".join(f"{name}='{value}'" for name, value in variables.items())
-        sys.stdout.write(f"Rebuilding HEAD in '{copy}' with {settings} umask=077\n")
+        sys.stdout.write(
+            f"Rebuilding HEAD in '{copy}' with {settings} umask=077, 417 days later, by"
+            " another user on another computer\n"
+        )
         sys.stdout.flush()
-        rebuild(copy, variables)
-        verdicts = compare(committed, read_hashes(copy / "dvc.lock"))
+        home = Path(folder) / "home"
+        home.mkdir()
+        rebuild(copy, variables | another_user(home))
+        verdicts = compare(committed, read_hashes(copy / "dvc.lock"), edited)
         new_metrics = json.loads((copy / METRICS).read_text("utf-8"))
     difference = largest_difference(metrics, new_metrics)
     rows = [["stage", "output", "rebuilt"], *(list(verdict) for verdict in verdicts)]

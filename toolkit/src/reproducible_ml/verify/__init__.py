@@ -1,0 +1,1 @@
+"""`rml verify`: rebuild HEAD under other conditions, and compare every hash."""
