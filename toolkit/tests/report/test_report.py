@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
 from reproducible_ml.modeling.metrics.multiclass import PER_CLASS
-from reproducible_ml.report.compare import compare
+from reproducible_ml.report.compare import Change, compare
 from reproducible_ml.report.gates import GateResult
 from reproducible_ml.report.report import (
     BYTES,
@@ -93,12 +93,17 @@ def test_verdict_is_a_line() -> None:
         "**Reproduced, bit for bit. Gate passed.**"
         " `roc_auc` went from 0.9000 to 0.9000, unchanged."
     )
+    change = Change("accuracy", 0.9, 0.5, (-0.5, -0.3), "worse")
+    both = review(results(), results())
+    both = both._replace(changes=[*both.changes, change])
+    assert verdict(both).endswith("unchanged. Also worse: `accuracy`.")
     failed = [GateResult(name, False, "") for name in ("one", "two")]
     failed.append(GateResult("three", None, ""))
     found = verdict(review(NO_RESULTS, results(), reproduction=STALE, gates=failed))
-    assert found == (
-        "**Not reproduced. Gate failed: one, two.** `roc_auc` is 0.9000, new."
-    )
+    # Its metrics are those of an earlier run.
+    assert found == "**Not reproduced. Gate failed: one, two.**"
+    found = verdict(review(NO_RESULTS, results(), reproduction=STALE))
+    assert found.startswith("**Not reproduced. Gate not decided: these are not the")
 
 
 def test_score_that_is_too_good_to_be_true_is_a_warning() -> None:
@@ -306,10 +311,10 @@ def test_report_is_written_and_printed_without_diagrams(
     pipeline.commit()
     assert write_report(Project(pipeline.root), None, offline=True)
     text = (pipeline.root / REPORT).read_text("utf-8")
-    assert text.startswith("**Reproduced, bit for bit. Gate passed.**")
+    assert text.startswith("**Results, dvc.lock and commit agree. Gate passed.**")
     assert "```mermaid" in text
     printed = capsys.readouterr().out
-    assert "Reproduced, bit for bit. Gate passed." in printed
+    assert "Results, dvc.lock and commit agree. Gate passed." in printed
     assert "mermaid" not in printed
     assert printed.endswith(f"With plots: {REPORT}\n")
     assert pipeline.git("status", "--porcelain") == ""

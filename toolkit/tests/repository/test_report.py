@@ -57,7 +57,10 @@ def test_harmful_parameter_fails(project: Project) -> None:
     project.commit()
     propose(project, "train.estimator", WEAK)
     text = report(project, passes=False)
-    assert "Reproduced, bit for bit. Gate failed: `log_loss` against the base." in text
+    assert (
+        "Results, dvc.lock and commit agree. Gate failed: `log_loss` against the base."
+        in text
+    )
     assert row(text, "log_loss")[-1] == "worse"
     assert row(text, "train.estimator.arguments.max_iter")[1:] == ["`100`", "`1`"]
     assert "train.estimator.arguments.max_iter" in row(text, "train")[1]
@@ -71,7 +74,7 @@ def test_better_parameter_passes(project: Project) -> None:
     propose(project, "train.estimator", WEAK)
     propose(project, "train.estimator", better)
     text = report(project, passes=True)
-    assert "Reproduced, bit for bit. Gate passed." in text
+    assert "Results, dvc.lock and commit agree. Gate passed." in text
     assert row(text, "log_loss")[-1] == "better"
     assert "Intervals of paired differences on the same" in text
 
@@ -88,7 +91,7 @@ def test_other_test_set_is_compared_without_pairs(project: Project) -> None:
 def test_unchanged_project_passes(project: Project) -> None:
     metric = project.params()["evaluate"]["metrics"][0]
     text = report(project, "HEAD", passes=True)
-    assert "Reproduced, bit for bit. Gate passed." in text
+    assert "Results, dvc.lock and commit agree. Gate passed." in text
     assert row(text, metric)[-1] == "unchanged"
     assert "Stages: none ran again." in text
     assert project.run(*RML, "check-lock").stdout == "dvc.lock is up to date.\n"

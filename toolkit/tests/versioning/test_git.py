@@ -14,6 +14,7 @@ from reproducible_ml.versioning.git import (
     find_base,
     find_commit,
     find_experiments,
+    missing_base,
     same_files,
 )
 
@@ -82,6 +83,29 @@ def test_main_may_be_a_remote_branch_only(
 def test_first_commit_has_no_base(repository: Repository) -> None:
     repository.commit()
     assert find_base(repository.root, "HEAD^1") is None
+
+
+def test_base_is_missing_only_where_history_is(
+    repository: Repository, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    first = repository.commit()
+    assert missing_base(repository.root, None) == ""
+    repository.git("switch", "--quiet", "--create", "feature")
+    second = repository.commit()
+    assert missing_base(repository.root, first) == ""
+    shallow = tmp_path_factory.mktemp("shallow")
+    for depth, base in (("1", None), ("2", first)):
+        address, folder = f"file://{repository.root}", shallow / depth
+        command = ["git", "clone", "-q", "--depth", depth, address, str(folder)]
+        subprocess.run(command, check=True)
+        assert find_base(folder) == base
+        # The branch may have left main anywhere.
+        assert "git fetch --unshallow" in missing_base(folder, base)
+    repository.git("switch", "--quiet", "--orphan", "other")
+    repository.commit()
+    assert find_base(repository.root) is None
+    assert "no commit in common with main" in missing_base(repository.root, None)
+    assert find_base(repository.root, second) == second
 
 
 @pytest.mark.parametrize("name", ["nonsense", "--all", "main:file", "a b"])

@@ -13,6 +13,7 @@ from reproducible_ml.report.compare import Change, number
 from reproducible_ml.report.markdown import MESSAGE, code, listed
 from reproducible_ml.report.results import EVALUATION, METRICS, Group, Results
 from reproducible_ml.versioning.dvc import default_remote, run_dvc
+from reproducible_ml.versioning.git import missing_base
 from reproducible_ml.versioning.lock import flatten
 
 # Metrics below a floor that are listed.
@@ -155,6 +156,15 @@ def _floors(title: str, missed: Sequence[str]) -> GateResult:
     more = len(missed) - SHOWN
     shown = [*missed[:SHOWN], *([f"and {more} more"] if more > 0 else [])]
     return GateResult(title, not missed, "; ".join(shown) or "all are met")
+
+
+def base_status(root: Path, base: str | None) -> GateResult | None:
+    """Check that there was a commit to compare with; None if there was.
+
+    The first commit of a repository has none before it.
+    """
+    reason = missing_base(root, base)
+    return GateResult("base commit", False, reason) if reason else None
 
 
 def remote_status(root: Path, *, offline: bool) -> GateResult | None:

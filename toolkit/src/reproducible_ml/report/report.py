@@ -54,7 +54,7 @@ def write_report(project: Project, wanted: str | None, *, offline: bool) -> bool
     """
     root = project.root
     base = find_base(root, wanted)
-    review = make_review(project, base, offline=offline)
+    review = make_review(project, base, offline=offline, asked=bool(wanted))
     words = [*sections(review, describe_base(root, base, wanted))]
     write_text(fit_comment([*words, *pictures(review)]), root / REPORT)
     show_in_terminal(fit_comment(words), f"With plots: {REPORT}\n")

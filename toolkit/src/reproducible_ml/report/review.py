@@ -1,15 +1,22 @@
 """Review of a change: results at the base and now, reproduction and gates."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple
 
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.inputs import find_changed, recorded_hashes
 from reproducible_ml.core.project import Project
 from reproducible_ml.modeling.metrics.metric import DECIMALS, Metric, Metrics
 from reproducible_ml.report.compare import Change, compare, number
-from reproducible_ml.report.gates import GateResult, check_gates, remote_status
+from reproducible_ml.report.gates import (
+    GateResult,
+    base_status,
+    check_gates,
+    remote_status,
+)
 from reproducible_ml.report.markdown import MESSAGE, code, listed
 from reproducible_ml.report.results import (
     NO_RESULTS,
@@ -30,6 +37,10 @@ from reproducible_ml.versioning.lock import (
 )
 
 REPORTS = "reports/"
+
+# A CI server starts without results; elsewhere, nobody knows when they were made.
+REBUILT = "Reproduced, bit for bit."
+AGREE = "Results, dvc.lock and commit agree."
 
 COMMIT = "`make repro && git add dvc.lock reports && git commit`"
 
@@ -88,7 +99,7 @@ def check_reproduction(
             "uncommitted", summary, reasons, "`git add --all && git commit`"
         )
     if not reasons:
-        return Reproduction("equal", "Reproduced, bit for bit.")
+        return Reproduction("equal", REBUILT if os.environ.get("CI") else AGREE)
     close = agree(committed.metrics, rebuilt.metrics, tolerance, metrics)
     if close and is_numeric(found, reports):
         return Reproduction(
@@ -211,13 +222,16 @@ class Review(NamedTuple):
         return [gate for gate in self.gates if gate.passed is False]
 
 
-def make_review(project: Project, base: str | None, *, offline: bool) -> Review:
+def make_review(
+    project: Project, base: str | None, *, offline: bool, asked: bool = False
+) -> Review:
     """Compare the working tree with a commit.
 
     Args:
         project: The repository.
         base: The hash of the commit; None if there is none before.
         offline: Do not contact the remote storage.
+        asked: Whether the user named the base.
     """
     root = project.root
     before, head = Revision(root, base) if base else None, Revision(root)
@@ -233,7 +247,9 @@ def make_review(project: Project, base: str | None, *, offline: bool) -> Review:
     found = compare(old, new, metrics, params.evaluate.metrics if params else ())
     if params:
         gates += check_gates(params.gate, params.evaluate.metrics, new, found, metrics)
-    remote = remote_status(root, offline=offline)
+    others = [remote_status(root, offline=offline)]
+    if not asked:
+        others.append(base_status(root, base))
     return Review(
         before,
         head,
@@ -243,7 +259,7 @@ def make_review(project: Project, base: str | None, *, offline: bool) -> Review:
         metrics,
         found,
         _check_reproduction(root, new, params, metrics),
-        [*gates, *([remote] if remote else [])],
+        [*gates, *filter(None, others)],
     )
 
 
@@ -263,8 +279,22 @@ def _check_reproduction(
             (),
             "`git add --force` for it, then commit; or move it to another folder",
         )
+    hashed = params and params.compute.check_inputs and not stale
+    if hashed and (changed := _changed_data(root)):
+        return Reproduction(
+            "stale",
+            "Not reproduced: data are not those that were recorded.",
+            tuple(code(line, MESSAGE) for line in changed),
+            "`rml doctor --fix`, then `make repro`",
+        )
     committed = read_results(Revision(root, "HEAD"))
     tolerance = params.gate.tolerance_numeric if params else 0.0
     return check_reproduction(
         committed, new, stale, changed_files(root), tolerance, metrics
     )
+
+
+def _changed_data(root: Path) -> list[str]:
+    """Return a line for each output or tracked table with another content."""
+    recorded = recorded_hashes(root)
+    return find_changed(recorded, recorded, root)

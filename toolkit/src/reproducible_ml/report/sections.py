@@ -139,10 +139,18 @@ def ends(interval: Interval | None) -> str:
 def verdict(review: Review) -> str:
     """Return in one line whether results were reproduced and the gates passed."""
     names = ", ".join(gate.name for gate in review.failed)
-    gate = f"Gate failed: {names}." if names else "Gate passed."
+    gate = "Gate passed."
+    if names:
+        gate = f"Gate failed: {names}."
+    elif not review.reproduction.holds:
+        gate = "Gate not decided: these are not the results of this commit."
+    line = f"**{review.reproduction.summary} {gate}**"
+    if review.reproduction.state == "stale":
+        return line
     main = [change for change in review.changes if change.name == review.metric]
-    metric = "".join(f" {describe(change)}." for change in main)
-    return f"**{review.reproduction.summary} {gate}**{metric}"
+    line += "".join(f" {describe(change)}." for change in main)
+    worse = [c.name for c in review.changes if c.verdict == "worse" and c not in main]
+    return f"{line} Also worse: {', '.join(map(code, worse))}." if worse else line
 
 
 def describe(change: Change) -> str:

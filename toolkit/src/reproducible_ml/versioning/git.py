@@ -91,10 +91,33 @@ def find_base(root: Path, wanted: str | None = None) -> str | None:
     return head if changed_files(root) else find_commit(root, "HEAD^1")
 
 
+def missing_base(root: Path, base: str | None) -> str:
+    """Return why the base of a change is not known; empty if it is, or there is none.
+
+    Args:
+        root: Of the repository.
+        base: What `find_base` returned.
+    """
+    trunks = {find_commit(root, name) for name in TRUNKS} - {None}
+    head = find_commit(root, "HEAD")
+    if is_shallow(root) and (base is None or not trunks):
+        return (
+            "this clone lacks the commits before the change. Fix: `git fetch"
+            " --unshallow`, or fetch-depth: 0 in a workflow"
+        )
+    if base is None and trunks - {head}:
+        return "HEAD has no commit in common with main. Fix: give one with --base"
+    return ""
+
+
+def is_shallow(root: Path) -> bool:
+    """Return whether a clone has only the last commits."""
+    return _word(run_git(root, "rev-parse", "--is-shallow-repository")) == "true"
+
+
 def _asked(root: Path, name: str) -> str | None:
     found = find_commit(root, name)
-    shallow = _word(run_git(root, "rev-parse", "--is-shallow-repository")) == "true"
-    if found or (name == "HEAD^1" and not shallow):
+    if found or (name == "HEAD^1" and not is_shallow(root)):
         # The first commit has none before it.
         return found
     raise UserError(
