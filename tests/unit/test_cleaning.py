@@ -93,9 +93,15 @@ def test_test_rows_are_dropped_only_as_duplicates(
     assert after == before
 
 
+# Each is a case of its own, so it has its own side of the split.
 def test_duplicates_are_kept_on_request(workspace: Workspace) -> None:
-    rows = ROWS.iloc[[0, 1, 0]]
-    assert len(run(workspace, rows, 2, duplicates="keep")) == 3
+    rows = ROWS.iloc[[0, 1, *[0] * 200]]
+    kept = run(workspace, rows, 50, duplicates="keep")
+    values = kept.reset_index(drop=True)
+    pd.testing.assert_frame_equal(values, rows.reset_index(drop=True))
+    assert kept.index[:2].tolist() == rows.index[:2].tolist()
+    assert kept.index.is_unique
+    assert 20 < is_test(kept, NO_ID, Split(test_size=0.25)).sum() < 80
 
 
 # An id that two rows share does not make them duplicates.

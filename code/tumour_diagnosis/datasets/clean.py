@@ -10,14 +10,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from reproducible_ml.contract.schema import Contract, Data, load_contract
 from reproducible_ml.core import keys
-from reproducible_ml.core.duplicates import Positions, find_duplicates
+from reproducible_ml.core.duplicates import (
+    Counts,
+    Positions,
+    count_copies,
+    find_duplicates,
+)
 from reproducible_ml.core.files import replacing_folder, write_json
 from reproducible_ml.core.outliers import (
     Bounds,
@@ -55,6 +60,18 @@ class Clean(Section):
     duplicates: Literal["drop", "keep"] = "drop"
     missing: Literal["keep", "drop"] = "keep"
     outliers: Outliers = Outliers()
+
+
+class Repeated(NamedTuple):
+    """Rows of a part that equal an earlier row.
+
+    Attributes:
+        dropped: Positions of those to drop.
+        copies: How many earlier rows each row equals, if these are different cases.
+    """
+
+    dropped: Positions
+    copies: Counts | None = None
 
 
 def clean_rows(
@@ -105,32 +122,42 @@ def outlier_columns(contract: Contract, data: Data) -> list[str]:
     return [name for name in numeric if "bool" not in contract.columns[name].dtype]
 
 
-def duplicate_rows(
+def find_repeated(
     table: Path, params: Clean, data: Data, compute: Compute
-) -> list[Positions]:
-    """Return the positions of the rows to drop as duplicates, for each part."""
-    if params.duplicates == "keep":
-        return [np.array([], dtype=np.intp) for _ in parts(table)]
-    # Without an id the key is made of all columns but the target: the two are enough.
-    return find_duplicates(table, compute, None if data.id else [data.target])
+) -> list[Repeated]:
+    """Return, for each part, which rows to drop as duplicates, or to tell apart."""
+    if params.duplicates == "drop":
+        # Without an id the key is made of all columns but the target: both are enough.
+        columns = None if data.id else [data.target]
+        return [Repeated(part) for part in find_duplicates(table, compute, columns)]
+    nothing = np.array([], dtype=np.intp)
+    if data.id:
+        return [Repeated(nothing) for _ in parts(table)]
+    # Equal rows are different cases, so each has its own key and side of the split.
+    counted = count_copies(table, compute, [data.target])
+    return [Repeated(nothing, copies) for copies in counted]
 
 
-def _without(rows: pd.DataFrame, duplicates: Positions) -> pd.DataFrame:
+def _distinct(rows: pd.DataFrame, repeated: Repeated) -> pd.DataFrame:
+    """Return the rows without duplicates, or with a key for each of them."""
     keep = np.ones(len(rows), dtype=bool)
-    keep[duplicates] = False
-    return rows[keep]
+    keep[repeated.dropped] = False
+    if repeated.copies is None:
+        return rows[keep]
+    numbered = keys.number_copies(rows.index.to_numpy(np.uint64), repeated.copies)
+    return rows.set_axis(pd.Index(numbered, name=keys.ROW_KEY))
 
 
 def _training_values(
     part: Path,
-    duplicates: Positions,
+    repeated: Repeated,
     data: Data,
     split: Split,
     names: list[str],
     share: float,
 ) -> pd.DataFrame:
     """Return the numbers in a share of the training rows of a part, chosen by key."""
-    rows = _without(read_part(part, [*names, *split.columns(data)]), duplicates)
+    rows = _distinct(read_part(part, [*names, *split.columns(data)]), repeated)
     chosen = (
         keys.uniform(rows.index.to_numpy(np.uint64), keys.salt_from_text("bounds"))
         < share
@@ -142,7 +169,7 @@ def _training_values(
 def _clean_part(
     number: int,
     part: Path,
-    duplicates: Positions,
+    repeated: Repeated,
     data: Data,
     split: Split,
     params: Clean,
@@ -151,11 +178,11 @@ def _clean_part(
     rules: Sequence[Rule],
     table: Path,
 ) -> Counter[str]:
-    rows = _without(read_part(part), duplicates)
+    rows = _distinct(read_part(part), repeated)
     test = is_test(rows, data, split)
     cleaned, counts = clean_rows(rows, test, params, features, bounds, rules)
     write_part(cleaned, table, number)
-    return counts + Counter(rows=len(cleaned), duplicates=len(duplicates))
+    return counts + Counter(rows=len(cleaned), duplicates=len(repeated.dropped))
 
 
 def main(validated: Path, contract: Path, clean: Path, report: Path) -> None:
@@ -163,7 +190,7 @@ def main(validated: Path, contract: Path, clean: Path, report: Path) -> None:
     data, params = load_section(Data), load_section(Clean)
     compute = load_section(Compute)
     split, columns = load_split(data), load_contract(contract, data)
-    duplicates = duplicate_rows(validated, params, data, compute)
+    repeated = find_repeated(validated, params, data, compute)
     treated = params.outliers.action != "keep"
     bounds: Bounds = {}
     if names := outlier_columns(columns, data) if treated else []:
@@ -171,7 +198,7 @@ def main(validated: Path, contract: Path, clean: Path, report: Path) -> None:
         learn = partial(
             _training_values, data=data, split=split, names=names, share=share
         )
-        read = zip(parts(validated), duplicates, strict=True)
+        read = zip(parts(validated), repeated, strict=True)
         values = map_jobs(learn, read, compute, "learn bounds")
         bounds = learn_bounds(pd.concat(values), params.outliers)
     with replacing_folder(clean) as table:
@@ -185,7 +212,7 @@ def main(validated: Path, contract: Path, clean: Path, report: Path) -> None:
             rules=RULES,
             table=table,
         )
-        jobs = zip(count(), parts(validated), duplicates)
+        jobs = zip(count(), parts(validated), repeated)
         counts = sum(map_jobs(work, jobs, compute, "clean"), Counter[str]())
     summary = {"rows": 0, "duplicates": 0, "missing": 0, "outliers": 0, "clipped": 0}
     clip_to = bounds if params.outliers.action == "clip" else {}

@@ -155,6 +155,22 @@ def test_table_without_a_usable_split_is_refused_with_the_reason(
         newcomer.propose(table.assign(**columns), **options)
 
 
+def test_equal_cases_are_kept_and_each_has_its_own_side(newcomer: Newcomer) -> None:
+    random = np.random.default_rng(2)
+    rank, adult = random.integers(1, 4, 400), random.random(400) < 0.9
+    survived = random.random(400) < 1 / (1 + rank - 0.4 * adult)
+    names = {"rank": rank, "adult": adult, "y": survived}
+    table = pd.DataFrame({name: values.astype(str) for name, values in names.items()})
+    found = newcomer.propose(table)
+    assert found.warnings == []
+    assert found.params["clean"]["duplicates"] == "keep"
+    newcomer.reproduce(found)
+    train, test = newcomer.sides()
+    assert len(train) + len(test) == 400
+    assert 70 < len(test) < 130
+    assert {*test["rank"]} == {*train["rank"]} == {1, 2, 3}
+
+
 Choice = Callable[[list[Any]], Any]
 
 

@@ -2,8 +2,12 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import re
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from .tables import (
     FRAME,
@@ -25,6 +29,15 @@ ZURICH = "50,1.0,Zürich,true,2024-01-01,1,no\n"
 CONFLICT = ["<<<<<<< HEAD", LINES[8], "=======", LINES[9], ">>>>>>> theirs"]
 QUOTED = TEXT.replace(",Bonn,", ',"Bonn\n(Rhein)",', 3)
 
+
+def twice() -> bytes:
+    """Return a Parquet file in which two columns have one name."""
+    table = pa.Table.from_pandas(FRAME, preserve_index=False)
+    names = ["age" if name == "visits" else name for name in table.column_names]
+    pq.write_table(table.rename_columns(names), content := io.BytesIO())
+    return content.getvalue()
+
+
 CONTENT: dict[str, Table] = {
     "empty": text(""),
     "blank": text("\n\n \n"),
@@ -38,6 +51,15 @@ CONTENT: dict[str, Table] = {
     "damaged gzip": Table(gzip.compress(TEXT.encode())[:-100], "people.csv.gz"),
     "spreadsheet": Table(zipped("[Content_Types].xml", "xl/workbook.xml")),
     "old spreadsheet": Table(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600)),
+    "few rows of many columns": text(
+        "\n".join(",".join(f"{r}{n}" for n in range(900)) for r in "x12").replace(
+            "x899", "bought"
+        )
+    ),
+    "binary Stata file": Table(b"<stata_dta><header>" + bytes(99), "people.dta"),
+    "Parquet without rows": Table(parquet(FRAME[:0]), "people.parquet"),
+    "Parquet with one name twice": Table(twice(), "people.parquet"),
+    "suffix in upper case": Table(TEXT.encode(), "PEOPLE.CSV"),
     "Parquet under .csv": Table(parquet(FRAME)),
     "damaged Parquet": Table(parquet(FRAME)[:-100], "people.parquet"),
     "web page": text("<!DOCTYPE html>\n<html><body>Log in, please</body></html>\n"),
@@ -72,6 +94,8 @@ ENCODINGS: dict[str, Table] = {
 FORM: dict[str, Table] = {
     "semicolons": text(TEXT.replace(",", ";")),
     "semicolons, told by sep=": text("sep=;\n" + TEXT.replace(",", ";")),
+    "odd delimiter": text(TEXT.replace(",", "^")),
+    "rows quoted whole": joined([LINES[0], *(f'"{t}"' for t in LINES[1:])]),
     "preamble": text("Customers of 2024\n\nexported by Ann\n" + TEXT),
     "long row": replaced(9, lambda line: line + ",1"),
     "short row": replaced(9, lambda line: line.rsplit(",", 1)[0]),
@@ -109,5 +133,6 @@ FORM: dict[str, Table] = {
     "name with a blank": text(TEXT.replace("visits", "visits ", 1)),
     "missing target": csv(FRAME.drop(columns="bought")),
     "misspelled target": csv(FRAME.rename(columns={"bought": "bougth"})),
+    "target in another case": text(TEXT.replace("bought", "BOUGHT", 1)),
     "very long value": changed(9, "city", "x" * 3_000_000),
 }

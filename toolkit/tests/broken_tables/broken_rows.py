@@ -26,6 +26,11 @@ from .tables import (
     words,
 )
 
+# The first rows once more, each a minute later.
+MEASURED = FRAME.assign(
+    **{f"x{n}": np.random.default_rng(n).normal(size=200).round(4) for n in range(4)}
+).assign(minute=ROW * 7)
+NEAR = pd.concat([MEASURED, MEASURED[:60].assign(minute=ROW[:60] * 7 + 1)])
 ONE = [FRAME[:1]] * 200
 
 TARGETS: dict[str, Table] = {
@@ -42,6 +47,9 @@ TARGETS: dict[str, Table] = {
     "target of texts": target([f"reason {row}" for row in ROW]),
     "target of dates": target(FRAME["joined"]),
     "sentinel in a target of numbers": target(np.where(FEW, -999, 150 + ROW)),
+    "classes of codes": target(np.where(FEW, 2, 1)),
+    "classes written as decimals": target([f"{n % 3 + 1}.0" for n in ROW]),
+    "sum of two columns": target(FRAME["age"] + FRAME["visits"]),
     "sorted by target": csv(FRAME.sort_values("bought")),
 }
 
@@ -52,6 +60,11 @@ ROWS: dict[str, Table] = {
     "repeated rows": csv(pd.concat([FRAME, FRAME])),
     "conflicting labels": csv(pd.concat([FRAME, FRAME.assign(bought=OPPOSITE)[:20]])),
     "rows of one entity": column("customer_id", [f"C{row // 3}" for row in ROW]),
+    "rows of one entity that is a category": column(
+        "patient", [f"P{row // 5}" for row in ROW]
+    ),
+    "near copies": csv(NEAR),
+    "few different rows": csv(FRAME[["city", "member", "bought"]]),
     "rows alike with other ids": column(
         "order_id", [f"O{row}" for row in range(220)], pd.concat([FRAME, FRAME[:20]])
     ),
@@ -59,6 +72,15 @@ ROWS: dict[str, Table] = {
     "row numbers": column("index", ROW),
     "leak": column("paid", BOUGHT),
     "recoded leak": column("paid", np.where(BOUGHT == "yes", 1, 0)),
+    "number that nearly tells the class": column(
+        "ended", np.where(BOUGHT == "yes", 310, ROW + 100)
+    ),
+    "cap of nines of one class": column(
+        "gain", np.where((BOUGHT == "yes") & (ROW % 5 > 1), 99999, ROW * 37 % 1000)
+    ),
+    "category given for one class": column(
+        "cause", np.where(BOUGHT == "yes", FRAME["city"], "")
+    ),
     "leak by missing values": column(
         "paid_on", np.where(BOUGHT == "yes", FRAME["joined"], "")
     ),
@@ -137,6 +159,11 @@ FORMS: dict[str, Table] = {
             "people/b.csv": csv(FRAME[70:140].assign(note="x")).content,
             "people/c.csv": csv(FRAME[140:]).content,
         },
+    ),
+    "folder: columns in names of folders": Table(
+        csv(FRAME[:100]).content,
+        "people/year=2023/a.csv",
+        {"people/year=2024/a.csv": csv(FRAME[100:]).content},
     ),
     "folder: re-ordered part": Table(
         csv(FRAME[:100]).content,

@@ -117,6 +117,9 @@ DATES: dict[str, Table] = {
     "years of two digits, in doubt": column(
         "born", [f"31.12.{n % 40 + 10}" for n in ROW]
     ),
+    "serials among dates": column(
+        "paid", np.where(ROW % 4 == 0, "45299", dates("2024-01-{}"))
+    ),
     "numbers of days": column("paid", np.where(FEW, "45299", dates("2024-01-{}"))),
     "many numbers of days": column(
         "paid", np.where(ROW % 5 == 0, "45299", dates("2024-01-{}"))

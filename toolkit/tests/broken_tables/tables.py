@@ -23,7 +23,7 @@ class Table(NamedTuple):
     def write(self, folder: Path) -> Path:
         """Return the path of the file, or of the folder, that is written there."""
         for name, content in {self.name: self.content, **self.more}.items():
-            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
         return folder / Path(self.name).parts[0]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reproducible_ml.core import duplicates, keys
-from reproducible_ml.core.duplicates import find_duplicates
+from reproducible_ml.core.duplicates import count_copies, find_duplicates
 from reproducible_ml.core.params import Compute
 
 WriteTable = Callable[[pd.DataFrame, Path, int], Path]
@@ -67,3 +67,14 @@ def test_row_keys_are_compared_on_request(
     folder = write_table(frame_of([(1.5, "a"), (2.5, "a")]), tmp_path / "t", 1)
     found = find_duplicates(folder, COMPUTE, ["y"], with_key=with_key)
     assert [len(part) for part in found] == [0, number]
+
+
+def test_copies_are_numbered_across_parts(
+    write_table: WriteTable, tmp_path: Path
+) -> None:
+    frame = frame_of([(1.5, "a"), (0.0, "a"), (1.5, "a"), (1.5, "b"), (1.5, "a")])
+    for rows in (1, 2, 9):
+        table = write_table(frame, tmp_path / f"t{rows}", rows)
+        for compute in (COMPUTE, THREADS):
+            found = count_copies(table, compute, ["y"])
+            assert np.concatenate(found).tolist() == [0, 0, 1, 0, 2]

@@ -117,3 +117,12 @@ def test_sample_is_in_order_and_does_not_depend_on_the_order_of_rows() -> None:
     assert set(backwards) == set(row_keys[chosen])
     for rows in (100, 101):
         assert keys.sample_rows(row_keys, rows, 0).tolist() == list(range(100))
+
+
+def test_each_copy_has_a_key_of_its_own() -> None:
+    one = np.repeat(some_keys(5), 400)
+    copies = np.tile(np.arange(400), 5)
+    own = keys.number_copies(one, copies)
+    assert len(np.unique(own)) == len(own)
+    assert own[copies == 0].tolist() == some_keys(5).tolist()
+    assert 0.2 < (keys.uniform(own, 0) < 0.25).mean() < 0.3

@@ -202,3 +202,17 @@ def test_texts_among_numbers_that_are_not_mistakes_are_warned_about(
     (finding,) = (one.finding for one in found.found)
     assert (finding.value, finding.rows) == (value, rows)
     assert f"but {len(texts) - rows} of {len(texts)} rows are" in finding.problem
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["1st class", "2nd class", "3rd class", "3rd class"],
+        [*(f"{n}th" for n in range(5, 13)), "pre-school"],
+        ["1 room", "2 rooms", "3 rooms"],
+        ["<5", "5-9", "10", "10"],
+    ],
+)
+def test_levels_of_a_category_are_no_numbers_that_went_wrong(texts: list[str]) -> None:
+    found = detected(texts * 20)
+    assert (found.kind, found.found) == ("text", ())

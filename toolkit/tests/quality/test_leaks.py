@@ -98,6 +98,10 @@ def flipped(frame: pd.DataFrame, step: int) -> Any:
             ("is missing for one class and given for the other", True),
         ),
         (
+            lambda f: f["city"].where(f["y"] == "yes"),
+            ("is missing for one class and given for the other", True),
+        ),
+        (
             lambda f: f["score"].mask((f["y"] == "yes") & f["member"]),
             ("is missing for rows of one class only", False),
         ),
@@ -201,3 +205,17 @@ def test_numbers_and_dates_become_floats(
     assert (found is None) == (numbers is None)
     if found is not None:
         np.testing.assert_array_equal(found, numbers)
+
+
+@pytest.mark.parametrize(("strays", "is_leak"), [(0.01, True), (0.05, False)])
+def test_number_whose_range_tells_the_class_in_nearly_all_rows_is_a_leak(
+    strays: float, is_leak: bool, clean_table: CleanTable
+) -> None:
+    frame = clean_table(rows=2000)
+    ended = np.random.default_rng(1).integers(100, 900, 2000)
+    ended = np.where(frame["y"] == "yes", 900, ended)
+    # Some left early, though nothing happened to them.
+    ended[np.flatnonzero(frame["y"] == "yes")[: int(strays * 1000)]] = 300
+    reason, certain = leak(frame, BINARY, ended) or ("", False)
+    expected = "each class has its own range of values, but for 10 rows"
+    assert (reason, certain) == (expected if is_leak else "", False)

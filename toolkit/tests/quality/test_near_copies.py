@@ -53,6 +53,23 @@ def with_copies(frame: pd.DataFrame, *changed: str, rows: int = 60) -> pd.DataFr
     return pd.concat([frame, copies], ignore_index=True)
 
 
+def flights(rows: int = 8000) -> pd.DataFrame:
+    """Return flights of lines, of which many are alike on several days."""
+    random = np.random.default_rng(1)
+    line, late = random.integers(0, 300, rows), random.integers(0, 12, rows)
+
+    def planned(low: int, high: int) -> Any:
+        """Return a number for each line, now and then another one."""
+        return random.integers(low, high, 300)[line] + 5 * (random.random(rows) < 0.1)
+
+    frame = pd.DataFrame({"line": line, "departs": planned(500, 2300), "late": late})
+    frame["left"] = frame["departs"] + late
+    frame["arrives"], frame["miles"] = planned(600, 2400), planned(90, 4000)
+    frame["minutes"] = frame["miles"] // 8 + random.integers(0, 6, rows)
+    frame["day"] = random.integers(1, 32, rows)
+    return frame.assign(y=pd.Categorical(np.where(late > 5, "yes", "no")))
+
+
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 @pytest.mark.parametrize("seed", range(3))
 def test_clean_table_has_no_near_copies(
@@ -82,6 +99,13 @@ def test_near_copies_are_counted_with_their_first_lines(
     assert "set split.method: group" in finding.fix
 
 
+def test_near_copies_are_found_if_only_they_have_equal_numbers(
+    findings: Findings,
+) -> None:
+    (finding,) = findings(with_copies(measured(digits=9), "seconds"))
+    assert finding.rows == 60
+
+
 def test_near_copies_are_found_by_whole_numbers_as_well(findings: Findings) -> None:
     frame = measured()
     numbers = frame[list("abcdef")]
@@ -105,6 +129,7 @@ def test_missing_numbers_are_the_same(findings: Findings) -> None:
         pytest.param(with_copies(measured(), "seconds", "y"), id="another target"),
         pytest.param(with_copies(measured()), id="duplicates"),
         pytest.param(measured(rows=2000, digits=0), id="few values"),
+        pytest.param(flights(), id="cases that are alike"),
     ],
 )
 def test_other_rows_are_no_near_copies(frame: pd.DataFrame, findings: Findings) -> None:

@@ -91,10 +91,13 @@ def _task(project: Project, proposal: Proposal) -> str:
         else "",
     }
     estimator = params.train.estimator.path.rpartition(".")[2]
+    kept = "; equal rows are kept as different cases (clean.duplicates)"
+    if (proposal.params.get("clean") or {}).get("duplicates") != "keep":
+        kept = ""
     return (
         f"Task: {params.data.task} ({proposal.choice.evidence}); estimator {estimator};"
         f" metrics {', '.join(params.evaluate.metrics)};"
-        f" test rows {by.get(params.split.method, params.split.method)}."
+        f" test rows {by.get(params.split.method, params.split.method)}{kept}."
     )
 
 

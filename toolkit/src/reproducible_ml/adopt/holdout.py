@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from reproducible_ml.adopt.copies import pair_with_target, with_own_keys
 from reproducible_ml.adopt.parameters import cutoffs
 from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import Data
@@ -124,15 +125,19 @@ class Trial:
         table: Folder of parts, as `validate` writes them.
         data: Roles of the columns.
         columns: What decides on the side of a row; none: its key.
+        copies: Whether the stage `clean` keeps rows that equal an earlier one.
     """
 
-    def __init__(self, table: Path, data: Data, columns: list[str]) -> None:
+    def __init__(
+        self, table: Path, data: Data, columns: list[str], *, copies: bool = False
+    ) -> None:
         self.data = data
         rows = read_table(table, list(dict.fromkeys([data.target, *columns])))
-        if len(rows) <= MANY:
-            # The stage `clean` drops copies of a row, which share its key and its side.
-            copies = pd.DataFrame({"key": rows.index, "y": [*rows[data.target]]})
-            rows = rows[~copies.duplicated().to_numpy()]
+        if copies and not data.id:
+            rows = with_own_keys(rows, data)
+        elif not copies and len(rows) <= MANY:
+            # The copies share the key of a row, and its side.
+            rows = rows[~pair_with_target(rows, data).duplicated().to_numpy()]
         classes = rows[data.target]
         if data.task == "regression":
             self.labels, self.classes = list[str](), np.zeros(len(rows), np.int64)
@@ -184,12 +189,13 @@ def choose_split(
     module = project.load("datasets.split")
     data = Data.model_validate(params["data"])
     given = params["split"]
+    copies = (params.get("clean") or {}).get("duplicates") == "keep"
     days = given.get("method") == "time"
     found: list[tuple[dict[str, Any], Any]] = []
     trial: Trial | None = None
     for settings in _candidates(table, data, given, days=days):
         split = module.Split.model_validate({**given, **settings})
-        trial = trial or Trial(table, data, list(split.columns(data)))
+        trial = trial or Trial(table, data, split.columns(data), copies=copies)
         sides = trial.sides(split, module.is_test)
         found.append((settings, sides))
         # A later cutoff for a class would look into the future.

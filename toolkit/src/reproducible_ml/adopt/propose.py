@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from reproducible_ml.adopt.copies import keep_equal_rows
 from reproducible_ml.adopt.holdout import choose_split
 from reproducible_ml.adopt.merge import merge, reads_alike, widen
 from reproducible_ml.adopt.parameters import (
@@ -188,6 +189,9 @@ def _checked(
     checked = context.temporary / "checked"
     with replacing_folder(checked) as table:
         validate_table(files, contract, data, compute, table, context.report)
+    before = context.params["data"].get("target")
+    if context.contract is None or before != data.target:
+        keep_equal_rows(checked, contract, params, compute)
     held_out = choose_split(
         checked, params, context.project, raw, keep=context.contract is not None
     )

@@ -16,6 +16,7 @@ from reproducible_ml.core.parts import count_rows, map_parts
 BUCKET_ROWS = 4_000_000
 
 Positions = npt.NDArray[np.intp]
+Counts = npt.NDArray[np.int64]
 
 
 def find_duplicates(
@@ -46,6 +47,22 @@ def find_duplicates(
         for bucket in range(buckets)
     ]
     return [np.sort(np.concatenate(found)) for found in zip(*rounds, strict=True)]
+
+
+def count_copies(table: Path, compute: Compute, columns: Sequence[str]) -> list[Counts]:
+    """Return, for each part, how many earlier rows of the table equal each row.
+
+    Rows count as equal if their keys and these columns are.
+
+    Args:
+        table: Folder of parts.
+        compute: Backend and number of workers.
+        columns: Columns to compare besides the key.
+    """
+    hashed = map_parts(partial(_hashes, True, 0, 1), table, compute, columns)
+    hashes = pd.Series(np.concatenate([hashes for _, hashes in hashed]))
+    earlier = hashes.groupby(hashes).cumcount().to_numpy(dtype=np.int64)
+    return np.split(earlier, np.cumsum([len(places) for places, _ in hashed])[:-1])
 
 
 def _hashes(

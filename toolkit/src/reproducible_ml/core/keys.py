@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 Keys = npt.NDArray[np.uint64]
+Counts = npt.NDArray[np.int64]
 
 # Name of the index of every part of a table.
 ROW_KEY = "row_key"
@@ -39,6 +40,17 @@ def mix(keys: Keys, salt: int) -> Keys:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
+
+
+def number_copies(keys: Keys, copies: Counts) -> Keys:
+    """Return a key for each row where rows with the same key are different cases.
+
+    Args:
+        keys: One for each row.
+        copies: How many earlier rows equal a row. Rows without any keep their key.
+    """
+    steps = np.uint64(0x9E3779B97F4A7C15) * copies.astype(np.uint64)
+    return np.where(copies > 0, mix(keys + steps, 0), keys)
 
 
 def uniform(keys: Keys, salt: int) -> npt.NDArray[np.float64]:

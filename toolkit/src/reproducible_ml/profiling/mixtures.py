@@ -1,5 +1,6 @@
 """Warn about text columns in which most values are numbers or dates."""
 
+import re
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -24,6 +25,12 @@ NEGATIVE = r"^\s*(\([^()\d]{0,4}\d[\d.,' ]*[^()\d]{0,4}\)|\d[\d.,' ]*-)\s*$"
 
 # Some versions of software look like dates: 1.2.11.
 VERSION = r"^[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}$"
+
+# Levels such as 3rd and 5th floor are no quantities.
+ORDINAL = re.compile(r"(st|nd|rd|th)\b")
+
+# Fewer different numbers with a unit are levels of a category: 1 room, 2 rooms.
+NUMBERS_WITH_UNIT = 3
 
 OR_TEXT = "or add --text with this column if it holds text"
 
@@ -220,8 +227,29 @@ def _texts_among_numbers(
         return
     texts, _, places = profile.seen.content
     wrong = unconvertible(texts, numbers.number_column(reading))
+    if _are_levels(texts, wrong, reading):
+        return
     value, place = _first(wrong, texts, places)
     problem = f"is not a number, but {reading.rows} of {present} rows are"
     problem += ", so the column is read as text"
     unfit = present - reading.rows
     yield make_finding("warn", "number", problem, READ_AS_TEXT, value, unfit, place)
+
+
+def _are_levels(
+    texts: pa.StringArray, wrong: pa.BooleanArray, reading: numbers.NumberFormat
+) -> bool:
+    """Return whether texts are levels of a category, some of which look like numbers.
+
+    Args:
+        texts: The different texts.
+        wrong: Which of them are no numbers.
+        reading: How the others are read.
+    """
+    read = len(texts) - pc.sum(wrong).as_py()
+    if reading.suffix:
+        is_ordinal = ORDINAL.match(reading.suffix.strip()) is not None
+        return is_ordinal or read < NUMBERS_WITH_UNIT
+    # One level of ranges: 10 after 5-9.
+    others = pc.match_substring_regex(texts.filter(wrong), "[0-9]")
+    return read == 1 and bool(pc.all(others).as_py())

@@ -27,6 +27,11 @@ EXCEPTIONS = 0.005
 # Rows that are compared first: they rule out most columns.
 FIRST = 1000
 
+# Share of the smaller of two classes that may lie in the range of the other.
+OVERLAP = 0.02
+
+RANGES = "each class has its own range of values"
+
 # 1 - r² of a number that equals the target up to rounding, and of one that nearly does.
 ROUNDING, NEARLY = 1e-6, 1e-4
 
@@ -109,6 +114,26 @@ def separates(numbers: Floats, classes: Codes) -> bool:
     return bool((highs[order[:-1]] < lows[order[1:]]).all())
 
 
+def overlap(numbers: Floats, classes: Codes) -> int | None:
+    """Return how many rows are on the wrong side of the best bound between two classes.
+
+    None without two classes of enough rows, or if more rows than an exception are.
+    """
+    known = ~np.isnan(numbers)
+    numbers, classes = numbers[known], classes[known]
+    sizes = np.bincount(classes, minlength=2)
+    if len(sizes) > 2 or sizes.min() < SIDE_ROWS:
+        return None
+    order = np.argsort(numbers, kind="stable")
+    # Rows of the second class up to each row, less those of the first.
+    ahead = np.cumsum(np.where(classes[order] == 1, 1, -1))
+    ends = np.flatnonzero(np.diff(numbers[order]) > 0)
+    if not len(ends):
+        return None
+    wrong = int(min((sizes[1] - ahead[ends]).min(), (sizes[0] + ahead[ends]).min()))
+    return wrong if wrong <= OVERLAP * sizes.min() else None
+
+
 def _against_classes(values: pd.Series, target: pd.Series) -> tuple[str, bool] | None:
     """Return how the values reveal the class, and whether they are the class itself."""
     classes, _ = pd.factorize(target)
@@ -123,14 +148,21 @@ def _against_classes(values: pd.Series, target: pd.Series) -> tuple[str, bool] |
     ):
         same = values.astype(str).to_numpy() == target.astype(str).to_numpy()
         return ("repeats the target" if same.all() else "is the target recoded"), True
+    # What is known only with the outcome, such as its cause, has values of its own.
+    by_missing = _by_missing_values(values.isna().to_numpy(), classes)
+    if by_missing and by_missing[1]:
+        return by_missing
     if not likely and len(values) >= VALUE_ROWS * len(known):
         wrong = exceptions(codes, classes)
         if wrong <= EXCEPTIONS * (len(classes) - np.bincount(classes).max()):
             always = "always" if not wrong else f"in all but {wrong} rows"
             return f"its {len(known)} values {always} determine the class", False
-    if (numbers := as_numbers(values)) is not None and separates(numbers, classes):
-        return "each class has its own range of values, none of which overlap", False
-    return _by_missing_values(values.isna().to_numpy(), classes)
+    if (numbers := as_numbers(values)) is not None:
+        if separates(numbers, classes):
+            return f"{RANGES}, none of which overlap", False
+        if (strays := overlap(numbers, classes)) is not None:
+            return f"{RANGES}, but for {strays} rows", False
+    return by_missing
 
 
 def _by_missing_values(

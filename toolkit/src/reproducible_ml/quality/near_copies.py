@@ -31,6 +31,9 @@ COMMON = 0.1
 # Columns by which pairs are searched, and rows by which columns are compared.
 COLUMNS, COMPARED = 60, 20_000
 
+# So many times the repeated values that chance explains show that rows are copies.
+MORE = 3
+
 # Rows that each is compared with, of those that agree in a block of columns.
 NEIGHBOURS = 4
 
@@ -99,7 +102,9 @@ def find_pairs(rows: pd.DataFrame, names: Sequence[str]) -> Pairs:
     """Return pairs of rows that differ in at most two of some numbers.
 
     Only those are returned whose equal numbers cannot be explained by chance: the more
-    values a column has, the less often do two rows agree in it.
+    values a column has, the less often do two rows agree in it. None are returned if
+    more pairs differ in one number more: these are no copies, but cases that are alike,
+    as the flights of a line are, and their numbers depend on each other.
     """
     numbers = {name: _values(rows[name]) for name in names}
     chances = {name: _chance(values) for name, values in numbers.items()}
@@ -110,18 +115,24 @@ def find_pairs(rows: pd.DataFrame, names: Sequence[str]) -> Pairs:
     first, second = _candidates(rows, telling)
     weights = np.array([-np.log(chances[n]) if n in telling else 0 for n in numbers])
     pairs = len(rows) * (len(rows) - 1) / 2
+    usual = float(np.median(weights[weights > 0]))
     needed = ODDS + np.log(pairs * comb(len(names), DIFFERENT))
     matrix = np.column_stack(list(numbers.values()))
-    kept, equals = [], []
+    kept, equals, alike = [], [], 0
     step = max(1, CELLS // len(numbers))
     for start in range(0, len(first), step):
         part = slice(start, start + step)
         same = matrix[first[part]] == matrix[second[part]]
-        fits = same.shape[1] - same.sum(axis=1) <= DIFFERENT
-        fits &= same @ weights >= needed
+        different = same.shape[1] - same.sum(axis=1)
+        odds = same @ weights
+        fits = (different <= DIFFERENT) & (odds >= needed)
+        others = (different == DIFFERENT + 1) & (odds >= needed - usual)
+        alike += int(others.sum())
         kept.append(np.flatnonzero(fits) + start)
         equals.append(same[fits].sum(axis=1))
     chosen = np.concatenate([nothing, *kept])
+    if alike > len(chosen):
+        return Pairs(nothing, nothing, len(names), 0)
     equal = np.concatenate([nothing, *equals])
     least = int(np.median(equal)) if len(equal) else 0
     return Pairs(first[chosen], second[chosen], len(names), least)
@@ -156,13 +167,34 @@ def _independent(numbers: dict[str, Floats], chances: dict[str, float]) -> list[
     """Return columns that tell rows apart, without those that others determine."""
     order = sorted(chances, key=chances.__getitem__)
     found: dict[str, Positions] = {}
+    usual: set[str] = set()
     for name in order:
         if chances[name] > COMMON or len(found) == COLUMNS:
             break
         codes = pd.factorize(numbers[name][:COMPARED])[0]
-        if not any(_determines(others, codes) for others in found.values()):
+        known = (found[other] for other in found if other in usual)
+        if not any(_determines(others, codes) for others in known):
             found[name] = codes
+            if _repeats_by_chance(numbers[name][:COMPARED]):
+                usual.add(name)
     return list(found)
+
+
+def _repeats_by_chance(values: Floats) -> bool:
+    """Return whether values repeat no more often than their steps explain.
+
+    If they do, rows are copies: then each column determines all others, which says
+    nothing about the columns. The middle half of the values is compared with equal
+    chances of all steps between.
+    """
+    low, high = np.quantile(values, [0.25, 0.75], method="nearest")
+    middle = values[(values >= low) & (values <= high)]
+    known = np.unique(middle)
+    if len(known) < 3 or not np.isfinite(high):
+        return True
+    step = float(np.quantile(np.diff(known), 0.01))
+    expected = len(middle) ** 2 / 2 * step / float(high - low)
+    return len(middle) - len(known) <= MORE * expected
 
 
 def _determines(others: Positions, codes: Positions) -> bool:

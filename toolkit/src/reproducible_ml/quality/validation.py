@@ -92,7 +92,7 @@ def validate_table(
     if error or any(part.broken or part.suspect for part in checked):
         jobs = [(file, contract) for file in files]
         found = _joined(map_jobs(diagnose, jobs, compute, "diagnose"))
-        reject([_of_target(finding, data) for finding in found], report)
+        reject([_in_every_row(finding, data) for finding in found], report)
     if error:
         raise UserError(f"{files[0].parent}: cannot be read: {error}") from error
     assert not any(part.broken for part in checked), "diagnose finds what check finds"
@@ -109,14 +109,19 @@ def count_missing(checked: list[CheckedPart]) -> dict[str, int]:
     return dict(sum((part.missing for part in checked), Counter[str]()))
 
 
-def _of_target(finding: Finding, data: Data) -> Finding:
-    """Return the finding with another fix for a target, which may not be nullable."""
-    if finding.column != data.target or finding.kind != NOT_NULL:
+def _in_every_row(finding: Finding, data: Data) -> Finding:
+    """Return the finding with another fix for a target or time, which has to be known.
+
+    To set `nullable` would help neither.
+    """
+    roles = {data.target: "the target", data.time: "the time column"}
+    role = roles.get(finding.column)
+    if role is None or finding.kind != NOT_NULL:
         return finding
     fix = "Fill it in the source, or remove these rows there."
-    if finding.value:
+    if finding.value and finding.column == data.target:
         fix = f"{fix[:-1]}; if {quoted(finding.value)} is a class, rename it."
-    problem = "is missing, but every row needs a value of the target"
+    problem = f"is missing, but every row needs a value of {role}"
     return finding._replace(problem=problem, fix=fix)
 
 
