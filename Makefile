@@ -53,6 +53,10 @@ check-lock: setup ## is dvc.lock up to date? needs no data
 verify: setup ## rebuild HEAD elsewhere, under other conditions, and compare every output
 	@rml verify
 
+.PHONY: doctor
+doctor: setup ## find what is damaged or badly set up; to fix it: rml doctor --fix
+	@rml doctor
+
 # The toolkit's own tests are in the toolkit's repository alone.
 TOOLKIT := $(wildcard toolkit/tests)
 # Workers share the cores, so each gets one thread of OpenMP.

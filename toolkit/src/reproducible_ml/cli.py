@@ -265,6 +265,24 @@ def verify(*, same_processor: bool) -> None:
         sys.exit(1)
 
 
+@cli.command(epilog=_examples("rml doctor", "rml doctor --fix", "rml doctor --remote"))
+@click.option("--fix", is_flag=True, help="Fix what can be fixed without any loss.")
+@click.option("--remote", is_flag=True, help="Also read all objects of the remotes.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(*, fix: bool, remote: bool, as_json: bool) -> None:
+    """Find what is damaged or badly set up, and the command that fixes it.
+
+    Hashes the cache and the data, and looks at the files of DVC, what killed commands
+    left, Git, remotes and the environment. Damaged files are moved to .dvc/tmp/damaged
+    by --fix, not deleted. Exits with 1 if a problem is left.
+    """
+    from reproducible_ml.doctor.doctor import examine, examine_as_json
+
+    run = examine_as_json if as_json else examine
+    if not run(_project(), fix=fix, remote=remote):
+        sys.exit(1)
+
+
 @cli.command(hidden=True, context_settings={"ignore_unknown_options": True})
 @click.argument("name")
 @click.argument("command", nargs=-1, required=True)

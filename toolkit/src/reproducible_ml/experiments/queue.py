@@ -17,44 +17,10 @@ import psutil
 from reproducible_ml.core.errors import one_line
 from reproducible_ml.versioning.dvc import run_dvc
 from reproducible_ml.versioning.git import run_git
+from reproducible_ml.versioning.processes import Running, find_processes
 
 # Where DVC keeps the queue, and copies for it and `--temp`.
 FOLDER = ".dvc/tmp/exps"
-
-
-class Running(NamedTuple):
-    """A process, its command and its working directory."""
-
-    process: psutil.Process
-    command: Sequence[str]
-    folder: Path
-
-    @property
-    def is_worker(self) -> bool:
-        """Whether it is a worker of the queue, or runs an experiment of it."""
-        return "queue-worker" in self.command or "exec-run" in self.command
-
-    @property
-    def is_temporary_run(self) -> bool:
-        """Whether it is a `dvc exp run --temp`."""
-        return {"exp", "run", "--temp"} <= {*self.command}
-
-
-def find_processes(root: Path) -> list[Running]:
-    """Return the processes that work in a repository."""
-    # The kernel reports paths without symbolic links.
-    here = root.resolve()
-    return [found for found in _all() if found.folder.is_relative_to(here)]
-
-
-def _all() -> Iterator[Running]:
-    for process in psutil.process_iter():
-        try:
-            command, folder = process.cmdline(), process.cwd()
-        except psutil.Error:
-            continue
-        if command and folder:
-            yield Running(process, command, Path(folder))
 
 
 def queue_processes(root: Path, found: Sequence[Running]) -> list[Running]:

@@ -1,0 +1,192 @@
+"""Objects of DVC's cache, here and on remotes, are what their names say.
+
+DVC makes them read-only and never hashes them again.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from reproducible_ml.core.errors import first_line
+from reproducible_ml.core.inputs import FOLDER, hash_files, hash_path
+from reproducible_ml.doctor.check import (
+    MODE,
+    Context,
+    NotCheckedError,
+    Problem,
+    hash_all,
+)
+
+FIRST = re.compile(r"[0-9a-f]{2}")
+REST = re.compile(r"[0-9a-f]{30}(\.dir)?")
+
+FIX = "rml doctor --fix"
+
+
+def find_objects(folder: Path) -> Iterator[Path]:
+    """Yield the objects in a folder such as .dvc/cache/files/md5."""
+    if folder.is_dir():
+        for first in sorted(folder.iterdir()):
+            if FIRST.fullmatch(first.name) and first.is_dir():
+                yield from (
+                    path
+                    for path in sorted(first.iterdir())
+                    if REST.fullmatch(path.name) and not path.is_dir()
+                )
+
+
+def digest_of(path: Path) -> str:
+    """Return the hash that an object has by its name."""
+    return path.parent.name + path.name
+
+
+def find_damaged(
+    objects: Iterable[Path], hashing: Callable[[Path], str] = hash_path
+) -> Iterator[tuple[Path, str]]:
+    """Yield the objects whose content is not what their name says, and why."""
+    for path, found in hash_all([*objects], hashing):
+        if isinstance(found, OSError):
+            yield path, f"cannot be read: {found.strerror}"
+        elif found != digest_of(path).removesuffix(FOLDER):
+            yield path, "is damaged: its content is not what its name says"
+
+
+def check_cache(context: Context) -> Iterator[Problem]:
+    """Objects of the cache hash to their names, those of DVC 2 as well."""
+    objects = [*find_objects(context.cache)]
+    # DVC 2 kept them two folders higher, and hashed text with the line ends of Unix.
+    older = [*find_objects(context.cache.parent.parent)]
+    if not objects and not older:
+        raise NotCheckedError("the cache is empty")
+    found = [*find_damaged(objects), *find_damaged(older, _hash_as_dvc_2)]
+    copies = find_copies(context) if found else {}
+    for path, why in found:
+        text = f"{context.name(path)} {why}"
+        yield Problem(text, FIX, partial(_cure, context, path, copies))
+
+
+def _hash_as_dvc_2(path: Path) -> str:
+    from dvc_data.hashfile.hash import file_md5
+
+    digest: str = file_md5(str(path), name="md5-dos2unix")
+    return digest
+
+
+def find_copies(context: Context) -> dict[str, Path]:
+    """Return the files and folders here that objects are copies of, by hash."""
+    copies: dict[str, Path] = {}
+    try:
+        outputs = context.outputs
+    except NotCheckedError:
+        return {}
+    for out in outputs:
+        path, digest = Path(out.fs_path), out.hash_info.value
+        copies[digest] = path
+        if digest.endswith(FOLDER) and context.is_intact(digest):
+            listing = json.loads(context.object_path(digest).read_bytes())
+            copies |= {one["md5"]: path / one["relpath"] for one in listing}
+    return copies
+
+
+def _cure(context: Context, path: Path, copies: dict[str, Path]) -> str:
+    """Write the object anew from an intact copy, or move it away."""
+    digest = digest_of(path)
+    content = _intact(copies.get(digest), digest)
+    shown = context.set_aside(path)
+    if content is None:
+        return (
+            f"Moved {context.name(path)} to {shown}. What was made of it comes back by"
+            " `dvc pull` or `make repro`."
+        )
+    temporary = path.with_name(f".{path.name}.tmp")
+    if isinstance(content, bytes):
+        temporary.write_bytes(content)
+    else:
+        shutil.copyfile(content, temporary)
+    temporary.chmod(MODE)
+    temporary.replace(path)
+    return f"Wrote {context.name(path)} anew from {context.name(copies[digest])}."
+
+
+def _intact(copy: Path | None, digest: str) -> Path | bytes | None:
+    """Return the file, or the listing of the folder, that has this hash."""
+    if copy is None or not copy.exists() or hash_path(copy) != digest:
+        return None
+    if not copy.is_dir():
+        return copy
+    hashes = hash_files(copy, [file for file in copy.rglob("*") if file.is_file()])
+    entries = [{"md5": hashes[name], "relpath": name} for name in sorted(hashes)]
+    content = json.dumps(entries, sort_keys=True).encode()
+    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return content if f"{found}{FOLDER}" == digest else None
+
+
+def check_remote(context: Context) -> Iterator[Problem]:
+    """Objects of the remotes hash to their names."""
+    remotes = context.repository.config["remote"]
+    if not context.remote:
+        raise NotCheckedError("rml doctor --remote does")
+    if not remotes:
+        raise NotCheckedError("there is no remote")
+    for name, settings in remotes.items():
+        if settings.get("version_aware") or settings.get("worktree"):
+            continue  # Its objects have the names of files.
+        try:
+            yield from _check_remote(context, name)
+        except Exception as error:
+            # Each kind of storage has its own errors.
+            yield Problem(
+                f"remote {name} cannot be read: {first_line(error)}",
+                "check network and login (.cloud/README.md)",
+            )
+
+
+def _check_remote(context: Context, name: str) -> Iterator[Problem]:
+    storage = context.repository.cloud.get_remote_odb(name)
+
+    def hashing(path: Path) -> str:
+        with storage.fs.open(storage.oid_to_path(digest_of(path)), "rb") as file:
+            return hashlib.file_digest(file, _md5).hexdigest()
+
+    objects = [Path(digest[:2], digest[2:]) for digest in _stored(context, storage)]
+    for path, why in find_damaged(objects, hashing):
+        digest = digest_of(path)
+        text = f"remote {name}: {path.as_posix()} {why}"
+        if context.is_intact(digest):
+            cure = partial(_cure_remote, context, name, storage, digest)
+            yield Problem(text, f"{FIX} --remote", cure)
+        else:
+            yield Problem(
+                text,
+                "run `make repro`, or go to a computer that has the data, then run"
+                f" `{FIX} --remote`: no intact copy is in the cache here",
+            )
+
+
+def _md5() -> Any:
+    return hashlib.md5(usedforsecurity=False)
+
+
+def _stored(context: Context, storage: Any) -> Iterator[str]:
+    """Yield the hashes of a remote's objects; of a web server, those used now."""
+    if storage.fs.protocol in ("http", "https"):
+        known = {*find_copies(context)}
+        yield from (digest for digest in sorted(known) if storage.exists(digest))
+    elif storage.fs.exists(storage.path):
+        yield from sorted(storage.all())
+
+
+def _cure_remote(context: Context, name: str, storage: Any, digest: str) -> str:
+    """Replace an object of the remote.
+
+    `dvc push` would not: it skips what exists, and of a folder also what it pushed
+    once, even after the object was deleted.
+    """
+    path = storage.oid_to_path(digest)
+    storage.fs.put_file(str(context.object_path(digest)), path)
+    return f"Replaced {digest} on remote {name} by the intact object of the cache."

@@ -1,0 +1,132 @@
+"""The Python that runs the stages has the locked packages and this folder's code."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import InvalidVersion, Version
+
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.doctor.check import Context, NotCheckedError, Problem, listed
+
+LOCK = Path("environments/runtime.txt")
+
+# Run by the Python of the stages, in the root of the project as they are.
+QUESTION = """
+import importlib.metadata, importlib.util, json, re, sys
+origins = {}
+for name in sys.argv[1:]:
+    try:
+        found = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        found = None
+    places = found and (list(found.submodule_search_locations or ()) or [found.origin])
+    origins[name] = places[0] if places else None
+versions = {}
+for one in importlib.metadata.distributions():
+    if one.metadata["Name"]:
+        name = re.sub("[-_.]+", "-", one.metadata["Name"]).lower()
+        versions.setdefault(name, one.version)
+print(json.dumps({"prefix": sys.prefix, "origins": origins, "versions": versions}))
+"""
+
+
+def check_environment(context: Context) -> Iterator[Problem]:
+    """Packages have the versions of environments/runtime.txt."""
+    lock = context.root / LOCK
+    if not lock.is_file():
+        raise NotCheckedError(f"there is no {LOCK}")
+    own = context.root / ".venv"
+    answer = _ask(str(_python(context)), str(context.root), ())
+    if own.is_dir() and not Path(answer["prefix"]).samefile(own):
+        yield Problem(
+            f"`python` is that of {answer['prefix']}, not of .venv",
+            "make ..., which finds it, or: source .venv/bin/activate",
+        )
+        return
+    wrong = [*_different(lock.read_text("utf-8"), answer["versions"])]
+    if wrong:
+        yield Problem(
+            f"packages are not those of {LOCK}: {listed(wrong)}",
+            "rm -f .venv/.ready && make setup",
+        )
+
+
+def _different(lock: str, versions: dict[str, str]) -> Iterator[str]:
+    for line in lock.splitlines():
+        if not line[:1].isalnum():
+            continue
+        try:
+            pin = Requirement(line.split(" \\")[0].split(" --hash")[0].strip())
+        except InvalidRequirement:
+            continue
+        if pin.marker and not pin.marker.evaluate():
+            continue
+        found = versions.get(re.sub("[-_.]+", "-", pin.name).lower())
+        if found is None:
+            yield f"{pin.name} is missing"
+        elif not _fits(pin, found):
+            yield f"{pin.name} is {found}, not {str(pin.specifier).lstrip('=')}"
+
+
+def _fits(pin: Requirement, version: str) -> bool:
+    try:
+        return pin.specifier.contains(Version(version), prereleases=True)
+    except InvalidVersion:
+        return False
+
+
+def check_imports(context: Context) -> Iterator[Problem]:
+    """Stages import the code of this folder."""
+    try:
+        package = context.project.package
+    except UserError as error:
+        raise NotCheckedError("pyproject.toml names no package") from error
+    folders = {package: context.root / "code"}
+    if (context.root / "toolkit/pyproject.toml").is_file():
+        folders["reproducible_ml"] = context.root / "toolkit/src"
+    asked = [name for name in folders if (folders[name] / name).is_dir()]
+    if not asked:
+        raise NotCheckedError("there is no code here")
+    origins = _ask(str(_python(context)), str(context.root), tuple(asked))["origins"]
+    for name in asked:
+        origin = origins[name]
+        here = folders[name] / name
+        if origin is None or not Path(origin).resolve().is_relative_to(here.resolve()):
+            where = f"from {origin}" if origin else "not at all"
+            yield Problem(
+                f"{name}: `python` imports it {where}, not from {context.name(here)},"
+                " so changes of the code there do nothing",
+                "rm -f .venv/.ready && make setup; a worktree gets a .venv of its own",
+            )
+
+
+def _python(context: Context) -> Path:
+    """Return what stages run as `python`."""
+    found = shutil.which("python")
+    return Path(found or sys.executable)
+
+
+@cache
+def _ask(python: str, root: str, names: tuple[str, ...]) -> dict[str, Any]:
+    done = subprocess.run(
+        [python, "-c", QUESTION, *names],
+        cwd=root,
+        env=os.environ,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stderr.splitlines() or ["it failed"])[-1]
+        raise NotCheckedError(f"{python}: {last}")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer

@@ -1,0 +1,199 @@
+"""Files of Git and DVC can be read and are complete."""
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reproducible_ml.core.errors import first_line
+from reproducible_ml.doctor.check import Context, Problem, listed
+from reproducible_ml.versioning.git import run_git
+
+LOCK = "dvc.lock"
+PIPELINE = "dvc.yaml"
+ALWAYS = ("params.yaml", "data/schema.yaml")
+CONFIGS = (".dvc/config", ".dvc/config.local")
+
+# A clock that is a bit slow is no problem.
+TOLERANCE = 120
+
+MARKERS = re.compile(rb"^(<<<<<<<|>>>>>>>) ", re.M)
+
+DIGEST = re.compile(r"[0-9a-f]{32}(\.dir)?")
+
+
+def check_files(context: Context) -> Iterator[Problem]:
+    """Files of DVC and YAML files that stages read are complete and can be read."""
+    for name in _names(context):
+        path = context.root / name
+        if not path.exists():
+            if name in ALWAYS and _committed(context, name) is not None:
+                yield Problem(f"{name}: does not exist", f"git restore {name}")
+        elif why := find_fault(context, name):
+            yield Problem(f"{name}: {why}", *_remedy(context, name))
+
+
+def _names(context: Context) -> list[str]:
+    pointers = {context.name(p) for p in (context.root / "data").glob("**/*.dvc")}
+    pointers |= {
+        context.name(p) for p in (context.root / "data/raw").glob("*.query.yaml")
+    }
+    tracked = run_git(context.root, "ls-files", "-z", "*.dvc") or b""
+    pointers |= {*filter(None, tracked.decode("utf-8", "replace").split("\0"))}
+    return [PIPELINE, LOCK, *ALWAYS, *CONFIGS, *sorted(pointers)]
+
+
+def find_fault(context: Context, name: str) -> str | None:
+    """Return what is wrong with the content of a file, if anything."""
+    path = context.root / name
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if not content.strip(b"\0 \t\r\n"):
+        return None if name in CONFIGS else "is empty"
+    if MARKERS.search(content):
+        return "has the marks of an unfinished merge (<<<<<<<)"
+    if _is_cut(context, name, content):
+        return "is cut off: the committed file goes on"
+    return _config_fault(path) if name in CONFIGS else _yaml_fault(name, content)
+
+
+def _is_cut(context: Context, name: str, content: bytes) -> bool:
+    """Return whether a file is only the first part of the committed one.
+
+    A user may delete the end of a file, but not in the middle of a line; and of those
+    that DVC writes, not at all while dvc.yaml stays as it is.
+    """
+    committed = _committed(context, name)
+    if not committed or content == committed or not committed.startswith(content):
+        return False
+    if not content.endswith(b"\n"):
+        return content != committed.rstrip(b"\n")
+    pipeline = context.root / PIPELINE
+    same = pipeline.is_file() and pipeline.read_bytes() == _committed(context, PIPELINE)
+    return name == LOCK and same
+
+
+def _committed(context: Context, name: str) -> bytes | None:
+    return run_git(context.root, "show", f"HEAD:./{name}")
+
+
+def _config_fault(path: Path) -> str | None:
+    from dvc.config import Config, ConfigError
+
+    try:
+        level = "local" if path.suffix == ".local" else "repo"
+        Config.validate(Config(str(path.parent), validate=False).read(level))
+    except (ConfigError, ValueError) as error:
+        return f"is not valid: {first_line(error)}"
+    return None
+
+
+def _yaml_fault(name: str, content: bytes) -> str | None:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        found = yaml.load(content, loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1})" if mark else ""
+        return f"is not valid YAML{where}"
+    if not isinstance(found, dict):
+        return "is not a mapping of YAML"
+    return _schema_fault(name, found)
+
+
+def _schema_fault(name: str, content: dict[str, Any]) -> str | None:
+    """Return what DVC would not accept in one of its files."""
+    from dvc import schema
+    from voluptuous import Invalid
+
+    kinds = {
+        LOCK: schema.COMPILED_LOCKFILE_SCHEMA,
+        PIPELINE: schema.COMPILED_MULTI_STAGE_SCHEMA,
+    }
+    single = schema.COMPILED_SINGLE_STAGE_SCHEMA if name.endswith(".dvc") else None
+    if (kind := kinds.get(name, single)) is None:
+        return None
+    try:
+        kind(content)
+    except Invalid as error:
+        return f"is not complete: {first_line(error)}"
+    wrong = [value for value in _digests(content) if not DIGEST.fullmatch(value)]
+    return f"has no MD5 but {wrong[0]!r}" if wrong else None
+
+
+def _digests(content: Any) -> Iterator[str]:
+    """Yield the hashes of files in dvc.lock or in a .dvc file."""
+    if isinstance(content, dict):
+        if isinstance(content.get("path"), str) and "md5" in content:
+            yield str(content["md5"])
+        for value in content.values():
+            yield from _digests(value)
+    elif isinstance(content, list):
+        for value in content:
+            yield from _digests(value)
+
+
+def _remedy(context: Context, name: str) -> tuple[str, Any]:
+    """Return the command that repairs a file, and a cure if nothing can be lost."""
+    committed = _committed(context, name)
+    then = " && make repro" if name == LOCK else ""
+    if run_git(context.root, "ls-files", "--unmerged", "--", name):
+        return f"git checkout --ours {name}{then}; or edit it, then git add", None
+    if committed is None or MARKERS.search(committed) or not committed.strip():
+        if name != LOCK:
+            return "correct it by hand: no good version is committed", None
+        content = (context.root / name).read_bytes()
+        cure = None if content.strip() else partial(_remove, context, name)
+        return f"rm {name} && make repro", cure
+    content = (context.root / name).read_bytes()
+    worthless = committed.startswith(content) or not content.strip(b"\0 \t\r\n")
+    cure = partial(_restore, context, name) if worthless else None
+    return f"git restore {name}{then}", cure
+
+
+def _restore(context: Context, name: str) -> str:
+    committed = _committed(context, name)
+    (context.root / name).write_bytes(committed or b"")
+    return f"Restored {name} as it was committed."
+
+
+def _remove(context: Context, name: str) -> str:
+    (context.root / name).unlink()
+    return f"Removed {name}, which was empty; `make repro` writes it."
+
+
+def check_dates(context: Context) -> Iterator[Problem]:
+    """No file is dated in the future."""
+    latest = time.time() + TOLERANCE
+    folders = [context.root / folder for folder in ("data", "models", "reports")]
+    paths = {context.root / name for name in context.tracked}
+    paths |= {path for folder in folders for path in folder.rglob("*")}
+    ahead = [
+        path
+        for path in sorted(paths)
+        if path.is_file() and not path.is_symlink() and path.stat().st_mtime > latest
+    ]
+    if not ahead:
+        return
+    names = [context.name(path) for path in ahead]
+    newest = max(path.stat().st_mtime for path in ahead)
+    when = datetime.fromtimestamp(newest).isoformat(" ", "minutes")
+    yield Problem(
+        f"dated in the future, up to {when}, so that they look newer than what is made"
+        f" after them: {listed(names)}",
+        f"check the clock, then: touch {names[0]}{' ...' if names[1:] else ''}",
+        partial(_touch, ahead),
+    )
+
+
+def _touch(paths: list[Path]) -> str:
+    for path in paths:
+        path.touch()
+    return f"Dated files as of now: {len(paths)}."
