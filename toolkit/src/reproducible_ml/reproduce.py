@@ -35,6 +35,10 @@ def reproduce(project: Project, targets: Sequence[str], *, force: bool) -> None:
                 f"DVC removed the reports of the failed stage ({count} files). The next"
                 " run that succeeds writes them again. Or: git restore reports\n"
             )
+        from reproducible_ml.doctor.doctor import hints
+
+        # DVC's own words for a damaged file do not name the way out.
+        sys.stderr.write("".join(f"{line}\n" for line in hints(project)))
         sys.exit(1)
     if not targets:
         show_results(project)

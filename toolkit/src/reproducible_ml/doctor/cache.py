@@ -150,8 +150,16 @@ def _check_remote(context: Context, name: str) -> Iterator[Problem]:
     storage = context.repository.cloud.get_remote_odb(name)
 
     def hashing(path: Path) -> str:
-        with storage.fs.open(storage.oid_to_path(digest_of(path)), "rb") as file:
-            return hashlib.file_digest(file, _md5).hexdigest()
+        digest = digest_of(path)
+        try:
+            with storage.fs.open(storage.oid_to_path(digest), "rb") as file:
+                return hashlib.file_digest(file, _md5).hexdigest()
+        except OSError as error:
+            if _is_missing(error):
+                return digest.removesuffix(FOLDER)  # It was not pushed: no damage.
+            if storage.fs.protocol == "local":
+                raise
+            raise RuntimeError(first_line(error.__cause__ or error)) from error
 
     objects = [Path(digest[:2], digest[2:]) for digest in _stored(context, storage)]
     for path, why in find_damaged(objects, hashing):
@@ -168,15 +176,25 @@ def _check_remote(context: Context, name: str) -> Iterator[Problem]:
             )
 
 
+def _is_missing(error: OSError) -> bool:
+    """Return whether a file does not exist.
+
+    For a server that cannot be reached, or refuses, the error is the same.
+    """
+    cause = error.__cause__
+    connected = cause is None or isinstance(cause, FileNotFoundError)
+    answered = getattr(cause, "status", None) == 404
+    return isinstance(error, FileNotFoundError) and (connected or answered)
+
+
 def _md5() -> Any:
     return hashlib.md5(usedforsecurity=False)
 
 
 def _stored(context: Context, storage: Any) -> Iterator[str]:
-    """Yield the hashes of a remote's objects; of a web server, those used now."""
+    """Yield the hashes of a remote's objects; of a web server, those in use."""
     if storage.fs.protocol in ("http", "https"):
-        known = {*find_copies(context)}
-        yield from (digest for digest in sorted(known) if storage.exists(digest))
+        yield from sorted(find_copies(context))
     elif storage.fs.exists(storage.path):
         yield from sorted(storage.all())
 

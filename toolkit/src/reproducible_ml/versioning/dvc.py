@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.error
@@ -13,6 +14,12 @@ from typing import Any
 import yaml
 
 from reproducible_ml.core.errors import UserError
+
+# What DVC says of dvc.lock, .dvc files, its lock of files or objects that are damaged.
+DAMAGED = re.compile(
+    r"validation failed|possible merge conflicts|unable to read: |RWLock-file"
+    r"|is corrupted"
+)
 
 
 class DvcError(UserError):
@@ -40,11 +47,18 @@ def run_dvc(*arguments: str, cwd: Path, shown: bool = False) -> str:
         check=False,
     )
     if done.returncode:
-        lines = (done.stderr or "ERROR: see above").splitlines()
-        errors = [line for line in lines if line.startswith("ERROR: ")] or lines[-1:]
-        said = errors[-1].removeprefix("ERROR: ")
+        said = _said(done.stderr or "ERROR: see above")
         raise DvcError(f"`dvc {arguments[0]}` says: {said}")
     return done.stdout
+
+
+def _said(printed: str) -> str:
+    """Return DVC's error in a line; of a damaged file of DVC, with the way out."""
+    lines = [line for line in printed.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR: ")]
+    # Of files that it cannot read, DVC prints the error, then the lines in question.
+    said = errors[-1].removeprefix("ERROR: ") if errors else " ".join(lines[:2])
+    return f"{said.rstrip('.')}. Fix: rml doctor" if DAMAGED.search(said) else said
 
 
 def default_remote(root: Path) -> str | None:
