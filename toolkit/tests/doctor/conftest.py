@@ -67,7 +67,7 @@ class Patient(Repository):
                 stored = repo.cache.local.oid_to_path(hashes[path.parent])
                 listing = yaml.safe_load(Path(stored).read_text())
                 digest = next(e["md5"] for e in listing if e["relpath"] == path.name)
-        return self.root / cache / "files/md5" / digest[:2] / digest[2:]
+        return self.root / cache / "files/md5" / str(digest)[:2] / str(digest)[2:]
 
     def look(self) -> None:
         """Let DVC note the dates of all files, as every command does."""

@@ -15,7 +15,6 @@ import pytest
 from reproducible_ml.experiments.listing import read_rows
 from reproducible_ml.experiments.queue import (
     FOLDER,
-    find_processes,
     kill,
     queue_processes,
     reset,
@@ -23,6 +22,7 @@ from reproducible_ml.experiments.queue import (
     unfinished,
 )
 from reproducible_ml.versioning.git import find_experiments
+from reproducible_ml.versioning.processes import find_processes
 
 from .conftest import Project
 

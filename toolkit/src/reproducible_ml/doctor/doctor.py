@@ -135,12 +135,13 @@ def run_checks(
     remote: bool = False,
 ) -> Iterator[Result]:
     """Run checks one by one, each after the cures of those before it."""
+    context = Context(project, remote=remote)
     for name, check in checks.items():
-        result = _run(name, check, Context(project, remote=remote))
+        result = _run(name, check, context)
         if fix and any(problem.cure for problem in result.problems):
             done = [*_cure(result.problems)]
-            after = _run(name, check, Context(project, remote=remote))
-            result = after._replace(done=done)
+            context = Context(project, remote=remote)
+            result = _run(name, check, context)._replace(done=done)
         yield result
 
 

@@ -1,0 +1,339 @@
+"""Everything but data: files, left-overs, Git, remotes, secrets, environment."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reproducible_ml.core.project import Project
+from reproducible_ml.doctor.doctor import examine, examine_as_json, hints
+from reproducible_ml.doctor.storage import find_secret
+from reproducible_ml.versioning.dvc import DvcError, run_dvc
+
+from .conftest import Patient
+
+pytestmark = pytest.mark.integration
+
+
+def clone(patient: Patient, *options: str) -> Patient:
+    """Clone the project as a colleague does."""
+    target = patient.root.parent / "clone"
+    url = f"file://{patient.root}"
+    patient.git("clone", "--quiet", *options, url, str(target))
+    return as_here(target)
+
+
+def as_here(target: Path) -> Patient:
+    """Return a project whose code Python finds; the fixture restores the variable."""
+    os.environ["PYTHONPATH"] = str(target / "code")
+    return Patient(target)
+
+
+def test_healthy_projects_have_no_problem(patient: Patient) -> None:
+    assert not as_here(patient.root).all()
+    patient.git("worktree", "add", "--quiet", "../worktree")
+    assert not as_here(patient.root.parent / "worktree").all()
+    assert not clone(patient).all()
+
+
+def test_project_of_a_new_table_has_no_problem(patient: Patient) -> None:
+    # As `rml data` leaves it: nothing was run, nothing committed.
+    (patient.root / "dvc.lock").unlink()
+    (patient.root / "reports/metrics.json").unlink()
+    shutil.rmtree(patient.root / "data/interim")
+    assert not patient.all()
+
+
+# What is done to a file, and what is said of it.
+BROKEN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "empty": (lambda _: b"", "is empty"),
+    "zeros": (lambda old: bytes(len(old)), "is empty"),
+    "merge": (lambda old: b"<<<<<<< HEAD\n" + old + b"=======\n>>>>>>> b\n", "merge"),
+    "garbage": (lambda old: old + b"\t{[\x00\n", "is not valid YAML"),
+    "list": (lambda _: b"- 1\n", "is not a mapping"),
+    "cut": (lambda old: old[:-3], "is cut off"),
+}
+
+FILES = ("dvc.lock", "dvc.yaml", "params.yaml", "data/schema.yaml", "data/raw/a.dvc")
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("kind", BROKEN)
+def test_file_that_cannot_be_read(patient: Patient, name: str, kind: str) -> None:
+    path = patient.root / name
+    good = path.read_bytes()
+    spoil, words = BROKEN[kind]
+    path.write_bytes(spoil(good))
+    found = patient.check("files of Git and DVC")
+    assert [words in one.text for one in found.problems] == [True]
+    assert f"git restore {name}" in found.problems[0].fix
+    patient.check("files of Git and DVC", fix=True)
+    # What may have been written by hand is left to the user.
+    assert (path.read_bytes() == good) == (kind in ("empty", "zeros", "cut"))
+
+
+def test_lock_that_ends_between_lines(patient: Patient) -> None:
+    path = patient.root / "dvc.lock"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:-4]))
+    assert "is cut off" in patient.check("files of Git and DVC").problems[0].text
+    # A stage that was removed at the end of dvc.yaml, and new results, are fine.
+    (patient.root / "dvc.yaml").write_text("stages: {}\n")
+    path.write_text("schema: '2.0'\nstages: {}\n")
+    assert not patient.check("files of Git and DVC").problems
+
+
+def test_conflict_of_a_merge(patient: Patient) -> None:
+    for branch, seed in (("other", 1), ("main", 2)):
+        if branch == "other":
+            patient.git("switch", "--quiet", "--create", branch)
+        else:
+            patient.git("switch", "--quiet", branch)
+        patient.write("params.yaml", {"seed": seed})
+        patient.commit()
+    with pytest.raises(subprocess.CalledProcessError):
+        patient.git("merge", "other")
+    problem = patient.check("files of Git and DVC", fix=True).problems[0]
+    assert problem.fix == "git checkout --ours params.yaml; or edit it, then git add"
+
+
+def test_settings_of_dvc_that_are_not_valid(patient: Patient) -> None:
+    patient.write(".dvc/config", "[core\n")
+    problem = patient.check("files of Git and DVC").problems[0]
+    assert problem.text.startswith(".dvc/config: is not valid")
+    assert not examine(Project(patient.root))
+
+
+def test_errors_of_dvc_name_the_way_out(patient: Patient) -> None:
+    (patient.root / "dvc.lock").write_text("")
+    with pytest.raises(DvcError, match=r"required key not provided.*Fix: rml doctor$"):
+        run_dvc("status", cwd=patient.root)
+    assert hints(Project(patient.root)) == [
+        "dvc.lock: is empty. Fix: git restore dvc.lock && make repro"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "null", '{"a": 1}', '{"read": {"x": [{"pid": "1"}]}}', "\0\0"]
+)
+def test_lock_of_dvc_that_is_damaged(patient: Patient, text: str) -> None:
+    path = patient.root / ".dvc/tmp/rwlock"
+    path.write_text(text)
+    assert patient.check("lock of DVC").problems[0].fix == "rm .dvc/tmp/rwlock"
+    assert patient.check("lock of DVC", fix=True).state == "fixed"
+    assert not path.exists()
+
+
+def test_lock_of_dvc_of_dead_processes(patient: Patient) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    dead = {"pid": ended.pid, "cmd": "dvc repro"}
+    alive = {"pid": os.getpid(), "cmd": "dvc repro"}
+    path = patient.root / ".dvc/tmp/rwlock"
+    path.write_text(json.dumps({"write": {"x": dead, "y": alive}, "read": {}}))
+    assert str(ended.pid) in patient.check("lock of DVC").problems[0].text
+    assert patient.check("lock of DVC", fix=True).state == "fixed"
+    assert json.loads(path.read_text())["write"] == {"y": alive}
+    # The number of a process of today is that of another one of yesterday.
+    os.utime(path, (1e9, 1e9))
+    assert patient.check("lock of DVC", fix=True).state == "fixed"
+    assert not path.exists()
+
+
+def test_temporary_files(patient: Patient) -> None:
+    removed = (
+        ".x.tmp",
+        "data/interim/.b.tmp/part",
+        ".dvc/cache/files/md5/ab/.y.tmp",
+        ".dvc/tmp/tmpab12cd_x/download/z",
+        "reports/.metrics.json.old.tmp",
+    )
+    kept = ("reports/.params.kept.tmp", "reports/.metrics.json.kept.tmp")
+    for name in (*removed, *kept):
+        patient.write(name, "1\n")
+    assert not patient.check("killed commands").problems, "they may be in use"
+    for name in (*removed, *kept):
+        path = patient.root / name
+        for one in (path, path.parent, path.parent.parent):
+            os.utime(one, (1e9, 1e9))
+    command = [sys.executable, "-c", "import time; time.sleep(60)", "rml"]
+    with subprocess.Popen(command, cwd=patient.root) as working:
+        time.sleep(0.5)
+        assert not patient.check("killed commands").problems, "a command still runs"
+        working.kill()
+    found = patient.check("killed commands", fix=True)
+    assert not any((patient.root / name).exists() for name in removed)
+    # The only copy of what a command was to replace goes back.
+    assert (patient.root / "reports/params").read_text() == "1\n"
+    assert [one.fix[:12] for one in found.problems] == ["compare them"]
+    assert (patient.root / kept[1]).exists()
+
+
+def test_copies_of_killed_experiments(patient: Patient) -> None:
+    copy = patient.root / ".dvc/tmp/exps/standalone/tmpabcd"
+    copy.mkdir(parents=True)
+    assert not patient.check("killed experiments").problems
+    os.utime(copy, (1e9, 1e9))
+    assert patient.check("killed experiments").problems[0].fix == "rml queue-reset"
+
+
+def test_reports_that_were_edited_and_committed(patient: Patient) -> None:
+    patient.write("reports/metrics.json", '{"rows": 9999}\n')
+    assert not patient.check("reports and dvc.lock").problems
+    patient.commit()
+    problem = patient.check("reports and dvc.lock").problems[0]
+    assert problem.text.endswith("records: reports/metrics.json")
+
+
+def test_dates_in_the_future(patient: Patient) -> None:
+    ahead = time.time() + 90_000
+    for name in ("reports/metrics.json", "data/interim/b/1"):
+        os.utime(patient.root / name, (ahead, ahead))
+    assert "data/interim/b/1, reports/" in patient.check("dates").problems[0].text
+    assert patient.check("dates", fix=True).state == "fixed"
+    assert (patient.root / "data/interim/b/1").stat().st_mtime < ahead - 80_000
+
+
+def test_folders(patient: Patient) -> None:
+    (patient.root / "reports").chmod(0o555)
+    assert patient.check("folders are writable").problems[0].fix == "chmod u+w reports"
+    assert patient.check("folders are writable", fix=True).state == "fixed"
+    (patient.root / "data/interim").rename(patient.root.parent / "elsewhere")
+    (patient.root / "data/interim").symlink_to("../../elsewhere")
+    assert patient.check("folders are no links").problems[0].text.startswith("data/in")
+
+
+def test_space(patient: Patient) -> None:
+    lock = patient.root / "dvc.lock"
+    lock.write_text(lock.read_text().replace("size: ", "size: 99999999999999"))
+    assert "are free on this disk" in patient.check("free space").problems[0].text
+
+
+def test_git(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    patient.commit("Second")
+    assert clone(patient, "--depth", "1").check("history").problems[0].fix == (
+        "git fetch --unshallow"
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    assert not patient.check("identity").problems
+    patient.git("config", "--unset", "user.email")
+    assert "user.email" in patient.check("identity").problems[0].text
+    patient.git("config", "user.email", "test@example.org")
+    patient.git(
+        *("-c", "protocol.file.allow=always", "submodule", "--quiet", "add"),
+        *(f"file://{patient.root}", "inner"),
+    )
+    assert not patient.check("submodules").problems
+    patient.git("submodule", "--quiet", "deinit", "--force", "inner")
+    problem = patient.check("submodules").problems[0]
+    assert problem.text == "submodule inner: is not checked out"
+
+
+@pytest.mark.parametrize("level", ["--local", "--project"])
+def test_remote_that_is_not_verified(patient: Patient, level: str) -> None:
+    patient.dvc("remote", "add", level, "other", "s3://bucket/folder")
+    problem = patient.check("remotes").problems[0]
+    assert problem.fix.endswith("other verify true")
+    assert patient.check("remotes", fix=True).state == "fixed"
+    assert patient.check("remotes").state == "OK"
+
+
+def test_address_that_dvc_reads_in_part(patient: Patient) -> None:
+    config = patient.root / ".dvc/config"
+    text = config.read_text()
+    config.write_text(text.replace("../store", "../store#1"))
+    problem = patient.check("remotes").problems[0]
+    assert problem.text.endswith("DVC reads the URL only up to the #")
+    for fine in ('"../store#1"', "../store  # of the team"):
+        config.write_text(text.replace("../../store", fine).replace("../store", fine))
+        assert not patient.check("remotes").problems
+
+
+SECRETS = [
+    "url = https://user:S3CRET@example.org/x",
+    "url = https://S3CRET@example.org/x",
+    "path: https://example.org/x.csv?token=S3CRET",
+    "path: https://example.org/x.csv?a=1&X-Amz-Signature=S3CRET",
+    "path: https://example.org/x.csv?code=S3CRET",
+    "path: https://example.org/x.csv#access_token=S3CRET",
+    "path: https://example.org/x.csv?jwt=S3CRET",
+    "url: postgresql://me:S3CRET@db.example.org/shop",
+    "url: 'mssql://h/d?odbc_connect=Uid=me;Pwd=S3CRET'",
+    "    password = S3CRET",
+    "    secret_access_key = S3CRET",
+    "    connection_string = S3CRET",
+    "    account_key = S3CRET",
+    "    token = ghp_S3CRETS3CRETS3CRETS3CRETS3CRETS3CRET",
+    "    access_key_id = AKIAS3CRETS3CRETS3CR",
+]
+
+
+@pytest.mark.parametrize("line", SECRETS)
+def test_secret(line: str) -> None:
+    found = find_secret(line)
+    assert found
+    assert "S3CRET" not in found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "url = ssh://me@example.org/data",
+        "url: postgresql://me@db.example.org/shop",
+        "url = https://example.org/data?version=2&monkey=1",
+        "url = s3://bucket/keys/token=1/password",
+        "    ask_password = true",
+        "    keyfile = /home/me/.ssh/id",
+        "    access_key_id = me",
+        "    credentialpath = ../gs.json",
+        "    password =",
+        "query: SELECT token, code FROM visits WHERE key = 1",
+        "- md5: 0123456789abcdef0123456789abcdef",
+    ],
+)
+def test_no_secret(line: str) -> None:
+    assert find_secret(line) is None
+
+
+def test_secret_is_never_printed(
+    patient: Patient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = patient.root / ".dvc/config"
+    lines = "['remote \"web\"']\n    url = https://h/x\n    password = S3CRET\n"
+    config.write_text(config.read_text() + lines)
+    patient.write("data/raw/a.query.yaml", "url: mysql://me:S3CRET@host/db\n")
+    patient.write(".dvc/config.local", "")
+    patient.git("add", "--force", ".dvc/config.local", "data/raw/a.query.yaml")
+    assert not examine(Project(patient.root))
+    assert not examine_as_json(Project(patient.root), fix=False, remote=False)
+    printed = capsys.readouterr()
+    assert "S3CRET" not in printed.out + printed.err
+    content = json.loads(printed.out.partition("\n[")[2].join(["[", ""]))
+    by_name = {one["check"]: one for one in content}
+    assert by_name["secrets"]["state"] == "problem"
+    assert len(by_name["secrets"]["problems"]) == 3
+    assert by_name["cache"]["state"] == "OK"
+
+
+def test_packages_and_code(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    import yaml
+
+    pin = f"PyYAML=={yaml.__version__} \\\n    --hash=sha256:0\n"
+    lock = patient.root / "environments/runtime.txt"
+    patient.write("environments/runtime.txt", pin)
+    assert not patient.check("packages").problems
+    lock.write_text("pyyaml==0.1\nno_such==1\nother==1 ; sys_platform == 'none'\n")
+    text = patient.check("packages").problems[0].text
+    assert f"pyyaml is {yaml.__version__}, not 0.1, no_such is missing" in text
+    assert "other" not in text
+    monkeypatch.setenv("PYTHONPATH", "")
+    assert "imports it not at all" in patient.check("imports").problems[0].text
+    (patient.root / ".venv").mkdir()
+    assert "not of .venv" in patient.check("packages").problems[0].text
