@@ -77,6 +77,9 @@ def check(project: Project) -> list[str]:
     stages = project.reproduce()
     project.run("ruff", "check")
     project.run("ruff", "format", "--check")
+    # The caches of the libraries are shared by all copies.
+    types = str(project.folder.parents[1] / "mypy_cache")
+    project.run("mypy", "--cache-dir", types, "code", "tests")
     project.run(sys.executable, "-m", "pytest", "tests", "-q", "-x")
     return stages
 
@@ -110,7 +113,6 @@ def test_recipes_work_together(copy: Project) -> None:
                 (copy.folder / path).write_text(text, "utf-8")
     copy.run("ruff", "check", "--fix", "--quiet")
     check(copy)
-    copy.run("mypy", "code")
 
 
 @pytest.mark.slow
