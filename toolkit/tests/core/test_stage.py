@@ -106,17 +106,55 @@ def test_bug_keeps_its_traceback(run: RunBody) -> None:
     assert "KeyError: 'absent'" in done.stderr
 
 
-def test_code_that_is_no_dependency_is_an_error(run: RunBody, tmp_path: Path) -> None:
+PIPELINE = "stages: {wash: {cmd: python -m wash x, deps: [wash.py%s], outs: [out]}}"
+
+
+@pytest.mark.parametrize(
+    ("body", "used"),
+    [
+        ("import helper", "helper.py is imported, as helper,"),
+        ("Path('limit.json').read_text()", "limit.json is read"),
+        ("map_jobs(use, [(1,), (2,)], loky, '')", "helper.py is imported, as helper,"),
+        ("map_jobs(read, [(1,), (2,)], loky, '')", "limit.json is read"),
+    ],
+)
+def test_file_that_is_no_dependency_is_an_error(
+    run: RunBody, tmp_path: Path, body: str, used: str
+) -> None:
     (tmp_path / "helper.py").write_text("FACTOR = 2\n")
-    pipeline = (
-        "vars: [{here: .}]\nstages: {wash: {cmd: python -m wash x, deps: [wash.py%s]}}"
+    (tmp_path / "limit.json").write_text("3")
+    (tmp_path / "wash_jobs.py").write_text(
+        "def use(_):\n    import helper\ndef read(_):\n    open('limit.json').read()\n"
     )
-    (tmp_path / "dvc.yaml").write_text(pipeline % "")
-    done = run("import helper", "a", "b")
+    body = f"""\
+    from reproducible_ml.core.parallel import map_jobs
+    from reproducible_ml.core.params import Compute
+    from wash_jobs import read, use
+    loky = Compute(backend="loky", n_jobs=2)
+    Path("out").write_text("1")
+    Path("out").read_text()
+    {body}
+    """
+    (tmp_path / "dvc.yaml").write_text(PIPELINE % ", wash_jobs.py")
+    done = run(body, "a", "b")
+    assert done.returncode == 1, done.stdout
+    assert done.stderr.startswith(f"error: dvc.yaml: stage wash: {used}"), done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    name = used.split()[0]
+    (tmp_path / "dvc.yaml").write_text(PIPELINE % f", wash_jobs.py, {name}")
+    assert run(body, "a", "b").stderr == ""
+
+
+def test_code_behind_a_link_is_an_error(
+    run: RunBody, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "shared.py").write_text("FACTOR = 2\n")
+    (tmp_path / "lib").symlink_to(outside)
+    (tmp_path / "dvc.yaml").write_text(PIPELINE % ", lib")
+    done = run("import lib.shared", "a", "b")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: dvc.yaml: stage wash: helper.py is imported")
-    (tmp_path / "dvc.yaml").write_text(pipeline % ", helper.py")
-    assert run("import helper", "a", "b").returncode == 0
+    assert done.stderr.startswith("error: lib: is or lies in a link that leaves the")
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])

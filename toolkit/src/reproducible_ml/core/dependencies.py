@@ -5,6 +5,7 @@ change unnoticed: results would still be those of the old code.
 """
 
 import ast
+import os
 import re
 import site
 import sys
@@ -20,6 +21,9 @@ from reproducible_ml.core.errors import UserError
 
 PIPELINE = Path("dvc.yaml")
 
+# Files that say how the pipeline runs; DVC compares the parameters of a stage.
+SETTINGS = {"dvc.yaml", "dvc.lock", "params.yaml", "pyproject.toml"}
+
 TOOLKIT = Path(reproducible_ml.__file__).resolve().parent
 
 
@@ -29,20 +33,18 @@ class StageDependencies(NamedTuple):
     Attributes:
         command: Its command, with the variables of dvc.yaml filled in.
         paths: Its dependencies, relative to the folder of dvc.yaml.
+        outputs: Its outputs, metrics and plots.
         variables: The variables that dvc.yaml defines.
     """
 
     command: str
     paths: tuple[Path, ...]
+    outputs: tuple[Path, ...]
     variables: dict[str, str]
 
     def missing(self, files: Iterable[str]) -> list[str]:
         """Return the files that are none of the dependencies, nor in one of them."""
-        return sorted(
-            file
-            for file in files
-            if not any(Path(file).is_relative_to(path) for path in self.paths)
-        )
+        return sorted(file for file in files if not _is_within(Path(file), self.paths))
 
     def as_written(self, file: str) -> str:
         """Return a path as dvc.yaml would name it."""
@@ -75,7 +77,12 @@ def read_stages(root: Path) -> dict[str, StageDependencies]:
     return {
         name: StageDependencies(
             fill_in(stage.get("cmd", "")),
-            tuple(Path(fill_in(path)) for path in stage.get("deps", ())),
+            tuple(Path(fill_in(path)) for path in stage.get("deps") or ()),
+            tuple(
+                Path(fill_in(next(iter(out)) if isinstance(out, dict) else out))
+                for kind in ("outs", "metrics", "plots")
+                for out in stage.get(kind) or ()
+            ),
             variables,
         )
         for name, stage in pipeline.get("stages", {}).items()
@@ -90,28 +97,133 @@ def stages_that_run(module: str, root: Path) -> dict[str, StageDependencies]:
     return {name: one for name, one in found.items() if called.search(one.command)}
 
 
-def check_loaded_code(stages: Mapping[str, StageDependencies], root: Path) -> None:
-    """Check that stages depend on all code of this repository that was imported.
+def check_code(stages: Mapping[str, StageDependencies], root: Path) -> None:
+    """Check that stages depend on what was imported, or read by `watch_files`, so far.
 
     Args:
-        stages: Those that ran here.
+        stages: Those that run here.
         root: Folder of dvc.yaml, resolved.
 
     Raises:
-        UserError: Names each line that is missing in dvc.yaml.
+        UserError: Names each line that is missing in dvc.yaml, and each link.
     """
-    files = {
-        file: f"is imported, as {name},"
-        for name, loaded in [*sys.modules.items()]
-        if (file := own_file(getattr(loaded, "__file__", None), root))
-    }
+    used = USED | used_files(root)
     problems = [
-        line
-        for name, stage in stages.items()
-        for line in missing_lines(name, stage, files)
+        f"{name}: is or lies in a link that leaves the repository, so that neither Git"
+        " nor DVC sees what changes there. Fix: copy it, or install it as a package"
+        for name, why in used.items()
+        if why == LINK
     ]
+    for name, stage in stages.items():
+        files = {
+            file: why
+            for file, why in used.items()
+            if why != LINK and not _is_within(Path(file), stage.outputs)
+        }
+        problems += missing_lines(name, stage, files)
     if problems:
         raise UserError("\n".join(problems))
+
+
+# Files that other processes used, and how; see `used_files`.
+USED: dict[str, str] = {}
+
+# Why a file is named that lies behind a link.
+LINK = "link"
+
+_opened: set[str] = set()
+
+
+def watch_files() -> None:
+    """Note from now on which files Python opens to read; see `used_files`.
+
+    Compiled libraries, such as the reader of Parquet, open files by themselves.
+    """
+    if not _watching:
+        _watching.append(True)
+        sys.addaudithook(_note_opened)
+
+
+_watching: list[bool] = []
+
+
+def _note_opened(event: str, arguments: tuple[Any, ...]) -> None:
+    if event != "open" or not isinstance(arguments[0], str):
+        return
+    # The mode of os.open is in its flags.
+    if not arguments[2] & (os.O_WRONLY | os.O_RDWR):
+        _opened.add(arguments[0])
+
+
+def used_files(root: Path) -> dict[str, str]:
+    """Return the files of the repository that this process imported or read, and how.
+
+    Args:
+        root: Folder of the repository, resolved.
+
+    Returns:
+        Words that follow the path in a message, by the path relative to `root`.
+    """
+    found: dict[str, str] = {}
+    for name, loaded in [*sys.modules.items()]:
+        path = getattr(loaded, "__file__", None)
+        if file := own_file(path, root):
+            found[file] = f"is imported, as {name},"
+        if path and (link := _link(path, root)):
+            found[link] = LINK
+    return found | _read_files(root)
+
+
+def used_by_job(root: Path, process: Any) -> dict[str, str]:
+    """Return what a job for another process used, and begin anew.
+
+    A worker of a cluster may have imported other modules for an earlier process.
+
+    Args:
+        root: Folder of the repository, resolved.
+        process: Identifies the process that sent the job.
+    """
+    _served.append(process)
+    found = used_files(root) if _served[0] == process else _read_files(root)
+    _opened.clear()
+    del _served[1:]
+    return found
+
+
+_served: list[Any] = []
+
+
+def _read_files(root: Path) -> dict[str, str]:
+    files = [_read_file(path, root) for path in [*_opened]]
+    return dict.fromkeys(filter(None, files), "is read")
+
+
+def _read_file(path: str, root: Path) -> str | None:
+    """Return a file that results may depend on, relative to the repository."""
+    if path.startswith(installed_folders()) or path.endswith((".py", ".pyc")):
+        return None
+    file = Path(path).resolve()
+    if not file.is_relative_to(root) or not file.is_file():
+        return None
+    inside = file.relative_to(root)
+    hidden = any(part.startswith(".") for part in inside.parts)
+    settings = inside.name in SETTINGS or inside.suffix == ".dvc"
+    return None if hidden or settings else inside.as_posix()
+
+
+def _link(path: str, root: Path) -> str | None:
+    """Return the link, if a file of the repository really lies elsewhere."""
+    if path.startswith(installed_folders()):
+        return None
+    file = Path(path).absolute()
+    if not file.is_relative_to(root) or file.resolve().is_relative_to(root):
+        return None
+    links = [each for each in (file, *file.parents) if each.is_symlink()]
+    return links[-1].relative_to(root).as_posix()
+
+
+def _is_within(file: Path, paths: Iterable[Path]) -> bool:
+    return any(file.is_relative_to(path) for path in paths)
 
 
 def missing_lines(

@@ -17,9 +17,10 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
+from reproducible_ml.core.dependencies import USED, used_by_job, watch_files
 from reproducible_ml.core.errors import UserError, first_line
 from reproducible_ml.core.params import Compute
 
@@ -93,7 +94,7 @@ def map_jobs(
             disable=None,
             leave=False,
         )
-        results = list(progress)
+        results = [_note_used(result) for result in progress]
     if errors:
         raise errors[0]
     return results
@@ -168,12 +169,35 @@ class InWorkingDirectory(Generic[Arguments, Result]):
     def __init__(self, function: Callable[Arguments, Result]) -> None:
         self.function = function
         self.folder = Path.cwd()
+        self.process = os.getpid(), socket.gethostname()
 
-    def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        """Return the result of the function."""
+    def __call__(
+        self, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> "Result | FromWorker[Result]":
+        """Return the result; from another process, with the files that it used."""
         if Path.cwd() != self.folder:
             os.chdir(self.folder)
-        return self.function(*args, **kwargs)
+        if self.process == (os.getpid(), socket.gethostname()):
+            return self.function(*args, **kwargs)
+        watch_files()
+        result = self.function(*args, **kwargs)
+        return FromWorker(result, used_by_job(self.folder.resolve(), self.process))
+
+
+class FromWorker(NamedTuple, Generic[Result]):
+    """A result, and the files of the repository that its process used so far."""
+
+    result: Result
+    used: dict[str, str]
+
+
+def _note_used(result: Result | FromWorker[Result]) -> Result:
+    """Return the result, and note what another process used for it."""
+    if not isinstance(result, FromWorker):
+        return result
+    USED.update(result.used)
+    found: Result = result.result
+    return found
 
 
 def _until_error(

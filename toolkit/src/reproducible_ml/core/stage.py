@@ -10,7 +10,11 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from reproducible_ml.core.dependencies import check_loaded_code, stages_that_run
+from reproducible_ml.core.dependencies import (
+    check_code,
+    stages_that_run,
+    watch_files,
+)
 from reproducible_ml.core.errors import UserError, report_errors
 from reproducible_ml.core.inputs import check_inputs
 
@@ -19,7 +23,8 @@ def run(main: Callable[..., None]) -> None:
     """Call `main` with the paths that its command in dvc.yaml gives as arguments.
 
     It is an error if the data that the stage depends on are not what an earlier stage
-    wrote, and if it imports code of this repository that is not among its dependencies.
+    wrote, and if it imports code or reads a file of this repository on which it does
+    not depend.
 
     Prints expected errors, a line each, and exits with 1; exits with 2 on a wrong
     number of arguments and with 130 on Ctrl-C. Other exceptions are bugs and keep their
@@ -41,8 +46,11 @@ def run(main: Callable[..., None]) -> None:
             root = Path.cwd().resolve()
             stages = stages_that_run(stage.__module__, root)
             check_inputs({p.as_posix() for s in stages.values() for p in s.paths}, root)
+            check_code(stages, root)
+            watch_files()
             stage(*map(Path, sys.argv[1:]))
-            check_loaded_code(stages, root)
+            # Again, for what was imported or read on the way, by workers as well.
+            check_code(stages, root)
         except FileNotFoundError as error:
             raise UserError(
                 f"{error.filename}: does not exist. Fix: run `dvc repro` or `dvc pull`"
