@@ -123,11 +123,29 @@ def data(**options: Any) -> None:
     from reproducible_ml.adopt.adopt import adopt
     from reproducible_ml.adopt.request import Options
 
+    typed = _absolute(options)
     try:
-        adopt(_project(), Options(**options))
+        adopt(_project(), Options(**typed))
     except KeyboardInterrupt:
         click.echo("\nStopped. Nothing was changed.", err=True)
         raise
+
+
+def _absolute(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options whose paths do not depend on the folder they were typed in."""
+    from pathlib import Path
+
+    from reproducible_ml.core.project import find_project
+
+    if Path.cwd() == find_project().root:
+        return options
+    found = dict(options)
+    if options["source"] and "://" not in options["source"]:
+        found["source"] = str(Path(options["source"]).expanduser().absolute())
+    # A query may be the text itself.
+    if options["query"] and Path(options["query"]).is_file():
+        found["query"] = str(Path(options["query"]).absolute())
+    return found
 
 
 @cli.command(epilog=_examples("rml repro", "rml repro train --force"))

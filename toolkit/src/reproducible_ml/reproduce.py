@@ -1,13 +1,18 @@
 """Run the pipeline, then draw and print its results: `rml repro`."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from reproducible_ml.core.dependencies import StageDependencies, read_stages
 from reproducible_ml.core.params import PARAMS, parse_params
 from reproducible_ml.core.project import CONTRACT, Project
 from reproducible_ml.core.unchanged import Stamp, content_hash
+from reproducible_ml.versioning.dvc import running_commands
 from reproducible_ml.versioning.git import run_git
 
 # Where hashes are remembered; DVC keeps its own temporary files beside it.
@@ -17,6 +22,9 @@ OVERVIEW = Path("reports/overview.png")
 SEARCH = Path("reports/search.png")
 PLOTS = Path("reports/plots")
 TRIALS = Path("reports/search.csv")
+# What a shell expects after Ctrl-C.
+INTERRUPTED = 128 + signal.SIGINT
+
 EVALUATION = Path("reports/evaluation.json")
 
 
@@ -26,22 +34,68 @@ def reproduce(project: Project, targets: Sequence[str], *, force: bool) -> None:
     The current folder is the project's root.
     """
     check_params(project)
-    command = [sys.executable, "-m", "dvc", "repro", *targets]
-    done = subprocess.run([*command, *(["--force"] if force else [])], check=False)
-    if done.returncode:
-        if removed := run_git(project.root, "ls-files", "--deleted", "reports"):
-            count = len(removed.splitlines())
-            sys.stderr.write(
-                f"DVC removed the reports of the failed stage ({count} files). The next"
-                " run that succeeds writes them again. Or: git restore reports\n"
-            )
-        from reproducible_ml.doctor.doctor import hints
-
-        # DVC's own words for a damaged file do not name the way out.
-        sys.stderr.write("".join(f"{line}\n" for line in hints(project)))
-        sys.exit(1)
+    stages = {n: s for n, s in read_stages(Path()).items() if s.in_git and s.outputs}
+    before = {name: _dates(stage) for name, stage in stages.items()}
+    rebuilt = {n for n, s in stages.items() if _lacks_data(s) or os.environ.get("CI")}
+    _run_dvc(project, *targets, *(["--force"] if force else []))
+    for name in rebuilt if not targets else ():
+        if _dates(stages[name]) == before[name]:
+            sys.stdout.write(f"\n{name}: its results came from Git; it is run again\n")
+            sys.stdout.flush()
+            _run_dvc(project, "--force", "--single-item", name)
     if not targets:
         show_results(project)
+
+
+def _lacks_data(stage: StageDependencies) -> bool:
+    """Return whether data are missing that the stage reads, as in a new clone.
+
+    DVC makes them, but then skips a stage whose results are in Git: nobody would have
+    checked that they are the results of these data.
+    """
+    return any(not path.exists() for path in stage.paths)
+
+
+def _dates(stage: StageDependencies) -> list[int]:
+    """Return when each output was written."""
+    return [path.stat().st_mtime_ns for path in stage.outputs if path.exists()]
+
+
+def _run_dvc(project: Project, *arguments: str) -> None:
+    """Run `dvc repro`; if it fails or is interrupted, say what became of reports."""
+    code = _wait_for([sys.executable, "-m", "dvc", "repro", *arguments])
+    if not code:
+        return
+    removed = run_git(project.root, "ls-files", "--deleted", "reports")
+    # They may be those of another run, for which DVC refused this one.
+    if removed and not running_commands(project.root):
+        count = len(removed.splitlines())
+        sys.stderr.write(
+            f"DVC removed the reports of the stage that did not finish ({count} files)."
+            " The next run that succeeds writes them again. Or: git restore reports\n"
+        )
+    if code == INTERRUPTED:
+        sys.exit(code)
+    from reproducible_ml.doctor.doctor import hints
+
+    # DVC's own words for a damaged file do not name the way out.
+    sys.stderr.write("".join(f"{line}\n" for line in hints(project)))
+    sys.exit(1)
+
+
+def _wait_for(command: Sequence[str]) -> int:
+    """Run a command and return its exit code; after Ctrl-C, let it tidy up first."""
+    with subprocess.Popen(command) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # A terminal interrupts the command as well, `kill` only this process.
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            process.wait()
+            return INTERRUPTED
 
 
 def check_params(project: Project) -> None:

@@ -53,6 +53,15 @@ def test_name_may_be_given() -> None:
     assert read_source(url, name="visits.csv").name == "visits.csv"
 
 
+@pytest.mark.parametrize("text", ["a\nb.csv", "a\x1b[2J.csv", f"{'x' * 240}.csv"])
+def test_source_that_no_file_could_be_named_after_is_an_error_of_one_line(
+    text: str,
+) -> None:
+    with pytest.raises(UserError) as error:
+        read_source(text)
+    assert str(error.value).isprintable()
+
+
 @pytest.mark.parametrize("name", ["../x.csv", "a b.csv", "a.csv.dvc", "x.tmp", "$(x)"])
 def test_name_that_would_do_harm_is_refused(name: str) -> None:
     with pytest.raises(UserError, match=r"--name: .* cannot be the name of a table"):

@@ -280,6 +280,16 @@ def test_data_that_dvc_could_not_bring_back_are_not_replaced(
     assert _files() == before
 
 
+def test_equal_data_without_a_pointer_are_tracked(
+    adopt: Callable[..., Path], outside: Path
+) -> None:
+    adopt(str(outside / "visits.csv"))
+    (RAW / "visits.csv.dvc").unlink()
+    adopt(str(outside / "visits.csv"))
+    assert (RAW / "visits.csv").read_text() == "id\n1\n"
+    assert _pointer("visits.csv")["outs"][0]["path"] == "visits.csv"
+
+
 # What lies in data/raw already.
 
 

@@ -44,6 +44,7 @@ from reproducible_ml.sources.source import (
     recorded_source,
     track,
 )
+from reproducible_ml.versioning.dvc import running_commands
 
 # Columns that are shown one by one; of more, kinds are counted.
 COLUMNS = 60
@@ -168,6 +169,11 @@ def adopt(project: Project, options: Options) -> None:
         UserError: The table is rejected, or the user did not confirm a change of the
             contract. Nothing was changed.
     """
+    if not options.dry_run and (busy := running_commands(project.root)):
+        raise UserError(
+            f"{busy[0]} is running, on the files that would be changed. Wait until it"
+            " has finished"
+        )
     data = project.params().data
     contract = None if has_sample() else load_contract(SCHEMA, data)
     known = data.target if contract else None

@@ -10,7 +10,7 @@ import re
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +20,9 @@ import reproducible_ml
 from reproducible_ml.core.errors import UserError
 
 PIPELINE = Path("dvc.yaml")
+
+# Where a stage names what it writes.
+KINDS = ("outs", "metrics", "plots")
 
 # Files that say how the pipeline runs; DVC compares the parameters of a stage.
 SETTINGS = {"dvc.yaml", "dvc.lock", "params.yaml", "pyproject.toml"}
@@ -34,12 +37,14 @@ class StageDependencies(NamedTuple):
         command: Its command, with the variables of dvc.yaml filled in.
         paths: Its dependencies, relative to the folder of dvc.yaml.
         outputs: Its outputs, metrics and plots.
+        in_git: Whether Git has them all, and DVC's cache none.
         variables: The variables that dvc.yaml defines.
     """
 
     command: str
     paths: tuple[Path, ...]
     outputs: tuple[Path, ...]
+    in_git: bool
     variables: dict[str, str]
 
     def missing(self, files: Iterable[str]) -> list[str]:
@@ -74,20 +79,29 @@ def read_stages(root: Path) -> dict[str, StageDependencies]:
             str(text),
         )
 
-    return {
-        name: StageDependencies(
-            fill_in(stage.get("cmd", "")),
-            tuple(Path(fill_in(path)) for path in stage.get("deps") or ()),
-            tuple(
-                Path(fill_in(next(iter(out)) if isinstance(out, dict) else out))
-                for kind in ("outs", "metrics", "plots")
-                for out in stage.get(kind) or ()
-            ),
-            variables,
-        )
-        for name, stage in pipeline.get("stages", {}).items()
-        if isinstance(stage, dict)
+    stages = {
+        n: s for n, s in pipeline.get("stages", {}).items() if isinstance(s, dict)
     }
+    return {
+        name: _dependencies(stage, variables, fill_in) for name, stage in stages.items()
+    }
+
+
+def _dependencies(
+    stage: Mapping[str, Any], variables: dict[str, str], fill_in: Callable[[Any], str]
+) -> StageDependencies:
+    """Return what an entry of dvc.yaml says."""
+    written = [out for kind in KINDS for out in stage.get(kind) or ()]
+    outputs: dict[str, Any] = {}
+    for out in written:
+        outputs |= out if isinstance(out, dict) else {out: {}}
+    return StageDependencies(
+        fill_in(stage.get("cmd", "")),
+        tuple(Path(fill_in(path)) for path in stage.get("deps") or ()),
+        tuple(Path(fill_in(path)) for path in outputs),
+        all((options or {}).get("cache") is False for options in outputs.values()),
+        variables,
+    )
 
 
 def stages_that_run(module: str, root: Path) -> dict[str, StageDependencies]:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import yaml
 from pydantic import SecretStr
 
-from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.files import all_or_nothing, write_text
 from reproducible_ml.core.params import Section, read_yaml
 from reproducible_ml.sources.database import (
@@ -47,6 +47,10 @@ WITH_PACKAGE = (
 
 # Suffixes of files in data/raw/ that are not tables.
 RESERVED = (".dvc", ".tmp", ".query.yaml")
+
+
+# File systems allow 255 bytes, with the suffixes of DVC and of temporary files.
+LONGEST = 200
 
 
 class Source(Section):
@@ -84,6 +88,11 @@ def read_source(
     Raises:
         UserError: The source cannot be used as it is written.
     """
+    if not text.isprintable():
+        raise UserError(
+            f"SOURCE: {one_line(text)}: has characters that cannot be printed, such as"
+            " a line break. Rename the file."
+        )
     scheme = text.partition("://")[0].lower() if "://" in text else ""
     if scheme and scheme not in BUILT_IN + WITH_PACKAGE:
         return _database(text, query, key, name)
@@ -147,6 +156,11 @@ def _name(given: str | None, own: str) -> str:
             f'--name: "{shown}" cannot be the name of a table in data/raw/. Give one of'
             " letters, digits, dots and dashes: --name visits.csv."
         )
+    if len(plain.encode()) > LONGEST:
+        raise UserError(
+            f"--name: {plain[:20]}... has more than {LONGEST} bytes. Give a shorter"
+            " one: --name visits.csv."
+        )
     return plain
 
 
@@ -168,7 +182,7 @@ def fetch(source: Source, raw: Path, temporary: Path) -> Path:
     table = raw / source.name
     if not source.query and not source.is_url:
         path = _check_path(Path(source.place), table)
-        if not _is(path, table):
+        if not _is(path, table) and not (table.exists() and _is_equal(path, table)):
             _check_free(table)
         return path
     _check_free(table)
@@ -242,7 +256,8 @@ def _check_free(table: Path) -> None:
     if table.exists() and not is_unchanged(_pointer(table)):
         raise UserError(
             f"{table}: exists already, in a version that DVC has not stored and that"
-            " would be lost. Move it away, or name the new table: --name visits.csv."
+            " would be lost. Move it away, or name the new table:"
+            f" --name new_{table.name}"
         )
 
 

@@ -15,6 +15,19 @@ ELSEWHERE = Path(__file__).parent / "elsewhere"
 USER = "somebody-else"
 
 
+# Variables by which programs and libraries are found; results must depend on no other.
+KEPT = """
+    PATH LD_LIBRARY_PATH DYLD_LIBRARY_PATH VIRTUAL_ENV CONDA_PREFIX TMPDIR TEMP TMP
+    SYSTEMROOT SYSTEMDRIVE COMSPEC PATHEXT WINDIR PROGRAMDATA
+"""
+
+
+def inherited() -> dict[str, str]:
+    """Return the environment variables that a rebuild inherits."""
+    known = {name: os.environ.get(name) for name in KEPT.split()}
+    return {name: value for name, value in known.items() if value is not None}
+
+
 def conditions(*, same_processor: bool) -> dict[str, str]:
     """Return environment variables that must not change any result."""
     changed = {

@@ -16,7 +16,12 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.inputs import hash_path
 from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.modeling.drawing.summary import format_table
-from reproducible_ml.verify.conditions import ELSEWHERE, another_user, conditions
+from reproducible_ml.verify.conditions import (
+    ELSEWHERE,
+    another_user,
+    conditions,
+    inherited,
+)
 
 # Stages whose results may differ by rounding on another processor.
 NUMERIC = {"train", "evaluate"}
@@ -68,7 +73,7 @@ def rebuild(copy: Path, variables: dict[str, str]) -> None:
         UserError: A stage failed.
     """
     environment = (
-        os.environ
+        inherited()
         | variables
         | {
             "PYTHONPATH": os.pathsep.join(
@@ -76,7 +81,6 @@ def rebuild(copy: Path, variables: dict[str, str]) -> None:
             )
         }
     )
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     # DVC would leave stages in it that dvc.yaml no longer has.
     (copy / "dvc.lock").unlink(missing_ok=True)
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]

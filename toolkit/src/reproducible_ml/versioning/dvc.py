@@ -61,6 +61,30 @@ def _said(printed: str) -> str:
     return f"{said.rstrip('.')}. Fix: rml doctor" if DAMAGED.search(said) else said
 
 
+def running_commands(root: Path) -> list[str]:
+    """Return the DVC commands that work in a repository now, by other processes.
+
+    DVC notes in `.dvc/tmp/rwlock` which process reads or writes a file.
+    """
+    import psutil
+
+    try:
+        found = json.loads((root / ".dvc/tmp/rwlock").read_bytes())
+        writers, readers = found.get("write", {}), found.get("read", {})
+        holders = [
+            *writers.values(),
+            *(one for each in readers.values() for one in each),
+        ]
+        commands = {int(one["pid"]): str(one["cmd"]) for one in holders}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return []
+    return [
+        f"{command} (process {pid})"
+        for pid, command in commands.items()
+        if pid != os.getpid() and psutil.pid_exists(pid)
+    ]
+
+
 def default_remote(root: Path) -> str | None:
     """Return the name of the remote that `dvc push` uses, if there is one."""
     from dvc.config import Config
