@@ -1,5 +1,6 @@
 """Experiments with DVC's own commands and ours, from a first try to a merge."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -57,6 +58,22 @@ def clone(project: Project, folder: Path) -> Project:
     copy.run("git", "config", "user.name", "Bob")
     copy.run("git", "config", "user.email", "bob@example.org")
     return copy
+
+
+def test_forged_results_are_found_in_a_clone(quick: Project, tmp_path: Path) -> None:
+    copy = clone(quick, tmp_path / "bob")
+    committed = copy.read("reports/metrics.json")
+    forged = committed.replace('": 0.', '": 0.0', 1)
+    assert forged != committed
+    (copy.folder / "reports/metrics.json").write_text(forged, "utf-8")
+    hashes = [hashlib.md5(t.encode()).hexdigest() for t in (committed, forged)]
+    copy.edit("dvc.lock", hashes[0], hashes[1])
+    copy.commit()
+    printed = copy.run(*RML, "repro").stdout
+    assert "evaluate: its results came from Git; it is run again" in printed
+    assert copy.read("reports/metrics.json") == committed
+    # With all data there, nothing is run again.
+    assert "came from Git" not in copy.run(*RML, "repro").stdout
 
 
 def params_of(project: Project, revision: str) -> str:
