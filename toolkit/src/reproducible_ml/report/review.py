@@ -277,7 +277,8 @@ def _check_reproduction(
             f"Not committed, because Git ignores it: {listed(ignored)}, which a stage"
             " depends on. A clone of this commit would not have it.",
             (),
-            "`git add --force` for it, then commit; or move it to another folder",
+            "`dvc add` for data, `git add --force` for other files, then commit; or"
+            " move it to another folder",
         )
     hashed = params and params.compute.check_inputs and not stale
     if hashed and (changed := _changed_data(root)):

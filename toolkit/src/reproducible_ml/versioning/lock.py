@@ -247,6 +247,13 @@ def _is_elsewhere(root: Path, path: PurePath, written: Container[str]) -> bool:
 def describe_ignored(name: str) -> str:
     """Return what is wrong with an ignored dependency, and how to correct it."""
     name = one_line(name)
+    if name.startswith("data/"):
+        # `rml data` was killed, or the .dvc file was removed.
+        return (
+            f"{name}: a stage depends on it, but neither Git nor DVC tracks it, so a"
+            f" clone would not have it. Fix: dvc add {shlex.quote(name)}, then commit"
+            f" {shlex.quote(f'{name}.dvc')}"
+        )
     return (
         f"{name}: a stage depends on it, but Git ignores it, so a clone would not have"
         f" it. Fix: git add --force {shlex.quote(name)}, then commit; or move it to"
