@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dvc.repo import Repo
 
+from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
 from reproducible_ml.doctor.doctor import examine, examine_as_json, hints
 from reproducible_ml.doctor.storage import find_secret
@@ -146,6 +148,27 @@ def test_lock_of_dvc_of_dead_processes(patient: Patient) -> None:
     assert not path.exists()
 
 
+def test_database_of_hashes_that_is_damaged(patient: Patient) -> None:
+    patient.look()
+    with Repo(str(patient.root)) as repo:
+        folder = Path(repo.site_cache_dir)
+    for path in folder.rglob("cache.db*"):
+        path.write_bytes(bytes(range(256)) * 16)
+    assert "is damaged" in patient.check("hashes DVC remembers").problems[0].text
+    assert patient.check("data").skipped
+    assert patient.check("hashes DVC remembers", fix=True).state == "fixed"
+    assert not patient.all()
+
+
+def test_lock_of_git(patient: Patient) -> None:
+    path = patient.root / ".git/index.lock"
+    path.write_text("")
+    assert not patient.check("lock of Git").problems
+    os.utime(path, (1e9, 1e9))
+    assert patient.check("lock of Git", fix=True).state == "fixed"
+    patient.commit()
+
+
 def test_temporary_files(patient: Patient) -> None:
     removed = (
         ".x.tmp",
@@ -166,6 +189,8 @@ def test_temporary_files(patient: Patient) -> None:
     with subprocess.Popen(command, cwd=patient.root) as working:
         time.sleep(0.5)
         assert not patient.check("killed commands").problems, "a command still runs"
+        with pytest.raises(UserError, match="works in this project"):
+            patient.check("killed commands", fix=True)
         working.kill()
     found = patient.check("killed commands", fix=True)
     assert not any((patient.root / name).exists() for name in removed)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -65,7 +66,7 @@ class Context:
 
         try:
             return Repo(str(self.root))
-        except (DvcException, OSError) as error:
+        except (DvcException, OSError, sqlite3.Error) as error:
             raise NotCheckedError(f"DVC says: {first_line(error)}") from error
 
     @cached_property

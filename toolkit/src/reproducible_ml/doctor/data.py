@@ -17,6 +17,7 @@ from reproducible_ml.doctor.check import (
     hash_all,
     listed,
 )
+from reproducible_ml.doctor.leftovers import working
 from reproducible_ml.versioning.dvc import run_dvc
 from reproducible_ml.versioning.git import run_git
 
@@ -28,6 +29,8 @@ UNSAFE = re.compile(r"""[\s:;#$%&|<>*?!"'`\\(){}\[\]~^]|(?:^|/)-""")
 
 def check_data(context: Context) -> Iterator[Problem]:
     """Outputs and raw tables are what dvc.lock and .dvc files say."""
+    if working(context.root):
+        raise NotCheckedError("a command works in this project")
     outputs = {Path(out.fs_path): out for out in context.outputs}
     broken = {path: _broken_links(path) for path in outputs}
     for links in broken.values():
@@ -81,9 +84,10 @@ def _changed(context: Context, out: Any, path: Path) -> Iterator[Problem]:
         yield Problem(f"{text}; it was edited", _edited(context, out, path))
         return
     restore = _restorer(context, out, path, files)
-    if restore is None and pointer and not _elsewhere(context, out):
+    source = _source(context, out) if pointer else "make repro"
+    if restore is None and not source:
         yield Problem(
-            f"{text}; DVC did not notice, so it is damage rather than an edit",
+            f"{text}; it was not edited, it is damaged",
             "restore it from a backup: there is no other copy here, and no remote. To"
             f" take it as it is: touch {context.name(path)} && make repro",
         )
@@ -94,7 +98,7 @@ def _changed(context: Context, out: Any, path: Path) -> Iterator[Problem]:
     if restore is None and pointer:
         # All of it: `dvc repro` takes a folder that lacks a file for a new version.
         files = [path]
-    yield Problem(text, FIX, partial(_replace, context, files, restore))
+    yield Problem(text, FIX, partial(_replace, context, files, restore, source))
 
 
 def _edited(context: Context, out: Any, path: Path) -> str:
@@ -106,9 +110,14 @@ def _edited(context: Context, out: Any, path: Path) -> str:
     return f"to keep the edit: {keep}; to lose it: {lose if stored else 'dvc pull -f'}"
 
 
-def _elsewhere(context: Context, out: Any) -> bool:
-    """Return whether a remote or an original may have tracked data."""
-    return bool(out.stage.deps or context.repository.config["remote"])
+def _source(context: Context, out: Any) -> str:
+    """Return the command that may bring tracked data back, or nothing."""
+    if context.repository.config["remote"]:
+        return "dvc pull"
+    for dep in out.stage.deps:
+        if dep.protocol != "local" or Path(dep.fs_path).exists():
+            return f"dvc update {context.name(out.stage.path)}"
+    return ""
 
 
 def _restorer(
@@ -138,13 +147,15 @@ def _same_in_git(context: Context, out: Any) -> bool:
     return bool(found == out.hash_info.value)
 
 
-def _replace(context: Context, files: Sequence[Path], restore: list[str] | None) -> str:
-    """Move damaged files away and restore them, or leave that to the next run."""
+def _replace(
+    context: Context, files: Sequence[Path], restore: list[str] | None, source: str
+) -> str:
+    """Move damaged files away and restore them, or leave that to another command."""
     moved = [context.set_aside(file) for file in files if os.path.lexists(file)]
     names = listed([context.name(file) for file in files])
     aside = f" What was there is in {listed(moved, 1)}." if moved else ""
     if restore is None:
-        return f"Moved {names} away; `dvc pull` or `make repro` brings it back.{aside}"
+        return f"Moved {names} away. To bring it back: {source}.{aside}"
     if restore[0] == "dvc":
         run_dvc(*restore[1:], cwd=context.root)
     else:

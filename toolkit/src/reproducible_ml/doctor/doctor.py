@@ -19,8 +19,11 @@ from reproducible_ml.doctor.files import check_dates, check_files
 from reproducible_ml.doctor.folders import check_links, check_space, check_writable
 from reproducible_ml.doctor.leftovers import (
     check_experiments,
+    check_hashes,
+    check_index,
     check_rwlock,
     check_temporary,
+    working,
 )
 from reproducible_ml.doctor.repository import (
     check_history,
@@ -37,6 +40,8 @@ Check = Callable[[Context], Iterator[Problem]]
 CHECKS: dict[str, Check] = {
     "files of Git and DVC": check_files,
     "lock of DVC": check_rwlock,
+    "hashes DVC remembers": check_hashes,
+    "lock of Git": check_index,
     "folders are writable": check_writable,
     "folders are no links": check_links,
     "free space": check_space,
@@ -59,7 +64,12 @@ CHECKS: dict[str, Check] = {
 }
 
 # They take no time, and a failed command of DVC is most often due to one of them.
-QUICK = ("files of Git and DVC", "lock of DVC", "folders are writable")
+QUICK = (
+    "files of Git and DVC",
+    "lock of DVC",
+    "hashes DVC remembers",
+    "folders are writable",
+)
 
 # Problems of a check that are shown in the table.
 SHOWN = 5
@@ -136,6 +146,11 @@ def run_checks(
 ) -> Iterator[Result]:
     """Run checks one by one, each after the cures of those before it."""
     context = Context(project, remote=remote)
+    if fix and (busy := working(context.root)):
+        raise UserError(
+            f"process {busy[0].process.pid} ({' '.join(busy[0].command[:5])}) works in"
+            " this project. Fix: wait for its end, or end it, then run this again"
+        )
     for name, check in checks.items():
         result = _run(name, check, context)
         if fix and any(problem.cure for problem in result.problems):

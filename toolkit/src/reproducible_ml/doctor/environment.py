@@ -14,22 +14,22 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
-from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.errors import UserError, first_line
 from reproducible_ml.doctor.check import Context, NotCheckedError, Problem, listed
 
 LOCK = Path("environments/runtime.txt")
 
-# Run by the Python of the stages, in the root of the project as they are.
+# Run by the Python of the stages, in the root of the project as they are. Packages are
+# imported, as they may add the folder of their code themselves.
 QUESTION = """
-import importlib.metadata, importlib.util, json, re, sys
+import importlib, importlib.metadata, json, re, sys
 origins = {}
 for name in sys.argv[1:]:
     try:
-        found = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
+        found = importlib.import_module(name)
+    except Exception as error:
         found = None
-    places = found and (list(found.submodule_search_locations or ()) or [found.origin])
-    origins[name] = places[0] if places else None
+    origins[name] = [*found.__path__][0] if found else None
 versions = {}
 for one in importlib.metadata.distributions():
     if one.metadata["Name"]:
@@ -89,7 +89,7 @@ def check_imports(context: Context) -> Iterator[Problem]:
     try:
         package = context.project.package
     except UserError as error:
-        raise NotCheckedError("pyproject.toml names no package") from error
+        raise NotCheckedError(first_line(error)) from error
     folders = {package: context.root / "code"}
     if (context.root / "toolkit/pyproject.toml").is_file():
         folders["reproducible_ml"] = context.root / "toolkit/src"

@@ -2,6 +2,7 @@
 
 import re
 import time
+import tomllib
 from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
@@ -17,6 +18,7 @@ from reproducible_ml.versioning.git import run_git
 LOCK = "dvc.lock"
 PIPELINE = "dvc.yaml"
 ALWAYS = ("params.yaml", "data/schema.yaml")
+PROJECT = "pyproject.toml"
 CONFIGS = (".dvc/config", ".dvc/config.local")
 
 # A clock that is a bit slow is no problem.
@@ -45,7 +47,7 @@ def _names(context: Context) -> list[str]:
     }
     tracked = run_git(context.root, "ls-files", "-z", "*.dvc") or b""
     pointers |= {*filter(None, tracked.decode("utf-8", "replace").split("\0"))}
-    return [PIPELINE, LOCK, *ALWAYS, *CONFIGS, *sorted(pointers)]
+    return [PIPELINE, LOCK, PROJECT, *ALWAYS, *CONFIGS, *sorted(pointers)]
 
 
 def find_fault(context: Context, name: str) -> str | None:
@@ -61,7 +63,9 @@ def find_fault(context: Context, name: str) -> str | None:
         return "has the marks of an unfinished merge (<<<<<<<)"
     if _is_cut(context, name, content):
         return "is cut off: the committed file goes on"
-    return _config_fault(path) if name in CONFIGS else _yaml_fault(name, content)
+    if name in CONFIGS:
+        return _config_fault(path)
+    return _toml_fault(content) if name == PROJECT else _yaml_fault(name, content)
 
 
 def _is_cut(context: Context, name: str, content: bytes) -> bool:
@@ -92,6 +96,14 @@ def _config_fault(path: Path) -> str | None:
         Config.validate(Config(str(path.parent), validate=False).read(level))
     except (ConfigError, ValueError) as error:
         return f"is not valid: {first_line(error)}"
+    return None
+
+
+def _toml_fault(content: bytes) -> str | None:
+    try:
+        tomllib.loads(content.decode("utf-8"))
+    except ValueError as error:
+        return f"is not valid TOML: {first_line(error)}"
     return None
 
 

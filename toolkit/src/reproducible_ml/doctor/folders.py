@@ -53,7 +53,7 @@ def check_writable(context: Context) -> Iterator[Problem]:
         if not folder.is_dir():
             continue
         found = folder.stat()
-        if not found.st_mode & stat.S_IWUSR and found.st_uid == os.geteuid():
+        if not found.st_mode & stat.S_IWUSR and found.st_uid == _user():
             command = f"chmod u+w {name}"
             yield Problem(
                 f"{name}: is read-only", command, partial(_allow, folder, command)
@@ -63,6 +63,11 @@ def check_writable(context: Context) -> Iterator[Problem]:
                 f"{name}: cannot be written; it belongs to the user {found.st_uid}",
                 f'sudo chown -R "$(id -u)" {name}, unless its disk is read-only',
             )
+
+
+def _user() -> int:
+    """Return the number of the user; of Windows that of all files, 0."""
+    return os.geteuid() if hasattr(os, "geteuid") else 0
 
 
 def _allow(folder: Path, command: str) -> str:
@@ -84,6 +89,8 @@ def check_space(context: Context) -> Iterator[Problem]:
                 "free some; what the cache could do without: dvc gc --workspace"
                 " --all-branches --dry",
             )
+        if not hasattr(os, "statvfs"):
+            continue  # Windows does not count files.
         files = os.statvfs(place)
         if files.f_files and files.f_favail < 1000:
             yield Problem(

@@ -4,15 +4,19 @@ import json
 import os
 import re
 import shutil
+import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from reproducible_ml.doctor.check import Context, Problem, listed
+from reproducible_ml.doctor.check import Context, NotCheckedError, Problem, listed
+from reproducible_ml.versioning.git import run_git
 from reproducible_ml.versioning.processes import Running, find_processes
 
 RWLOCK = ".dvc/tmp/rwlock"
@@ -123,6 +127,62 @@ def _remove(context: Context, paths: Sequence[Path]) -> str:
         else:
             path.unlink(missing_ok=True)
     return f"Removed {listed([context.name(path) for path in paths])}."
+
+
+def check_hashes(context: Context) -> Iterator[Problem]:
+    """The databases in which DVC remembers hashes can be read."""
+    folder = _remembered(context)
+    broken = [path for path in sorted(folder.rglob("*.db")) if not _is_database(path)]
+    if broken:
+        yield Problem(
+            f"{broken[0]}: is damaged; in it DVC remembers hashes, no more",
+            f"rm -r {folder}",
+            partial(_remove, context, [folder]),
+        )
+
+
+def _remembered(context: Context) -> Path:
+    """Return the folder of the databases, which DVC itself may fail to open."""
+    from dvc.config import Config, ConfigError
+    from dvc.dirs import site_cache_dir
+    from dvc.repo import Repo
+
+    try:
+        config = Config(str(context.root / ".dvc"))
+        with tempfile.TemporaryDirectory() as other:
+            changed = {"core": {"site_cache_dir": other}}
+            with Repo(str(context.root), config=changed) as repository:
+                name = Path(repository.site_cache_dir).name
+    except ConfigError as error:
+        raise NotCheckedError("the settings of DVC are not valid") from error
+    return Path(site_cache_dir(config["core"].get("site_cache_dir")), "repo", name)
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+            return bool(database.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+    except sqlite3.OperationalError:
+        return True  # Such as: locked by a process.
+    except sqlite3.Error:
+        return False
+
+
+def check_index(context: Context) -> Iterator[Problem]:
+    """Git's index is not locked by a process that was killed."""
+    printed = run_git(context.root, "rev-parse", "--git-path", "index.lock")
+    if printed is None:
+        raise NotCheckedError("this is no Git repository")
+    path = context.root / os.fsdecode(printed.strip())
+    alive = [
+        one
+        for one in find_processes(context.root)
+        if Path(one.command[0]).stem == "git"
+    ]
+    if _old(iter([path])) and not alive and not working(context.root):
+        name = context.name(path)
+        text = f"{name}: was left by a killed command, so that Git refuses to commit"
+        yield Problem(text, f"rm {name}", partial(_remove, context, [path]))
 
 
 def check_temporary(context: Context) -> Iterator[Problem]:
