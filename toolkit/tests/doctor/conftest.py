@@ -27,6 +27,12 @@ pathlib.Path("reports").mkdir(exist_ok=True)
 pathlib.Path("reports/metrics.json").write_text(json.dumps({"rows": len(text)}) + "\\n")
 """
 
+# As the packages of projects: the code around the current folder comes first.
+PACKAGE = """\
+from pathlib import Path
+__path__.insert(0, str(Path.cwd() / "code" / __name__))
+"""
+
 PIPELINE = {
     "stages": {
         "write": {
@@ -92,7 +98,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("healthy") / "project"
     root.mkdir()
     project = Patient(root)
-    project.write("code/small/__init__.py", "")
+    project.write("code/small/__init__.py", PACKAGE)
     project.write("code/small/write.py", WRITE)
     project.write("pyproject.toml", '[tool.reproducible_ml]\npackage = "small"\n')
     project.write("params.yaml", {"seed": 0})

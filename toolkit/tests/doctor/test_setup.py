@@ -28,19 +28,14 @@ def clone(patient: Patient, *options: str) -> Patient:
     target = patient.root.parent / "clone"
     url = f"file://{patient.root}"
     patient.git("clone", "--quiet", *options, url, str(target))
-    return as_here(target)
-
-
-def as_here(target: Path) -> Patient:
-    """Return a project whose code Python finds; the fixture restores the variable."""
-    os.environ["PYTHONPATH"] = str(target / "code")
     return Patient(target)
 
 
 def test_healthy_projects_have_no_problem(patient: Patient) -> None:
-    assert not as_here(patient.root).all()
+    assert not patient.all()
+    # With the environment of the first one.
     patient.git("worktree", "add", "--quiet", "../worktree")
-    assert not as_here(patient.root.parent / "worktree").all()
+    assert not Patient(patient.root.parent / "worktree").all()
     assert not clone(patient).all()
 
 
@@ -358,6 +353,9 @@ def test_packages_and_code(patient: Patient, monkeypatch: pytest.MonkeyPatch) ->
     text = patient.check("packages").problems[0].text
     assert f"pyyaml is {yaml.__version__}, not 0.1, no_such is missing" in text
     assert "other" not in text
+    patient.write("code/small/__init__.py", "")
+    patient.commit()
+    assert "imports it from" in clone(patient).check("imports").problems[0].text
     monkeypatch.setenv("PYTHONPATH", "")
     assert "imports it not at all" in patient.check("imports").problems[0].text
     (patient.root / ".venv").mkdir()

@@ -27,7 +27,7 @@ origins = {}
 for name in sys.argv[1:]:
     try:
         found = importlib.import_module(name)
-    except Exception as error:
+    except Exception:
         found = None
     origins[name] = [*found.__path__][0] if found else None
 versions = {}
