@@ -286,6 +286,7 @@ SECRETS = [
     "path: https://example.org/x.csv?jwt=S3CRET",
     "url: postgresql://me:S3CRET@db.example.org/shop",
     "url: 'mssql://h/d?odbc_connect=Uid=me;Pwd=S3CRET'",
+    "url: mssql://h/d?odbc_connect=Uid%3Dme%3BPWD%3DS3CRET",
     "    password = S3CRET",
     "    secret_access_key = S3CRET",
     "    connection_string = S3CRET",
@@ -314,7 +315,7 @@ def test_secret(line: str) -> None:
         "    access_key_id = me",
         "    credentialpath = ../gs.json",
         "    password =",
-        "query: SELECT token, code FROM visits WHERE key = 1",
+        "query: SELECT token, code FROM visits WHERE key = 1 AND password='x'",
         "- md5: 0123456789abcdef0123456789abcdef",
     ],
 )

@@ -16,6 +16,7 @@ from .tables import TABLES, orders, write
 pytestmark = [needs_sample, pytest.mark.integration]
 
 ADOPT = ("python", "-m", "reproducible_ml.cli", "data")
+DOCTOR = ("python", "-m", "reproducible_ml.cli", "doctor")
 
 
 @pytest.fixture
@@ -58,8 +59,10 @@ def test_table_becomes_a_model_that_beats_the_baseline(
     # The results of the sample are not those of the table.
     assert not (blank.folder / "dvc.lock").exists()
     assert not (blank.folder / "reports/metrics.json").exists()
+    assert "No problem was found." in blank.run(*DOCTOR).stdout
     stages = blank.reproduce()
     assert stages == ["validate", "clean", "split", "train", "evaluate"]
+    assert "No problem was found." in blank.run(*DOCTOR).stdout
     assert "up to date" in blank.run("dvc", "status").stdout
     shown = json.loads(blank.run("dvc", "plots", "show", "--json").stdout)
     plots = yaml.safe_load(blank.read("dvc.yaml"))["plots"]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from reproducible_ml.doctor.check import Context, Problem
 from reproducible_ml.versioning.dvc import run_dvc
@@ -39,10 +39,8 @@ TOKEN = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
 
-# Of a database or a driver: user=me password=x; Pwd=x.
-IN_TEXT = re.compile(
-    r"(?i)\b(?:password|passwd|pwd|accountkey|sharedaccesskey)\s*=\s*\S"
-)
+# Of a driver, within a URL: Uid=me;Pwd=x.
+DRIVER = re.compile(r"(?i)\b(?:password|pwd|accountkey|sharedaccesskey)\s*=\s*[^\s;&]")
 
 MASKED = re.compile(r"\$\{?\w+|\*+|<[^>]*>|x+", re.I)
 
@@ -133,9 +131,7 @@ def find_secret(line: str) -> str | None:
     for url in URL.findall(line):
         if what := _in_url(url):
             return what
-    if TOKEN.search(line):
-        return "a token or key"
-    return "a password" if IN_TEXT.search(line) else None
+    return "a token or key" if TOKEN.search(line) else None
 
 
 def _is_value(text: str) -> bool:
@@ -153,8 +149,9 @@ def _in_url(url: str) -> str | None:
         return "a URL with a password"
     if user and parts.scheme in ("http", "https") and _is_value(user):
         return "a URL with a user or token"
-    found = SECRET_PARAMETER.search(url)
-    return f'a URL with the secret "{found[0][1:-2]}"' if found else None
+    if found := SECRET_PARAMETER.search(unquote(url)):
+        return f'a URL with the secret "{found[0][1:-2]}"'
+    return "a URL with a password" if DRIVER.search(unquote(url)) else None
 
 
 def _fix(path: Path, line: str) -> str:
