@@ -11,7 +11,10 @@ from reproducible_ml.core.inputs import check_inputs
 from ..loopback import serving
 from .conftest import Patient, flip
 
-pytestmark = pytest.mark.integration
+# DVC calls a library in an old way.
+DVC = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
+
+pytestmark = [pytest.mark.integration, DVC]
 
 # What the stage reads and writes.
 PATHS = ["data/raw/a", "data/raw/t", "data/interim/b", "reports/metrics.json"]

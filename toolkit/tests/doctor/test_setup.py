@@ -15,12 +15,14 @@ from dvc.repo import Repo
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
 from reproducible_ml.doctor.doctor import examine, examine_as_json, hints
-from reproducible_ml.doctor.storage import find_secret
 from reproducible_ml.versioning.dvc import DvcError, run_dvc
 
 from .conftest import Patient
 
-pytestmark = pytest.mark.integration
+# DVC calls a library in an old way.
+DVC = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
+
+pytestmark = [pytest.mark.integration, DVC]
 
 
 def clone(patient: Patient, *options: str) -> Patient:
@@ -105,6 +107,29 @@ def test_settings_of_dvc_that_are_not_valid(patient: Patient) -> None:
     problem = patient.check("files of Git and DVC").problems[0]
     assert problem.text.startswith(".dvc/config: is not valid")
     assert not examine(Project(patient.root))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("data/interim/b", "${nowhere}", "Could not find 'nowhere'"),
+        ("data/interim/b", "data/raw/a", "output 'data/raw/a' is specified in"),
+        ("outs", "inputs", "is not complete: extra keys not allowed"),
+    ],
+)
+def test_pipeline_that_dvc_cannot_read(
+    patient: Patient, old: str, new: str, said: str
+) -> None:
+    path = patient.root / "dvc.yaml"
+    path.write_text(path.read_text().replace(old, new))
+    found = patient.all()
+    assert said in str(found), found
+    assert len({*found} & {"files of Git and DVC", "pipeline"}) == 1
+
+
+def test_project_without_dvc(patient: Patient) -> None:
+    shutil.rmtree(patient.root / ".dvc")
+    assert "you are not inside of a DVC" in patient.all()["pipeline"].problems[0].text
 
 
 def test_errors_of_dvc_name_the_way_out(patient: Patient) -> None:
@@ -274,53 +299,6 @@ def test_address_that_dvc_reads_in_part(patient: Patient) -> None:
     for fine in ('"../store#1"', "../store  # of the team"):
         config.write_text(text.replace("../../store", fine).replace("../store", fine))
         assert not patient.check("remotes").problems
-
-
-SECRETS = [
-    "url = https://user:S3CRET@example.org/x",
-    "url = https://S3CRET@example.org/x",
-    "path: https://example.org/x.csv?token=S3CRET",
-    "path: https://example.org/x.csv?a=1&X-Amz-Signature=S3CRET",
-    "path: https://example.org/x.csv?code=S3CRET",
-    "path: https://example.org/x.csv#access_token=S3CRET",
-    "path: https://example.org/x.csv?jwt=S3CRET",
-    "url: postgresql://me:S3CRET@db.example.org/shop",
-    "url: 'mssql://h/d?odbc_connect=Uid=me;Pwd=S3CRET'",
-    "url: mssql://h/d?odbc_connect=Uid%3Dme%3BPWD%3DS3CRET",
-    "    password = S3CRET",
-    "    secret_access_key = S3CRET",
-    "    connection_string = S3CRET",
-    "    account_key = S3CRET",
-    "    token = ghp_S3CRETS3CRETS3CRETS3CRETS3CRETS3CRET",
-    "    access_key_id = AKIAS3CRETS3CRETS3CR",
-]
-
-
-@pytest.mark.parametrize("line", SECRETS)
-def test_secret(line: str) -> None:
-    found = find_secret(line)
-    assert found
-    assert "S3CRET" not in found
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "url = ssh://me@example.org/data",
-        "url: postgresql://me@db.example.org/shop",
-        "url = https://example.org/data?version=2&monkey=1",
-        "url = s3://bucket/keys/token=1/password",
-        "    ask_password = true",
-        "    keyfile = /home/me/.ssh/id",
-        "    access_key_id = me",
-        "    credentialpath = ../gs.json",
-        "    password =",
-        "query: SELECT token, code FROM visits WHERE key = 1 AND password='x'",
-        "- md5: 0123456789abcdef0123456789abcdef",
-    ],
-)
-def test_no_secret(line: str) -> None:
-    assert find_secret(line) is None
 
 
 def test_secret_is_never_printed(

@@ -68,37 +68,50 @@ def _unlink(context: Context, link: Path) -> str:
 
 def _changed(context: Context, out: Any, path: Path) -> Iterator[Problem]:
     """Yield the problem of an output that is not what was recorded."""
-    expected = out.hash_info.value
-    names = changed_files(path, expected, context.root)
+    names = changed_files(path, out.hash_info.value, context.root)
     if path.is_dir() and not names:
         return  # What .dvcignore names was all.
     files = [path / name for name in names] if path.is_dir() else [path]
     some = f" ({listed(names)})" if names and names != ["."] else ""
-    pointer = out.stage.is_data_source
-    if not pointer and not any(os.path.lexists(file) for file in files):
-        return  # Some files are missing, as all are in a new clone.
-    record = context.name(out.stage.path) if pointer else "dvc.lock"
-    text = f"{context.name(path)}{some}: is not what {record} records"
-    seen = out.changed_checksum()
-    if pointer and seen:
-        yield Problem(f"{text}; it was edited", _edited(context, out, path))
+    if not out.stage.is_data_source:
+        # Of missing files, as of those of a new clone, there is nothing to say.
+        if any(map(os.path.lexists, files)):
+            text = f"{context.name(path)}{some}: is not what dvc.lock records"
+            yield _wrong_output(context, out, files, text)
         return
-    restore = _restorer(context, out, path, files)
-    source = _source(context, out) if pointer else "make repro"
+    record = context.name(out.stage.path)
+    text = f"{context.name(path)}{some}: is not what {record} records"
+    yield _wrong_raw_data(context, out, files, text)
+
+
+def _wrong_output(
+    context: Context, out: Any, files: Sequence[Path], text: str
+) -> Problem:
+    restore = _restorer(context, out, files)
+    if restore is None and out.changed_checksum():
+        # DVC sees it as well.
+        return Problem(text, "make repro")
+    return Problem(text, FIX, partial(_replace, context, files, restore, "make repro"))
+
+
+def _wrong_raw_data(
+    context: Context, out: Any, files: Sequence[Path], text: str
+) -> Problem:
+    path = Path(out.fs_path)
+    if out.changed_checksum():
+        return Problem(f"{text}; it was edited", _edited(context, out, path))
+    restore = _restorer(context, out, files)
+    source = _source(context, out)
     if restore is None and not source:
-        yield Problem(
+        return Problem(
             f"{text}; it was not edited, it is damaged",
             "restore it from a backup: there is no other copy here, and no remote. To"
             f" take it as it is: touch {context.name(path)} && make repro",
         )
-        return
-    if restore is None and seen:
-        yield Problem(text, "make repro")
-        return
-    if restore is None and pointer:
+    if restore is None:
         # All of it: `dvc repro` takes a folder that lacks a file for a new version.
         files = [path]
-    yield Problem(text, FIX, partial(_replace, context, files, restore, source))
+    return Problem(text, FIX, partial(_replace, context, files, restore, source))
 
 
 def _edited(context: Context, out: Any, path: Path) -> str:
@@ -120,10 +133,9 @@ def _source(context: Context, out: Any) -> str:
     return ""
 
 
-def _restorer(
-    context: Context, out: Any, path: Path, files: Sequence[Path]
-) -> list[str] | None:
+def _restorer(context: Context, out: Any, files: Sequence[Path]) -> list[str] | None:
     """Return the command that brings the recorded content back, if it is here."""
+    path = Path(out.fs_path)
     name = context.name(path)
     if not out.use_cache:
         return ["git", "restore", "--", name] if _same_in_git(context, out) else None

@@ -1,6 +1,7 @@
 """`rml doctor`: run all checks, cure what is safe, print a table."""
 
 import json
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from reproducible_ml.doctor.cache import check_cache, check_remote
 from reproducible_ml.doctor.check import Context, NotCheckedError, Problem
 from reproducible_ml.doctor.data import check_data, check_names, check_raw
 from reproducible_ml.doctor.environment import check_environment, check_imports
-from reproducible_ml.doctor.files import check_dates, check_files
+from reproducible_ml.doctor.files import check_dates, check_files, check_pipeline
 from reproducible_ml.doctor.folders import check_links, check_space, check_writable
 from reproducible_ml.doctor.leftovers import (
     check_experiments,
@@ -42,6 +43,7 @@ CHECKS: dict[str, Check] = {
     "lock of DVC": check_rwlock,
     "hashes DVC remembers": check_hashes,
     "lock of Git": check_index,
+    "pipeline": check_pipeline,
     "folders are writable": check_writable,
     "folders are no links": check_links,
     "free space": check_space,
@@ -161,11 +163,13 @@ def run_checks(
 
 
 def _run(name: str, check: Check, context: Context) -> Result:
+    from dvc.exceptions import DvcException
+
     try:
         return Result(name, [*check(context)])
     except NotCheckedError as error:
         return Result(name, skipped=str(error))
-    except (UserError, OSError) as error:
+    except (UserError, OSError, sqlite3.Error, DvcException) as error:
         text = f"the check failed: {first_line(error)}"
         return Result(name, [Problem(text, "correct that, then run it again")])
 

@@ -127,6 +127,6 @@ def _ask(python: str, root: str, names: tuple[str, ...]) -> dict[str, Any]:
     )
     if done.returncode:
         last = (done.stderr.splitlines() or ["it failed"])[-1]
-        raise NotCheckedError(f"{python}: {last}")
+        raise UserError(f"{python}: {last}")
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from reproducible_ml.core.errors import first_line
-from reproducible_ml.doctor.check import Context, Problem, listed
+from reproducible_ml.doctor.check import Context, NotCheckedError, Problem, listed
 from reproducible_ml.versioning.git import run_git
 
 LOCK = "dvc.lock"
@@ -38,6 +38,22 @@ def check_files(context: Context) -> Iterator[Problem]:
                 yield Problem(f"{name}: does not exist", f"git restore {name}")
         elif why := find_fault(context, name):
             yield Problem(f"{name}: {why}", *_remedy(context, name))
+
+
+def check_pipeline(context: Context) -> Iterator[Problem]:
+    """DVC can read the whole pipeline: names, variables, and who writes what."""
+    from dvc.exceptions import DvcException
+
+    if any(check_files(context)):
+        raise NotCheckedError("a file cannot be read")
+    try:
+        _ = context.stages
+        context.repository.index.check_graph()
+    except NotCheckedError as error:
+        yield Problem(str(error), "correct dvc.yaml or .dvc; `dvc dag` says more")
+    except DvcException as error:
+        said = first_line(error)
+        yield Problem(f"DVC says: {said}", "correct dvc.yaml; `dvc dag` says more")
 
 
 def _names(context: Context) -> list[str]:
