@@ -32,6 +32,7 @@ from reproducible_ml.core.files import replacing_folder
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.project import Project
 from reproducible_ml.profiling.inferred import InferredColumn
+from reproducible_ml.quality.codes import CODES
 from reproducible_ml.quality.locations import with_line_numbers
 from reproducible_ml.quality.report import BY_CODE, QualityReport, check_quality
 from reproducible_ml.quality.target import check_imbalance
@@ -42,6 +43,11 @@ from reproducible_ml.reading.raw import file_format, raw_files
 EXCLUDED = (
     "Nothing if it leaks the target: it is excluded. If it is known when a prediction"
     " is made, remove its treatment in data/schema.yaml."
+)
+ENCODED = (
+    "Nothing if they are codes: each is replaced by the mean target of its rows. If the"
+    " model is to predict for new ones, add --group with this column to rml data. If"
+    " their size matters, set the treatment to numeric in data/schema.yaml."
 )
 ALLOWED = "Nothing if it is right: the proposed contract allows it."
 
@@ -166,7 +172,7 @@ def _proposal(
     if context.contract is not None:
         warnings += dropped_settings(context.params, params, contract)
     decided = _used_on_purpose(contract, read, request, context)
-    contract, warned = _exclude_leaks(contract, quality, decided)
+    contract, warned = _with_treatments(contract, quality, decided)
     data = Data.model_validate(params["data"])
     reject(_no_features(contract, data, raw), context.report)
     rows = read.inferred[request.target].rows
@@ -210,10 +216,10 @@ def _checked(
     return contract, quality._replace(warnings=[*more, *quality.warnings])
 
 
-def _exclude_leaks(
+def _with_treatments(
     contract: Contract, quality: QualityReport, decided: Collection[str]
 ) -> tuple[Contract, list[Finding]]:
-    """Return the contract with leaks of the target excluded, and the warnings.
+    """Return the contract without leaks, with codes encoded, and the warnings.
 
     Args:
         contract: What the table holds.
@@ -229,6 +235,11 @@ def _exclude_leaks(
             metadata = columns[name].metadata.model_copy(update=notes)
             columns[name] = columns[name].model_copy(update={"metadata": metadata})
             warnings.append(finding._replace(fix=EXCLUDED))
+        elif name and finding.kind == CODES and name not in decided:
+            notes = {"treatment": "target_encoding"}
+            metadata = columns[name].metadata.model_copy(update=notes)
+            columns[name] = columns[name].model_copy(update={"metadata": metadata})
+            warnings.append(finding._replace(fix=ENCODED))
         else:
             warnings.append(finding)
     return contract.model_copy(update={"columns": columns}), warnings

@@ -184,11 +184,19 @@ def likeness(codes: Codes, numbers: Floats) -> Likeness:
 
 def is_quantity(values: pd.Series, target: Floats) -> bool:
     """Return whether neighbouring numbers have like targets, as those of ages."""
+    return neighbours(values, target) > QUANTITY
+
+
+def neighbours(values: pd.Series, target: Floats) -> float:
+    """Return the correlation of the mean targets of neighbouring numbers.
+
+    It is 1 where that is not defined.
+    """
     means = pd.Series(target).groupby(values.to_numpy(np.float64, na_value=np.nan))
     levels = means.mean().to_numpy()
     if len(levels) < 3 or np.ptp(levels[:-1]) == 0 or np.ptp(levels[1:]) == 0:
-        return True
-    return float(np.corrcoef(levels[:-1], levels[1:])[0, 1]) > QUANTITY
+        return 1.0
+    return float(np.corrcoef(levels[:-1], levels[1:])[0, 1])
 
 
 def _columns(contract: Contract, data: Data) -> dict[str, Column]:
@@ -229,7 +237,10 @@ def _find_alike(
     few = {n: c for n, (c, levels) in found.items() if _few_rows_each(c, len(levels))}
     if not few:
         return
-    target, numbers = _target(some[data.target], data), _numbers(some, contract, data)
+    target, numbers = (
+        target_columns(some[data.target], data),
+        _numbers(some, contract, data),
+    )
     for name, codes in few.items():
         if any(_nested(codes, others) for others in known):
             continue
@@ -258,7 +269,7 @@ def _nested(codes: Codes, others: Codes) -> bool:
     return not len(a) or is_determined_by(a, b) or is_determined_by(b, a)
 
 
-def _target(values: pd.Series, data: Data) -> Floats:
+def target_columns(values: pd.Series, data: Data) -> Floats:
     """Return the ranks of a number, or a column for each of the most common classes."""
     if data.task == "regression":
         ranks: Floats = np.asarray(values.rank(), dtype=np.float64)

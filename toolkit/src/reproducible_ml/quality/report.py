@@ -8,6 +8,7 @@ from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.contract.target import ClassSummary, summarise_table_target
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import count_rows
+from reproducible_ml.quality.codes import check_codes
 from reproducible_ml.quality.columns import EXCLUDE, check_columns
 from reproducible_ml.quality.distributions import read_subset, subset_records
 from reproducible_ml.quality.duplicate_rows import (
@@ -93,6 +94,7 @@ def check_quality(
         records = subset_records(table)
         findings += check_near_copies(some, contract, data, records, raw)
     findings += check_columns(some, features, numeric, raw)
+    findings += check_codes(some, contract, data, raw)
     # That an entity has one value of the target is a reason to group, not to exclude.
     grouped = {finding.column for finding in entities}
     guessed = [one for one in leaks if _is_by_code(one, contract)]
