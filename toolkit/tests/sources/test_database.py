@@ -89,6 +89,31 @@ def test_duckdb_cannot_be_written(tmp_path: Path) -> None:
         connection.exec_driver_sql("DELETE FROM visits")
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_csv('{secret}')",
+        "SELECT * FROM '{secret}'",
+        "COPY (SELECT 1) TO '{folder}/out.csv'",
+        "SET enable_external_access = true",
+        "ATTACH '{folder}/other.duckdb'",
+    ],
+)
+@pytest.mark.parametrize("database", ["/shop.duckdb", ""])
+def test_duckdb_reads_and_writes_no_other_file(
+    sql: str, database: str, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.csv").write_text("id\n1\n")
+    url = parse_url(f"duckdb:///{tmp_path}{database}" if database else "duckdb://")
+    with sa.create_engine(url, poolclass=sa.NullPool).begin() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    text = sql.format(secret=tmp_path / "secret.csv", folder=tmp_path)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UserError), connect(url) as connection:
+        connection.exec_driver_sql(text)
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_missing_driver_is_told_with_the_package_to_add() -> None:
     with (
         pytest.raises(UserError, match="Add mysqlclient to environments/"),
@@ -132,6 +157,7 @@ def _ask(tmp_path: Path, sql: str, key: str = "id") -> str:
         "SELECT 1; DROP TABLE visits",
         "SELECT 1) q; DROP TABLE visits; SELECT * FROM (SELECT 1",
         "SELECT 1) q UNION (SELECT 2",
+        r"SELECT E'\'' AS a) q; DROP TABLE visits; --'",
         "SELECT (1",
         "-- nothing",
         " ; ",
@@ -442,6 +468,12 @@ def test_password_comes_from_the_environment(
 ) -> None:
     monkeypatch.setenv("DATABASE_PASSWORD", PASSWORD)
     query = make_query(server, "SELECT 1 AS id", "id")
+    # The host of a recorded query may have been changed.
+    monkeypatch.setenv("DATABASE_HOST", "db.example.org")
+    with pytest.raises(UserError, match="if you trust it with the password") as info:
+        snapshot(query, tmp_path / "out.csv")
+    assert PASSWORD not in str(info.value)
+    monkeypatch.setenv("DATABASE_HOST", str(server.host))
     assert snapshot(query, tmp_path / "out.csv") == 1
 
 

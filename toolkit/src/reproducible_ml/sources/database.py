@@ -22,7 +22,9 @@ from reproducible_ml.core.files import replacing, write_text
 from reproducible_ml.core.params import Section
 
 # The environment variable with the password when a recorded query is run again.
-PASSWORD = "DATABASE_PASSWORD"
+# It is sent to no other host than the one it is for: the address of a recorded query
+# may have been changed by anybody.
+PASSWORD, HOST = "DATABASE_PASSWORD", "DATABASE_HOST"
 
 # Package to install for `dialect://`.
 DRIVERS = {
@@ -42,9 +44,12 @@ SECRET = re.compile(
 # Rows in memory at a time.
 ROWS = 10_000
 
-# Texts, quoted names and comments of SQL: their content is not syntax.
+# Texts, quoted names and comments of SQL: their content is not syntax. In texts such as
+# E'it\'s', a backslash hides the quote.
 INERT = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$""", re.S
+    r"""\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/"""
+    r"|\$(\w*)\$.*?\$\1\$",
+    re.S,
 )
 
 
@@ -78,13 +83,14 @@ def connect(url: sa.URL, password: SecretStr | None = None) -> Iterator[sa.Conne
 
     Args:
         url: Without a password.
-        password: By default that of the environment variable DATABASE_PASSWORD; without
-            it, the driver's own means.
+        password: By default that of the environment variable DATABASE_PASSWORD, if
+            DATABASE_HOST is this host; without it, the driver's own means.
 
     Raises:
-        UserError: The driver is missing, or the database reports an error.
+        UserError: The driver is missing, the password is for another host, or the
+            database reports an error.
     """
-    secret = password.get_secret_value() if password else os.environ.get(PASSWORD)
+    secret = password.get_secret_value() if password else _password_for(url)
     complete = url.set(password=secret) if secret and url.username else url
     shown = url.render_as_string(hide_password=True)
     try:
@@ -92,6 +98,8 @@ def connect(url: sa.URL, password: SecretStr | None = None) -> Iterator[sa.Conne
             # The text of a time with a zone must not depend on the computer.
             if url.get_backend_name() in ("postgresql", "duckdb"):
                 connection.exec_driver_sql("SET TimeZone = 'UTC'")
+            if url.get_backend_name() == "duckdb":
+                connection.exec_driver_sql("SET lock_configuration = true")
             yield connection
     except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
         package = DRIVERS.get(url.get_backend_name(), "its driver")
@@ -105,6 +113,19 @@ def connect(url: sa.URL, password: SecretStr | None = None) -> Iterator[sa.Conne
         raise UserError(f"{shown}: the database reports: {message}") from error
 
 
+def _password_for(url: sa.URL) -> str | None:
+    """Return the password of the environment, if it is for the host of a URL."""
+    secret = os.environ.get(PASSWORD)
+    if not secret or not url.username:
+        return None
+    if os.environ.get(HOST, "") != (url.host or ""):
+        raise UserError(
+            f"{url.host}: {PASSWORD} is set, but {HOST} does not say that it is for"
+            f" this host. Fix: export {HOST}={url.host}, if you trust it with the password"
+        )
+    return secret
+
+
 def _engine(url: sa.URL) -> sa.Engine:
     """Return an engine that is read-only where the database supports it."""
     match url.get_backend_name():
@@ -112,8 +133,11 @@ def _engine(url: sa.URL) -> sa.Engine:
             # Without `mode`, a misspelled name would create an empty database.
             url = url.set(database=f"file:{quote(url.database)}")
             url = url.update_query_dict({"mode": "ro", "uri": "true"})
-        case "duckdb" if url.database not in (None, "", ":memory:"):
-            options = {"read_only": True}
+        case "duckdb":
+            # Neither files nor the network, but the database itself.
+            options: dict[str, Any] = {"config": {"enable_external_access": "false"}}
+            if url.database not in (None, "", ":memory:"):
+                options["read_only"] = True
             return sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
         case "postgresql":
             # All rows are of one moment, even if others write meanwhile.
