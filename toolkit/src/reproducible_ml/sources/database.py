@@ -121,7 +121,8 @@ def _password_for(url: sa.URL) -> str | None:
     if os.environ.get(HOST, "") != (url.host or ""):
         raise UserError(
             f"{url.host}: {PASSWORD} is set, but {HOST} does not say that it is for"
-            f" this host. Fix: export {HOST}={url.host}, if you trust it with the password"
+            f" this host. Fix: export {HOST}={url.host}, if you trust it with the"
+            " password"
         )
     return secret
 
