@@ -157,6 +157,17 @@ def test_object_on_a_remote_is_replaced(patient: Patient, name: str) -> None:
     assert patient.check("objects on remotes", remote=True).state == "OK"
 
 
+def test_object_that_was_deleted_on_a_remote(patient: Patient) -> None:
+    stored = patient.object("data/raw/t/y", "../store")
+    stored.unlink()
+    patient.dvc("push")
+    assert not stored.exists(), "DVC pushes it again: the check can go"
+    found = patient.check("objects on remotes", remote=True)
+    assert "is gone, but its folder is there" in found.problems[0].text
+    assert patient.check("objects on remotes", fix=True, remote=True).state == "fixed"
+    assert stored.is_file()
+
+
 def test_remote_object_without_another_copy_stays(patient: Patient) -> None:
     flip(patient.object("data/raw/a", "../store"))
     shutil.rmtree(patient.root / ".dvc/cache")

@@ -1,4 +1,4 @@
-"""Objects of DVC's cache, here and on remotes, are what their names say.
+"""Objects of DVC's cache are what their names say.
 
 DVC makes them read-only and never hashes them again.
 """
@@ -10,9 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from reproducible_ml.core.errors import first_line
 from reproducible_ml.core.inputs import FOLDER, hash_files, hash_path
 from reproducible_ml.doctor.check import (
     MODE,
@@ -87,10 +85,17 @@ def find_copies(context: Context) -> dict[str, Path]:
     for out in outputs:
         path, digest = Path(out.fs_path), out.hash_info.value
         copies[digest] = path
-        if digest.endswith(FOLDER) and context.is_intact(digest):
-            listing = json.loads(context.object_path(digest).read_bytes())
-            copies |= {one["md5"]: path / one["relpath"] for one in listing}
+        for name, member in list_folder(context, digest).items():
+            copies[member] = path / name
     return copies
+
+
+def list_folder(context: Context, digest: str) -> dict[str, str]:
+    """Return the hashes of the files in a folder, if the cache has its listing."""
+    if not digest.endswith(FOLDER) or not context.is_intact(digest):
+        return {}
+    listing = json.loads(context.object_path(digest).read_bytes())
+    return {one["relpath"]: one["md5"] for one in listing}
 
 
 def _cure(context: Context, path: Path, copies: dict[str, Path]) -> str:
@@ -124,87 +129,3 @@ def _intact(copy: Path | None, digest: str) -> Path | bytes | None:
     content = json.dumps(entries, sort_keys=True).encode()
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     return content if f"{found}{FOLDER}" == digest else None
-
-
-def check_remote(context: Context) -> Iterator[Problem]:
-    """Objects of the remotes hash to their names."""
-    remotes = context.repository.config["remote"]
-    if not context.remote:
-        raise NotCheckedError("rml doctor --remote does")
-    if not remotes:
-        raise NotCheckedError("there is no remote")
-    for name, settings in remotes.items():
-        if settings.get("version_aware") or settings.get("worktree"):
-            continue  # Its objects have the names of files.
-        try:
-            yield from _check_remote(context, name)
-        except Exception as error:
-            # Each kind of storage has its own errors.
-            yield Problem(
-                f"remote {name} cannot be read: {first_line(error)}",
-                "check network and login (.cloud/README.md)",
-            )
-
-
-def _check_remote(context: Context, name: str) -> Iterator[Problem]:
-    storage = context.repository.cloud.get_remote_odb(name)
-
-    def hashing(path: Path) -> str:
-        digest = digest_of(path)
-        try:
-            with storage.fs.open(storage.oid_to_path(digest), "rb") as file:
-                return hashlib.file_digest(file, _md5).hexdigest()
-        except OSError as error:
-            if _is_missing(error):
-                return digest.removesuffix(FOLDER)  # It was not pushed: no damage.
-            if storage.fs.protocol == "local":
-                raise
-            raise RuntimeError(first_line(error.__cause__ or error)) from error
-
-    objects = [Path(digest[:2], digest[2:]) for digest in _stored(context, storage)]
-    for path, why in find_damaged(objects, hashing):
-        digest = digest_of(path)
-        text = f"remote {name}: {path.as_posix()} {why}"
-        if context.is_intact(digest):
-            cure = partial(_cure_remote, context, name, storage, digest)
-            yield Problem(text, f"{FIX} --remote", cure)
-        else:
-            yield Problem(
-                text,
-                "run `make repro`, or go to a computer that has the data, then run"
-                f" `{FIX} --remote`: no intact copy is in the cache here",
-            )
-
-
-def _is_missing(error: OSError) -> bool:
-    """Return whether a file does not exist.
-
-    For a server that cannot be reached, or refuses, the error is the same.
-    """
-    cause = error.__cause__
-    connected = cause is None or isinstance(cause, FileNotFoundError)
-    answered = getattr(cause, "status", None) == 404
-    return isinstance(error, FileNotFoundError) and (connected or answered)
-
-
-def _md5() -> Any:
-    return hashlib.md5(usedforsecurity=False)
-
-
-def _stored(context: Context, storage: Any) -> Iterator[str]:
-    """Yield the hashes of a remote's objects; of a web server, those in use."""
-    if storage.fs.protocol in ("http", "https"):
-        yield from sorted(find_copies(context))
-    elif storage.fs.exists(storage.path):
-        yield from sorted(storage.all())
-
-
-def _cure_remote(context: Context, name: str, storage: Any, digest: str) -> str:
-    """Replace an object of the remote.
-
-    `dvc push` would not: it skips what exists, and of a folder also what it pushed
-    once, even after the object was deleted.
-    """
-    path = storage.oid_to_path(digest)
-    storage.fs.put_file(str(context.object_path(digest)), path)
-    return f"Replaced {digest} on remote {name} by the intact object of the cache."

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from reproducible_ml.core.errors import UserError, first_line, one_line
 from reproducible_ml.core.project import Project
-from reproducible_ml.doctor.cache import check_cache, check_remote
+from reproducible_ml.doctor.cache import check_cache
 from reproducible_ml.doctor.check import Context, NotCheckedError, Problem
 from reproducible_ml.doctor.data import check_data, check_names, check_raw
 from reproducible_ml.doctor.environment import check_environment, check_imports
@@ -26,6 +26,7 @@ from reproducible_ml.doctor.leftovers import (
     check_temporary,
     working,
 )
+from reproducible_ml.doctor.remote import check_remote
 from reproducible_ml.doctor.repository import (
     check_history,
     check_identity,
