@@ -132,6 +132,13 @@ def test_project_without_dvc(patient: Patient) -> None:
     assert "you are not inside of a DVC" in patient.all()["pipeline"].problems[0].text
 
 
+def test_project_without_git(patient: Patient) -> None:
+    shutil.rmtree(patient.root / ".git")
+    found = patient.all()
+    assert [*found] == ["pipeline"]
+    assert found["pipeline"].problems[0].fix == "git init"
+
+
 def test_errors_of_dvc_name_the_way_out(patient: Patient) -> None:
     (patient.root / "dvc.lock").write_text("")
     with pytest.raises(DvcError, match=r"required key not provided.*Fix: rml doctor$"):

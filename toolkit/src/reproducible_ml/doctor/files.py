@@ -50,7 +50,9 @@ def check_pipeline(context: Context) -> Iterator[Problem]:
         _ = context.stages
         context.repository.index.check_graph()
     except NotCheckedError as error:
-        yield Problem(str(error), "correct dvc.yaml or .dvc; `dvc dag` says more")
+        fix = "correct dvc.yaml or .dvc; `dvc dag` says more"
+        no_git = "not a git repository" in str(error)
+        yield Problem(str(error), "git init" if no_git else fix)
     except DvcException as error:
         said = first_line(error)
         yield Problem(f"DVC says: {said}", "correct dvc.yaml; `dvc dag` says more")

@@ -145,7 +145,7 @@ def _remembered(context: Context) -> Path:
     """Return the folder of the databases, which DVC itself may fail to open."""
     from dvc.config import Config, ConfigError
     from dvc.dirs import site_cache_dir
-    from dvc.exceptions import NotDvcRepoError
+    from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     try:
@@ -154,7 +154,7 @@ def _remembered(context: Context) -> Path:
             changed = {"core": {"site_cache_dir": other}}
             with Repo(str(context.root), config=changed) as repository:
                 name = Path(repository.site_cache_dir).name
-    except (ConfigError, NotDvcRepoError) as error:
+    except (ConfigError, DvcException) as error:
         raise NotCheckedError("DVC cannot read its settings") from error
     return Path(site_cache_dir(config["core"].get("site_cache_dir")), "repo", name)
 
