@@ -102,7 +102,7 @@ def test_base_is_missing_only_where_history_is(
         # The branch may have left main anywhere.
         assert "git fetch --unshallow" in missing_base(folder, base)
     repository.git("switch", "--quiet", "--orphan", "other")
-    repository.commit()
+    repository.commit("Other")
     assert find_base(repository.root) is None
     assert "no commit in common with main" in missing_base(repository.root, None)
     assert find_base(repository.root, second) == second

@@ -7,11 +7,10 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from reproducible_ml.adopt.yaml_files import edit_yaml, sync
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
+from reproducible_ml.core.yaml_text import load_yaml
 from reproducible_ml.modeling.drawing.dvc_plots import PLOTS
 from reproducible_ml.versioning.git import find_commit, run_git
 
@@ -65,7 +64,7 @@ def set_pipeline(
 
 def raw_table(path: Path = PIPELINE) -> Path:
     """Return where dvc.yaml says that the raw table is."""
-    pipeline = yaml.safe_load(path.read_text("utf-8"))
+    pipeline = load_yaml(path.read_text("utf-8"))
     return Path(_variables_with(pipeline, "raw")["raw"])
 
 
@@ -97,12 +96,12 @@ class Sample(NamedTuple):
 
 def has_sample(path: Path = PIPELINE) -> bool:
     """Say whether the pipeline begins by writing the sample."""
-    return "sample" in yaml.safe_load(path.read_text("utf-8"))["stages"]
+    return "sample" in load_yaml(path.read_text("utf-8"))["stages"]
 
 
 def find_sample(project: Project) -> Sample | None:
     """Return what the project has of its sample; nothing if it has left it."""
-    pipeline = yaml.safe_load((project.root / PIPELINE).read_text("utf-8"))
+    pipeline = load_yaml((project.root / PIPELINE).read_text("utf-8"))
     stages = dict(pipeline["stages"])
     sample = stages.pop("sample", None)
     if sample is None:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import reproducible_ml
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.yaml_text import load_yaml
 
 PIPELINE = Path("dvc.yaml")
 
@@ -62,13 +63,9 @@ class StageDependencies(NamedTuple):
 
 def read_stages(root: Path) -> dict[str, StageDependencies]:
     """Return the stages of dvc.yaml; none without that file."""
-    import yaml
-
     if not (root / PIPELINE).is_file():
         return {}
-    # Ten times as fast where libyaml is there; every stage reads this file.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    pipeline = yaml.load((root / PIPELINE).read_bytes(), loader) or {}
+    pipeline = load_yaml((root / PIPELINE).read_bytes()) or {}
     tables = [each for each in pipeline.get("vars", []) if isinstance(each, dict)]
     variables = {name: str(value) for table in tables for name, value in table.items()}
 

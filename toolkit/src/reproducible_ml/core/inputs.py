@@ -14,6 +14,7 @@ from typing import Any
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import PARAMS, Compute, load_section
+from reproducible_ml.core.yaml_text import load_yaml
 
 LOCK = Path("dvc.lock")
 
@@ -168,9 +169,8 @@ def _hashes(stage: Mapping[str, Any]) -> dict[str, str]:
 def _read_yaml(path: Path) -> dict[str, Any]:
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        content = yaml.load(path.read_bytes(), loader)
+        content = load_yaml(path.read_bytes())
     except yaml.YAMLError as error:
         raise UserError(
             f"{path.name}: is not valid YAML. Fix: git restore {path.name}, or take one"

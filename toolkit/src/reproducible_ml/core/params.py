@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.yaml_text import check_yaml, load_yaml
 
 PARAMS = Path("params.yaml")
 
@@ -133,6 +134,7 @@ def parse_params(text: str) -> Any:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
+    check_yaml(text)
     try:
         return YAML(typ="safe").load(text)
     except YAMLError as error:
@@ -159,7 +161,7 @@ def read_yaml(
     """
     import yaml
 
-    parse = parse or yaml.safe_load
+    parse = parse or load_yaml
     try:
         return kind.model_validate(parse(path.read_text("utf-8")))
     except FileNotFoundError as error:

@@ -9,12 +9,11 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from reproducible_ml.adopt.yaml_files import edit_yaml
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.inputs import hash_path
 from reproducible_ml.core.params import Compute, load_section
+from reproducible_ml.core.yaml_text import load_yaml
 from reproducible_ml.modeling.drawing.summary import format_table
 from reproducible_ml.verify.conditions import (
     ELSEWHERE,
@@ -91,7 +90,7 @@ def rebuild(copy: Path, variables: dict[str, str]) -> None:
 
 def read_hashes(lock: Path) -> Hashes:
     """Return the hash of each output, by stage and path."""
-    stages = yaml.safe_load(lock.read_text("utf-8"))["stages"]
+    stages = load_yaml(lock.read_text("utf-8"))["stages"]
     return {
         (name, out["path"]): out["md5"]
         for name, stage in stages.items()

@@ -11,9 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.yaml_text import load_yaml
 
 # What DVC says of dvc.lock, .dvc files, its lock of files or objects that are damaged.
 DAMAGED = re.compile(
@@ -98,7 +97,7 @@ def read_pointer(pointer: Path) -> dict[str, Any]:
     """Return the content of a .dvc file; empty if it does not exist."""
     if not pointer.exists():
         return {}
-    content: dict[str, Any] = yaml.safe_load(pointer.read_text("utf-8"))
+    content: dict[str, Any] = load_yaml(pointer.read_text("utf-8"))
     return content
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from reproducible_ml.core.errors import UserError, one_line
+from reproducible_ml.core.yaml_text import load_yaml
 
 # The merge base of HEAD with one of these is the default base of a change.
 TRUNKS = ("main", "origin/main")
@@ -43,7 +44,7 @@ class Revision(NamedTuple):
     def yaml(self, path: str) -> dict[str, Any]:
         """Return a file's mapping; nothing if it is not there or not one."""
         try:
-            found = yaml.safe_load(self.text(path) or "")
+            found = load_yaml(self.text(path) or "")
         except (yaml.YAMLError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
