@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from reproducible_ml.core.errors import first_line
+from reproducible_ml.core.yaml_text import load_yaml
 from reproducible_ml.doctor.check import Context, NotCheckedError, Problem, listed
 from reproducible_ml.versioning.git import run_git
 
@@ -126,9 +127,8 @@ def _toml_fault(content: bytes) -> str | None:
 
 
 def _yaml_fault(name: str, content: bytes) -> str | None:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        found = yaml.load(content, loader)
+        found = load_yaml(content)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 1})" if mark else ""
