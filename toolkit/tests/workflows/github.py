@@ -32,6 +32,8 @@ class GitHub(http.server.ThreadingHTTPServer):
         self.comments: list[dict[str, Any]] = []
         self.written: list[tuple[str, str, str]] = []
         self.wrong: list[str] = []
+        # Statuses with which the next requests of a method are refused.
+        self.refusals: dict[str, list[int]] = {}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -42,8 +44,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, format: str, *arguments: object) -> None:
         """Keep quiet."""
 
+    def is_refused(self) -> bool:
+        """Say whether this request is refused, and if so answer it."""
+        if not (waiting := self.server.refusals.get(self.command)):
+            return False
+        self.answer(HTTPStatus(waiting.pop(0)), {"message": "no"})
+        return True
+
     def do_GET(self) -> None:
         path, query, _ = self.read()
+        if self.is_refused():
+            return
         items = self.server.comments
         if path == "pulls":
             items = [
@@ -60,6 +71,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def write(self, status: HTTPStatus) -> None:
         path, _, content = self.read()
+        if self.is_refused():
+            return
         self.server.written.append((self.command, path, content["body"]))
         self.answer(status, {"id": 1, **content})
 

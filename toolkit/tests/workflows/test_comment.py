@@ -33,9 +33,12 @@ def github() -> Iterator[GitHub]:
 def post(github: GitHub, tmp_path: Path) -> Callable[..., str]:
     """Run the step with a report and the owner of a branch; return what it prints."""
 
-    def run(report: str = "# Report\n", head: str = "ada:more-trees") -> str:
-        (tmp_path / "report").mkdir()
-        (tmp_path / "report" / "report.md").write_text(report, "utf-8")
+    def run(
+        report: str | None = "# Report\n", head: str = "ada:more-trees", code: int = 0
+    ) -> str:
+        (tmp_path / "report").mkdir(exist_ok=True)
+        if report is not None:
+            (tmp_path / "report" / "report.md").write_text(report, "utf-8")
         variables = {
             "GITHUB_API_URL": f"http://127.0.0.1:{github.server_port}/api",
             "GITHUB_REPOSITORY": REPOSITORY,
@@ -43,10 +46,12 @@ def post(github: GitHub, tmp_path: Path) -> Callable[..., str]:
             "HEAD_SHA": SHA,
             "PATH": os.environ["PATH"],
             "TOKEN": "secret",
+            "WAIT": "0",
         }
         assert variables.keys() >= STEP["env"].keys()
         done = run_step(STEP, tmp_path, tmp_path / "step.py", variables)
-        assert done.returncode == 0, done.stdout
+        assert done.returncode == code, done.stdout
+        assert "Traceback" not in done.stdout
         return done.stdout
 
     return run
@@ -66,7 +71,7 @@ def test_first_report_is_a_new_comment(
     github.pulls = [pull(6, sha="0" * 40), pull(7)]
     github.comments = [comment(1, "Nice!", "ada")]
     post("# Report\n\nümläut | `x` @ada\n")
-    text = f"{MARKER}\n# Report\n\nümläut | `x` @ada\n"
+    text = f"{MARKER}\n# Report\n\nümläut | `x` @\u2060ada\n"
     assert github.written == [("POST", "issues/7/comments", text)]
 
 
@@ -127,3 +132,72 @@ def test_report_that_is_too_long_is_cut(
     post("ü" * 100_000)
     [(_, _, body)] = github.written
     assert len(body) < 65_536
+
+
+def test_what_the_pull_request_wrote_does_not_act(
+    github: GitHub, post: Callable[..., str]
+) -> None:
+    github.pulls = [pull(7)]
+    post("@octocat `@ada` a@b.org <img src=x> <!-- </details> <details> 1 < 2 <a/>\n")
+    [(_, _, body)] = github.written
+    text = body.removeprefix(f"{MARKER}\n").replace("\u2060", "|")
+    assert text.startswith("@|octocat `@|ada` a@|b.org <|img src=x> <|!-- </details>")
+    assert text.endswith(" <details> 1 < 2 <|a/>\n")
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_report_that_is_no_plain_file_is_an_error(
+    kind: str, github: GitHub, post: Callable[..., str], tmp_path: Path
+) -> None:
+    github.pulls = [pull(7)]
+    path = tmp_path / "report" / "report.md"
+    path.parent.mkdir()
+    (tmp_path / "secret").write_text("secret")
+    if kind == "link":
+        path.symlink_to(tmp_path / "secret")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    assert post(None, code=1).startswith("error: report/report.md: ")
+    assert github.written == []
+
+
+def test_run_without_a_report_posts_nothing(
+    github: GitHub, post: Callable[..., str]
+) -> None:
+    github.pulls = [pull(7)]
+    assert "made no report" in post(None)
+    assert github.written == []
+
+
+@pytest.mark.parametrize("status", [403, 404, 422, 500])
+def test_refusal_is_an_error_of_one_line(
+    status: int, github: GitHub, post: Callable[..., str]
+) -> None:
+    github.pulls = [pull(7)]
+    github.refusals = {"POST": [status]}
+    [line] = post(code=1).splitlines()
+    assert line.startswith(f"error: POST issues/7/comments: GitHub says {status}: ")
+
+
+def test_request_is_repeated_where_that_may_help(
+    github: GitHub, post: Callable[..., str]
+) -> None:
+    github.pulls = [pull(7)]
+    github.comments = [comment(5, f"{MARKER}\nold")]
+    github.refusals = {"GET": [502, 429], "PATCH": [503]}
+    post()
+    assert [command for command, _, _ in github.written] == ["PATCH"]
+    github.refusals = {"GET": [502] * 9}
+    assert "GitHub says 502" in post(code=1)
+
+
+def test_deleted_comment_is_replaced_by_a_new_one(
+    github: GitHub, post: Callable[..., str]
+) -> None:
+    github.pulls = [pull(7)]
+    github.comments = [comment(5, f"{MARKER}\nold")]
+    github.refusals = {"PATCH": [404]}
+    post()
+    assert [command for command, _, _ in github.written] == ["POST"]
