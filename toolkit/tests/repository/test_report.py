@@ -111,6 +111,7 @@ def test_first_pull_request_has_nothing_to_compare_with(project: Project) -> Non
     assert "The base has no dvc.lock" in text
 
 
+@pytest.mark.slow
 def test_outdated_lock_fails_before_and_after_a_run(project: Project) -> None:
     project.set("train.seed", 4711)
     project.commit()
