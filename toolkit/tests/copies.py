@@ -43,3 +43,14 @@ def clean_environment() -> dict[str, str]:
     here = str(ROOT / ".venv" / "bin")
     path = [part for part in kept["PATH"].split(os.pathsep) if part != here]
     return kept | {"PATH": os.pathsep.join(path)}
+
+
+def flip(path: Path) -> None:
+    """Change a byte, but neither size nor date, as a failing disk does."""
+    stat = path.stat()
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes())
+    content[0] ^= 1
+    path.write_bytes(content)
+    path.chmod(stat.st_mode)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))

@@ -13,6 +13,8 @@ import yaml
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.inputs import check_inputs, hash_path
 
+from ..copies import flip
+
 PIPELINE = {
     "stages": {
         "double": {
@@ -57,16 +59,6 @@ def run_dvc(*arguments: str, cwd: Path) -> str:
         capture_output=True,
         text=True,
     ).stdout
-
-
-def flip(path: Path) -> None:
-    """Change a byte, but neither size nor date, as a failing disk does."""
-    stat = path.stat()
-    path.chmod(0o644)
-    content = bytearray(path.read_bytes())
-    content[0] ^= 1
-    path.write_bytes(content)
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 PATHS = ["data/raw/a", "data/b", "code"]

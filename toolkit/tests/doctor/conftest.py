@@ -81,17 +81,6 @@ class Patient(Repository):
             repo.status()
 
 
-def flip(path: Path) -> None:
-    """Change a byte, but neither size nor date, as a failing disk does."""
-    stat = path.stat()
-    path.chmod(0o644)
-    content = bytearray(path.read_bytes())
-    content[0] ^= 1
-    path.write_bytes(content)
-    path.chmod(stat.st_mode)
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-
-
 @pytest.fixture(scope="session")
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project as it was committed and pushed."""

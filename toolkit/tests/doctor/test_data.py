@@ -8,8 +8,9 @@ import pytest
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.inputs import check_inputs
 
+from ..copies import flip
 from ..loopback import serving
-from .conftest import Patient, flip
+from .conftest import Patient
 
 # DVC calls a library in an old way.
 DVC = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
