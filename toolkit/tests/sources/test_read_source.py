@@ -90,11 +90,18 @@ def test_folder_over_http_is_refused() -> None:
         "https://example.org/visits.csv?sv=1&sig=hunter2",
         "https://example.org/visits.csv?X-Amz-Signature=hunter2",
         "https://example.org/visits.csv?api_key=hunter2",
+        "https://example.org/visits.csv?auth=hunter2",
+        "https://example.org/visits.csv?x=1&jwt=hunter2",
+        "https://example.org/visits.csv?code=hunter2",
+        "https://example.org/visits.csv?user_pass=hunter2",
+        "https://example.org/visits.csv?private_key=hunter2",
+        "https://example.org/visits.csv#access_token=hunter2",
+        "https://hunter2@example.org/visits.csv",
         "ssh://anna:hunter2@example.org/visits.csv",
     ],
 )
 def test_secret_in_a_url_is_refused_and_not_repeated(url: str) -> None:
-    with pytest.raises(UserError, match="a password or a signature") as info:
+    with pytest.raises(UserError, match="which Git would record") as info:
         read_source(url)
     assert "hunter2" not in str(info.value)
 

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import replacing, write_text
 from reproducible_ml.core.params import Section
+from reproducible_ml.sources.secrets import secret_in_url
 
 # The environment variable with the password when a recorded query is run again.
 # It is sent to no other host than the one it is for: the address of a recorded query
@@ -34,12 +35,6 @@ DRIVERS = {
     "postgresql": "psycopg[binary]",
     "snowflake": "snowflake-sqlalchemy",
 }
-
-# Parameters of a URL that must not be recorded in Git.
-SECRET = re.compile(
-    r"(?i)(password|passwd|pwd|secret|token|signature|credential"
-    r"|(access|account|api)_?key)$|^sig$"
-)
 
 # Rows in memory at a time.
 ROWS = 10_000
@@ -68,7 +63,7 @@ def parse_url(text: str) -> sa.URL:
             " %40 for an @ and %2F for a / inside a password."
         ) from error
     for name, value in url.query.items():
-        if SECRET.search(name) or re.search(r"(?i)(pwd|password)=", str(value)):
+        if secret_in_url(f"x://x?{name}={value}"):
             raise UserError(
                 f'SOURCE: "{name}" in the URL may be a secret, which Git would record.'
                 f" Remove it, and set the environment variable {PASSWORD}, or log in by"

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import yaml
 from pydantic import SecretStr
@@ -16,13 +16,13 @@ from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.files import all_or_nothing, write_text
 from reproducible_ml.core.params import Section, read_yaml
 from reproducible_ml.sources.database import (
-    SECRET,
     Query,
     make_query,
     parse_url,
     snapshot,
     write_query,
 )
+from reproducible_ml.sources.secrets import find_secret
 from reproducible_ml.versioning.dvc import (
     DvcError,
     is_unchanged,
@@ -126,12 +126,10 @@ def _database(
 
 def _file_url(text: str, name: str | None) -> Source:
     parts = urlsplit(text)
-    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
-    if parts.password or any(map(SECRET.search, names)):
+    if secret := find_secret(text):
         raise UserError(
-            "SOURCE: the URL has a password or a signature, which Git would record."
-            " Remove it and log in another way (see .cloud/README.md), or download the"
-            " data and give their path."
+            f"SOURCE: is {secret}, which Git would record. Remove it and log in another"
+            " way (see .cloud/README.md), or download the data and give their path."
         )
     if parts.scheme in BUILT_IN and parts.path.endswith("/"):
         raise UserError(
