@@ -5,6 +5,8 @@ change unnoticed: results would still be those of the old code.
 """
 
 import ast
+import builtins
+import io
 import os
 import re
 import site
@@ -148,22 +150,19 @@ _opened: set[str] = set()
 def watch_files() -> None:
     """Note from now on which files Python opens to read; see `used_files`.
 
-    Compiled libraries, such as the reader of Parquet, open files by themselves.
+    Compiled libraries, such as the reader of Parquet, open files by themselves. It is
+    no audit hook of Python: in one, a Ctrl-C is lost at times, and the process hangs.
     """
-    if not _watching:
-        _watching.append(True)
-        sys.addaudithook(_note_opened)
+    builtins.open = io.open = _noting_open
 
 
-_watching: list[bool] = []
+_open = io.open
 
 
-def _note_opened(event: str, arguments: tuple[Any, ...]) -> None:
-    if event != "open" or not isinstance(arguments[0], str):
-        return
-    # The mode of os.open is in its flags.
-    if not arguments[2] & (os.O_WRONLY | os.O_RDWR):
-        _opened.add(arguments[0])
+def _noting_open(file: Any, mode: str = "r", *arguments: Any, **named: Any) -> Any:
+    if isinstance(file, str | os.PathLike) and not {*mode} & {*"wax+"}:
+        _opened.add(str(os.fspath(file)))
+    return _open(file, mode, *arguments, **named)
 
 
 def used_files(root: Path) -> dict[str, str]:
