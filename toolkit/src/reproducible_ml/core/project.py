@@ -6,12 +6,13 @@ of the package in pyproject.toml: `[tool.reproducible_ml] package`.
 
 import sys
 import tomllib
+import traceback
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.files import write_text
 from reproducible_ml.core.params import (
     PARAMS,
@@ -69,11 +70,29 @@ class Project:
             self.__dict__.pop("settings", None)
 
     def load(self, module: str) -> Any:
-        """Import a module of the project's package, such as `models.metrics`."""
+        """Import a module of the project's package, such as `models.metrics`.
+
+        Raises:
+            UserError: Code of the project fails when it is imported: file and line.
+        """
         code = str(self.root.resolve() / "code")
         if code not in sys.path:
             sys.path.insert(0, code)
-        return import_module(f"{self.package}.{module}")
+        try:
+            return import_module(f"{self.package}.{module}")
+        except UserError:
+            raise
+        except Exception as error:
+            own = [
+                frame
+                for frame in traceback.extract_tb(error.__traceback__)
+                if frame.filename.startswith(code)
+            ]
+            if not own:
+                raise
+            place = Path(own[-1].filename).relative_to(self.root.resolve())
+            problem = one_line(f"{type(error).__name__}: {error}")
+            raise UserError(f"{place} line {own[-1].lineno}: {problem}") from error
 
     def params(self, path: Path | None = None) -> Any:
         """Return all sections of params.yaml, validated.

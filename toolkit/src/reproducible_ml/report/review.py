@@ -236,9 +236,11 @@ def make_review(
     root = project.root
     before, head = Revision(root, base) if base else None, Revision(root)
     old, new = read_results(before) if before else NO_RESULTS, read_results(head)
-    metrics = known_metrics(project, section(new.params, "data").get("task", "binary"))
-    gates = []
+    gates: list[GateResult] = []
+    metrics: Metrics = {}
     try:
+        task = section(new.params, "data").get("task", "binary")
+        metrics = known_metrics(project, task)
         params = project.params()
     except (UserError, OSError) as error:
         params = None
