@@ -114,3 +114,10 @@ def test_list_of_sample_files_can_be_removed(root: Path) -> None:
     project.forget_sample()
     assert not project.sample
     assert Project(root).package == "example_project"
+
+
+def test_code_that_fails_is_an_error_with_its_line(root: Path) -> None:
+    (root / "code/example_project/broken.py").write_text("x = 1\ny = x / 0\n")
+    place = r"code/example_project/broken\.py line 2: ZeroDivisionError: division by"
+    with pytest.raises(UserError, match=place):
+        Project(root).load("broken")
