@@ -2,8 +2,10 @@
 
 import inspect
 import logging
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +19,9 @@ from reproducible_ml.core.dependencies import (
 )
 from reproducible_ml.core.errors import UserError, report_errors
 from reproducible_ml.core.inputs import check_inputs
+
+# Seconds after which a stage that was interrupted, but goes on, is so again.
+PATIENCE = 5.0
 
 
 def run(main: Callable[..., None]) -> None:
@@ -39,7 +44,8 @@ def run(main: Callable[..., None]) -> None:
         sys.stderr.write(f"error: expected the paths {' '.join(names)}\n")
         sys.exit(2)
     # So that `kill` unwinds the stack as Ctrl-C does, and temporary files are removed.
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
     with report_errors():
         try:
             stage = _importable(main)
@@ -73,5 +79,10 @@ def _importable(main: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+    # Python drops an interrupt that comes while it removes an object, or in a callback:
+    # then the stage would go on. This ends with the process.
+    again = threading.Timer(PATIENCE, os.kill, (os.getpid(), number))
+    again.daemon = True
+    again.start()
     raise KeyboardInterrupt
