@@ -2,7 +2,7 @@
 
 import pytest
 
-from reproducible_ml.doctor.storage import find_secret
+from reproducible_ml.sources.secrets import find_secret
 
 SECRETS = [
     "url = https://user:S3CRET@example.org/x",
