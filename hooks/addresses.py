@@ -2,9 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+# The toolkit's, which needs no packages; the toolkit itself is not installed here.
+DETECTOR = "toolkit/src/reproducible_ml/sources/secrets.py"
 
 # What `rml data` reads without further options.
 SCHEMES = ("http", "https", "s3", "gs", "azure", "ssh")
@@ -22,6 +26,54 @@ EXAMPLES = {
     "azure": "azure://my-container/dvc",
     "ssh": "ssh://storage.example.org/srv/dvc",
 }
+
+# Where a secret belongs instead: in the environment, or in a file that Git ignores.
+MODIFY = "`dvc remote modify --local storage"
+LOGIN = {
+    "http": "download the table, and answer with its path",
+    "https": "download the table, and answer with its path",
+    "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or later type"
+    f" {MODIFY} secret_access_key ...`",
+    "gs": "set GOOGLE_APPLICATION_CREDENTIALS to a key file, or later type"
+    f" {MODIFY} credentialpath ...`",
+    "azure": "set AZURE_STORAGE_CONNECTION_STRING, or later type"
+    f" {MODIFY} connection_string ...`",
+    "ssh": f"use an SSH agent, or later type {MODIFY} ask_password true`",
+}
+DATABASE = 'answer "sample", set DATABASE_PASSWORD, and type `rml data URL --query ...`'
+FOR_GIT = "let Git ask for it, or a credential helper answer"
+
+# The address of this template, as cookiecutter and cruft name it.
+TEMPLATE = "_template"
+
+
+def _load_detector() -> Any:
+    path = Path(__file__).parents[1] / DETECTOR
+    spec = spec_from_file_location("toolkit_secrets", path)
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_secrets = _load_detector()
+
+
+def secret_problems(answers: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the answers that hold a password or token, without repeating it."""
+    for name, answer in answers.items():
+        # Of the rest, cruft writes only the template's own address into the project.
+        recorded = name == TEMPLATE and "_commit" in answers
+        if not isinstance(answer, str) or (name.startswith("_") and not recorded):
+            continue
+        address = name in ("data_source", "remote_url")
+        found = _secrets.find_secret(answer)
+        if found := found or (address and _secrets.secret_in_url(answer)):
+            scheme = answer.partition(":")[0].lower()
+            login = LOGIN.get(scheme, DATABASE) if address else ""
+            fix = FOR_GIT if name == TEMPLATE else login or "Git would record it"
+            yield f"{name}: has {found}. Fix: leave it out; {fix}."
 
 
 def local_path(answer: str, working_folder: str) -> Path:
@@ -63,11 +115,6 @@ def _url_problems(url: str) -> Iterator[str]:
         )
     elif not parts.netloc:
         yield "data_source: the URL does not name a server or bucket."
-    if parts.password:
-        yield (
-            "data_source: the URL has a password, which Git would record. Fix: leave it"
-            " out; .cloud/README.md says how to log in."
-        )
 
 
 def remote_problems(remote: str, url: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hooks.addresses import data_problems, remote_problems
+from hooks.addresses import data_problems, remote_problems, secret_problems
 from hooks.components import choose_components
 
 # One line; and nothing that quotes, escapes or begins an expression in TOML, YAML,
@@ -61,6 +61,9 @@ def find_problems(answers: Mapping[str, Any], template: Mapping[str, Any]) -> li
         answers: By question, as in cookiecutter.json; under cruft also `_commit`.
         template: What `template()` of `hooks.source` returns.
     """
+    # First and alone: other messages repeat what was answered.
+    if secrets := list(secret_problems(answers)):
+        return secrets
     problems = [
         f'{name}: "{printable(answers[name])}" is not valid. It {words}.'
         for name, (form, words) in FORMS.items()

@@ -1,5 +1,6 @@
 """Answers are checked before anything is written."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from hooks.answers import find_problems
 
 from ..copies import ROOT
-from .conftest import IDENTITY, OTHER, Generate
+from .conftest import IDENTITY, OTHER, Generate, copy_template, run
 
 TEMPLATE: dict[str, Any] = {
     "folder": str(ROOT),
@@ -15,6 +16,12 @@ TEMPLATE: dict[str, Any] = {
     "working_folder": str(ROOT),
 }
 OWN = {"target_column": "returned"}
+
+
+@pytest.fixture(scope="module")
+def cloned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a repository with this template, which cruft needs."""
+    return copy_template(tmp_path_factory.mktemp("clone") / "template")
 
 
 def problems(**answers: str) -> list[str]:
@@ -129,7 +136,6 @@ def test_invalid_answer(question: str, answer: str, words: str) -> None:
         ("ftp://example.org/a.csv", "is not one of http"),
         ("postgresql://host/db", "rml data"),
         ("https://", "does not name a server"),
-        ("https://ada:secret@example.org/a.csv", "password"),
     ],
 )
 def test_invalid_source(source: str, words: str) -> None:
@@ -161,7 +167,6 @@ def test_invalid_target(target: str) -> None:
         ("gs", "s3://bucket"),
         ("azure", "azure://a"),
         ("ssh", "ssh://host"),
-        ("ssh", "ssh://ada:secret@host/srv"),
         ("ssh", "ada@host:/srv"),
     ],
 )
@@ -169,6 +174,89 @@ def test_invalid_address(remote: str, url: str) -> None:
     (problem,) = problems(remote=remote, remote_url=url)
     assert problem.startswith("remote_url: ")
     assert "secret" not in problem
+
+
+# A source, a remote and its address, and how to log in instead.
+SECRETS = [
+    ("https://ada:S3CRET@example.org/a.csv", "download the table"),
+    ("https://S3CRET@example.org/a.csv", "download the table"),
+    ("https://example.org/a.csv?v=1&key=S3CRET", "download the table"),
+    ("https://example.org/a.csv?auth=S3CRET", "download the table"),
+    ("https://example.org/a.csv?code=S3CRET", "download the table"),
+    ("https://example.org/a.csv?jwt=S3CRET", "download the table"),
+    ("https://example.org/a.csv?pass=S3CRET", "download the table"),
+    ("https://example.org/a.csv?private_key=S3CRET", "download the table"),
+    ("https://example.org/a.csv?subscription-key=S3CRET", "download the table"),
+    ("https://example.org/a.csv?session_id=S3CRET", "download the table"),
+    ("https://example.org/a.csv#token=S3CRET", "download the table"),
+    ("https://example.org/a.csv?X-Amz-Signature=S3CRET", "download the table"),
+    ("https://example.org/a.csv?X-Goog-Credential=S3CRET", "download the table"),
+    ("https:/example.org/a.csv?token=S3CRET", "download the table"),
+    ("s3://me:/S3CRET@bucket/a", "AWS_SECRET_ACCESS_KEY"),
+    ("s3://bucket/a?versionId=1&secret=S3CRET", "AWS_SECRET_ACCESS_KEY"),
+    ("gs://bucket/a?access_token=S3CRET", "GOOGLE_APPLICATION_CREDENTIALS"),
+    ("azure://container/a?sig=S3CRET", "AZURE_STORAGE_CONNECTION_STRING"),
+    ("ssh://ada:S3CRET@host/srv", "dvc remote modify --local storage"),
+    ("postgresql://ada:S3CRET@host/db", "DATABASE_PASSWORD"),
+    ("postgresql://ada:S3CRET@[host/db", "DATABASE_PASSWORD"),
+]
+
+
+@pytest.mark.parametrize(("address", "fix"), SECRETS)
+def test_secret_is_refused_and_not_repeated(address: str, fix: str) -> None:
+    for answers in (
+        {"data_source": address, "target_column": "y"},
+        {"remote": "s3", "remote_url": address},
+    ):
+        (problem,) = problems(**answers)
+        assert problem.startswith(tuple(f"{name}: has a" for name in answers))
+        assert fix in problem
+        assert "S3CRET" not in problem
+        assert "\n" not in problem
+
+
+def test_secret_in_the_address_of_the_template_is_refused_where_it_is_recorded() -> (
+    None
+):
+    private = {"_template": "https://me:S3CRET@example.org/template.git"}
+    assert problems(**private) == []
+    (problem,) = problems(**private, _commit="0123")
+    assert "credential helper" in problem
+    assert "S3CRET" not in problem
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("tool", ["cookiecutter", "cruft"])
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"data_source": "https://ada:S3CRET@example.org/a.csv"},
+        {"remote": "s3", "remote_url": "s3://key:S3CRET@bucket/a"},
+        {"description": "See https://example.org/?token=S3CRET"},
+    ],
+    ids=list,
+)
+def test_secret_reaches_no_file_and_no_message(
+    tool: str, answers: dict[str, str], tmp_path: Path, tools: Path, cloned: Path
+) -> None:
+    """Neither the project, nor what cookiecutter keeps in the user's folders."""
+    extra = json.dumps(answers)
+    given = [f"{name}={answer}" for name, answer in answers.items()]
+    command: list[object] = {
+        "cookiecutter": [tools / "cookiecutter", "--no-input", cloned, *given],
+        "cruft": [tools / "cruft", "create", "--no-input", cloned, "--extra-context"],
+    }[tool]
+    variables = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path / "temporary")}
+    for folder in ("temporary", "here"):
+        (tmp_path / folder).mkdir()
+    command += [extra] if tool == "cruft" else []
+    done = run(*command, cwd=tmp_path / "here", check=False, variables=variables)
+    assert done.returncode == 1
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("error: ")
+    assert "S3CRET" not in line
+    left = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in left if b"S3CRET" in path.read_bytes()] == []
 
 
 @pytest.mark.integration

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hooks.addresses import DETECTOR
 
 from ..copies import ROOT
 from .conftest import run
@@ -20,7 +21,7 @@ def test_hooks_are_typed(tools: Path) -> None:
     run(*command, "--python-executable", python, cwd=ROOT)
 
 
-@pytest.mark.parametrize("path", HOOKS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*HOOKS, ROOT / DETECTOR], ids=lambda path: path.name)
 def test_hook_imports_only_what_cookiecutter_has(path: Path) -> None:
     names = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):

@@ -1,4 +1,8 @@
-"""Find passwords and tokens in what would be written to a file or printed."""
+"""Find passwords and tokens in what would be written to a file or printed.
+
+The hooks of the template load this file too, without the packages of a project: it
+imports the standard library only.
+"""
 
 import re
 from typing import Any
@@ -17,10 +21,15 @@ URL = re.compile(r"""[A-Za-z][\w+.-]*://[^\s'"<>]+""")
 
 # Parameters of a URL, after `?`, `&`, `;` or `#`.
 SECRET_PARAMETER = re.compile(
-    r"(?i)[?&#;](?:[\w.-]*(?:token|secret|passw(?:or)?d|pass|pwd|jwt|signature"
-    r"|credentials?|private[_-]?key|(?:api|access|account)[_-]?key)|key|auth|code|sig)"
-    r"=[^&#\s]"
+    r"(?i)[?&#;](?:[\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pass|pwd|jwt|bearer"
+    r"|signature|credentials?|authorization|(?:session|oauth)[_-]?id"
+    r"|(?:private|api|access|account|auth|subscription|shared|storage)[_-]?key)"
+    r"|key|auth|code|sig|sas|hmac)=[^&#\s]"
 )
+
+# Of any URL, even where the password has a slash, which `urlsplit` takes for a path. A
+# number before a slash is a port: http://host:80/me@example.org.
+PASSWORD = re.compile(r"://[^\s/?#@:\[]*:(?!\d+[/?#])(?P<value>[^\s@]+)@")
 
 # Tokens that are known by their form: GitHub, GitLab, AWS, Google, Slack, JWT, keys.
 TOKEN = re.compile(
@@ -53,13 +62,14 @@ def _is_value(text: str) -> bool:
 
 def secret_in_url(url: str) -> str | None:
     """Return what kind of secret a URL holds, but never the secret."""
+    found = PASSWORD.search(url)
+    if found and _is_value(found["value"]):
+        return "a URL with a password"
     try:
         parts: Any = urlsplit(url)
-        password, user = parts.password, parts.username
+        user = parts.username
     except ValueError:
-        return None
-    if password and _is_value(password):
-        return "a URL with a password"
+        user = None
     if user and parts.scheme in ("http", "https") and _is_value(user):
         return "a URL with a user or token"
     if found := SECRET_PARAMETER.search(unquote(url)):
