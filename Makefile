@@ -21,6 +21,10 @@ help: ## list the commands
 setup: ## create .venv from the locked environment (STORAGE=s3: with that storage)
 	@sh environments/setup.sh $(call option,STORAGE)
 
+.PHONY: dev
+dev: ## add linters, type checker, tests, notebooks to .venv; `make test` does it as well
+	@sh environments/setup.sh dev
+
 .PHONY: repro
 repro: setup ## rebuild everything that changed, from raw data to plots
 	@rml repro
@@ -63,7 +67,7 @@ TOOLKIT := $(wildcard toolkit/tests)
 PYTEST := OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadgroup --durations 20 tests $(TOOLKIT)
 
 .PHONY: test
-test: setup ## lint, check types, run the quick tests (FORCE=1: again on the same files)
+test: dev ## lint, check types, run the quick tests (FORCE=1: again on the same files)
 	@rml once test $(if $(FORCE),--force) -- $(MAKE) --no-print-directory checks
 
 .PHONY: checks
@@ -75,20 +79,20 @@ checks:
 	$(PYTEST) -m "not integration and not slow"
 
 .PHONY: test-all
-test-all: setup ## run the tests that start servers, clusters and whole repositories
+test-all: dev ## run the tests that start servers, clusters and whole repositories
 	@rml once test-all $(if $(FORCE),--force) -- env $(PYTEST) -m "integration and not slow"
 
 .PHONY: test-slow
-test-slow: setup ## run the tests that take minutes each
+test-slow: dev ## run the tests that take minutes each
 	@rml once test-slow $(if $(FORCE),--force) -- env $(PYTEST) -m slow
 
 .PHONY: format
-format: setup ## rewrite the code in the style the linter wants
+format: dev ## rewrite the code in the style the linter wants
 	ruff check --fix
 	ruff format
 
 .PHONY: lock
-lock: setup ## choose the newest versions and lock them by hash
+lock: dev ## choose the newest versions and lock them by hash
 	@sh environments/lock.sh
 
 .PHONY: clean

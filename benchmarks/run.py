@@ -2,8 +2,9 @@
 
 Makes a table of ROWS rows, a copy of the project that reads it, and runs in turn: the
 script with one-hot encoding, the script with native categories, a cold `dvc repro`, one
-with nothing to do, `dvc status`, and one after a changed `train` parameter. Prints
-medians and ratios as Markdown, and the peak memory of each stage with its workers.
+with nothing to do, `dvc status`, one after a changed `train` parameter, and one after
+changing it back. Prints medians and ratios as Markdown, and the peak memory of each
+stage with its workers.
 
 With CLONE, the folder of another clone with its own .venv, the pipelines of both are
 timed in turn, without the scripts.
@@ -148,6 +149,7 @@ def list_commands(rows: int, *, scripts: bool) -> dict[str, list[str]]:
         "nothing to do": ["dvc", "repro"],
         "dvc status": ["dvc", "status"],
         "changed train parameter": ["dvc", "repro"],
+        "changed back": ["dvc", "repro"],
     }
     if rows > ONE_HOT_ROWS or not scripts:
         del commands["script, one-hot"]
@@ -170,12 +172,15 @@ def measure_all(
     commands = list_commands(rows, scripts=alone)
     seconds: dict[str, list[float]] = defaultdict(list)
     highest: Peaks = defaultdict(int)
+    first = {folder: (folder / "params.yaml").read_text() for folder in folders}
     for repeat in tqdm(range(repeats), "repeats"):
         for folder, root in folders.items():
             make_cold(folder)
             for name, command in commands.items():
                 if name.startswith("changed"):
                     change_train(folder, repeat + 1)
+                elif name.endswith("back"):
+                    (folder / "params.yaml").write_text(first[folder])
                 taken, peaks = measure(command, folder, root)
                 label = name if alone else f"{name}: {folder.name}"
                 seconds[label].append(taken)
@@ -207,6 +212,7 @@ def main(rows: int, repeats: int, other: Path | None) -> None:
     lines += ["", "| ratio of medians | |", "| --- | ---: |"]
     pairs = [("cold", "script, one-hot"), ("cold", "script, native")]
     pairs += [("nothing to do", "dvc status"), ("changed train parameter", "cold")]
+    pairs += [("changed back", "changed train parameter")]
     if other:
         names = list_commands(rows, scripts=False)
         pairs = [(f"{name}: this", f"{name}: other") for name in names]

@@ -1,25 +1,33 @@
 #!/bin/sh
-# Choose the newest versions and lock them by hash.
+# Choose the newest versions that pyproject.toml allows, and lock them by hash.
 #
-# All files are resolved together first, so that a package has one version in every lock.
-# The optional locks then list only what runtime.txt lacks.
+# usage: lock.sh [EXTRA ...], as s3 or dask: locks these as well
+# All are resolved together first, so that a package has one version in every lock. The
+# locks of extras list only what runtime.txt lacks.
 set -eu
 cd "$(dirname "$0")"
 all=../.venv/all.txt
 
 compile() {
+  output=$1
+  shift
   uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
-    --generate-hashes --no-header "$@"
+    --generate-hashes --no-header ../pyproject.toml "$@" -o "$output"
+  # Neither the project's name, which may change, nor the list of what runtime.txt has.
+  sed -e 's/[A-Za-z0-9._-]* (\.\.\/pyproject\.toml/(pyproject.toml/' \
+    -e '/^# The following packages were excluded/,$d' "$output" > "$output.new"
+  mv "$output.new" "$output"
 }
 
-compile --upgrade ./*.in -o $all
+compile $all --upgrade --all-extras --group ../pyproject.toml:dev
 for name in runtime dev; do
   cp $all $name.txt
-  compile $name.in -o $name.txt
 done
+compile runtime.txt
+compile dev.txt --group ../pyproject.toml:dev
 known=$(sed -n 's/^\([a-z0-9.-]*\)==.*/--no-emit-package \1/p' runtime.txt)
-for name in s3 gs azure ssh dask ray mlflow; do
-  test -f $name.in || continue
-  cp $all $name.txt
-  compile $name.in $known -o $name.txt
+for name in $(ls ./*.txt | sed 's|./\(.*\).txt|\1|') "$@"; do
+  case $name in runtime | dev) continue ;; esac
+  cp $all "$name.txt"
+  compile "$name.txt" --extra "$name" $known
 done

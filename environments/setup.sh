@@ -1,21 +1,32 @@
 #!/bin/sh
 # Create .venv from the locked environment, unless it is up to date.
 #
-# usage: setup.sh [STORAGE ...], as s3, gs, azure or ssh
+# usage: setup.sh [LOCK ...], as dev (linters, tests, notebooks), s3, gs, azure or ssh
 # Locks of storage that remotes or imported tables name, of the backend of a cluster and
-# of the tracking server are installed where the project's files ask for them.
+# of the tracking server are installed where the project's files ask for them. What was
+# installed stays so.
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
+ready=.venv/.ready
+log=.venv/setup.log
 
 storage=$(cat .dvc/config .dvc/config.local data/raw/*.dvc 2>/dev/null |
   grep -oE '(s3|gs|azure|ssh)://' | cut -d : -f 1 || true)
 extras=$(sed -nE 's/^  backend: *(dask|ray)( .*)?$/\1/p; s/^tracking: *(mlflow)( .*)?$/\1/p' params.yaml)
-names=$(printf '%s\n' dev $storage $extras "$@" | sort -u)
+before=$(for name in $(sed -n 2p $ready 2>/dev/null); do
+  test ! -f "environments/$name.txt" || echo "$name"
+done)
+names=$(printf '%s\n' runtime $storage $extras $before "$@" | sort -u)
+case " $(echo $names) " in *" dev "*)
+  names=$(echo "$names" | grep -vx runtime) # dev.txt has all of it
+  ;;
+esac
 locks=$(for name in $names; do echo "environments/$name.txt"; done)
 for lock in $locks; do
   test -f "$lock" || {
-    echo "error: $lock does not exist, but params.yaml, .dvc/config or STORAGE asks for it. Fix: copy it and its .in file from the template" >&2
+    name=$(basename "$lock" .txt)
+    echo "error: $lock does not exist, but params.yaml, .dvc/config or STORAGE asks for it. Fix: run \`make dev\`, then \`sh environments/lock.sh $name\`" >&2
     exit 1
   }
 done
@@ -23,26 +34,64 @@ toolkit=$(test ! -f toolkit/pyproject.toml || echo toolkit)
 
 # By content: dates say nothing in a new clone.
 current=$({ cat $locks pyproject.toml setup.py environments/setup.sh; cat toolkit/pyproject.toml 2>/dev/null || true
-  echo "$names $python"; } | cksum)
-if [ "$(cat .venv/.ready 2>/dev/null || true)" = "$current" ]; then
+  echo "$python"; } | cksum)
+if [ "$(sed -n 1p $ready 2>/dev/null || true)" = "$current" ]; then
   exit 0
 fi
 
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
-  echo "error: $python is older than Python 3.11. Name a newer one: make setup PYTHON=python3.12" >&2
-  exit 1
+version() {
+  "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true
 }
-echo "Creating .venv from" $locks
+supported="3.11 3.12 3.13 3.14"
+case " $supported " in *" $(version "$python") "*) ;; *)
+  found=$(for number in $supported; do command -v "python$number" || true; done | head -n 1)
+  echo "error: $python is Python $(version "$python"), but the locked packages are for Python $(echo $supported | sed 's/ /, /g'). Fix: run \`make setup PYTHON=${found:-path of one of them}\`. For another Python, see environments/README.md" >&2
+  exit 1
+  ;;
+esac
+
+# Run an installer. Its messages go to the log; a terminal shows how far it is.
+install() {
+  "$@" >> $log 2>&1 &
+  installer=$!
+  trap 'kill $installer 2>/dev/null; exit 130' INT TERM
+  while kill -0 $installer 2>/dev/null; do
+    if [ -t 2 ]; then
+      seconds=$(($(date +%s) - start))
+      printf '\r  %s of %s packages found, %s s ' "$(grep -c '^Collecting' $log)" "$count" $seconds >&2
+    fi
+    sleep 0.2
+  done
+  if [ -t 2 ]; then printf '\r\033[K' >&2; fi
+  wait $installer || {
+    tail -n 20 $log >&2
+    echo "error: the packages could not be installed. All messages: $log" >&2
+    exit 1
+  }
+}
+
+start=$(date +%s)
+count=$(cat $locks | grep -c '^[A-Za-z0-9._-]*==')
 required=$(for lock in $locks; do echo "-r $lock"; done)
 editable=$(for package in $toolkit .; do echo "-e ./$package"; done)
+# An environment of another Python, or of one that is gone, is made anew.
+if [ -e .venv ] && [ "$(version .venv/bin/python)" != "$(version "$python")" ]; then
+  rm -rf .venv
+fi
+mkdir -p .venv
+rm -f $ready
+: > $log
+echo "Installing $count packages into .venv, from" $locks
 # uv where it is installed (seconds), else pip (a minute). Both check every hash.
 if command -v uv >/dev/null; then
-  uv venv --quiet --allow-existing --python "$(command -v "$python")" .venv
-  uv pip install --python .venv/bin/python --compile-bytecode --require-hashes $required
-  uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation $editable
+  install uv venv --allow-existing --python "$(command -v "$python")" .venv
+  install uv pip install --python .venv/bin/python --compile-bytecode --require-hashes $required
+  install uv pip install --python .venv/bin/python --no-deps --no-build-isolation $editable
 else
-  "$python" -m venv .venv
-  .venv/bin/python -m pip install --disable-pip-version-check --require-hashes $required
-  .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation $editable
+  install "$python" -m venv .venv
+  pip=".venv/bin/python -m pip install --disable-pip-version-check --progress-bar off"
+  install $pip --require-hashes $required
+  install $pip --no-deps --no-build-isolation $editable
 fi
-echo "$current" > .venv/.ready
+printf '%s\n' "$current" "$(echo $names)" > $ready
+echo "Installed in $(($(date +%s) - start)) s; messages of the installer: $log"

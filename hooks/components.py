@@ -4,7 +4,6 @@ To add one: a line here, and in the prompt of `components` in cookiecutter.json.
 that every project gets must not link to the files of a component.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from hooks.paths import is_within
@@ -15,12 +14,6 @@ class Component(NamedTuple):
 
     description: str
     paths: tuple[str, ...]
-
-
-def locks(name: str) -> Iterator[str]:
-    """Yield the files that lock optional packages."""
-    yield f"environments/{name}.in"
-    yield f"environments/{name}.txt"
 
 
 COMPONENTS = {
@@ -36,11 +29,11 @@ COMPONENTS = {
     ),
     "clusters": Component(
         "locked packages to compute on a cluster of Dask or Ray",
-        (*locks("dask"), *locks("ray")),
+        ("environments/dask.txt", "environments/ray.txt"),
     ),
     "tracking": Component(
         "a guide to results on an MLflow server, locked packages",
-        ("docs/tracking.md", "docs/media/mlflow.png", *locks("mlflow")),
+        ("docs/tracking.md", "docs/media/mlflow.png", "environments/mlflow.txt"),
     ),
     "nightly": Component(
         "a script that runs the pipeline on a schedule", ("pipelines",)

@@ -121,7 +121,7 @@ def test_path_that_cannot_be_imported_is_reported_with_a_fix(
     message = refusal(path, package="mine.models")
     assert message.startswith(f"cannot import {path} (")
     assert problem in message
-    assert "add it to environments/runtime.in and run `make lock`" in message
+    assert "add it to the dependencies in pyproject.toml" in message
     assert "code/mine/models/estimators" in message
 
 

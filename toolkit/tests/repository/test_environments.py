@@ -4,9 +4,13 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[3]
 ENVIRONMENTS = ROOT / "environments"
@@ -37,13 +41,30 @@ def test_optional_lock_has_only_what_the_pipeline_lacks(name: str) -> None:
     assert pins("runtime").keys() & pins(name).keys() == set()
 
 
-@pytest.mark.parametrize(
-    "path", sorted(ENVIRONMENTS.glob("*.in")), ids=lambda path: path.stem
-)
-def test_lock_has_what_is_asked_for(path: Path) -> None:
-    asked = re.findall(r"^([\w.-]+)(?:\[\w+\])?$", path.read_text("utf-8"), flags=re.M)
-    names = {name.replace(".", "-") for name in asked} - {"dvc"}
-    assert names <= pins(path.stem).keys()
+def named(requirements: list[str]) -> set[str]:
+    """Return the names of packages as they stand in a lock."""
+    names = {Requirement(line).name for line in requirements}
+    return {canonicalize_name(name) for name in names}
+
+
+def test_lock_has_what_pyproject_names() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    ranges = project["project"]["dependencies"]
+    assert named(ranges) <= pins("runtime").keys()
+    assert named(project["dependency-groups"]["dev"]) <= pins("dev").keys()
+    for name, extra in project["project"]["optional-dependencies"].items():
+        assert named(extra) - {"dvc"} <= pins(name).keys(), name
+    for line in ranges:
+        requirement = Requirement(line)
+        version = pins("runtime")[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), line
+
+
+def test_ranges_of_the_toolkit_are_those_of_the_project() -> None:
+    toolkit = tomllib.loads((ROOT / "toolkit" / "pyproject.toml").read_text("utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    ranges = {*project["project"]["dependencies"]}
+    assert {*toolkit["project"]["dependencies"]} <= ranges
 
 
 # An address of a mirror works on one machine only, and may hold a password.
@@ -55,30 +76,45 @@ def test_lock_has_no_address_of_a_registry(path: Path) -> None:
     assert not re.search(r"index-url|find-links|trusted-host|https?://", text)
 
 
-def installed(folder: Path, *arguments: str) -> set[str]:
-    """Return the locks that `make setup` installs, by an installer that lists them."""
+def setup(
+    folder: Path, *arguments: str, python: str = sys.executable
+) -> subprocess.CompletedProcess[str]:
+    """Run make in a copy of what it needs, with an installer that lists the locks."""
     shutil.copy(ROOT / "Makefile", folder)
     shutil.copytree(ENVIRONMENTS, folder / "environments", dirs_exist_ok=True)
     for name in ("pyproject.toml", "setup.py", "params.yaml"):
         (folder / name).touch()
     tools = folder / "tools"
-    tools.mkdir()
-    (tools / "uv").write_text('#!/bin/sh\nmkdir -p .venv\necho "$@" >> asked\n')
+    tools.mkdir(exist_ok=True)
+    (tools / "uv").write_text(
+        '#!/bin/sh\nif [ "$1" = venv ]; then mkdir -p .venv/bin\n'
+        f"ln -sf {python} .venv/bin/python\nfi\n"
+        'echo "$@" >> asked\nif [ -e broken ]; then echo no such version; exit 1; fi\n'
+    )
     (tools / "uv").chmod(0o755)
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(
-        ["make", "setup", *arguments],
+    return subprocess.run(
+        ["make", *arguments, f"PYTHON={python}"],
         cwd=folder,
         env=os.environ | {"PATH": path},
         capture_output=True,
-        check=True,
+        text=True,
+        check=False,
     )
-    asked = (folder / "asked").read_text("utf-8")
-    return set(re.findall(r"-r environments/(\w+)\.txt", asked))
+
+
+def installed(folder: Path, *arguments: str) -> set[str]:
+    """Return the locks that were installed; none if the environment is up to date."""
+    (folder / "asked").unlink(missing_ok=True)
+    done = setup(folder, *(arguments or ["setup"]))
+    assert done.returncode == 0, done.stderr
+    asked = folder / "asked"
+    text = asked.read_text("utf-8") if asked.exists() else ""
+    return set(re.findall(r"-r environments/(\w+)\.txt", text))
 
 
 def test_project_without_remote_needs_no_package_of_a_storage(tmp_path: Path) -> None:
-    assert installed(tmp_path) == {"dev"}
+    assert installed(tmp_path) == {"runtime"}
 
 
 @pytest.mark.parametrize(
@@ -104,22 +140,57 @@ def test_lock_that_a_file_asks_for_is_installed(
 ) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text(text)
-    assert installed(tmp_path) == {"dev", *extra.split()}
+    assert installed(tmp_path) == {"runtime", *extra.split()}
 
 
 def test_storage_that_a_command_names_is_installed(tmp_path: Path) -> None:
-    assert installed(tmp_path, "STORAGE=gs") == {"dev", "gs"}
+    assert installed(tmp_path, "setup", "STORAGE=gs") == {"runtime", "gs"}
 
 
 def test_setup_runs_again_only_after_a_change_of_content(tmp_path: Path) -> None:
-    assert installed(tmp_path) == {"dev"}
-    (tmp_path / "asked").unlink()
+    assert installed(tmp_path) == {"runtime"}
     os.utime(tmp_path / "pyproject.toml", (2**32, 2**32))
-    run = ["make", "setup"]
-    path = f"{tmp_path / 'tools'}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path}
-    subprocess.run(run, cwd=tmp_path, env=environment, check=True)
-    assert not (tmp_path / "asked").exists()
+    assert installed(tmp_path) == set()
     (tmp_path / "pyproject.toml").write_text("# changed\n")
-    subprocess.run(run, cwd=tmp_path, env=environment, check=True, capture_output=True)
-    assert (tmp_path / "asked").exists()
+    assert installed(tmp_path) == {"runtime"}
+
+
+def test_tools_are_added_when_they_are_needed_and_stay(tmp_path: Path) -> None:
+    assert installed(tmp_path, "setup", "STORAGE=s3") == {"runtime", "s3"}
+    assert installed(tmp_path, "dev") == {"dev", "s3"}
+    assert installed(tmp_path) == set()
+    (tmp_path / "pyproject.toml").write_text("# changed\n")
+    assert installed(tmp_path) == {"dev", "s3"}
+
+
+def test_failed_installation_shows_why_and_is_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "broken").touch()
+    done = setup(tmp_path, "setup")
+    assert done.returncode != 0
+    assert "no such version" in done.stderr
+    assert "error: the packages could not be installed" in done.stderr
+    (tmp_path / "broken").unlink()
+    assert installed(tmp_path) == {"runtime"}
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.15", ""])
+def test_python_without_locked_packages_is_refused(
+    tmp_path: Path, version: str
+) -> None:
+    python = tmp_path / "other"
+    python.write_text(f"#!/bin/sh\necho {version}\n")
+    python.chmod(0o755)
+    done = setup(tmp_path, "setup", python=str(python))
+    assert done.returncode != 0
+    assert "3.11, 3.12, 3.13, 3.14" in done.stderr
+    assert "make setup PYTHON=" in done.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_environment_of_another_python_is_made_anew(tmp_path: Path) -> None:
+    assert installed(tmp_path) == {"runtime"}
+    (tmp_path / ".venv/bin/python").unlink()
+    (tmp_path / ".venv/old").touch()
+    (tmp_path / "pyproject.toml").write_text("# changed\n")
+    assert installed(tmp_path) == {"runtime"}
+    assert not (tmp_path / ".venv/old").exists()

@@ -116,7 +116,7 @@ def test_duckdb_reads_and_writes_no_other_file(
 
 def test_missing_driver_is_told_with_the_package_to_add() -> None:
     with (
-        pytest.raises(UserError, match="Add mysqlclient to environments/"),
+        pytest.raises(UserError, match="Add mysqlclient to the dependencies"),
         connect(parse_url("mysql://host/shop")),
     ):
         pass

@@ -96,7 +96,7 @@ def test_progress_is_shown_in_a_terminal_only(repository: Path) -> None:
     ("locks", "fix"),
     [
         (["gdrive.txt"], "Run `make setup STORAGE=gdrive`, then this again."),
-        ([], "replace `dvc` by `dvc[gdrive]`, then run `make lock && make setup`."),
+        ([], "add [gdrive] to dvc, then run `make lock && make setup`."),
     ],
 )
 def test_storage_without_its_package_is_an_error(

@@ -100,7 +100,7 @@ def connect(url: sa.URL, password: SecretStr | None = None) -> Iterator[sa.Conne
         package = DRIVERS.get(url.get_backend_name(), "its driver")
         raise UserError(
             f"{shown}: the driver of this database is not installed. Add {package} to"
-            " environments/runtime.in, then run: make lock && make setup"
+            " the dependencies in pyproject.toml, then run: make lock && make setup"
         ) from error
     except sa.exc.SQLAlchemyError as error:
         message = str(getattr(error, "orig", None) or error).strip().splitlines()[0]

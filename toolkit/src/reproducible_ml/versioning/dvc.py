@@ -136,7 +136,7 @@ def _package(scheme: str) -> str:
     if Path(f"environments/{scheme}.txt").exists():
         return f"Run `make setup STORAGE={scheme}`, then this again."
     return (
-        f"In environments/runtime.in, replace `dvc` by `dvc[{scheme}]`, then run"
+        f"In the dependencies of pyproject.toml, add [{scheme}] to dvc, then run"
         " `make lock && make setup`."
     )
 

@@ -126,9 +126,9 @@ def _fix(top: str, own: str | None) -> str:
         return "name an estimator, such as sklearn.ensemble.RandomForestClassifier."
     folder = f"code/{own}/models/estimators" if own else "the project's package"
     return (
-        "correct the path. A package must be installed: add it to"
-        " environments/runtime.in and run `make lock`. A class of your own belongs in"
-        f" {folder}."
+        "correct the path. A package must be installed: add it to the"
+        " dependencies in pyproject.toml and run `make lock && make setup`. A class of"
+        f" your own belongs in {folder}."
     )
 
 
