@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from reproducible_ml.core.dependencies import StageDependencies, read_stages
-from reproducible_ml.core.params import PARAMS, parse_params
 from reproducible_ml.core.project import CONTRACT, Project
 from reproducible_ml.core.unchanged import Stamp, content_hash
+from reproducible_ml.core.yaml_text import PARAMS, parse_params
 from reproducible_ml.versioning.dvc import running_commands
 from reproducible_ml.versioning.git import run_git
 
@@ -63,7 +63,8 @@ def _dates(stage: StageDependencies) -> list[int]:
 
 def _run_dvc(project: Project, *arguments: str) -> None:
     """Run `dvc repro`; if it fails or is interrupted, say what became of reports."""
-    code = _wait_for([sys.executable, "-m", "dvc", "repro", *arguments])
+    command = [sys.executable, "-m", "reproducible_ml.versioning.repro", *arguments]
+    code = _wait_for(command)
     if not code:
         return
     removed = run_git(project.root, "ls-files", "--deleted", "reports")

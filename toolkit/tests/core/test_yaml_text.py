@@ -3,8 +3,7 @@
 import pytest
 import yaml
 
-from reproducible_ml.core.params import parse_params
-from reproducible_ml.core.yaml_text import DEEP, load_yaml
+from reproducible_ml.core.yaml_text import DEEP, load_yaml, parse_params
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30)

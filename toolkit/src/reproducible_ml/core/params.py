@@ -24,9 +24,12 @@ from pydantic import (
 )
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.yaml_text import check_yaml, load_yaml
-
-PARAMS = Path("params.yaml")
+from reproducible_ml.core.yaml_text import (
+    PARAMS,
+    load_yaml,
+    parse_params,
+    yaml_problem,
+)
 
 
 def _not_zero(n_jobs: int) -> int:
@@ -124,23 +127,6 @@ def load_section(kind: type[Content], path: Path = PARAMS) -> Content:
     return read_yaml(path, kind, find, name)
 
 
-def parse_params(text: str) -> Any:
-    """Parse the text of params.yaml as DVC does: as YAML 1.2.
-
-    There, `yes` is text and `1e-3` is a number. `dvc exp run --set-param` rewrites the
-    file without the quotes that YAML 1.1 would need.
-    """
-    import yaml
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    check_yaml(text)
-    try:
-        return YAML(typ="safe").load(text)
-    except YAMLError as error:
-        raise yaml.YAMLError(_syntax(error)) from error
-
-
 def read_yaml(
     path: Path,
     kind: type[Content],
@@ -170,7 +156,7 @@ def read_yaml(
         ) from error
     except yaml.YAMLError as error:
         raise UserError(
-            f"{_shown(path)}: is not valid YAML: {_syntax(error)}"
+            f"{_shown(path)}: is not valid YAML: {yaml_problem(error)}"
         ) from error
     except UnicodeDecodeError as error:
         raise UserError(
@@ -211,15 +197,6 @@ def _shown(path: Path) -> Path:
     """Return a path relative to the current folder, where it is in that."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
-
-
-def _syntax(error: Exception) -> str:
-    """Return what a YAML parser found, and in which line."""
-    problem = getattr(error, "problem", None)
-    mark = getattr(error, "problem_mark", None)
-    if not problem or not mark:
-        return " ".join(str(error).split())
-    return f"line {mark.line + 1}: {problem.partition(' with value')[0]}"
 
 
 def _explain(error: ValidationError, path: Path, section: str | None) -> str:

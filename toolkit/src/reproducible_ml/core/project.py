@@ -14,12 +14,7 @@ from typing import Any
 
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.files import write_text
-from reproducible_ml.core.params import (
-    PARAMS,
-    parse_params,
-    read_valid_sections,
-    read_yaml,
-)
+from reproducible_ml.core.yaml_text import PARAMS, parse_params
 
 PYPROJECT = "pyproject.toml"
 CONTRACT = Path("data/schema.yaml")
@@ -100,6 +95,8 @@ class Project:
         Raises:
             UserError: A line for each mistake in any section.
         """
+        from reproducible_ml.core.params import read_yaml
+
         kind = self.load("params").Params
         return read_yaml(path or self.root / PARAMS, kind, parse_params)
 
@@ -109,6 +106,8 @@ class Project:
         Raises:
             UserError: A line for each mistake.
         """
+        from reproducible_ml.core.params import read_valid_sections
+
         path = path or self.root / PARAMS
         lines: list[str] = []
         try:

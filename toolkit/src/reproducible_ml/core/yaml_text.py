@@ -4,10 +4,13 @@ A parser written in C crashes on deep nesting, and a few lines of aliases can st
 more values than memory holds.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import yaml
+
+PARAMS = Path("params.yaml")
 
 # How deep a file may be nested, and how many values its aliases may stand for.
 DEEP, ALIASED = 50, 100_000
@@ -24,6 +27,23 @@ def load_yaml(text: str | bytes) -> Any:
     check_yaml(text)
     # libyaml is ten times as fast; every stage reads several files.
     return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def parse_params(text: str) -> Any:
+    """Parse the text of params.yaml as DVC does: as YAML 1.2.
+
+    There, `yes` is text and `1e-3` is a number. `dvc exp run --set-param` rewrites the
+    file without the quotes that YAML 1.1 would need.
+    """
+    import yaml
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    check_yaml(text)
+    try:
+        return YAML(typ="safe").load(text)
+    except YAMLError as error:
+        raise yaml.YAMLError(yaml_problem(error)) from error
 
 
 def check_yaml(text: str | bytes) -> None:
@@ -59,6 +79,15 @@ def check_yaml(text: str | bytes) -> None:
             size += 1
             if anchor:
                 sizes[anchor] = size - before
+
+
+def yaml_problem(error: Exception) -> str:
+    """Return what a YAML parser found, and in which line."""
+    problem = getattr(error, "problem", None)
+    mark = getattr(error, "problem_mark", None)
+    if not problem or not mark:
+        return " ".join(str(error).split())
+    return f"line {mark.line + 1}: {problem.partition(' with value')[0]}"
 
 
 def _error(problem: str, event: Any) -> "yaml.YAMLError":

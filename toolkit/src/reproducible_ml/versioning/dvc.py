@@ -5,8 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -158,6 +156,9 @@ def _reason(url: str, said: str) -> str:
 
 def _answer(url: str) -> str:
     """Ask the server itself: DVC reports every refusal as "does not exist"."""
+    import urllib.error
+    import urllib.request
+
     try:
         request = urllib.request.Request(url, method="HEAD")
         with urllib.request.urlopen(request, timeout=30):

@@ -1,5 +1,6 @@
 """Draw the tables of plots and of a search as pictures, with Matplotlib."""
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,9 @@ from reproducible_ml.core.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+# On its first use on a machine, it reports that it has listed the fonts.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.WARNING)
 
 # Features and classes shown, and characters of their names, at most.
 FEATURES = 12
