@@ -4,15 +4,22 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from reproducible_ml.core.dependencies import StageDependencies, read_stages
+from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import CONTRACT, Project
 from reproducible_ml.core.unchanged import Stamp, content_hash
 from reproducible_ml.core.yaml_text import PARAMS, parse_params
-from reproducible_ml.versioning.dvc import running_commands
+from reproducible_ml.versioning.dvc import (
+    DvcError,
+    default_remote,
+    read_pointer,
+    run_dvc,
+    running_commands,
+)
 from reproducible_ml.versioning.git import run_git
 
 # Where hashes are remembered; DVC keeps its own temporary files beside it.
@@ -34,7 +41,9 @@ def reproduce(project: Project, targets: Sequence[str], *, force: bool) -> None:
     The current folder is the project's root.
     """
     check_params(project)
-    stages = {n: s for n, s in read_stages(Path()).items() if s.in_git and s.outputs}
+    every = read_stages(Path())
+    pull_tables({path for stage in every.values() for path in stage.paths})
+    stages = {n: s for n, s in every.items() if s.in_git and s.outputs}
     before = {name: _dates(stage) for name, stage in stages.items()}
     rebuilt = {n for n, s in stages.items() if _lacks_data(s) or os.environ.get("CI")}
     _run_dvc(project, *targets, *(["--force"] if force else []))
@@ -45,6 +54,47 @@ def reproduce(project: Project, targets: Sequence[str], *, force: bool) -> None:
             _run_dvc(project, "--force", "--single-item", name)
     if not targets:
         show_results(project)
+
+
+def pull_tables(paths: Iterable[Path]) -> None:
+    """Get the tables that Git has only the .dvc files of, as in a colleague's clone.
+
+    Args:
+        paths: What the stages depend on.
+
+    Raises:
+        UserError: A table can be had neither from the cache nor from a remote.
+    """
+    remote = default_remote(Path())
+    for table in sorted(path for path in paths if not path.exists()):
+        pointer = table.with_name(f"{table.name}.dvc")
+        if not pointer.exists():
+            continue
+        sys.stdout.write(
+            f"{table} is not in this clone: getting it from {remote or 'the cache'}\n"
+        )
+        sys.stdout.flush()
+        command = "pull" if remote else "checkout"
+        try:
+            run_dvc(command, str(pointer), cwd=Path(), shown=True)
+        except DvcError as error:
+            place = read_pointer(pointer).get("deps", [{}])[0].get("path")
+            if remote:
+                fix = (
+                    f"{error}. Fix: check the address and the login (.cloud/README.md),"
+                    " and that it was pushed there: `dvc push` in a clone that has it"
+                )
+            elif place:
+                fix = f"Fix: run `rml data`, which reads {place} again"
+            else:
+                fix = (
+                    "There is no remote to get it from. Fix: run `rml data PATH`, with"
+                    f" the path of the same {table.name}; or set a remote for all"
+                    " clones (.cloud/README.md)"
+                )
+            raise UserError(
+                f"{table}: Git has its hash, not its rows. {fix}"
+            ) from error
 
 
 def _lacks_data(stage: StageDependencies) -> bool:

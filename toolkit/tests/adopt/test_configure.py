@@ -177,6 +177,16 @@ def test_pipeline_may_have_no_artifacts_but_needs_the_raw_table(pipeline: Path) 
 
 # The sample.
 
+README = """# Visits
+
+<!-- sample: of
+tumours -->
+Tumours!
+<!-- end of sample -->
+
+More
+"""
+
 
 @pytest.fixture
 def project(tmp_path: Path, pipeline: Path) -> Project:
@@ -184,7 +194,8 @@ def project(tmp_path: Path, pipeline: Path) -> Project:
     texts = dict.fromkeys((*FILES, *RESULTS, "dvc.lock"), "about tumours")
     texts |= {"pyproject.toml": SETTINGS, ".gitignore": "*.png\n/data/raw\n"}
     texts |= {TUMOURS: "tumours", "reports/overview.png": "drawn"}
-    texts |= {"reports/notes.md": "of mine"}
+    texts |= {"reports/notes.md": "of mine", "README.md": README}
+    texts |= {"params.yaml": "data: {target: '`x`'}\n"}
     for name, text in texts.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -225,6 +236,14 @@ def test_sample_and_its_results_go_and_other_files_stay(project: Project) -> Non
     assert "reports/notes.md" in left
     tracked = git(project.root, "ls-files").split()
     assert not {*FILES, *RESULTS, "dvc.lock"} & {*tracked}
+
+
+def test_readme_says_what_is_predicted_instead_of_the_sample(project: Project) -> None:
+    leave(project)
+    text = (project.root / "README.md").read_text()
+    assert text.startswith("# Visits\n\nThe model predicts `'x'`, a column of")
+    assert text.endswith("(.cloud/README.md).\n\nMore\n")
+    assert "umours" not in text
 
 
 def test_list_of_the_sample_goes_and_other_settings_stay(project: Project) -> None:

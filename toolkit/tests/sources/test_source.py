@@ -146,24 +146,28 @@ def _git(*arguments: str) -> str:
 # Paths.
 
 
-def test_file_is_imported_with_its_origin(
+def test_copied_file_is_read_again_from_its_path_which_git_does_not_record(
     adopt: Callable[..., Path], outside: Path
 ) -> None:
-    assert adopt(str(outside / "visits.csv")) == RAW / "visits.csv"
-    assert (RAW / "visits.csv").read_text() == "id\n1\n"
-    pointer = _pointer("visits.csv")
-    assert pointer["frozen"]
-    assert pointer["deps"][0]["path"] == str(outside / "visits.csv")
-    assert pointer["deps"][0]["md5"] == hashlib.md5(b"id\n1\n").hexdigest()
+    table = adopt(str(outside / "visits.csv"))
+    assert table == RAW / "visits.csv"
+    assert table.read_text() == "id\n1\n"
+    out = _pointer("visits.csv")["outs"][0]
+    assert out["md5"] == hashlib.md5(b"id\n1\n").hexdigest()
+    assert recorded_source(table).place == str(outside / "visits.csv")
+    assert str(outside) not in _git("diff", "--cached")
+    ignored = _git("status", "--porcelain", "--ignored", ".dvc/tmp")
+    assert ignored.split() in ([], ["!!", ".dvc/tmp/"])
 
 
-def test_import_is_what_dvc_itself_would_write(
+def test_other_clone_does_not_know_the_path(
     adopt: Callable[..., Path], outside: Path
 ) -> None:
-    adopt(str(outside / "visits.csv"))
-    ours = _pointer("visits.csv")
-    run_dvc("import-url", "-f", str(outside / "visits.csv"), "visits.csv", cwd=RAW)
-    assert ours == _pointer("visits.csv")
+    table = adopt(str(outside / "visits.csv"))
+    shutil.rmtree(".dvc/tmp")
+    table.unlink()
+    with pytest.raises(UserError, match="known only to the clone that added it"):
+        recorded_source(table)
 
 
 def test_folder_is_imported_with_all_its_parts(
@@ -187,17 +191,6 @@ def test_what_dvc_ignores_in_a_folder_does_not_look_like_a_change(
         (outside / "visits" / name).write_text("id\n1\n")
     adopt(str(outside / "visits"))
     assert _pointer("visits")["outs"][0]["nfiles"] == 1
-
-
-def test_path_within_the_repository_is_recorded_relative_to_it(
-    adopt: Callable[..., Path], repository: Path, outside: Path
-) -> None:
-    shutil.copytree(outside, repository / "notebooks")
-    adopt("notebooks/visits.csv")
-    assert _pointer("visits.csv")["deps"][0]["path"] == "../../notebooks/visits.csv"
-    assert recorded_source(RAW / "visits.csv").place == str(
-        repository / "notebooks" / "visits.csv"
-    )
 
 
 def test_git_keeps_the_pointer_and_not_the_data(
@@ -238,19 +231,6 @@ def test_changed_source_replaces_the_table(
     assert (RAW / "visits.csv").read_text() == "id\n1\n2\n"
     md5 = hashlib.md5(b"id\n1\n2\n").hexdigest()
     assert _pointer("visits.csv")["outs"][0]["md5"] == md5
-
-
-def test_dvc_update_finds_a_changed_path_and_dvc_repro_uses_it(
-    adopt: Callable[..., Path], outside: Path
-) -> None:
-    adopt(str(outside / "visits.csv"))
-    Path("dvc.yaml").write_text(PIPELINE)
-    run_dvc("repro", cwd=Path())
-    assert Path("count.txt").read_text().strip() == "2"
-    (outside / "visits.csv").write_text("id\n1\n2\n")
-    run_dvc("update", "data/raw/visits.csv.dvc", cwd=Path())
-    run_dvc("repro", cwd=Path())
-    assert Path("count.txt").read_text().strip() == "3"
 
 
 @pytest.mark.parametrize("place", ["nowhere.csv", "/nowhere/at all.csv"])
@@ -570,11 +550,6 @@ def test_recorded_url_and_path_are_the_sources_again(
     adopt(str(outside / "visits.csv"))
     place = str(outside / "visits.csv")
     assert recorded_source(RAW / "visits.csv") == Source(place=place, name="visits.csv")
-
-
-def test_table_without_a_record_is_told(repository: Path) -> None:
-    with pytest.raises(UserError, match="its source is not recorded"):
-        recorded_source(RAW / "visits.csv")
 
 
 # S3, where DVC's package and the server of moto are installed.

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reproducible_ml.adopt.yaml_files import edit_yaml, sync
-from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.errors import UserError, one_line
+from reproducible_ml.core.files import write_text
 from reproducible_ml.core.project import Project
-from reproducible_ml.core.yaml_text import load_yaml
+from reproducible_ml.core.yaml_text import PARAMS, load_yaml, parse_params
 from reproducible_ml.modeling.drawing.dvc_plots import PLOTS
 from reproducible_ml.versioning.git import find_commit, run_git
 
@@ -156,7 +157,25 @@ def remove_sample(project: Project, sample: Sample, raw: Path) -> list[str]:
         _delete(root / name)
     edited = [name for name in sample.files if not _remove_unless_edited(root, name)]
     project.forget_sample()
+    _describe_table(root, raw)
     return edited
+
+
+def _describe_table(root: Path, raw: Path) -> None:
+    """Replace what README.md says of the sample, between two comments, if it does."""
+    readme = root / "README.md"
+    text = readme.read_text("utf-8") if readme.is_file() else ""
+    data = parse_params((root / PARAMS).read_text("utf-8"))["data"]
+    target = one_line(str(data["target"])).replace("`", "'")
+    lines = [
+        f"The model predicts `{target}`, a column of the table `{raw.as_posix()}`.",
+        "[data/schema.yaml](data/schema.yaml) describes the columns;",
+        "[params.yaml](params.yaml) says what is predicted, and how. The table is not",
+        "in Git: other clones get it from a [DVC remote](.cloud/README.md).",
+    ]
+    parts = re.split(r"<!-- sample: .*?<!-- end of sample -->", text, flags=re.S)
+    if len(parts) > 1:
+        write_text("\n".join(lines).join(parts), readme)
 
 
 def _delete(path: Path) -> None:

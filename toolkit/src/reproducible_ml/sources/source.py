@@ -6,14 +6,12 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import yaml
 from pydantic import SecretStr
 
 from reproducible_ml.core.errors import UserError, one_line
-from reproducible_ml.core.files import all_or_nothing, write_text
+from reproducible_ml.core.files import all_or_nothing
 from reproducible_ml.core.params import Section, read_yaml
 from reproducible_ml.sources.database import (
     Query,
@@ -22,6 +20,7 @@ from reproducible_ml.sources.database import (
     snapshot,
     write_query,
 )
+from reproducible_ml.sources.origins import origin_of, remember_origin
 from reproducible_ml.sources.secrets import find_secret
 from reproducible_ml.versioning.dvc import (
     DvcError,
@@ -208,7 +207,7 @@ def track(source: Source, fetched: Path, raw: Path) -> Path:
             _track_in_place(table)
         elif not _is_tracked(source, fetched, table):
             with all_or_nothing(table, _pointer(table), _record(table)):
-                _snapshot_or_import(source, fetched, table)
+                _copy_or_import(source, fetched, table)
             _stage(table)
     except DvcError as error:
         raise UserError(f"{table}: DVC cannot track it: {error}") from error
@@ -225,11 +224,11 @@ def recorded_source(table: Path) -> Source:
         query = read_yaml(_record(table), Query)
         query = make_query(parse_url(query.url), query.query, ",".join(query.key))
         return Source(place=query.url, name=table.name, query=query)
-    origin = _origin(table)
+    origin = origin_of(table)
     if origin is None and not table.exists():
         raise UserError(
-            f"{table}: does not exist, and its source is not recorded. Run `dvc pull`,"
-            " or name the SOURCE."
+            f"{table}: does not exist, and where it came from is known only to the"
+            " clone that added it. Run `dvc pull`, or name the SOURCE."
         )
     return Source(place=origin or str(table.absolute()), name=table.name)
 
@@ -276,10 +275,10 @@ def _track_in_place(table: Path) -> None:
     """Track what lies in data/raw/ already, unless it is a changed copy."""
     if is_unchanged(_pointer(table)):
         return
-    if origin := _origin(table):
+    if origin := origin_of(table):
         raise UserError(
             f"{table}: is a copy of {origin}, but was edited. Edit the original and run"
-            f" `dvc update {_pointer(table)}`, or rename the table."
+            " `rml data` again, or rename the table."
         )
     with all_or_nothing(_pointer(table), _record(table)):
         run_dvc("add", table.name, cwd=table.parent, shown=True)
@@ -295,28 +294,36 @@ def _is_tracked(source: Source, fetched: Path, table: Path) -> bool:
     return same_source and _is_equal(fetched, table)
 
 
-def _snapshot_or_import(source: Source, fetched: Path, table: Path) -> None:
+def _copy_or_import(source: Source, fetched: Path, table: Path) -> None:
     if source.query:
         shutil.move(fetched, table)
         write_query(source.query, _record(table))
         run_dvc("add", table.name, cwd=table.parent, shown=True)
-        return
-    if source.is_url:
-        shutil.move(fetched, table)
-        shutil.copyfile(_pointer(fetched), _pointer(table))
+    elif source.is_url:
+        _import(source, fetched, table)
     else:
         run_dvc("get-url", source.place, table.name, cwd=table.parent, shown=True)
-        links = {"deps": [{"path": source.place}], "outs": [{"path": table.name}]}
-        text = yaml.safe_dump(links | {"frozen": True}, allow_unicode=True)
-        write_text(text, _pointer(table))
+        _pointer(table).unlink(missing_ok=True)
+        run_dvc("add", table.name, cwd=table.parent, shown=True)
+        if not _is_copy(Path(source.place), table):
+            raise _changed(source)
+        remember_origin(table, source.place)
+
+
+def _import(source: Source, fetched: Path, table: Path) -> None:
+    shutil.move(fetched, table)
+    shutil.copyfile(_pointer(fetched), _pointer(table))
     before = read_pointer(_pointer(table))["deps"]
     run_dvc("commit", "--force", _pointer(table).name, cwd=table.parent, shown=True)
-    after = read_pointer(_pointer(table))
     # The .dvc file must not name a version that was not read.
-    if (after["deps"] != before) if source.is_url else _differs(after):
-        raise UserError(
-            f"{source.place}: changed while it was read. Run the command again."
-        )
+    if read_pointer(_pointer(table))["deps"] != before:
+        raise _changed(source)
+
+
+def _changed(source: Source) -> UserError:
+    return UserError(
+        f"{source.place}: changed while it was read. Run the command again."
+    )
 
 
 def _stage(table: Path) -> None:
@@ -324,23 +331,6 @@ def _stage(table: Path) -> None:
     kept = [path.name for path in (_pointer(table), _record(table)) if path.exists()]
     command = ["git", "add", "--", *kept]
     subprocess.run(command, cwd=table.parent, stderr=subprocess.DEVNULL, check=False)
-
-
-def _differs(pointer: dict[str, Any]) -> bool:
-    """Say whether a copy differs from its original."""
-    original, copy = pointer["deps"][0], pointer["outs"][0]
-    # The number of files differs if .dvcignore leaves some of them out.
-    same_files = original.get("nfiles") == copy.get("nfiles")
-    return bool(same_files and original["md5"] != copy["md5"])
-
-
-def _origin(table: Path) -> str | None:
-    """Return the path or URL that DVC imported the table from, if any."""
-    imported = read_pointer(_pointer(table)).get("deps")
-    if not imported:
-        return None
-    place = str(imported[0]["path"])
-    return place if "://" in place else os.path.abspath(table.parent / place)  # noqa: PTH100
 
 
 def _pointer(table: Path) -> Path:
@@ -363,6 +353,17 @@ def _is_equal(left: Path, right: Path) -> bool:
     return names[0] == names[1] and all(
         filecmp.cmp(left / name, right / name, shallow=False) for name in names[0]
     )
+
+
+def _is_copy(original: Path, copy: Path) -> bool:
+    """Say whether a copy by DVC, which skips what .dvcignore names, is up to date."""
+    if original.is_dir() and copy.is_dir():
+        return all(
+            (original / name).is_file()
+            and filecmp.cmp(original / name, copy / name, shallow=False)
+            for name in _names(copy)
+        )
+    return _is_equal(original, copy)
 
 
 def _names(folder: Path) -> list[Path]:
