@@ -1,5 +1,7 @@
 """A small table of orders on disk, and what the stages need to learn from it."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,12 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from sklearn.linear_model import LogisticRegression
 
 from reproducible_ml.contract.schema import Contract
 from reproducible_ml.core import keys
+from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import write_json
 from reproducible_ml.core.parts import write_part
 from reproducible_ml.modeling.metrics.metric import Predictions
+from reproducible_ml.modeling.model.store import load_model, save_model
 from tumour_diagnosis.models import evaluate, train
 from tumour_diagnosis.params import Params
 
@@ -217,3 +222,46 @@ def estimated() -> Predictions:
 def row_keys() -> keys.Keys:
     """Return keys for the rows of `predicted`, `classified` and `estimated`."""
     return np.random.default_rng(1).integers(0, 2**64, 400, dtype=np.uint64)
+
+
+class Stored:
+    """A model in a folder, and its manifest."""
+
+    def __init__(self, folder: Path) -> None:
+        self.model = folder / "model.skops"
+        self.manifest = folder / "model.json"
+
+    def save(self, model: Any, **facts: Any) -> None:
+        save_model(model, self.model, self.manifest, facts)
+
+    def load(self) -> Any:
+        return load_model(self.model, self.manifest)
+
+    def facts(self) -> dict[str, Any]:
+        return dict(json.loads(self.manifest.read_text("utf-8")))
+
+    def forge(self, content: bytes) -> None:
+        """Put another file in place of the model, and its hash into the manifest."""
+        self.model.write_bytes(content)
+        facts = self.facts() | {"sha256": hashlib.sha256(content).hexdigest()}
+        self.manifest.write_text(json.dumps(facts), "utf-8")
+
+    def refusal(self) -> str:
+        """Return why the model is not loaded."""
+        with pytest.raises(UserError) as caught:
+            self.load()
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+
+@pytest.fixture
+def linear() -> LogisticRegression:
+    rows = np.random.default_rng(0).normal(size=(50, 2))
+    return LogisticRegression().fit(rows, rows.sum(axis=1) > 0)
+
+
+@pytest.fixture
+def stored(tmp_path: Path, linear: LogisticRegression) -> Stored:
+    stored = Stored(tmp_path)
+    stored.save(linear)
+    return stored

@@ -30,10 +30,10 @@ from skops.io import dumps
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.contract.target import read_target
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.modeling.model.store import canonical, load_model, save_model
+from reproducible_ml.modeling.model.store import canonical
 from tumour_diagnosis.features.build import Features, build_pipeline
 
-from .conftest import make_contract, make_params
+from .conftest import Stored, make_contract, make_params
 
 # Fits and stores the model that its arguments name; run in a process of its own.
 FIT_AND_STORE = """
@@ -54,49 +54,6 @@ if "categorical_features" in estimator.get_params():
 estimator.fit(rows, rows.sum(axis=1) > 1)
 save_model(estimator, Path(folder, "model.skops"), Path(folder, "model.json"), {})
 """
-
-
-class Stored:
-    """A model in a folder, and its manifest."""
-
-    def __init__(self, folder: Path) -> None:
-        self.model = folder / "model.skops"
-        self.manifest = folder / "model.json"
-
-    def save(self, model: Any, **facts: Any) -> None:
-        save_model(model, self.model, self.manifest, facts)
-
-    def load(self) -> Any:
-        return load_model(self.model, self.manifest)
-
-    def facts(self) -> dict[str, Any]:
-        return dict(json.loads(self.manifest.read_text("utf-8")))
-
-    def forge(self, content: bytes) -> None:
-        """Put another file in place of the model, and its hash into the manifest."""
-        self.model.write_bytes(content)
-        facts = self.facts() | {"sha256": hashlib.sha256(content).hexdigest()}
-        self.manifest.write_text(json.dumps(facts), "utf-8")
-
-    def refusal(self) -> str:
-        """Return why the model is not loaded."""
-        with pytest.raises(UserError) as caught:
-            self.load()
-        assert "\n" not in str(caught.value)
-        return str(caught.value)
-
-
-@pytest.fixture
-def linear() -> LogisticRegression:
-    rows = np.random.default_rng(0).normal(size=(50, 2))
-    return LogisticRegression().fit(rows, rows.sum(axis=1) > 0)
-
-
-@pytest.fixture
-def stored(tmp_path: Path, linear: LogisticRegression) -> Stored:
-    stored = Stored(tmp_path)
-    stored.save(linear)
-    return stored
 
 
 @pytest.mark.parametrize(
