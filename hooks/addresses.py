@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from hooks.header import header_problems
+
 # The toolkit's, which needs no packages; the toolkit itself is not installed here.
 DETECTOR = "toolkit/src/reproducible_ml/sources/secrets.py"
 
@@ -104,6 +106,8 @@ def data_problems(
         path = local_path(source, template["working_folder"])
         if not path.exists():
             yield f"data_source: {path} does not exist. Fix: correct the path."
+        elif target.strip():
+            yield from header_problems(path, target)
 
 
 def _url_problems(url: str) -> Iterator[str]:

@@ -7,8 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hooks.addresses import data_problems, remote_problems, secret_problems
+from hooks.addresses import (
+    EXAMPLES,
+    data_problems,
+    remote_problems,
+    secret_problems,
+)
 from hooks.components import choose_components
+from hooks.words import printable
 
 # One line; and nothing that quotes, escapes or begins an expression in TOML, YAML,
 # JSON, Markdown, Jinja or a shell.
@@ -46,6 +52,12 @@ FORMS = {
     ),
 }
 
+# Lists in cookiecutter.json would give menus, but a traceback where none is shown.
+CHOICES = {
+    "license": ("MIT", "BSD-3-Clause", "Apache-2.0", "Proprietary"),
+    "remote": ("none", *EXAMPLES),
+}
+
 TOOLKIT = "reproducible-ml"
 
 # Packages in the lock that are imported by another name.
@@ -69,13 +81,21 @@ def find_problems(answers: Mapping[str, Any], template: Mapping[str, Any]) -> li
         for name, (form, words) in FORMS.items()
         if not re.fullmatch(form, answers[name])
     ]
+    choices = [*_choice_problems(answers)]
     return [
         *problems,
         *_name_problems(answers, locked(Path(template["folder"]))),
         *data_problems(answers, template),
-        *remote_problems(answers["remote"], answers["remote_url"]),
+        *(choices or remote_problems(answers["remote"], answers["remote_url"])),
         *_component_problems(answers["components"]),
     ]
+
+
+def _choice_problems(answers: Mapping[str, Any]) -> Iterator[str]:
+    for name, choices in CHOICES.items():
+        if answers[name] not in choices:
+            known = ", ".join(choices)
+            yield f'{name}: "{printable(answers[name])}" is not one of {known}.'
 
 
 def _component_problems(answer: str) -> Iterator[str]:
@@ -83,12 +103,6 @@ def _component_problems(answer: str) -> Iterator[str]:
         choose_components(answer)
     except ValueError as error:
         yield f"components: {error}"
-
-
-def printable(text: str) -> str:
-    """Return text without control characters, shortened to 80 characters."""
-    shown = text.encode("unicode_escape").decode() if not text.isprintable() else text
-    return shown if len(shown) <= 80 else f"{shown[:79]}…"
 
 
 def locked(template: Path) -> set[str]:

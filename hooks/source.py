@@ -6,10 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
+from jinja2 import (
+    ChainableUndefined,
+    DebugUndefined,
+    Environment,
+    Template,
+    TemplateSyntaxError,
+)
 from jinja2.ext import Extension
 
-from hooks.addresses import secret_problems
+from hooks.answers import find_problems
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 
@@ -17,13 +23,24 @@ TEMPLATE = Path(__file__).resolve().parent.parent
 WORKING_FOLDER = Path.cwd()
 
 
+class _KeptUndefined(ChainableUndefined, DebugUndefined):
+    """Leaves {{ x }} and {{ x.y }} as they are, at least in part."""
+
+
 class SourceExtension(Extension):
-    """Adds the functions `template()` and `refuse_secrets()` to Jinja."""
+    """Adds the functions `template()` and `check()` to Jinja."""
+
+    # Whether the answers were checked, before which they are rendered themselves.
+    checked = False
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         environment.globals["template"] = self.describe
-        environment.globals["refuse_secrets"] = self.refuse_secrets
+        environment.globals["check"] = self.check
+        if not self.checked:
+            # An answer such as {{ x }} stays as it is: `check` says what is wrong.
+            environment.undefined = _KeptUndefined
+            environment.from_string = self.parse_answer  # type: ignore[method-assign]
 
     def describe(self) -> dict[str, Any]:
         """Return the folders, and the default answers: the repository's identity."""
@@ -31,8 +48,7 @@ class SourceExtension(Extension):
         identity: dict[str, str] = {}
         for name, default in questions.items():
             if not name.startswith("_"):
-                first = default[0] if isinstance(default, list) else default
-                text = self.environment.from_string(first)
+                text = self.environment.from_string(default)
                 identity[name] = text.render(cookiecutter=identity)
         return {
             "folder": str(TEMPLATE),
@@ -40,13 +56,25 @@ class SourceExtension(Extension):
             "identity": identity,
         }
 
-    @staticmethod
-    def refuse_secrets(answers: Mapping[str, Any]) -> str:
-        """Stop where an answer holds a secret.
+    def check(self, answers: Mapping[str, Any]) -> str:
+        """Stop where an answer is not valid, with a line for each.
 
         The last line of cookiecutter.json calls this: soon after, and before any hook,
         cookiecutter writes all answers into the user's folder, to replay them.
         """
-        if problems := list(secret_problems(answers)):
+        if problems := find_problems(answers, self.describe()):
             sys.exit("\n".join(f"error: {problem}" for problem in problems))
+        SourceExtension.checked = True
         return ""
+
+    def parse_answer(self, source: Any, *arguments: Any, **options: Any) -> Template:
+        """Parse an answer, as cookiecutter does with each."""
+        try:
+            return Environment.from_string(
+                self.environment, source, *arguments, **options
+            )
+        except TemplateSyntaxError as error:
+            sys.exit(
+                f'error: an answer begins an expression with "{{{{" or "{{%":'
+                f" {error.message}. Fix: leave these characters out."
+            )

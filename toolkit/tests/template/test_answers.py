@@ -1,5 +1,6 @@
 """Answers are checked before anything is written."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,8 @@ def problems(**answers: str) -> list[str]:
         {"author_name": "Zoë O'Neill-Smith, Jr."},
         {"author_email": "o'neill+ml@mail.example.org"},
         {"target_column": ""},
-        {"data_source": "README.md", **OWN},
         {"data_source": "data", **OWN},
-        {"data_source": str(ROOT / "README.md"), **OWN},
+        {"data_source": str(ROOT / "data"), **OWN},
         {"data_source": "https://example.org/a.csv?x=1", **OWN},
         {"data_source": "s3://bucket/visits/", "target_column": "gekündigt (ja/nein)"},
         # `cruft update` answers again with a table that is gone since long.
@@ -114,6 +114,8 @@ def test_valid_answers(answers: dict[str, str]) -> None:
         ("author_email", 'ada@example.org"', "name@example.org"),
         ("target_column", "y", 'predicts "diagnosis"'),
         ("remote_url", "s3://bucket", 'remote is "none"'),
+        ("license", "GPL", "is not one of MIT, BSD-3-Clause"),
+        ("remote", "ftp", "is not one of none, local, s3"),
         ("components", "", "is not a component"),
         ("components", "nightly,service2", '"service2" is not a component'),
         ("components", "minimal,nightly", '"minimal" is not a component'),
@@ -149,6 +151,36 @@ def test_invalid_source(source: str, words: str) -> None:
 def test_invalid_target(target: str) -> None:
     (problem,) = problems(data_source="README.md", target_column=target)
     assert problem.startswith("target_column: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "target", "words"),
+    [
+        ("t.csv", b"age,ward,returned\n1,2,3\n", "returned", ""),
+        ("t.csv", b"age,ward,returned\n", "Returned", 'Did you mean "returned"?'),
+        ("t.csv", b"age;ward;returned\n", "left", "columns: age, ward, returned."),
+        ("T.CSV", b"age,ward\n", "left", "is not a column of"),
+        ("t.csv", b"# of Ann\n\nage,ward\n1,2\n", "ward", ""),
+        ("t.csv", b'age,"a ""b"""\n', 'a "b"', ""),
+        ("t.csv", "age,größe\n".encode("cp1252"), "größe", ""),
+        ("t.csv", "age,ward\n".encode("utf-16"), "ward", ""),
+        ("t.csv", "age,ward\n".encode("utf-16"), "left", "is not a column of"),
+        ("t.csv.gz", gzip.compress(b"age,ward\n"), "ward", ""),
+        ("t.csv.gz", gzip.compress(b"age,ward\n"), "left", "is not a column of"),
+        ("t.csv.gz", b"age,ward\n", "ward", "cannot be read"),
+        ("t.csv", b" \n", "ward", "is empty"),
+        ("t.csv", b"\x00\xff\x00", "ward", ""),
+        ("t.parquet", b"PAR1", "ward", ""),
+        ("t.csv", b",".join(b"c%d" % i for i in range(99)), "x", "c11 and 87 more."),
+    ],
+)
+def test_target_is_looked_up_in_the_header(
+    name: str, content: bytes, target: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    found = problems(data_source=str(tmp_path / name), target_column=target)
+    assert len(found) == bool(words)
+    assert words in "".join(found)
 
 
 @pytest.mark.parametrize(
@@ -276,8 +308,21 @@ def test_invalid_answer_leaves_nothing_behind(
     answers = OTHER | {question: answer, "package_name": "pandas", "components": "all"}
     done = generate(tmp_path / "here", check=False, **answers)
     assert done.returncode == 1
-    errors = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
+    errors = done.stdout.splitlines()
+    assert all(error.startswith("error: ") for error in errors)
     assert [error.split(": ")[1] for error in errors].count(question) == 1
     assert len(errors) == 3
     assert list((tmp_path / "here").iterdir()) == []
     assert list(tmp_path.iterdir()) == [tmp_path / "here"]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("text", ["{{ x }}", "{{ x", "{% x %}", "{{ x.y }}", "}}{{"])
+def test_expression_in_an_answer_is_an_error_in_a_line(
+    text: str, tmp_path: Path, generate: Generate
+) -> None:
+    done = generate(tmp_path, check=False, **OTHER | {"description": text})
+    assert done.returncode == 1
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("error: ")
+    assert list(tmp_path.iterdir()) == []
