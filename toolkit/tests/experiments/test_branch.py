@@ -1,9 +1,11 @@
 """`rml branch`: a Git branch of an experiment, and what to type next."""
 
+import subprocess
+
 import pytest
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.experiments.listing import branch, make_branch, what_next
+from reproducible_ml.experiments.branch import branch, make_branch, what_next
 
 from .conftest import Project, add_experiment
 
@@ -13,6 +15,8 @@ def tried(project: Project) -> Project:
     """A project with the experiment `one`: other parameters on the last commit."""
     head = project.git("rev-parse", "HEAD").strip()
     project.write("notes.txt", "one")
+    params = project.read("params.yaml")
+    project.write("params.yaml", params.replace("seed: 0", "seed: 3"))
     add_experiment(project, "one", head, project.commit("Experiment"))
     project.git("reset", "--quiet", "--hard", head)
     return project
@@ -24,6 +28,40 @@ def test_branch_holds_the_experiment_and_the_folder_stays(tried: Project) -> Non
     assert tried.git("show", "exp/one:notes.txt") == "one"
     assert tried.git("branch", "--show-current") == "main\n"
     assert tried.git("status", "--porcelain") == ""
+    head = tried.git("rev-parse", "HEAD")
+    assert tried.git("rev-parse", "exp/one^") == head
+    title, _, body = tried.git("log", "-1", "--format=%B", "exp/one").partition("\n\n")
+    assert title == "Set train.seed to 3"
+    assert body.strip().split("\n\n") == ["Experiment one.", "train.seed: 0 -> 3"]
+
+
+@pytest.mark.integration
+def test_second_run_says_again_what_to_type(
+    tried: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    branch(tried.root, "one")
+    first = capsys.readouterr().out
+    branch(tried.root, "one")
+    again = capsys.readouterr().out
+    assert again == first.replace("Made the", "There already is the")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("away", [True, False])
+def test_advice_on_another_branch_of_that_name_works(
+    tried: Project, away: bool
+) -> None:
+    tried.git("switch", "--quiet", "--create", "exp/one")
+    tried.write("mine.txt", "mine")
+    tried.commit("Mine")
+    if away:
+        tried.git("switch", "--quiet", "main")
+    with pytest.raises(UserError) as caught:
+        make_branch(tried.root, "one")
+    command = str(caught.value).rpartition("To remove it: ")[2]
+    assert ("git switch main" in command) != away
+    subprocess.run(command, shell=True, cwd=tried.root, check=True)
+    assert make_branch(tried.root, "one") == "exp/one"
 
 
 @pytest.mark.integration
@@ -32,7 +70,7 @@ def test_branch_holds_the_experiment_and_the_folder_stays(tried: Project) -> Non
     [
         (None, "two", "two: no such experiment. There are: one"),
         (None, "", "Which experiment? There are: one"),
-        ("exp/one", "one", "exp/one: this branch exists already."),
+        ("exp/one", "one", "exp/one: there is another branch of this name."),
         ("exp", "one", "exp/one: Git cannot make it while there is a branch `exp`."),
     ],
 )
@@ -92,4 +130,6 @@ def test_branch_prints_what_to_type_next(
 ) -> None:
     branch(tried.root, "one")
     printed = capsys.readouterr().out
-    assert printed.startswith("Made the branch exp/one. Next:\n\n    ")
+    assert printed.startswith(
+        "Made the branch exp/one (Set train.seed to 3). Next:\n\n    "
+    )
