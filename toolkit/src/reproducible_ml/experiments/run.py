@@ -14,12 +14,13 @@ from tempfile import TemporaryDirectory
 
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.project import Project
+from reproducible_ml.core.yaml_text import parse_params
 from reproducible_ml.report import changes, sections
 from reproducible_ml.report.compare import compare
 from reproducible_ml.report.gates import check_gates
 from reproducible_ml.report.markdown import bullets, show_in_terminal
 from reproducible_ml.report.report import describe_base
-from reproducible_ml.report.results import PARAMS, Results, read_results
+from reproducible_ml.report.results import PARAMS, Results, read_results, section
 from reproducible_ml.report.review import gate_metric, known_metrics
 from reproducible_ml.tracking.server import track
 from reproducible_ml.versioning.dvc import run_dvc
@@ -95,6 +96,29 @@ def _problem(word: str) -> str | None:
 def _allowed_to_add(word: str) -> str:
     """Allow a setting to add its key; the rules of params.yaml check it later."""
     return word if word.startswith("~") else f"++{word.lstrip('+')}"
+
+
+def drop_old_arguments(project: Project, settings: Sequence[str]) -> list[str]:
+    """Return settings that also remove the arguments of an estimator that is replaced.
+
+    DVC merges settings into params.yaml: another class would get arguments that it may
+    not know, or understand differently.
+    """
+    known = parse_params((project.root / PARAMS).read_text("utf-8"))
+    old = section(section(known, "train"), "estimator")
+    for place, setting in enumerate(settings):
+        key, _, value = setting.lstrip("+").partition("=")
+        replaced = {
+            "train.estimator.path": value.strip("'\"") != old.get("path"),
+            "train.estimator": "path" in value,
+        }
+        if replaced.get(key) and old.get("arguments"):
+            return [
+                *settings[:place],
+                "~train.estimator.arguments",
+                *settings[place:],
+            ]
+    return [*settings]
 
 
 def planned_params(project: Project, settings: Sequence[str]) -> str:
@@ -321,7 +345,8 @@ def experiment(project: Project, settings: Sequence[str], name: str | None) -> N
         name: Of the experiment; None: DVC invents one.
     """
     root = project.root
-    made = run(project, check_settings(settings), name)
+    wanted = drop_old_arguments(project, check_settings(settings))
+    made = run(project, wanted, name)
     parts = describe_changes(project, find_commit(root, "HEAD") or "HEAD")
     show_in_terminal("\n\n".join(parts), what_next(root, made))
     if project.params().tracking != "none":
