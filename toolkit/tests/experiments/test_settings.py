@@ -11,6 +11,7 @@ from reproducible_ml.experiments.run import (
     SHOWN,
     check_files,
     check_settings,
+    drop_old_arguments,
     planned_params,
 )
 
@@ -186,3 +187,43 @@ def test_first_commit_comes_before_an_experiment(
 ) -> None:
     [line] = find_outdated(repository)
     assert line.startswith("there is no commit")
+
+
+@pytest.mark.parametrize(
+    ("texts", "arguments"),
+    [
+        (["train.estimator.path=sklearn.ensemble.ExtraTreesClassifier"], None),
+        (
+            [
+                "train.estimator.path='sklearn.ensemble.ExtraTreesClassifier'",
+                "train.estimator.arguments.max_depth=3",
+            ],
+            {"max_depth": 3},
+        ),
+        (
+            [
+                "train.estimator={path:sklearn.ensemble.ExtraTreesClassifier,arguments:{max_depth:3}}"
+            ],
+            {"max_depth": 3},
+        ),
+        # The same class: arguments are merged.
+        (
+            [
+                "train.estimator.path=sklearn.linear_model.LogisticRegression",
+                "train.estimator.arguments.C=2",
+            ],
+            {"tol": 0.1, "C": 2},
+        ),
+    ],
+)
+def test_another_estimator_replaces_the_arguments(
+    root: Path, texts: list[str], arguments: dict[str, float] | None
+) -> None:
+    project = Project(root)
+    text = PARAMS.replace(
+        "LogisticRegression}", "LogisticRegression, arguments: {tol: 0.1}}"
+    )
+    (root / "params.yaml").write_text(text)
+    settings = drop_old_arguments(project, check_settings(texts))
+    estimator = yaml.safe_load(planned_params(project, settings))["train"]["estimator"]
+    assert estimator.get("arguments") == arguments

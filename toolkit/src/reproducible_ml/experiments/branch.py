@@ -94,8 +94,10 @@ def describe_experiment(root: Path, name: str, base: str, commit: str) -> str:
         f" {format_number(number(new.metrics.get(key)))}"
         for key in changed_keys(old.metrics, new.metrics)
     ]
-    if len(params) == 1:
-        title = f"Set {params[0]} to {_shown(after.get(params[0]))}"
+    # Another estimator removes the arguments of the old one.
+    values = [key for key in params if key in after] or params
+    if len(values) == 1:
+        title = f"Set {values[0]} to {_shown(after.get(values[0]))}"
     elif params:
         title = f"Set {', '.join(params)}"
     else:
