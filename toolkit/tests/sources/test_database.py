@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -463,6 +464,39 @@ def test_function_that_writes_is_refused(server: sa.URL, tmp_path: Path) -> None
         _ask_server(server, "SELECT nextval('numbers') AS id", tmp_path / "out.csv")
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1 AS id) q; DROP TABLE kept; SELECT * FROM (SELECT 1 AS id",
+        "SELECT 1 AS id) q; COMMIT; DROP TABLE kept; --",
+        "WITH gone AS (DELETE FROM kept RETURNING *) SELECT 1 AS id FROM gone",
+        "SELECT 1 AS id FROM (SELECT set_config('transaction_read_only', 'off', false)"
+        " AS a) s, query_to_xml('DELETE FROM kept', true, true, '') x",
+        "DELETE FROM kept RETURNING 1 AS id",
+    ],
+)
+def test_server_itself_refuses_what_writes(
+    server: sa.URL, sql: str, tmp_path: Path
+) -> None:
+    """Even past the check of what the user typed, which a recorded query may be."""
+    engine = sa.create_engine(server.set(password=PASSWORD), poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS kept AS SELECT 1 AS id")
+    query = Query(url=server.render_as_string(), query=sql, key=("id",))
+    with pytest.raises(UserError, match="the database reports"):
+        snapshot(query, tmp_path / "out.csv", SecretStr(PASSWORD))
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM kept").scalar() == 1
+
+
+def test_session_stays_read_only_after_the_transaction(server: sa.URL) -> None:
+    with (
+        pytest.raises(UserError, match="in a read-only transaction"),
+        connect(server, SecretStr(PASSWORD)) as connection,
+    ):
+        connection.exec_driver_sql("COMMIT; CREATE TABLE written AS SELECT 1")
+
+
 def test_password_comes_from_the_environment(
     server: sa.URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -475,6 +509,64 @@ def test_password_comes_from_the_environment(
     assert PASSWORD not in str(info.value)
     monkeypatch.setenv("DATABASE_HOST", str(server.host))
     assert snapshot(query, tmp_path / "out.csv") == 1
+
+
+@pytest.mark.parametrize("parameter", ["host", "hostaddr", "HOST", "service"])
+def test_parameter_does_not_take_the_password_elsewhere(
+    parameter: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_PASSWORD", PASSWORD)
+    url = f"postgresql://anna@db.example.org/shop?{parameter}=evil.example.org"
+    for trusted in ("db.example.org", ""):
+        monkeypatch.setenv("DATABASE_HOST", trusted)
+        with (
+            pytest.raises(UserError, match="is set, but DATABASE_HOST does not say"),
+            connect(parse_url(url)),
+        ):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("postgresql://db.example.org/shop", True),
+        ("postgresql://anna@localhost.example.org/shop", True),
+        ("postgresql:///shop?host=db.example.org", True),
+        ("postgresql://localhost/shop?host=db.example.org", True),
+        ("postgresql://db.example.org/shop?sslmode=prefer", False),
+        ("postgresql://db.example.org/shop?service=shop", False),
+        ("postgresql:///shop", False),
+        ("postgresql:///shop?host=/var/run/postgresql", False),
+        ("postgresql://LOCALHOST:5433/shop", False),
+        ("postgresql://127.0.0.1/shop", False),
+        ("postgresql://[::1]/shop", False),
+    ],
+)
+def test_tls_is_asked_for_over_a_network(url: str, *, asked: bool) -> None:
+    engine = module._engine(parse_url(url))
+    assert (engine.url.query.get("sslmode") == "require") is asked
+
+
+def test_user_may_say_otherwise_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    engine = module._engine(parse_url("postgresql://db.example.org/shop"))
+    assert "sslmode" not in engine.url.query
+
+
+def test_server_without_tls_gets_no_password(
+    server: sa.URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOCAL", re.compile("nowhere"))
+    query = make_query(server, "SELECT 1 AS id", "id")
+    with pytest.raises(UserError, match=r"does not support SSL.* Fix: .*sslmode="):
+        snapshot(query, tmp_path / "out.csv", SecretStr(PASSWORD))
+    plain = make_query(
+        server.update_query_dict({"sslmode": "disable"}), "TABLE x", "id"
+    )
+    with pytest.raises(UserError, match='relation "x" does not exist'):
+        snapshot(plain, tmp_path / "out.csv", SecretStr(PASSWORD))
 
 
 def test_driver_may_find_the_password_by_itself(

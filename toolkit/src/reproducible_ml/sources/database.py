@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
@@ -27,6 +28,15 @@ from reproducible_ml.sources.secrets import secret_in_url
 # may have been changed by anybody.
 PASSWORD, HOST = "DATABASE_PASSWORD", "DATABASE_HOST"
 
+# Parameters of a URL by which drivers connect to another host than it names.
+REDIRECTS = re.compile(
+    r"(?i)(host|hostaddr|server|addr|address|dsn|service|servicefile|odbc_connect"
+    r"|unix_socket|read_default_(file|group))"
+)
+
+# Where passwords and rows do not cross a network: this computer, and Unix sockets.
+LOCAL = re.compile(r"|localhost|127\.\d+\.\d+\.\d+|::1|[/@].*", re.I)
+
 # Package to install for `dialect://`.
 DRIVERS = {
     "duckdb": "duckdb-engine",
@@ -34,6 +44,13 @@ DRIVERS = {
     "oracle": "oracledb",
     "postgresql": "psycopg[binary]",
     "snowflake": "snowflake-sqlalchemy",
+}
+
+# What a connection begins with. Times with a zone do not depend on the computer.
+SETTINGS = {
+    # Transactions are read-only already; this lasts even if a query ended the first.
+    "postgresql": ("SET TimeZone = 'UTC'", "SET default_transaction_read_only = on"),
+    "duckdb": ("SET TimeZone = 'UTC'", "SET lock_configuration = true"),
 }
 
 # Rows in memory at a time.
@@ -90,11 +107,9 @@ def connect(url: sa.URL, password: SecretStr | None = None) -> Iterator[sa.Conne
     shown = url.render_as_string(hide_password=True)
     try:
         with _engine(complete).connect() as connection:
-            # The text of a time with a zone must not depend on the computer.
-            if url.get_backend_name() in ("postgresql", "duckdb"):
-                connection.exec_driver_sql("SET TimeZone = 'UTC'")
-            if url.get_backend_name() == "duckdb":
-                connection.exec_driver_sql("SET lock_configuration = true")
+            for setting in SETTINGS.get(url.get_backend_name(), ()):
+                connection.exec_driver_sql(setting)
+            # Leaving this block rolls back whatever the query has begun.
             yield connection
     except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
         package = DRIVERS.get(url.get_backend_name(), "its driver")
@@ -105,6 +120,11 @@ def connect(url: sa.URL, password: SecretStr | None = None) -> Iterator[sa.Conne
     except sa.exc.SQLAlchemyError as error:
         message = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         message = message.replace(secret, "***") if secret else message
+        if "does not support SSL" in message:
+            message += (
+                ". Fix: turn TLS on there, or add ?sslmode=disable to the URL if you"
+                " trust the network"
+            )
         raise UserError(f"{shown}: the database reports: {message}") from error
 
 
@@ -113,13 +133,23 @@ def _password_for(url: sa.URL) -> str | None:
     secret = os.environ.get(PASSWORD)
     if not secret or not url.username:
         return None
-    if os.environ.get(HOST, "") != (url.host or ""):
+    host = ",".join(_hosts(url))
+    if os.environ.get(HOST, "") != host:
         raise UserError(
-            f"{url.host}: {PASSWORD} is set, but {HOST} does not say that it is for"
-            f" this host. Fix: export {HOST}={url.host}, if you trust it with the"
-            " password"
+            f"{host}: {PASSWORD} is set, but {HOST} does not say that it is for"
+            f" this host. Fix: export {HOST}={shlex.quote(host)}, if you trust it with"
+            " the password"
         )
     return secret
+
+
+def _hosts(url: sa.URL) -> list[str]:
+    """Return the host of a URL, and what its parameters may replace it by."""
+    hosts = [url.host] if url.host else []
+    for name, value in url.query.items():
+        if REDIRECTS.fullmatch(name):
+            hosts += [value] if isinstance(value, str) else value
+    return hosts
 
 
 def _engine(url: sa.URL) -> sa.Engine:
@@ -137,10 +167,26 @@ def _engine(url: sa.URL) -> sa.Engine:
             return sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
         case "postgresql":
             # All rows are of one moment, even if others write meanwhile.
-            return sa.create_engine(url, poolclass=sa.NullPool).execution_options(
+            return sa.create_engine(
+                _with_tls(url), poolclass=sa.NullPool
+            ).execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
     return sa.create_engine(url, poolclass=sa.NullPool)
+
+
+def _with_tls(url: sa.URL) -> sa.URL:
+    """Return the URL of a PostgreSQL server, with TLS unless the user said otherwise.
+
+    By default, libpq goes on without TLS where a server, or somebody between, has none.
+    """
+    said = {"sslmode", "service"} & url.query.keys()
+    said |= {"PGSSLMODE", "PGSERVICE"} & os.environ.keys()
+    hosts = _hosts(url) or [os.environ.get("PGHOST", "")]
+    libpq = url.get_driver_name() in ("psycopg", "psycopg2")
+    if said or not libpq or all(map(LOCAL.fullmatch, hosts)):
+        return url
+    return url.update_query_dict({"sslmode": "require"})
 
 
 class Query(Section):
@@ -205,6 +251,8 @@ def snapshot(query: Query, file: Path, password: SecretStr | None = None) -> int
         UserError: The database reports an error; the key is missing or not unique; a
             column cannot be written.
     """
+    # Rows are streamed by a cursor that the server declares, and which is one statement
+    # by the syntax of SQL as well as by the protocol.
     options = {"stream_results": True, "yield_per": ROWS, "no_parameters": True}
     with (
         connect(parse_url(query.url), password) as connection,
