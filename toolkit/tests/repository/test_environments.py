@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -194,3 +195,36 @@ def test_environment_of_another_python_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("# changed\n")
     assert installed(tmp_path) == {"runtime"}
     assert not (tmp_path / ".venv/old").exists()
+
+
+@pytest.mark.integration
+def test_installed_package_has_project_and_toolkit(tmp_path: Path) -> None:
+    """`pip install .`, but for the download of what it needs."""
+    source, target = tmp_path / "source", tmp_path / "installed"
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        source.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, source)
+    for name in ("code", "toolkit"):
+        ignore = shutil.ignore_patterns("*.egg-info", "__pycache__", "tests")
+        shutil.copytree(ROOT / name, source / name, ignore=ignore)
+    install = ["install", "--no-deps", "--no-build-isolation", "--target", str(target)]
+    subprocess.run([sys.executable, "-m", "pip", *install, str(source)], check=True)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    [made] = distributions(path=[str(target)])
+    wanted = {*map(Requirement, project["project"]["dependencies"])}
+    assert wanted <= {*map(Requirement, made.requires or ())}
+    package = project["tool"]["reproducible_ml"]["package"]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import {package}.models.train as t; print(t.__file__)",
+        ],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(target)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith(str(target))
+    assert (target / "bin" / "rml").exists()
