@@ -12,6 +12,7 @@ from tumour_diagnosis.models.metrics import METRICS
 
 from .conftest import Project, copy_of_working_tree, needs_sample
 from .tables import TABLES, orders, write
+from .test_notebooks import run_notebook
 
 pytestmark = [needs_sample, pytest.mark.integration]
 
@@ -69,6 +70,8 @@ def test_table_becomes_a_model_that_beats_the_baseline(
     assert set(shown["data"]) >= {name for plot in plots for name in plot}
     gains = lead(blank)
     assert all(gain > 0 for gain in gains.values()), gains
+    (notebook,) = blank.folder.glob("notebooks/*.ipynb")
+    run_notebook(notebook, blank, tmp_path)
 
 
 @pytest.mark.slow

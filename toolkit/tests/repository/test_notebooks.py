@@ -18,34 +18,34 @@ def code_cells(notebook: Path) -> list[dict[str, Any]]:
     return [cell for cell in cells if cell["cell_type"] == "code"]
 
 
-@pytest.mark.integration
-@every_notebook
-def test_a_notebook_runs_in_a_reproduced_project(
-    notebook: Path, project: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Jupyter warns of where it will keep its files; and none of them belong in $HOME.
-    monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
-    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
-        monkeypatch.setenv(name, str(tmp_path / name))
-
+def run_notebook(notebook: Path, project: Any, folder: Path) -> None:
+    """Run all cells in a project; some draw pictures."""
     import nbformat
     from nbclient import NotebookClient
 
+    # Jupyter warns of where it will keep its files; and none of them belong in $HOME.
+    names = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")
+    places = {name: str(folder / name) for name in names}
     read = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
-    client = NotebookClient(
-        read,
-        timeout=120,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(project.folder)}},
-    )
-    client.execute(env=project.environment())
-    pictures = [
-        output
-        for cell in read.cells
-        for output in cell.get("outputs", [])
-        if "image/png" in output.get("data", {})
-    ]
-    assert pictures
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"JUPYTER_PLATFORM_DIRS": "1", **places}.items():
+            patch.setenv(name, value)
+        NotebookClient(
+            read,
+            timeout=120,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(project.folder)}},
+        ).execute(env=project.environment())
+    outputs = [out for cell in read.cells for out in cell.get("outputs", [])]
+    assert [out for out in outputs if "image/png" in out.get("data", {})]
+
+
+@pytest.mark.integration
+@every_notebook
+def test_a_notebook_runs_in_a_reproduced_project(
+    notebook: Path, project: Any, tmp_path: Path
+) -> None:
+    run_notebook(notebook, project, tmp_path)
 
 
 @every_notebook
