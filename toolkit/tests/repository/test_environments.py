@@ -10,7 +10,9 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -228,3 +230,26 @@ def test_installed_package_has_project_and_toolkit(tmp_path: Path) -> None:
     )
     assert done.stdout.startswith(str(target))
     assert (target / "bin" / "rml").exists()
+
+
+def test_conda_gives_a_python_that_the_lock_is_for() -> None:
+    text = (ENVIRONMENTS / "conda.yaml").read_text("utf-8")
+    [python] = [p for p in yaml.safe_load(text)["dependencies"] if "python=" in p]
+    (supported,) = re.findall(
+        r'^supported="(.*)"$', (ENVIRONMENTS / "setup.sh").read_text("utf-8"), re.M
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    allowed = SpecifierSet(project["requires-python"])
+    versions = [f"3.{minor}" for minor in range(5, 30)]
+    assert supported.split() == [v for v in versions if v in allowed]
+    assert python.removeprefix("python=") in supported.split()
+
+
+def test_commands_for_windows_are_those_that_the_workflow_runs() -> None:
+    page = (ENVIRONMENTS / "README.md").read_text("utf-8")
+    (block,) = re.findall(r"```bat\n(.*?)```", page, re.S)
+    workflow = (ROOT / ".github/workflows/test.yaml").read_text("utf-8")
+    jobs = yaml.safe_load(workflow)["jobs"]
+    for step in jobs["windows"]["steps"]:
+        if "run" in step:
+            assert step["run"].replace("-n auto ", "") in block
