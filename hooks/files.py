@@ -1,7 +1,8 @@
 """Copy the files of the template into a new project, under the project's own names."""
 
+import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hooks.components import choose_components, is_left_out
@@ -9,6 +10,14 @@ from hooks.git import run_git
 from hooks.identity import replacements, swap, wrap_imports
 from hooks.lock import Renamed, renew_lock
 from hooks.paths import MACHINERY, RESULTS, TOOLKIT, is_within
+
+DEPENDABOT = ".github/dependabot.yml"
+
+# The file that an ecosystem of Dependabot is about, if not every project has it.
+NEEDED = {
+    "docker": "environments/Dockerfile",
+    "npm": "environments/node/package.json",
+}
 
 
 class GenerationError(Exception):
@@ -47,10 +56,28 @@ def copy_template(
         if not (project / new).exists():
             copied[new] = Renamed(before, after)
             write(project / new, after, like=template / name)
+    if DEPENDABOT in copied:
+        path = project / DEPENDABOT
+        text = known_updates(path.read_text("utf-8"), copied)
+        path.write_text(text, "utf-8", newline="\n")
     choose_license(template, project, answers)
     if "dvc.lock" in copied:
         lock = renew_lock(copied["dvc.lock"].after.decode("utf-8"), copied)
         (project / "dvc.lock").write_text(lock, "utf-8", newline="\n")
+
+
+def known_updates(text: str, names: Iterable[str]) -> str:
+    """Return dependabot.yml without the updates of files that the project lacks.
+
+    Dependabot reports an error for each of them, every week.
+    """
+    files = set(names)
+    head, *updates = re.split(r"(?m)^(?=  - package-ecosystem: )", text)
+    return head + "".join(
+        update
+        for update in updates
+        if (needed := NEEDED.get(update.split()[2])) is None or needed in files
+    )
 
 
 def is_part(name: str, answers: Mapping[str, str]) -> bool:

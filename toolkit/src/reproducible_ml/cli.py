@@ -301,6 +301,32 @@ def doctor(*, fix: bool, remote: bool, as_json: bool) -> None:
         sys.exit(1)
 
 
+@cli.command("check-files", epilog=_examples("rml check-files params.yaml notes.md"))
+@click.argument("paths", nargs=-1, required=True)
+def check_files(paths: tuple[str, ...]) -> None:
+    """Check files before they are committed; .pre-commit-config.yaml calls this.
+
+    Passwords, tokens and keys, files of more than 1 MB, which belong to DVC, and text
+    without a line break at its end are errors. A secret is not repeated.
+    """
+    from pathlib import Path
+
+    from reproducible_ml.doctor.commit import file_problems
+
+    problems = file_problems([Path(path) for path in paths])
+    for problem in problems:
+        click.echo(f"error: {problem}", err=True)
+    sys.exit(1 if problems else 0)
+
+
+@cli.command(epilog=_examples("rml licenses"))
+def licenses() -> None:
+    """Print a table of the licenses of the packages in environments/runtime.txt."""
+    from reproducible_ml.doctor.licenses import license_table
+
+    click.echo(license_table(_project().root / "environments/runtime.txt"))
+
+
 @cli.command(hidden=True, context_settings={"ignore_unknown_options": True})
 @click.argument("name")
 @click.argument("command", nargs=-1, required=True)

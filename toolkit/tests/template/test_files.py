@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from hooks.components import COMPONENTS, SETS, choose_components, prompt
 from hooks.files import GenerationError, copy_template, is_part, list_files, rename
 from hooks.files import write as write_file
@@ -176,6 +177,25 @@ def test_project_has_at_most_120_files_of_its_own() -> None:
     answers = IDENTITY | {"components": "standard"}
     names = [name for name in tracked() if is_part(name, answers)]
     assert len([name for name in names if not name.startswith("toolkit/")]) <= 120
+
+
+@pytest.mark.parametrize(
+    ("components", "ecosystems"),
+    [
+        ("github", ["github-actions", "pip"]),
+        ("standard", ["github-actions", "pip", "docker"]),
+    ],
+)
+def test_dependabot_looks_only_at_files_that_the_project_has(
+    components: str, ecosystems: list[str], tmp_path: Path
+) -> None:
+    answers = OTHER | {"components": components}
+    copy_template(ROOT, tmp_path, IDENTITY, answers)
+    text = (tmp_path / ".github/dependabot.yml").read_text("utf-8")
+    updates = yaml.safe_load(text)["updates"]
+    assert [update["package-ecosystem"] for update in updates] == ecosystems
+    own = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text("utf-8"))
+    assert updates == own["updates"][: len(updates)]
 
 
 def test_other_table_starts_without_results() -> None:

@@ -12,7 +12,7 @@ from .conftest import IDENTITY, Generate, run, tracked
 pytestmark = pytest.mark.integration
 
 # These are about the project instead of this repository.
-OWN = {"CHANGELOG.md", "LICENSE", "README.md"}
+OWN = {".github/dependabot.yml", "CHANGELOG.md", "LICENSE", "README.md"}
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ TOKEN = re.compile(
 # Of a driver, within a URL: Uid=me;Pwd=x.
 DRIVER = re.compile(r"(?i)\b(?:password|pwd|accountkey|sharedaccesskey)\s*=\s*[^\s;&]")
 
-MASKED = re.compile(r"\$\{?\w+|\*+|<[^>]*>|x+", re.I)
+MASKED = re.compile(r"\$\{?\w+\}?|\*+|<[^>]*>|x+", re.I)
 
 
 def find_secret(line: str) -> str | None:
