@@ -48,7 +48,7 @@ def test_nothing_but_the_project_is_written(everything: Path) -> None:
 
 def test_only_what_reads_differently_is_written_twice() -> None:
     overlay = {path.name for path in (ROOT / "{{cookiecutter.project_slug}}").iterdir()}
-    assert overlay == OWN - {"LICENSE"}
+    assert overlay == OWN - {"LICENSE", ".github/dependabot.yml"}
 
 
 @pytest.mark.parametrize("name", ["everything", "minimal"])
