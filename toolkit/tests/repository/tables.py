@@ -163,6 +163,40 @@ def orders(folder: Path, random: Random, parts: range = range(11)) -> Path:
     return folder / "orders"
 
 
+def members(folder: Path, random: Random) -> Path:
+    """Binary, with the mistakes of a spreadsheet; docs/data/broken_tables.md has it."""
+    rows = 300
+    age = random.integers(18, 80, rows)
+    visits = random.poisson(3, rows)
+    bought = np.where(logistic(pd.Series(visits + age / 20), random), "yes", "no")
+    days = random.integers(1, 13, (2, rows))
+    table = pd.DataFrame(
+        {
+            "age": age.astype(str),
+            "income": (random.lognormal(8, 0.3, rows)).round(2).astype(str),
+            "city": random.choice(["Oslo", "Rome", "Bonn"], rows),
+            "joined": [f"{a:02d}/{b:02d}/2024" for a, b in days.T],
+            "visits": visits,
+            "bought": bought,
+        }
+    )
+    # Line n of the file is row n - 2.
+    table.loc[7, "age"] = "forty"
+    table.loc[3:299:38, "income"] = "not given"
+    table.loc[28, "city"] = "Bonn, Rhine"
+    for spelling, first, count in (("NO", 19, 3), ("YES", 60, 2)):
+        same = table.index[
+            (table["bought"] == spelling.lower()) & (table.index >= first)
+        ]
+        table.loc[[first, *same[1:count]], "bought"] = spelling
+    lines = [",".join(map(str, row)) for row in table.itertuples(index=False)]
+    header = ",".join(table.columns)
+    total = f"Total,,,,{visits.sum()},"
+    text = "\n".join([header, *lines, total, ""])
+    (folder / "members.csv").write_text(text)
+    return folder / "members.csv"
+
+
 TABLES: dict[str, tuple[Callable[[Path, Random], Path], str]] = {
     "customers": (customers, "gekündigt"),
     "seeds": (seeds, "kind"),
@@ -173,7 +207,13 @@ TABLES: dict[str, tuple[Callable[[Path, Random], Path], str]] = {
 }
 
 
+# Broken at first.
+BROKEN: dict[str, tuple[Callable[[Path, Random], Path], str]] = {
+    "members": (members, "bought")
+}
+
+
 def write(name: str, folder: Path) -> tuple[Path, str]:
     """Write one of the tables; return where it is and what to predict."""
-    function, target = TABLES[name]
+    function, target = (TABLES | BROKEN)[name]
     return function(folder, np.random.default_rng(0)), target

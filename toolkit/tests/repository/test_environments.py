@@ -209,8 +209,10 @@ def test_installed_package_has_project_and_toolkit(tmp_path: Path) -> None:
     for name in ("code", "toolkit"):
         ignore = shutil.ignore_patterns("*.egg-info", "__pycache__", "tests")
         shutil.copytree(ROOT / name, source / name, ignore=ignore)
-    install = ["install", "--no-deps", "--no-build-isolation", "--target", str(target)]
-    subprocess.run([sys.executable, "-m", "pip", *install, str(source)], check=True)
+    # uv is in the lock; an environment that it made has no pip.
+    install = ["uv", "pip", "install", "--no-deps", "--no-build-isolation"]
+    where = ["--python", sys.executable, "--target", str(target)]
+    subprocess.run([*install, *where, str(source)], check=True)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     [made] = distributions(path=[str(target)])
     wanted = {*map(Requirement, project["project"]["dependencies"])}
