@@ -125,6 +125,9 @@ def test_broken_table(blank: Project, tables: Path) -> None:
 
 def test_experiments(project: Project, tables: Path) -> None:
     blocks = examples("docs/experiments.md")
+    project.run("git", "remote", "add", "origin", str(tables))
+    project.run("dvc", "remote", "add", "--default", "storage", str(tables))
+    project.commit()
     for command in (
         "rml exp -S train.nothing=1 -S train.seed=-1",
         "rml exp -S train.estimator.arguments.max_iter=-5",
@@ -132,6 +135,7 @@ def test_experiments(project: Project, tables: Path) -> None:
         "rml branch faster",
     ):
         follow(project, blocks[command], tables, 120)
+        project.run("sh", "-c", "git restore . && dvc checkout")
 
 
 def test_commands_of_the_code(project: Project, tables: Path) -> None:
