@@ -96,6 +96,19 @@ def test_command_runs_again_only_after_a_change_or_a_failure(
 
 
 # What the command changes was not there when it started.
+def test_command_runs_again_when_the_tables_are_there(repository: Path) -> None:
+    pipeline = "stages:\n  make: {cmd: x, outs: [ignored, ignored-too]}\n"
+    (repository / "dvc.yaml").write_text(pipeline)
+    (repository / ".gitignore").write_text(".venv\nignored*\n")
+    (repository / ".venv").mkdir()
+    command = ["sh", "-c", "echo run >> .venv/runs"]
+    for _ in range(2):
+        assert run_once(repository, "test", command, force=False) == 0
+    (repository / "ignored-too").mkdir()
+    assert run_once(repository, "test", command, force=False) == 0
+    assert (repository / ".venv/runs").read_text().split() == ["run", "run"]
+
+
 def test_file_that_changes_during_the_command_is_not_taken_as_tested(
     repository: Path,
 ) -> None:

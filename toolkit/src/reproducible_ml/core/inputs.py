@@ -134,10 +134,10 @@ def changed_files(path: Path, expected: str, root: Path) -> list[str]:
 
 def _hash_file(path: Path) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, _md5).hexdigest()
+        return hashlib.file_digest(file, md5).hexdigest()
 
 
-def _md5() -> Any:
+def md5() -> Any:
     """Return a hash that is not meant to keep anything safe."""
     return hashlib.md5(usedforsecurity=False)
 

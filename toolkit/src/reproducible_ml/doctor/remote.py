@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reproducible_ml.core.errors import first_line
-from reproducible_ml.core.inputs import FOLDER
+from reproducible_ml.core.inputs import FOLDER, md5
 from reproducible_ml.doctor.cache import (
     FIX,
     digest_of,
@@ -48,7 +48,7 @@ def _check_remote(context: Context, name: str) -> Iterator[Problem]:
         digest = digest_of(path)
         try:
             with storage.fs.open(storage.oid_to_path(digest), "rb") as file:
-                return hashlib.file_digest(file, _md5).hexdigest()
+                return hashlib.file_digest(file, md5).hexdigest()
         except OSError as error:
             if _is_missing(error):
                 return digest.removesuffix(FOLDER)  # It was not pushed: no damage.
@@ -99,10 +99,6 @@ def _is_missing(error: OSError) -> bool:
     connected = cause is None or isinstance(cause, FileNotFoundError)
     answered = getattr(cause, "status", None) == 404
     return isinstance(error, FileNotFoundError) and (connected or answered)
-
-
-def _md5() -> Any:
-    return hashlib.md5(usedforsecurity=False)
 
 
 def _stored(context: Context, storage: Any) -> Iterator[str]:
