@@ -58,7 +58,9 @@ install() {
   while kill -0 $installer 2>/dev/null; do
     if [ -t 2 ]; then
       seconds=$(($(date +%s) - start))
-      printf '\r  %s of %s packages found, %s s ' "$(grep -c '^Collecting' $log)" "$count" $seconds >&2
+      step="$(grep -c '^Collecting' $log) of $count packages found"
+      if grep -q '^Installing collected' $log; then step="installing $count packages"; fi
+      printf '\r\033[K  %s, %s s ' "$step" $seconds >&2
     fi
     sleep 0.2
   done
