@@ -1,5 +1,6 @@
 """Run the pipeline, then draw and print its results: `rml repro`."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from reproducible_ml.core.dependencies import StageDependencies, read_stages
 from reproducible_ml.core.errors import UserError
@@ -28,6 +30,8 @@ STAMPS = Path(".dvc/tmp/rml")
 OVERVIEW = Path("reports/overview.png")
 SEARCH = Path("reports/search.png")
 PLOTS = Path("reports/plots")
+METRICS = Path("reports/metrics.json")
+DRAWING = Path(__file__).parent / "modeling/drawing"
 TRIALS = Path("reports/search.csv")
 # What a shell expects after Ctrl-C.
 INTERRUPTED = 128 + signal.SIGINT
@@ -171,18 +175,27 @@ def show_results(project: Project) -> None:
     sections = parse_params(PARAMS.read_text("utf-8"))
     task = sections["data"].get("task", "binary")
     search = (sections["train"].get("search") or {}).get("metric")
-    tables = sorted(PLOTS.glob("*.csv"))
-    if _is_outdated(OVERVIEW, tables):
+    estimator = (sections["train"].get("estimator") or {}).get("path", "")
+    facts: dict[str, Any] = {
+        "target": str(sections["data"].get("target", "")),
+        "estimator": str(estimator).rpartition(".")[-1],
+        "threshold": (sections.get("evaluate") or {}).get("threshold"),
+    }
+    drawn = Drawn(OVERVIEW, [*sorted(PLOTS.glob("*.csv")), METRICS], facts)
+    if drawn.is_outdated:
         from reproducible_ml.modeling.drawing.draw import draw_plots
+        from reproducible_ml.modeling.drawing.facts import Facts
 
-        draw_plots(PLOTS, OVERVIEW, task)
-        _drawn(OVERVIEW, tables)
+        metrics = json.loads(METRICS.read_text("utf-8"))
+        draw_plots(PLOTS, OVERVIEW, task, Facts(**facts, metrics=metrics))
+        drawn.save()
     searched = TRIALS.is_file() and len(TRIALS.read_text("utf-8").splitlines()) > 1
-    if searched and _is_outdated(SEARCH, [TRIALS]):
+    drawn = Drawn(SEARCH, [TRIALS], {"metric": search})
+    if searched and drawn.is_outdated:
         from reproducible_ml.modeling.drawing.draw import draw_search
 
         draw_search(TRIALS, SEARCH, search)
-        _drawn(SEARCH, [TRIALS])
+        drawn.save()
     print_summary(EVALUATION, task)
     sys.stdout.write(
         f"Groups of rows: {EVALUATION}\n"
@@ -198,10 +211,22 @@ def show_results(project: Project) -> None:
         track(project)
 
 
-def _is_outdated(picture: Path, tables: list[Path]) -> bool:
-    stamp = Stamp(STAMPS / picture.name)
-    return not picture.is_file() or not stamp.matches(content_hash(tables))
+class Drawn:
+    """What a picture was drawn from: tables, words in it, and the code that draws."""
 
+    def __init__(
+        self, picture: Path, tables: list[Path], words: dict[str, Any]
+    ) -> None:
+        self.picture = picture
+        self.stamp = Stamp(STAMPS / picture.name)
+        code = sorted(DRAWING.glob("*.py"))
+        self.state = f"{content_hash([*tables, *code])} {json.dumps(words)}"
 
-def _drawn(picture: Path, tables: list[Path]) -> None:
-    Stamp(STAMPS / picture.name).save(content_hash(tables))
+    @property
+    def is_outdated(self) -> bool:
+        """Return whether the picture is missing or was drawn from something else."""
+        return not self.picture.is_file() or not self.stamp.matches(self.state)
+
+    def save(self) -> None:
+        """Remember what the picture was drawn from."""
+        self.stamp.save(self.state)

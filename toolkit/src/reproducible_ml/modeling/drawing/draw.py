@@ -1,27 +1,43 @@
 """Draw the tables of plots and of a search as pictures, with Matplotlib."""
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-import numpy as np
 import pandas as pd
 
 from reproducible_ml.core.files import replacing
+from reproducible_ml.modeling.drawing.categories import (
+    draw_classes,
+    draw_confusion_matrix,
+    draw_importance,
+)
+from reproducible_ml.modeling.drawing.curves import (
+    draw_calibration,
+    draw_learning_curve,
+    draw_precision_recall,
+    draw_roc,
+)
+from reproducible_ml.modeling.drawing.facts import Facts, percent
+from reproducible_ml.modeling.drawing.numbers import (
+    draw_predicted_actual,
+    draw_residual_histogram,
+    draw_residuals,
+)
+from reproducible_ml.modeling.drawing.style import (
+    BLUE,
+    few_ticks,
+    logarithmic,
+    name_ticks,
+    project_style,
+    short,
+    short_names,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-# On its first use on a machine, it reports that it has listed the fonts.
-logging.getLogger("matplotlib.font_manager").setLevel(logging.WARNING)
-
-# Features and classes shown, and characters of their names, at most.
-FEATURES = 12
-CLASSES = 12
-WIDTH = 16
+    from matplotlib.figure import Figure
 
 # Columns that hold names.
 NAMES = {
@@ -30,151 +46,33 @@ NAMES = {
     "importance": ("feature",),
 }
 
-# Rows and columns of the picture, and its width and height in inches.
-GRIDS = {
-    "binary": ((2, 3), (13, 8)),
-    "multiclass": ((2, 2), (13, 12)),
-    "regression": ((2, 3), (15, 8)),
-}
+# How many plots are in each row of a picture, by their number; if more, COLUMNS.
+ROWS = {1: (1,), 2: (2,), 3: (2, 1), 4: (2, 2), 5: (3, 2)}
+
+# Width of the picture of the plots, and height of a row of it, in inches.
+PICTURE, ROW, TALL_ROW = 12.0, 4.0, 5.4
+
+# Characters of the title of a picture that fit into a line.
+TITLE = 115
 
 # Columns of reports/search.csv that are not arguments.
 FACTS = ("trial", "rows", "score", "deviation")
 
-# Plots of a search beside each other, and width and height of each in inches.
+# Plots beside each other, at most, and width and height of one of a search in inches.
 COLUMNS, SIZE = 3, (4.3, 3.6)
 
+# Characters of names that fit side by side below a plot of a search.
+SIDE_BY_SIDE = 30
 
-def draw_roc(axes: "Axes", points: pd.DataFrame) -> None:
-    """Draw the ROC curve against that of chance."""
-    axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="chance")
-    axes.plot(points["fpr"], points["tpr"], label="model")
-    axes.set(
-        title="ROC curve", xlabel="false positive rate", ylabel="true positive rate"
-    )
-    axes.legend()
+Draw = Callable[["Axes", pd.DataFrame, Facts], None]
 
-
-def draw_precision_recall(axes: "Axes", points: pd.DataFrame) -> None:
-    """Draw precision over recall."""
-    axes.plot(points["recall"], points["precision"])
-    axes.set(title="Precision and recall", xlabel="recall", ylabel="precision")
-    axes.set_ylim(0, 1.05)
-
-
-def draw_calibration(axes: "Axes", points: pd.DataFrame) -> None:
-    """Draw the actual over the predicted probability."""
-    axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="perfect")
-    axes.plot(points["predicted"], points["actual"], marker="o", label="model")
-    axes.set(
-        title="Calibration", xlabel="predicted probability", ylabel="share of positives"
-    )
-    axes.legend()
-
-
-def draw_confusion_matrix(axes: "Axes", counts: pd.DataFrame) -> None:
-    """Draw the number of rows of each pair of classes, of the most frequent ones."""
-    from sklearn.metrics import ConfusionMatrixDisplay
-
-    matrix = counts.pivot_table("rows", "actual", "predicted", sort=False)
-    shown = most_frequent(matrix.sum(axis=1))
-    title = "Confusion matrix"
-    if len(shown) < len(matrix):
-        title += f" ({len(shown)} most frequent of {len(matrix)} classes)"
-    names = [short(name) for name in shown]
-    display = ConfusionMatrixDisplay(
-        matrix.loc[shown, shown].to_numpy(), display_labels=names
-    )
-    display.plot(
-        ax=axes,
-        cmap="Blues",
-        colorbar=False,
-        values_format=".0f",
-        xticks_rotation="vertical" if len(names) > 2 else "horizontal",
-        text_kw={"fontsize": 10 if len(names) <= CLASSES / 2 else 7},
-    )
-    axes.set(title=title, xlabel="predicted", ylabel="actual")
-
-
-def draw_classes(axes: "Axes", classes: pd.DataFrame) -> None:
-    """Draw precision and recall of the most frequent classes, the first on top."""
-    rows = classes.set_index("class")
-    top = rows.loc[most_frequent(rows["rows"])].iloc[::-1]
-    places = np.arange(len(top))
-    axes.barh(places + 0.2, top["precision"].fillna(0), height=0.4, label="precision")
-    axes.barh(places - 0.2, top["recall"].fillna(0), height=0.4, label="recall")
-    names = [f"{short(name)} ({count})" for name, count in top["rows"].items()]
-    axes.set_yticks(places, names)
-    axes.set(title="Classes (test rows)", xlabel="share of rows", xlim=(0, 1))
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
-
-
-def most_frequent(rows: pd.Series) -> list[Any]:
-    """Return the CLASSES classes with most rows, in their order."""
-    largest = rows.nlargest(CLASSES).index
-    return [name for name in rows.index if name in largest]
-
-
-def short(name: object) -> str:
-    """Return a name, cut to WIDTH characters."""
-    text = str(name)
-    return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
-
-
-def draw_predicted_actual(axes: "Axes", rows: pd.DataFrame) -> None:
-    """Draw actual over predicted numbers."""
-    ends = [rows.min().min(), rows.max().max()]
-    axes.plot(ends, ends, color="grey", linestyle=":", label="perfect")
-    axes.scatter(rows["predicted"], rows["actual"], s=10, alpha=0.6, label="test row")
-    axes.set(title="Predicted and actual", xlabel="predicted", ylabel="actual")
-    axes.legend()
-
-
-def draw_residuals(axes: "Axes", rows: pd.DataFrame) -> None:
-    """Draw residuals over predicted numbers."""
-    axes.axhline(0, color="grey", linestyle=":")
-    axes.scatter(rows["predicted"], rows["residual"], s=10, alpha=0.6)
-    axes.set(title="Residuals", xlabel="predicted", ylabel="actual - predicted")
-
-
-def draw_residual_histogram(axes: "Axes", bins: pd.DataFrame) -> None:
-    """Draw the histogram of residuals."""
-    middle = bins["residual"]
-    axes.bar(middle, bins["rows"], width=middle.diff().mean())
-    axes.axvline(0, color="grey", linestyle=":")
-    axes.set(
-        title="Histogram of residuals", xlabel="actual - predicted", ylabel="test rows"
-    )
-
-
-def draw_importance(axes: "Axes", features: pd.DataFrame, score: str) -> None:
-    """Draw the most important features, the first on top."""
-    top = features.head(FEATURES).iloc[::-1]
-    axes.barh(top["feature"], top["importance"], xerr=top["deviation"])
-    axes.set(title="Permutation importance", xlabel=score)
-    axes.locator_params(axis="x", nbins=4)
-
-
-def draw_learning_curve(axes: "Axes", losses: pd.DataFrame, loss: str) -> None:
-    """Draw the loss by iteration, or a note if the model has no iterations."""
-    if losses.empty:
-        axes.text(0.5, 0.5, "not trained in iterations", ha="center", color="grey")
-        axes.set_axis_off()
-    else:
-        axes.plot(losses["iteration"], losses["train"], label="training rows")
-        axes.plot(losses["iteration"], losses["test"], label="test rows")
-        axes.legend()
-    axes.set(title="Learning curve", xlabel="iteration", ylabel=loss)
-
-
-DRAW: dict[str, dict[str, Callable[["Axes", pd.DataFrame], None]]] = {
+DRAW: dict[str, dict[str, Draw]] = {
     "binary": {
         "roc": draw_roc,
         "precision_recall": draw_precision_recall,
         "calibration": draw_calibration,
         "confusion_matrix": draw_confusion_matrix,
-        "importance": partial(
-            draw_importance, score="loss of area under the ROC curve"
-        ),
+        "importance": partial(draw_importance, score="loss of ROC AUC"),
         "learning_curve": partial(draw_learning_curve, loss="log loss"),
     },
     "multiclass": {
@@ -199,53 +97,126 @@ def read_plot(table: Path) -> pd.DataFrame:
     return pd.read_csv(table, dtype=texts, keep_default_na=False, na_values=[""])
 
 
-def draw_plots(plots: Path, picture: Path, task: str) -> None:
-    """Draw the tables in a folder side by side and save them as a PNG file."""
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
+def draw_plots(
+    plots: Path, picture: Path, task: str, facts: Facts | None = None
+) -> None:
+    """Draw the tables in a folder side by side and save them as a PNG file.
 
-    (rows, columns), size = GRIDS[task]
-    figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained")
-    for unused in axes.flat[len(DRAW[task]) :]:
-        unused.remove()
-    for (name, draw), place in zip(DRAW[task].items(), axes.flat, strict=False):
-        draw(place, read_plot(plots / f"{name}.csv"))
+    There is no plot of a table that is missing or has no rows, such as the learning
+    curve of a model that has no iterations.
+    """
+    paths = {name: plots / f"{name}.csv" for name in DRAW[task]}
+    tables = {name: read_plot(path) for name, path in paths.items() if path.is_file()}
+    with project_style():
+        save(plots_figure(tables, task, facts or Facts()), picture)
+
+
+def plots_figure(
+    tables: Mapping[str, pd.DataFrame], task: str, facts: Facts
+) -> "Figure":
+    """Return the figure of the tables that there are."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    known = {
+        name: table
+        for name in DRAW[task]
+        if (table := tables.get(name)) is not None and len(table.dropna(how="all"))
+    }
+    facts = facts.with_tables(known, task)
+    figure = Figure(layout=ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08))
+    for place, (name, table) in zip(
+        places(figure, len(known), tall=task == "multiclass"),
+        known.items(),
+        strict=True,
+    ):
+        DRAW[task][name](place, table, facts)
+    figure.suptitle(describe(facts, task, known), x=0.01, ha="left")
+    return figure
+
+
+def places(figure: "Figure", count: int, *, tall: bool) -> list["Axes"]:
+    """Return axes for plots, such that none is empty, and set the figure's size."""
+    full, rest = divmod(count, COLUMNS)
+    rows = ROWS.get(count, (COLUMNS,) * full + (rest,) * bool(rest))
+    heights = [TALL_ROW if tall and not row else ROW for row in range(len(rows))]
+    figure.set_size_inches(PICTURE, sum(heights) + 0.4)
+    if not count:
+        return []
+    # Long names in one row leave the room between the plots of another as it is.
+    strips = figure.subfigures(len(rows), 1, squeeze=False, height_ratios=heights)
+    return [
+        axes
+        for strip, many in zip(strips.flat, rows, strict=True)
+        for axes in strip.subplots(1, many, squeeze=False).flat
+    ]
+
+
+def describe(facts: Facts, task: str, tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return the title of the picture: what is predicted, and for how many rows."""
+    words = [f"Prediction of {short(facts.target, 30)}"] if facts.target else []
+    if facts.positive and facts.positives is not None:
+        share = percent(facts.positives)
+        words.append(f"positive class: {short(facts.positive, 20)} ({share})")
+    elif task == "multiclass" and "classes" in tables:
+        words.append(f"{len(tables['classes'])} classes")
+    if facts.rows is not None:
+        words.append(f"{facts.rows:,} test rows")
+    if facts.estimator:
+        words.append(short(facts.estimator, 40))
+    line = "  |  ".join(words)
+    return (
+        line if len(line) <= TITLE else "\n".join(["  |  ".join(words[:-1]), words[-1]])
+    )
+
+
+def save(figure: "Figure", picture: Path) -> None:
+    """Save a figure as a PNG file; it replaces an older one when it is complete."""
     with replacing(picture) as temporary:
-        figure.savefig(temporary, format="png", dpi=100)
-    plt.close(figure)
+        figure.savefig(temporary, format="png")
+
+
+def draw_search(trials: Path, picture: Path, metric: str | None) -> None:
+    """Draw the table of a search as a PNG file."""
+    table = pd.read_csv(trials)
+    if "rows" in table:
+        # Scores of trials that were fitted to fewer rows cannot be compared.
+        table = table[table["rows"] == table["rows"].max()]
+    with project_style():
+        save(search_figure(table, f"{metric or 'loss'} over the folds"), picture)
+
+
+def search_figure(trials: pd.DataFrame, label: str) -> "Figure":
+    """Return the figure of a search: the score over each argument."""
+    from matplotlib.figure import Figure
+
+    names = [str(name) for name in trials if name not in FACTS]
+    columns = min(COLUMNS, len(names))
+    rows = -(-len(names) // columns)
+    figure = Figure((SIZE[0] * columns, SIZE[1] * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for unused in axes.flat[len(names) :]:
+        unused.remove()
+    for name, place in zip(names, axes.flat, strict=False):
+        draw_argument(place, trials, name, label)
+    return figure
 
 
 def draw_argument(axes: "Axes", trials: pd.DataFrame, name: str, label: str) -> None:
     """Draw score over argument; bars are the standard deviation over the folds."""
     values = trials[name]
-    numbers = pd.api.types.is_numeric_dtype(values)
-    places = values if numbers else values.astype(str).map(short)
-    axes.errorbar(places, trials["score"], yerr=trials["deviation"], fmt="o", alpha=0.5)
-    if numbers and values.min() > 0 and values.max() > 20 * values.min():
-        axes.set_xscale("log")
-    axes.set(xlabel=name, ylabel=label)
-
-
-def draw_search(trials: Path, picture: Path, metric: str | None) -> None:
-    """Draw the table of a search as a PNG file."""
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    table = pd.read_csv(trials)
-    if "rows" in table:
-        # Scores of trials that were fitted to fewer rows cannot be compared.
-        table = table[table["rows"] == table["rows"].max()]
-    names = [name for name in table if name not in FACTS]
-    columns = min(COLUMNS, len(names))
-    rows = -(-len(names) // columns)
-    size = (SIZE[0] * columns, SIZE[1] * rows)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=size, layout="constrained", squeeze=False, sharey=True
-    )
-    for unused in axes.flat[len(names) :]:
-        unused.remove()
-    for name, place in zip(names, axes.flat, strict=False):
-        draw_argument(place, table, str(name), f"{metric or 'loss'} over the folds")
-    with replacing(picture) as temporary:
-        figure.savefig(temporary, format="png", dpi=100)
-    plt.close(figure)
+    if pd.api.types.is_numeric_dtype(values) and values.notna().all():
+        at = values
+        few_ticks(axes, whole=bool((values == values.round()).all()))
+        if values.min() > 0 and values.max() > 20 * values.min():
+            logarithmic(axes)
+    else:
+        # A value that is missing in the table is None.
+        codes, known = pd.factorize(values, sort=True, use_na_sentinel=False)
+        at = pd.Series(codes, index=values.index)
+        as_text = "{:g}".format if pd.api.types.is_numeric_dtype(values) else str
+        texts = ["None" if pd.isna(one) else as_text(one) for one in known]
+        name_ticks(axes, short_names(texts), SIDE_BY_SIDE)
+    scores, deviations = trials["score"], trials["deviation"]
+    axes.errorbar(at, scores, yerr=deviations, fmt="o", color=BLUE, alpha=0.5)
+    axes.set(xlabel=short(name, 40), ylabel=label)
