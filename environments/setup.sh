@@ -43,9 +43,15 @@ version() {
   "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true
 }
 supported="3.11 3.12 3.13 3.14"
+case $PWD in *:*)
+  echo "error: $PWD: the path has a colon, which in PATH separates folders. Fix: move or rename the folder, then run this again" >&2
+  exit 1
+  ;;
+esac
 case " $supported " in *" $(version "$python") "*) ;; *)
   found=$(for number in $supported; do command -v "python$number" || true; done | head -n 1)
-  echo "error: $python is Python $(version "$python"), but the locked packages are for Python $(echo $supported | sed 's/ /, /g'). Fix: run \`make setup PYTHON=${found:-path of one of them}\`. For another Python, see environments/README.md" >&2
+  number=$(version "$python")
+  echo "error: $python ${number:+is Python }${number:-does not run}, but the locked packages are for Python $(echo $supported | sed 's/ /, /g'). Fix: run \`make setup PYTHON=${found:-path of one of them}\`. For another Python, see environments/README.md" >&2
   exit 1
   ;;
 esac
@@ -67,7 +73,7 @@ install() {
   if [ -t 2 ]; then printf '\r\033[K' >&2; fi
   wait $installer || {
     tail -n 20 $log >&2
-    echo "error: the packages could not be installed. All messages: $log" >&2
+    echo "error: the packages could not be installed. All messages: $log. Fix: see \"Installation\" in docs/troubleshooting.md" >&2
     exit 1
   }
 }

@@ -83,7 +83,9 @@ def pull_tables(paths: Iterable[Path]) -> None:
             run_dvc(command, str(pointer), cwd=Path(), shown=True)
         except DvcError as error:
             place = read_pointer(pointer).get("deps", [{}])[0].get("path")
-            if remote:
+            if remote and "to be installed" in str(error):
+                fix = f"{error}. Fix: run `make setup`, which installs it"
+            elif remote:
                 fix = (
                     f"{error}. Fix: check the address and the login (.cloud/README.md),"
                     " and that it was pushed there: `dvc push` in a clone that has it"

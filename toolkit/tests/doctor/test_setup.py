@@ -167,6 +167,11 @@ def test_lock_of_dvc_of_dead_processes(patient: Patient) -> None:
     path = patient.root / ".dvc/tmp/rwlock"
     path.write_text(json.dumps({"write": {"x": dead, "y": alive}, "read": {}}))
     assert str(ended.pid) in patient.check("lock of DVC").problems[0].text
+    only_dead = json.dumps({"write": {"x": dead}, "read": {}})
+    both = path.read_text()
+    path.write_text(only_dead)
+    assert hints(Project(patient.root)) == []  # DVC removes the entry itself.
+    path.write_text(both)
     assert patient.check("lock of DVC", fix=True).state == "fixed"
     assert json.loads(path.read_text())["write"] == {"y": alive}
     # The number of a process of today is that of another one of yesterday.

@@ -152,7 +152,7 @@ def test_a_tampered_file_is_refused(stored: Stored) -> None:
     stored.model.write_bytes(content)
     message = stored.refusal()
     assert message.startswith(f"{stored.model}: is not the model that")
-    assert "dvc checkout" in message
+    assert "rml doctor --fix" in message
 
 
 def test_a_truncated_file_is_refused(stored: Stored) -> None:

@@ -187,7 +187,16 @@ def test_python_without_locked_packages_is_refused(
     assert done.returncode != 0
     assert "3.11, 3.12, 3.13, 3.14" in done.stderr
     assert "make setup PYTHON=" in done.stderr
+    said = f"is Python {version}" if version else "does not run"
+    assert f"{python} {said}, but" in done.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def test_folder_with_a_colon_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a:b").mkdir()
+    done = setup(tmp_path / "a:b", "setup")
+    assert done.returncode != 0
+    assert "a:b: the path has a colon" in done.stderr
 
 
 def test_environment_of_another_python_is_made_anew(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from reproducible_ml.doctor.environment import check_environment, check_imports
 from reproducible_ml.doctor.files import check_dates, check_files, check_pipeline
 from reproducible_ml.doctor.folders import check_links, check_space, check_writable
 from reproducible_ml.doctor.leftovers import (
+    check_blocking_rwlock,
     check_experiments,
     check_hashes,
     check_index,
@@ -133,6 +134,7 @@ def examine_as_json(project: Project, *, fix: bool, remote: bool) -> bool:
 def hints(project: Project) -> list[str]:
     """Return a line for each problem that makes all commands of DVC fail."""
     quick = {name: CHECKS[name] for name in QUICK}
+    quick["lock of DVC"] = check_blocking_rwlock
     return [
         f"{one_line(problem.text)}. Fix: {one_line(problem.fix)}"
         for result in run_checks(project, quick)

@@ -68,6 +68,16 @@ def check_rwlock(context: Context) -> Iterator[Problem]:
         )
 
 
+def check_blocking_rwlock(context: Context) -> Iterator[Problem]:
+    """The same, but only of what DVC does not correct itself.
+
+    It removes the entries of processes whose number no other one has now.
+    """
+    entries = _read(context.root / RWLOCK)
+    if entries is None or any(psutil.pid_exists(one["pid"]) for _, _, one in entries):
+        yield from check_rwlock(context)
+
+
 def _read(path: Path) -> list[tuple[str, str, dict[str, Any]]] | None:
     """Return mode, path and process of each entry; None if DVC could not read it."""
     from dvc.rwlock import SCHEMA

@@ -55,7 +55,8 @@ def _said(printed: str) -> str:
     errors = [line for line in lines if line.startswith("ERROR: ")]
     # Of files that it cannot read, DVC prints the error, then the lines in question.
     said = errors[-1].removeprefix("ERROR: ") if errors else " ".join(lines[:2])
-    return f"{said.rstrip('.')}. Fix: rml doctor" if DAMAGED.search(said) else said
+    said = said.rstrip(".:")
+    return f"{said}. Fix: rml doctor" if DAMAGED.search(said) else said
 
 
 def running_commands(root: Path) -> list[str]:

@@ -127,7 +127,7 @@ def load_model(path: Path, manifest: Path, package: str | None = None) -> Any:
     if hashlib.sha256(content).hexdigest() != expected["sha256"]:
         raise UserError(
             f"{path}: is not the model that {manifest} describes (its SHA-256 differs)."
-            " Fix: run `dvc checkout`, or `dvc repro --force train`."
+            " Fix: run `rml doctor --fix`, or `dvc repro --force train`."
         )
     made_with = expected["versions"]
     differing = [
@@ -202,7 +202,7 @@ def _read_manifest(manifest: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{manifest}: does not describe a model ({error!r})."
-            " Fix: run `dvc checkout`, or `dvc repro --force train`."
+            " Fix: run `rml doctor --fix`, or `dvc repro --force train`."
         ) from error
 
 
