@@ -81,6 +81,16 @@ def test_damage_of_object_and_copy(patient: Patient, name: str, link: str) -> No
     assert not patient.check("data").problems
 
 
+def test_damage_of_a_listing_and_of_the_folder(patient: Patient) -> None:
+    flip(patient.object("data/interim/b"))
+    patient.look()
+    flip(patient.root / "data/interim/b/1")
+    assert "is not what dvc.lock" in patient.check("data").problems[0].text
+    patient.check("cache", "data", fix=True)
+    patient.dvc("repro")
+    assert patient.check("cache", "data").state == "OK"
+
+
 @pytest.mark.parametrize(
     "name", [*PATHS[:1], "data/raw/t/x", "data/interim/b/1", PATHS[3]]
 )
@@ -167,6 +177,17 @@ def test_object_that_was_deleted_on_a_remote(patient: Patient) -> None:
     assert "is gone, but its folder is there" in found.problems[0].text
     assert patient.check("objects on remotes", fix=True, remote=True).state == "fixed"
     assert stored.is_file()
+
+
+def test_remote_folder_that_is_gone_and_other_files_in_it(patient: Patient) -> None:
+    store = patient.root.parent / "store"
+    patient.object("data/raw/a", "../store").with_name(".x.tmp").write_text("")
+    (store / "files/md5/README").write_text("")
+    assert patient.check("objects on remotes", remote=True).state == "OK"
+    shutil.rmtree(store)
+    found = patient.check("objects on remotes", remote=True)
+    text = f"remote store: {store}/files/md5 does not exist"
+    assert [problem.text for problem in found.problems] == [text]
 
 
 def test_remote_object_without_another_copy_stays(patient: Patient) -> None:

@@ -3,10 +3,11 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from dvc.repo import Repo
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
-from reproducible_ml.doctor.doctor import examine, examine_as_json, hints
+from reproducible_ml.doctor.check import Problem
+from reproducible_ml.doctor.doctor import CHECKS, examine, examine_as_json, hints
 from reproducible_ml.versioning.dvc import DvcError, run_dvc
 
 from .conftest import Patient
@@ -102,11 +104,66 @@ def test_conflict_of_a_merge(patient: Patient) -> None:
     assert problem.fix == "git checkout --ours params.yaml; or edit it, then git add"
 
 
-def test_settings_of_dvc_that_are_not_valid(patient: Patient) -> None:
-    patient.write(".dvc/config", "[core\n")
-    problem = patient.check("files of Git and DVC").problems[0]
-    assert problem.text.startswith(".dvc/config: is not valid")
+@pytest.mark.parametrize("name", [".dvc/config", ".dvc/config.local"])
+def test_settings_of_dvc_that_are_not_valid(patient: Patient, name: str) -> None:
+    patient.write(name, "[core\n")
+    for fix in (False, True):
+        problems = patient.check("files of Git and DVC", fix=fix).problems
+        # No other file is taken for damaged.
+        assert [one.text.split(": is not valid")[0] for one in problems] == [name]
     assert not examine(Project(patient.root))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said", "fix"),
+    [
+        ("params.yaml", b"seed: 0\nseed: 1\n", "line 2: found dupl", "git res"),
+        ("params.yaml", "seed: 0\n".encode("utf-16"), "text in UTF-8", "git restore"),
+        ("params.yaml", b"seed: " + b"[" * 3000, "nested more than", "git restore"),
+        (
+            "dvc.lock",
+            "schema: '2.0'\n".encode("utf-16"),
+            "text in UTF-8",
+            "git restore",
+        ),
+        (".dvcignore", "/tmp\n".encode("utf-16"), "text in UTF-8", "git restore"),
+        ("params.yaml", None, "Is a directory", "move that folder to another place"),
+    ],
+)
+def test_file_that_dvc_cannot_read(
+    patient: Patient, name: str, content: bytes | None, said: str, fix: str
+) -> None:
+    path = patient.root / name
+    path.unlink()
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    # Another damaged file is found as well, and no check ends in a traceback.
+    (patient.root / "data/raw/a.dvc").write_text("- 1\n")
+    problems = patient.all()["files of Git and DVC"].problems
+    assert len(problems) == 2
+    assert said in problems[0].text
+    assert fix in problems[0].fix
+
+
+@pytest.mark.parametrize("content", ["\ufeff{}", "{}"])
+def test_file_of_windows_is_fine(patient: Patient, content: str) -> None:
+    for name in ("dvc.lock", "params.yaml", "data/raw/a.dvc", ".dvcignore"):
+        path = patient.root / name
+        text = content.replace("{}", path.read_text())
+        path.write_bytes(text.replace("\n", "\r\n").encode())
+    assert not patient.all()
+
+
+def test_check_that_fails(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> Iterator[Problem]:
+        yield Problem("One.", "fix it")
+        raise RecursionError("deep")
+
+    monkeypatch.setitem(CHECKS, "dates", fail)
+    texts = [problem.text for problem in patient.check("dates").problems]
+    assert texts == ["One.", "the check failed: RecursionError: deep"]
 
 
 @pytest.mark.parametrize(
@@ -178,6 +235,18 @@ def test_lock_of_dvc_of_dead_processes(patient: Patient) -> None:
     os.utime(path, (1e9, 1e9))
     assert patient.check("lock of DVC", fix=True).state == "fixed"
     assert not path.exists()
+
+
+def test_lock_of_dvc_of_a_stopped_process(patient: Patient) -> None:
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        os.kill(process.pid, signal.SIGSTOP)
+        held = {"pid": process.pid, "cmd": "dvc repro"}
+        lock = json.dumps({"read": {}, "write": {"a": held}})
+        patient.write(".dvc/tmp/rwlock", lock)
+        found = patient.check("lock of DVC")
+        process.kill()
+    assert "is stopped (Ctrl-Z)" in found.problems[0].text
 
 
 def test_database_of_hashes_that_is_damaged(patient: Patient) -> None:
@@ -261,6 +330,9 @@ def test_folders(patient: Patient) -> None:
     (patient.root / "reports").chmod(0o555)
     assert patient.check("folders are writable").problems[0].fix == "chmod u+w reports"
     assert patient.check("folders are writable", fix=True).state == "fixed"
+    (patient.root / "models").write_text("")
+    found = patient.check("folders are writable").problems[0]
+    assert found.text == "models: is a file, but has to be a folder"
     (patient.root / "data/interim").rename(patient.root.parent / "elsewhere")
     (patient.root / "data/interim").symlink_to("../../elsewhere")
     assert patient.check("folders are no links").problems[0].text.startswith("data/in")
@@ -272,11 +344,26 @@ def test_space(patient: Patient) -> None:
     assert "are free on this disk" in patient.check("free space").problems[0].text
 
 
+def test_space_where_dvc_cannot_work(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What a full disk leaves.
+    (patient.root / "dvc.lock").write_text("")
+    assert patient.check("free space").state == "OK"
+    full = shutil.disk_usage(patient.root)._replace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    assert "0.0 GB are free" in patient.check("free space").problems[0].text
+
+
 def test_git(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
     patient.commit("Second")
     assert clone(patient, "--depth", "1").check("history").problems[0].fix == (
         "git fetch --unshallow"
     )
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    problem = patient.check("history").problems[0]
+    assert problem.fix == f"git config --global --add safe.directory {patient.root}"
+    monkeypatch.delenv("GIT_TEST_ASSUME_DIFFERENT_OWNER")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     assert not patient.check("identity").problems
@@ -300,6 +387,11 @@ def test_remote_that_is_not_verified(patient: Patient, level: str) -> None:
     assert problem.fix.endswith("other verify true")
     assert patient.check("remotes", fix=True).state == "fixed"
     assert patient.check("remotes").state == "OK"
+
+
+def test_default_remote_that_does_not_exist(patient: Patient) -> None:
+    patient.write(".dvc/config.local", "[core]\n    remote = gone\n")
+    assert "default remote is gone" in patient.check("remotes").problems[0].text
 
 
 def test_address_that_dvc_reads_in_part(patient: Patient) -> None:

@@ -112,7 +112,7 @@ def hash_files(folder: Path, files: Iterable[Path]) -> dict[str, str]:
 def changed_files(path: Path, expected: str, root: Path) -> list[str]:
     """Return the files of a folder that changed, by the rules of .dvcignore.
 
-    Without a listing of the folder in the cache, the folder itself is returned.
+    Without an intact listing of the folder in the cache, the folder itself is returned.
     """
     if not path.is_dir():
         return []
@@ -126,9 +126,10 @@ def changed_files(path: Path, expected: str, root: Path) -> list[str]:
     if _hash_listing(found) == expected:
         return []
     listing = Path(repository.cache.local.oid_to_path(expected))
-    if not listing.is_file():
+    content = listing.read_bytes() if listing.is_file() else b""
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() + FOLDER != expected:
         return ["."]
-    was = {one["relpath"]: one["md5"] for one in json.loads(listing.read_bytes())}
+    was = {one["relpath"]: one["md5"] for one in json.loads(content)}
     return sorted(n for n in was.keys() | found.keys() if was.get(n) != found.get(n))
 
 

@@ -66,7 +66,7 @@ class Context:
 
         try:
             return Repo(str(self.root))
-        except (DvcException, OSError, sqlite3.Error) as error:
+        except (DvcException, OSError, ValueError, sqlite3.Error) as error:
             raise NotCheckedError(f"DVC says: {first_line(error)}") from error
 
     @cached_property
@@ -76,7 +76,7 @@ class Context:
 
         try:
             return list(self.repository.index.stages)
-        except (DvcException, UserError, OSError) as error:
+        except (DvcException, UserError, OSError, ValueError, RecursionError) as error:
             reason = first_line(error)
             raise NotCheckedError(f"files of DVC cannot be read: {reason}") from error
 

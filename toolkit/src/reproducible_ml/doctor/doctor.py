@@ -1,7 +1,6 @@
 """`rml doctor`: run all checks, cure what is safe, print a table."""
 
 import json
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -74,6 +73,9 @@ QUICK = (
     "hashes DVC remembers",
     "folders are writable",
 )
+
+# How a line about a cure begins that did not work.
+FAILED = "Failed: "
 
 # Problems of a check that are shown in the table.
 SHOWN = 5
@@ -166,15 +168,19 @@ def run_checks(
 
 
 def _run(name: str, check: Check, context: Context) -> Result:
-    from dvc.exceptions import DvcException
-
+    problems: list[Problem] = []
     try:
-        return Result(name, [*check(context)])
+        problems.extend(check(context))
     except NotCheckedError as error:
-        return Result(name, skipped=str(error))
-    except (UserError, OSError, sqlite3.Error, DvcException) as error:
-        text = f"the check failed: {first_line(error)}"
-        return Result(name, [Problem(text, "correct that, then run it again")])
+        if not problems:
+            return Result(name, skipped=str(error))
+    except Exception as error:
+        # Damage may be of any kind: that a check did not expect it is no reason to
+        # keep the results of the others to oneself.
+        kind = "" if isinstance(error, UserError | OSError) else type(error).__name__
+        text = f"the check failed: {kind}{': ' if kind else ''}{first_line(error)}"
+        problems.append(Problem(text, "correct that, then run it again"))
+    return Result(name, problems)
 
 
 def _cure(problems: Sequence[Problem]) -> Iterator[str]:
@@ -183,7 +189,7 @@ def _cure(problems: Sequence[Problem]) -> Iterator[str]:
             try:
                 yield problem.cure()
             except (UserError, OSError) as error:
-                yield f"Failed: {first_line(error)}"
+                yield f"{FAILED}{first_line(error)}"
 
 
 def _print(results: Sequence[Result], *, fix: bool) -> None:
@@ -206,7 +212,8 @@ def _print(results: Sequence[Result], *, fix: bool) -> None:
 
 def _rows(result: Result) -> Iterator[tuple[str, str, str, str]]:
     for line in result.done[:SHOWN]:
-        yield result.name, "fixed", line, ""
+        state = "not fixed" if line.startswith(FAILED) else "fixed"
+        yield result.name, state, line, ""
     for problem in result.problems[:SHOWN]:
         yield result.name, "problem", problem.text, problem.fix
     for count, state in (

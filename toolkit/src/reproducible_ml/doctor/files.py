@@ -1,5 +1,6 @@
 """Files of Git and DVC can be read and are complete."""
 
+import os
 import re
 import time
 import tomllib
@@ -12,7 +13,7 @@ from typing import Any
 import yaml
 
 from reproducible_ml.core.errors import first_line
-from reproducible_ml.core.yaml_text import load_yaml
+from reproducible_ml.core.yaml_text import load_yaml, parse_params, yaml_problem
 from reproducible_ml.doctor.check import Context, NotCheckedError, Problem, listed
 from reproducible_ml.versioning.git import run_git
 
@@ -21,6 +22,7 @@ PIPELINE = "dvc.yaml"
 ALWAYS = ("params.yaml", "data/schema.yaml")
 PROJECT = "pyproject.toml"
 CONFIGS = (".dvc/config", ".dvc/config.local")
+IGNORE = ".dvcignore"
 
 # A clock that is a bit slow is no problem.
 TOLERANCE = 120
@@ -66,7 +68,7 @@ def _names(context: Context) -> list[str]:
     }
     tracked = run_git(context.root, "ls-files", "-z", "*.dvc") or b""
     pointers |= {*filter(None, tracked.decode("utf-8", "replace").split("\0"))}
-    return [PIPELINE, LOCK, PROJECT, *ALWAYS, *CONFIGS, *sorted(pointers)]
+    return [PIPELINE, LOCK, PROJECT, *ALWAYS, *CONFIGS, IGNORE, *sorted(pointers)]
 
 
 def find_fault(context: Context, name: str) -> str | None:
@@ -77,14 +79,21 @@ def find_fault(context: Context, name: str) -> str | None:
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     if not content.strip(b"\0 \t\r\n"):
-        return None if name in CONFIGS else "is empty"
+        # An empty one means as much as none.
+        return None if name in (*CONFIGS, IGNORE) else "is empty"
     if MARKERS.search(content):
         return "has the marks of an unfinished merge (<<<<<<<)"
     if _is_cut(context, name, content):
         return "is cut off: the committed file goes on"
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return "is not text in UTF-8"
     if name in CONFIGS:
         return _config_fault(path)
-    return _toml_fault(content) if name == PROJECT else _yaml_fault(name, content)
+    if name == IGNORE:
+        return None
+    return _toml_fault(text) if name == PROJECT else _yaml_fault(name, text)
 
 
 def _is_cut(context: Context, name: str, content: bytes) -> bool:
@@ -111,28 +120,28 @@ def _config_fault(path: Path) -> str | None:
     from dvc.config import Config, ConfigError
 
     try:
-        level = "local" if path.suffix == ".local" else "repo"
-        Config.validate(Config(str(path.parent), validate=False).read(level))
+        # Of this file alone: with the others, a fault in them would be one of all.
+        Config.validate(Config.load_file(str(path)))
     except (ConfigError, ValueError) as error:
         return f"is not valid: {first_line(error)}"
     return None
 
 
-def _toml_fault(content: bytes) -> str | None:
+def _toml_fault(text: str) -> str | None:
     try:
-        tomllib.loads(content.decode("utf-8"))
+        tomllib.loads(text)
     except ValueError as error:
         return f"is not valid TOML: {first_line(error)}"
     return None
 
 
-def _yaml_fault(name: str, content: bytes) -> str | None:
+def _yaml_fault(name: str, text: str) -> str | None:
+    read_by_dvc = name in (PIPELINE, LOCK, ALWAYS[0]) or name.endswith(".dvc")
     try:
-        found = load_yaml(content)
+        # DVC refuses a key that is there twice, others take the last one.
+        found = parse_params(text) if read_by_dvc else load_yaml(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1})" if mark else ""
-        return f"is not valid YAML{where}"
+        return f"is not valid YAML ({yaml_problem(error)})"
     if not isinstance(found, dict):
         return "is not a mapping of YAML"
     return _schema_fault(name, found)
@@ -173,16 +182,22 @@ def _digests(content: Any) -> Iterator[str]:
 def _remedy(context: Context, name: str) -> tuple[str, Any]:
     """Return the command that repairs a file, and a cure if nothing can be lost."""
     committed = _committed(context, name)
+    path = context.root / name
+    if path.is_dir():
+        then = f", then: git restore {name}" if committed else ""
+        return f"move that folder to another place{then}", None
+    if not os.access(path, os.R_OK):
+        return f"chmod u+r {name}", None
     then = " && make repro" if name == LOCK else ""
     if run_git(context.root, "ls-files", "--unmerged", "--", name):
         return f"git checkout --ours {name}{then}; or edit it, then git add", None
     if committed is None or MARKERS.search(committed) or not committed.strip():
         if name != LOCK:
             return "correct it by hand: no good version is committed", None
-        content = (context.root / name).read_bytes()
+        content = path.read_bytes()
         cure = None if content.strip() else partial(_remove, context, name)
         return f"rm {name} && make repro", cure
-    content = (context.root / name).read_bytes()
+    content = path.read_bytes()
     worthless = committed.startswith(content) or not content.strip(b"\0 \t\r\n")
     cure = partial(_restore, context, name) if worthless else None
     return f"git restore {name}{then}", cure

@@ -51,6 +51,12 @@ def check_writable(context: Context) -> Iterator[Problem]:
     for name in dict.fromkeys([*OTHERS, *DATA]):
         folder = context.root / name
         if not folder.is_dir():
+            # That of Git is a file in a worktree and in a submodule.
+            if folder.exists() and name != ".git":
+                yield Problem(
+                    f"{name}: is a file, but has to be a folder",
+                    f"mv {name} {name}.old",
+                )
             continue
         found = folder.stat()
         if not found.st_mode & stat.S_IWUSR and found.st_uid == _user():
@@ -77,9 +83,14 @@ def _allow(folder: Path, command: str) -> str:
 
 def check_space(context: Context) -> Iterator[Problem]:
     """There is room for the data of one more run, here and in the cache."""
-    size = sum(out.meta.size or 0 for out in context.outputs)
+    places = [context.root]
+    try:
+        size = sum(out.meta.size or 0 for out in context.outputs)
+        places += _existing(context.cache)
+    except NotCheckedError:
+        # A full disk may be why DVC cannot read its files.
+        size = 0
     needed = LEAST + 2 * size
-    places = [context.root, *_existing(context.cache)]
     for place in {path.stat().st_dev: path for path in places}.values():
         free = shutil.disk_usage(place).free
         if free < needed:

@@ -66,6 +66,19 @@ def check_rwlock(context: Context) -> Iterator[Problem]:
             "rml doctor --fix",
             partial(_release, context, path),
         )
+    for number in dict.fromkeys(one["pid"] for _, _, one in entries if _stopped(one)):
+        yield Problem(
+            f"{RWLOCK}: is held by process {number}, which is stopped (Ctrl-Z), so that"
+            " other commands fail",
+            f"in its terminal: fg. Or: kill {number}; kill -CONT {number}",
+        )
+
+
+def _stopped(entry: dict[str, Any]) -> bool:
+    try:
+        return bool(psutil.Process(entry["pid"]).status() == psutil.STATUS_STOPPED)
+    except psutil.Error:
+        return False
 
 
 def check_blocking_rwlock(context: Context) -> Iterator[Problem]:
@@ -164,7 +177,7 @@ def _remembered(context: Context) -> Path:
             changed = {"core": {"site_cache_dir": other}}
             with Repo(str(context.root), config=changed) as repository:
                 name = Path(repository.site_cache_dir).name
-    except (ConfigError, DvcException) as error:
+    except (ConfigError, DvcException, ValueError) as error:
         raise NotCheckedError("DVC cannot read its settings") from error
     return Path(site_cache_dir(config["core"].get("site_cache_dir")), "repo", name)
 

@@ -16,6 +16,7 @@ from reproducible_ml.doctor.cache import (
     list_folder,
 )
 from reproducible_ml.doctor.check import Context, NotCheckedError, Problem
+from reproducible_ml.doctor.files import DIGEST
 
 # Their files cannot be listed.
 WEB = ("http", "https")
@@ -43,6 +44,12 @@ def check_remote(context: Context) -> Iterator[Problem]:
 
 def _check_remote(context: Context, name: str) -> Iterator[Problem]:
     storage = context.repository.cloud.get_remote_odb(name)
+    if storage.fs.protocol not in WEB and not storage.fs.exists(storage.path):
+        yield Problem(
+            f"remote {name}: {storage.path} does not exist",
+            "attach its disk; or, if nothing was ever pushed to it: dvc push",
+        )
+        return
 
     def hashing(path: Path) -> str:
         digest = digest_of(path)
@@ -105,8 +112,9 @@ def _stored(context: Context, storage: Any) -> Iterator[str]:
     """Yield the hashes of a remote's objects; of a web server, those in use."""
     if storage.fs.protocol in WEB:
         yield from sorted(find_copies(context))
-    elif storage.fs.exists(storage.path):
-        yield from sorted(storage.all())
+    else:
+        # Other files are no objects, such as those of a push that was interrupted.
+        yield from sorted(filter(DIGEST.fullmatch, storage.all()))
 
 
 def _cure_remote(context: Context, name: str, storage: Any, digest: str) -> str:

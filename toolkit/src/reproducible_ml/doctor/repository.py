@@ -1,13 +1,14 @@
 """The Git repository: its history, identity, submodules and committed reports."""
 
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from reproducible_ml.core.inputs import hash_path
 from reproducible_ml.doctor.check import Context, NotCheckedError, Problem, listed
-from reproducible_ml.versioning.git import Revision, run_git
+from reproducible_ml.versioning.git import Revision, is_refused, run_git
 from reproducible_ml.versioning.lock import LOCK, locked_outputs
 
 # What Git names a submodule's state by.
@@ -21,6 +22,13 @@ STATES = {
 def check_history(context: Context) -> Iterator[Problem]:
     """The clone has the whole history: a report compares with a commit before."""
     shallow = run_git(context.root, "rev-parse", "--is-shallow-repository")
+    if shallow is None and is_refused(context.root):
+        folder = shlex.quote(str(context.root))
+        yield Problem(
+            "Git refuses this folder, as it belongs to another user",
+            f"git config --global --add safe.directory {folder}",
+        )
+        return
     if shallow is None:
         raise NotCheckedError("this is no Git repository")
     if shallow.strip() == b"true":

@@ -16,7 +16,14 @@ LEVELS = {"local": "--local", "repo": "", "global": "--global", "system": "--sys
 
 def check_remotes(context: Context) -> Iterator[Problem]:
     """Remotes are verified when data are pulled, and DVC reads their whole URL."""
-    for name, settings in context.repository.config["remote"].items():
+    config = context.repository.config
+    default = config["core"].get("remote")
+    if default and default not in config["remote"]:
+        yield Problem(
+            f"the default remote is {default}, but there is no remote of that name",
+            "dvc remote default NAME, with one of `dvc remote list`",
+        )
+    for name, settings in config["remote"].items():
         named_by_file = settings.get("version_aware") or settings.get("worktree")
         if not settings.get("verify") and not named_by_file:
             level = _level(context, name)

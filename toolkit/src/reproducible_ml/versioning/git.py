@@ -1,6 +1,7 @@
 """Files of a commit or the working tree, the base of a change, DVC's experiments."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -55,6 +56,17 @@ def run_git(root: Path, *arguments: str) -> bytes | None:
     command = ["git", "-C", str(root), *arguments]
     done = subprocess.run(command, capture_output=True, check=False)
     return None if done.returncode else done.stdout
+
+
+def is_refused(root: Path) -> bool:
+    """Return whether Git refuses a repository because it belongs to another user."""
+    done = subprocess.run(
+        ["git", "-C", str(root), "rev-parse"],
+        env={**os.environ, "LC_ALL": "C"},
+        capture_output=True,
+        check=False,
+    )
+    return b"dubious ownership" in done.stderr
 
 
 def find_commit(root: Path, name: str) -> str | None:
