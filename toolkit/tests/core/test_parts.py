@@ -36,6 +36,16 @@ def test_table_is_read_as_it_was_written(
     assert len(parts(table)) == -(-60 // rows)
 
 
+def test_temporary_parts_have_the_same_content(
+    people: pd.DataFrame, tmp_path: Path
+) -> None:
+    rows = people.assign(
+        kind=pd.Categorical(["b"] * len(people), categories=["c", "b", "a"])
+    )
+    write_part(rows, tmp_path, 0, temporary=True)
+    pd.testing.assert_frame_equal(read_table(tmp_path), rows)
+
+
 def test_only_the_named_columns_and_the_keys_are_read(
     people: pd.DataFrame, write_table: WriteTable, tmp_path: Path
 ) -> None:

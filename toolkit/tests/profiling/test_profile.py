@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from reproducible_ml.profiling import profile
 from reproducible_ml.profiling.distinct import FILE
 from reproducible_ml.profiling.profile import (
     ColumnProfile,
@@ -62,6 +63,12 @@ def test_profile_does_not_depend_on_batches(size: int) -> None:
     assert {n: content(p) for n, p in cut.items()} == {
         n: content(p) for n, p in whole.items()
     }
+
+
+def test_columns_may_be_profiled_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    together = {name: content(found) for name, found in profiles(7).items()}
+    monkeypatch.setattr(profile, "SHORT", 0)
+    assert together == {name: content(found) for name, found in profiles(7).items()}
 
 
 def test_batches_are_pooled_within_a_file() -> None:

@@ -8,13 +8,13 @@ import pytest
 
 from reproducible_ml.contract.schema import Column
 from reproducible_ml.profiling.column_types import TypeCandidate
-from reproducible_ml.profiling.infer import (
+from reproducible_ml.profiling.inferred import Hints
+from reproducible_ml.profiling.profile import profile_columns
+from reproducible_ml.profiling.proposals import (
     propose_boolean_column,
     propose_date_column,
     propose_number_column,
 )
-from reproducible_ml.profiling.inferred import Hints
-from reproducible_ml.profiling.profile import profile_columns
 from reproducible_ml.profiling.texts import ColumnProposal, summarise_texts
 from reproducible_ml.profiling.values import measure_columns
 

@@ -11,9 +11,9 @@ from reproducible_ml.contract.schema import Column, ColumnMetadata
 from reproducible_ml.profiling.column_types import TypeCandidate
 from reproducible_ml.profiling.distinct import occurrences
 from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory
+from reproducible_ml.profiling.measurements import Measurements
 from reproducible_ml.profiling.profile import ColumnProfile, profile_columns
 from reproducible_ml.profiling.values import (
-    Measurements,
     check_values,
     exceeds_int64,
     is_missing_code,

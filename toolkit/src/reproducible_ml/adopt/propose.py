@@ -194,7 +194,9 @@ def _checked(
     compute = Compute.model_validate(params.get("compute") or {})
     checked = context.temporary / "checked"
     with replacing_folder(checked) as table:
-        validate_table(files, contract, data, compute, table, context.report)
+        validate_table(
+            files, contract, data, compute, table, context.report, temporary=True
+        )
     before = context.params["data"].get("target")
     if context.contract is None or before != data.target:
         keep_equal_rows(checked, contract, params, compute)

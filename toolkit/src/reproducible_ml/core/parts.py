@@ -35,9 +35,21 @@ def read_part(part: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     return pd.read_parquet(part, columns=None if columns is None else list(columns))
 
 
-def write_part(frame: pd.DataFrame, table: Path, number: int) -> None:
-    """Write one part; `number` is its position in the table, from 0."""
-    frame.to_parquet(table / f"part-{number:05d}.parquet", compression="lz4")
+def write_part(
+    frame: pd.DataFrame, table: Path, number: int, *, temporary: bool = False
+) -> None:
+    """Write one part; `number` is its position in the table, from 0.
+
+    A temporary one is written in a third of the time, and is up to twice as large.
+    """
+    file = table / f"part-{number:05d}.parquet"
+    if temporary:
+        categories = list(frame.select_dtypes("category").columns)
+        frame.to_parquet(
+            file, compression=None, use_dictionary=categories, write_statistics=False
+        )
+    else:
+        frame.to_parquet(file, compression="lz4")
 
 
 def read_table(table: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:

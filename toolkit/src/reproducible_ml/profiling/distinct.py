@@ -3,6 +3,7 @@
 Results do not depend on how a column is divided into batches.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -97,6 +98,10 @@ class FirstTexts:
             np.concatenate([old.places, new.places[:room]]),
         )
 
+    def snapshot(self) -> Occurrences:
+        """Return the texts so far, with rows that later texts do not change."""
+        return self.content._replace(rows=self.content.rows.copy())
+
     def counts(self) -> dict[str, int]:
         """Return the rows of each text, in the order of first places."""
         return dict(
@@ -120,7 +125,15 @@ class DistinctCounter:
 
     def add(self, texts: pa.StringArray) -> None:
         """Add texts."""
-        hashes = hash_texts(texts)
+        self.add_hashes(hash_texts(texts))
+
+    def add_numbers(self, numbers: pa.Array) -> None:
+        """Add whole numbers of at most EXACT digits, as if they were texts."""
+        floats = numbers.to_numpy().astype(np.float64)
+        self.add_hashes(pd.util.hash_array(floats))
+
+    def add_hashes(self, hashes: Hashes) -> None:
+        """Add texts by their hashes."""
         if not self.exact:
             hashes = hashes[hashes <= self._smallest[-1]]
         self._pending.append(hashes)
@@ -144,14 +157,42 @@ class DistinctCounter:
         self._pending, self._waiting = [], 0
 
 
+def text_bytes(texts: pa.StringArray) -> npt.NDArray[np.uint8]:
+    """Return the bytes of all texts, one after the other; none of them is null."""
+    ends, content = _buffers(texts)
+    return content[ends[0] : ends[-1]]
+
+
+def first_bytes(texts: pa.StringArray) -> npt.NDArray[np.uint8]:
+    """Return the first byte of each text, zero for empty ones; none of them is null."""
+    ends, content = _buffers(texts)
+    found = np.append(content, np.uint8(0))[ends[:-1]]
+    return np.where(np.diff(ends) > 0, found, np.uint8(0))
+
+
+def _buffers(
+    texts: pa.StringArray,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    """Return where each text starts, and the last one ends, in which bytes."""
+    _, offsets, content = texts.buffers()
+    if not len(texts) or content is None:
+        return np.zeros(len(texts) + 1, np.int32), np.empty(0, np.uint8)
+    starts = np.frombuffer(offsets, np.int32)[texts.offset :][: len(texts) + 1]
+    return starts, np.frombuffer(content, np.uint8)
+
+
 def hash_texts(texts: pa.StringArray) -> Hashes:
     """Return 64 bits for each text, the same in every run; 1 and 1.0 are equal."""
     number = r"^-?[0-9]+(\.[0-9]*)?$"
-    plain = pc.and_(
-        pc.match_substring_regex(texts, number),
-        pc.less_equal(pc.binary_length(texts), EXACT),
-    )
-    mask = plain.to_numpy(zero_copy_only=False)
+    # Most texts that are no numbers differ in the first character.
+    mask = np.isin(first_bytes(texts), list(b"-0123456789"))
+    if mask.any():
+        plain = pc.and_(
+            pc.match_substring_regex(texts, number),
+            pc.less_equal(pc.binary_length(texts), EXACT),
+        )
+        mask = plain.to_numpy(zero_copy_only=False)
+    plain = pa.array(mask)
     hashes = np.empty(len(texts), dtype=np.uint64)
     numbers = texts.filter(plain).cast(pa.float64()).to_numpy()
     hashes[mask] = pd.util.hash_array(numbers)
@@ -171,14 +212,19 @@ class Tally:
 
     def add(self, keys: pa.StringArray | pa.DictionaryArray, part: Occurrences) -> None:
         """Count the patterns of texts, in the order of their places; null for none."""
-        codes = keys.dictionary_encode()
-        present = codes.indices.is_valid().to_numpy(zero_copy_only=False)
-        numbers = codes.indices.drop_null().to_numpy()
-        firsts = np.full(len(codes.dictionary), -1)
-        positions = np.flatnonzero(present)
+        coded = keys.dictionary_encode()
+        codes = coded.indices.fill_null(-1).to_numpy()
+        self.add_codes(codes, coded.dictionary.to_pylist(), part)
+
+    def add_codes(self, codes: Ints, names: Sequence[str], part: Occurrences) -> None:
+        """Count the patterns of texts by their numbers in `names`; -1 for none."""
+        positions = np.flatnonzero(codes >= 0)
+        if not len(positions):
+            return
+        numbers = codes[positions]
+        firsts = np.full(len(names), -1)
         firsts[numbers[::-1]] = positions[::-1]
-        rows = np.bincount(numbers, part.rows[present], len(codes.dictionary))
-        names = codes.dictionary.to_pylist()
+        rows = np.bincount(numbers, part.rows[positions], len(names))
         for code in np.argsort(firsts)[np.count_nonzero(firsts < 0) :].tolist():
             key, count, first = names[code], rows[code], int(firsts[code])
             if key not in self.rows:

@@ -11,7 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reproducible_ml.contract.schema import Column, ColumnMetadata
-from reproducible_ml.profiling.distinct import Tally
+from reproducible_ml.profiling.distinct import Tally, first_bytes
+from reproducible_ml.profiling.units import (
+    CURRENCIES,
+    FOLDED_MULTIPLES,
+    is_unit,
+    may_be_unit,
+)
 from reproducible_ml.reading.values import (
     APOSTROPHES,
     OTHER_SPACES,
@@ -19,33 +25,6 @@ from reproducible_ml.reading.values import (
     plain_numbers,
     plain_separators,
 )
-
-SIGNS = "$€£¥₹₩₽₺¢"
-CODES = """
-    US$ R$ C$ A$ EUR USD GBP CHF JPY CNY INR SEK NOK DKK PLN CZK HUF CAD AUD NZD BRL MXN
-    ZAR TRY RUB KRW Rs. Rs kr. kr Fr.
-"""
-CURRENCIES = frozenset([*CODES.split(), *SIGNS])
-
-# Units that some numbers may lack; other units count only if all numbers have them.
-MEASURES = """
-    % ‰ ° °C °F kg g mg µg t lb lbs oz km m cm mm µm in ft mi yd l L ml mL cl h hr hrs
-    min s sec ms d days y yr yrs years Pa kPa hPa bar mbar psi mV mA kW kWh MWh Wh Hz
-    kHz MHz GHz kB KB MB GB TB bpm mmHg mg/dL mg/dl mmol/L mmol/l km/h mph m/s m² m³
-    m2 m3 km² km2 ha px pt pcs
-"""
-UNITS = frozenset(MEASURES.split())
-
-# Units in another case, such as KG; of one letter, they may be another unit.
-FOLDED_UNITS = frozenset(unit.casefold() for unit in UNITS if len(unit) > 1)
-
-# Multiples are not units: "12k" and "950" differ in size.
-MULTIPLES = frozenset("kKMBGT")
-WORDS = """
-    k m b g t mn mm bn mio mio. mrd mrd. tsd tsd. million millions billion billions
-    thousand lakh crore cr mil
-"""
-FOLDED_MULTIPLES = frozenset(WORDS.split())
 
 # A regular expression, the longest first.
 CURRENCY = "|".join(
@@ -60,6 +39,7 @@ PLAIN_NUMBER = {
     "point3": GROUP + r"\.[0-9]{3}$",
     "point": r"^[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$",
 }
+FIRST = np.isin(np.arange(256), list(b"-+.0123456789"))
 STYLES = PLAIN_NUMBER | {
     # Telephone numbers as well.
     "code": r"^([-+]?0[0-9]+|\+[0-9]{7,}|\+[0-9][0-9 ]{9,})$",
@@ -88,6 +68,12 @@ NUMBER = (
     rf"(?P<body>[-+]?[0-9.,](?:[0-9.,'{APOSTROPHES}\s{OTHER_SPACES}]*[0-9.,])?"
     r"(?:[eE][-+]?[0-9]+)?)"
     rf"{SPACES}(?P<suffix>[^0-9\s.,'+\-][^0-9]{{0,14}}[23]?)?$"
+)
+
+# Beginnings of numbers, and of infinite ones: all other texts are skipped quickly.
+LIKELY = (
+    rf"^[-+]?{SPACES}(?:{CURRENCY})?{SPACES}[-+]?[0-9.,]"
+    r"|^[-+]?[iI][nN][fF]"
 )
 
 Decimal = Literal[".", ","]
@@ -122,18 +108,6 @@ GROUPED = 50
 
 # A unit in a smaller share of the rows is a mistake.
 FEW = 0.05
-
-
-def is_unit(unit: str) -> bool:
-    """Return whether this is a known unit or currency."""
-    known = unit in UNITS or unit in CURRENCIES
-    return known or unit.casefold() in FOLDED_UNITS or unit.upper() in CURRENCIES
-
-
-def may_be_unit(suffix: str) -> bool:
-    """Return whether a suffix may be a unit; single letters are codes, as in "12A"."""
-    known = is_unit(suffix) or suffix in MULTIPLES
-    return known or not (len(suffix) == 1 and suffix.isalpha())
 
 
 class NumberPattern(NamedTuple):
@@ -299,6 +273,11 @@ def number_column(reading: NumberFormat, notes: ColumnMetadata = PLAIN) -> Colum
 
 
 def _with_units(texts: pa.StringArray) -> pa.StringArray:
+    likely = pc.match_substring_regex(plain_numbers(texts), LIKELY)
+    if not pc.all(likely).as_py():
+        found = _with_units(texts.filter(likely)) if pc.any(likely).as_py() else None
+        none = pa.nulls(len(texts), pa.string())
+        return none if found is None else pc.replace_with_mask(none, likely, found)
     texts = plain_numbers(texts)
     infinite = pc.match_substring_regex(texts, STYLES["infinite"])
     sign, prefix, body, suffix = pc.extract_regex(texts, NUMBER).flatten()
@@ -317,6 +296,9 @@ def _styles(texts: pa.StringArray, styles: dict[str, str]) -> pa.DictionaryArray
     found = np.full(len(texts), -1)
     left = np.flatnonzero(texts.is_valid())
     texts = texts.drop_null()
+    if styles is PLAIN_NUMBER:
+        first = FIRST[first_bytes(texts)]
+        left, texts = left[first], texts.filter(pa.array(first))
     for number, form in enumerate(styles.values()):
         if not len(left):
             break

@@ -1,28 +1,29 @@
 """Profile each column of a table, in one pass and in bounded memory."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reproducible_ml.profiling.dates import (
-    compact_date_patterns,
-    date_patterns,
-    same_iso_form,
-)
+from reproducible_ml.profiling.dates import compact_date_patterns
+from reproducible_ml.profiling.described import Described, describe
 from reproducible_ml.profiling.distinct import (
     FILE,
     DistinctCounter,
     FirstTexts,
+    Hashes,
+    Ints,
     Occurrences,
     Tally,
     occurrences,
 )
-from reproducible_ml.profiling.numbers import number_patterns
+from reproducible_ml.profiling.measurements import Measurements
+from reproducible_ml.profiling.plain import PlainBatch, plain_column, read_plain
 from reproducible_ml.quality.spellings import may_be_missing
 from reproducible_ml.reading.values import NA_VALUES
 
@@ -33,8 +34,9 @@ Batches = Callable[[Path], Iterable[pa.RecordBatch]]
 ROWS = 2**16
 BYTES = 2**26
 
-# Threads that work on fewer rows mostly wait for one another.
-SHORT = 5_000
+# Threads that work on fewer rows mostly wait for one another: then columns are profiled
+# together, so many values at a time.
+SHORT, TOGETHER = 5_000, 500_000
 
 # Different texts that are kept of a column, and hashes of more; a wide table gets
 # fewer, so that all columns together stay below about 1 GB.
@@ -43,15 +45,6 @@ HASHES, HASHES_IN_ALL = 2**20, 2**25
 
 # Only the beginning of longer texts is kept: they are not categories.
 LONG = 200
-
-# Characters that cannot be seen: control characters, soft hyphens, marks and overrides
-# of the direction, spaces without width, tags. Joiners are letters in some scripts, and
-# part of emoji: they count only beside ASCII.
-HIDDEN = (
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\x{ad}\x{61c}\x{180e}\x{200b}\x{200e}\x{200f}"
-    r"\x{202a}-\x{202e}\x{2060}-\x{2069}\x{feff}\x{fff9}-\x{fffb}\x{e0000}-\x{e007f}]"
-    r"|[!-~][\x{200c}\x{200d}]|[\x{200c}\x{200d}][!-~]"
-)
 
 FAMILIES = (
     ("bool", pa.types.is_boolean),
@@ -88,10 +81,17 @@ class ColumnProfile:
         usual: That of the longest text without those beyond LONG.
         long: Rows, first place and beginning of texts beyond LONG, by their length.
         words: Number of words in all rows together.
+        draft: Measurements of plain numbers or dates, once there are more different
+            texts than `seen` holds.
+        skimmed: Whether batches of plain values were only measured: `seen` lacks their
+            rows, and `distinct` lacks them but for whole numbers.
     """
 
-    def __init__(self, name: str, columns: int) -> None:
+    def __init__(self, name: str, columns: int, *, skim: bool = True) -> None:
         self.name = name
+        self.skim = skim
+        self.skimmed = False
+        self.draft: Measurements | None = None
         self.lacking: set[int] = set()
         self.holding: set[int] = set()
         self.families: set[str] = set()
@@ -126,87 +126,177 @@ class ColumnProfile:
         self.holding.add(place // FILE)
         self.rows += len(values)
         part = occurrences(as_texts(values), place)
+        self.absent += len(values) - len(part.texts)
+        if self.draft is not None and self._skim(part):
+            return
         if self.seen.complete:
             part = part.distinct()
-        trimmed = part._replace(texts=pc.utf8_trim_whitespace(part.texts))
-        missing = pc.is_in(part.texts, pa.array(NA_VALUES))
-        self.absent += len(values) - int(part.rows.sum())
-        without = part.where(missing)
+        self._add_described(part, describe(part.texts))
+
+    def add_coded(
+        self,
+        codes: npt.NDArray[np.int32],
+        texts: pa.StringArray,
+        found: Described,
+        family: str,
+        place: int,
+    ) -> None:
+        """Add the values of consecutive rows by their numbers in described texts.
+
+        Args:
+            codes: Numbers from 0; below for missing values.
+            texts: Texts of this and of other columns.
+            found: Their descriptions.
+            family: Family of the values' type.
+            place: Place of the first row.
+        """
+        self.families.add(family)
+        self.holding.add(place // FILE)
+        self.rows += len(codes)
+        present = np.flatnonzero(codes >= 0)
+        self.absent += len(codes) - len(present)
+        different, firsts, rows = np.unique(
+            codes[present], return_index=True, return_counts=True
+        )
+        order = np.argsort(firsts)
+        chosen = different[order].astype(np.int64)
+        places = place + present[firsts[order]]
+        part = Occurrences(texts.take(pa.array(chosen)), rows[order], places)
+        self._add_described(part, found.at(chosen))
+
+    def _add_described(self, part: Occurrences, found: Described) -> None:
+        """Add texts, each of them once as long as `seen` is complete."""
+        before = self.seen.snapshot() if self.seen.complete else None
+        kept, present = part, part
+        lengths, hashes = found.lengths, found.hashes
+        if found.blank.any():
+            self._add_missing(part.where(pa.array(found.blank)))
+            present = part.where(pa.array(~found.blank))
+            kept = part.where(pa.array(~found.always))
+            lengths, hashes = lengths[~found.always], hashes[~found.always]
+            found = found.at(~found.blank)
+        self._add_texts(kept, lengths, hashes)
+        self._add_patterns(present._replace(texts=found.trimmed), found)
+        if not self.seen.complete and self.skim:
+            self._measure(before, present)
+
+    def _add_missing(self, part: Occurrences) -> None:
+        """Add texts that mean "no value", always or in some columns."""
+        always = pc.is_in(part.texts, pa.array(NA_VALUES))
+        without = part.where(always)
         self.absent += int(without.rows.sum())
         self.spelled.add(without.texts, without)
-        blank = may_be_missing(trimmed.texts)
-        spelled = part.where(pc.and_(blank, pc.invert(missing)))
-        self.blanks.add(spelled.texts, spelled)
-        kept = pc.invert(missing)
-        self._add_texts(part.where(kept))
-        self._add_patterns(trimmed.where(pc.invert(blank)))
+        other = part.where(pc.invert(always))
+        self.blanks.add(other.texts, other)
 
-    def _add_texts(self, part: Occurrences) -> None:
-        lengths = pc.utf8_length(part.texts)
-        longest = pc.max(lengths).as_py() or 0
+    def _measure(self, before: Occurrences | None, part: Occurrences) -> None:
+        """Measure texts if all so far are plain numbers or dates."""
+        if before is not None:
+            column = plain_column(self.numbers.rows, self.dates.rows)
+            if column is not None:
+                self.draft = Measurements(column)
+                blank = may_be_missing(pc.utf8_trim_whitespace(before.texts))
+                self.draft.add(before.where(pc.invert(blank)))
+        if self.draft is not None:
+            self.draft.add(part)
+
+    def _skim(self, part: Occurrences) -> bool:
+        """Add a batch of plain values; return whether it holds nothing else."""
+        assert self.draft is not None
+        column = self.draft.column
+        if column.dtype == "float64" and self.draft.whole:
+            # They may be identifiers, which are counted.
+            return False
+        known = pa.array([*self.spelled.rows, *self.blanks.rows], pa.string())
+        missing = pc.is_in(part.texts, known)
+        present = part.where(pc.invert(missing))
+        found = read_plain(present.texts, column, self.dates.rows)
+        if found is None or not self._knows(found):
+            return False
+        self._add_missing(part.where(missing))
+        if column.dtype == "datetime64[ns]":
+            (pattern,) = found.patterns
+            self.dates.rows[pattern] += len(present.texts)
+            self.words += len(present.texts) * (1 + pattern.count(" "))
+        else:
+            for pattern, rows in found.patterns.items():
+                if rows:
+                    self.numbers.rows[pattern] += rows
+            self.words += len(present.texts)
+            compact = present.where(pa.array(found.may_be_dates))
+            self.dates.add(compact_date_patterns(compact.texts), compact)
+        if column.dtype == "Int64":
+            self.distinct.add_numbers(found.values)
+        self.longest = max(self.longest, found.longest)
+        self.usual = max(self.usual, found.longest)
+        self.draft.add_values(found.values, present)
+        self.skimmed = True
+        return True
+
+    def _knows(self, found: PlainBatch) -> bool:
+        """Return whether all patterns of a batch occurred before."""
+        known = self.numbers.rows.keys() | self.dates.rows.keys()
+        return all(key in known for key, rows in found.patterns.items() if rows)
+
+    def _add_texts(self, part: Occurrences, lengths: Ints, hashes: Hashes) -> None:
+        longest = int(lengths.max(initial=0))
         self.longest = max(self.longest, longest)
         short = part
         if longest > LONG:
             self._add_long(part, lengths)
-            lengths = pc.if_else(pc.greater(lengths, LONG), 0, lengths)
-            longest = pc.max(lengths).as_py()
+            longest = int(lengths[lengths <= LONG].max(initial=0))
             short = part._replace(texts=pc.utf8_slice_codeunits(part.texts, 0, LONG))
         self.usual = max(self.usual, longest)
         self.seen.add(short)
-        self.distinct.add(part.texts)
+        self.distinct.add_hashes(hashes)
 
-    def _add_long(self, part: Occurrences, lengths: pa.Array) -> None:
-        mask = pc.greater(lengths, LONG)
+    def _add_long(self, part: Occurrences, lengths: Ints) -> None:
+        mask = lengths > LONG
+        long = part.where(pa.array(mask))
         for text, length, count, place in zip(
-            pc.utf8_slice_codeunits(part.texts.filter(mask), 0, LONG).to_pylist(),
-            lengths.filter(mask).to_pylist(),
-            *(each.tolist() for each in part.where(mask)[1:]),
+            pc.utf8_slice_codeunits(long.texts, 0, LONG).to_pylist(),
+            lengths[mask].tolist(),
+            *(each.tolist() for each in long[1:]),
             strict=True,
         ):
             before = self.long.get(length, (0, place, text))
             self.long[length] = (before[0] + count, *before[1:])
 
-    def _add_patterns(self, part: Occurrences) -> None:
-        if found := same_iso_form(part.texts):
-            fits, pattern = found
-            iso = part.where(fits)
-            self.dates.add(pa.repeat(pattern, len(iso.texts)).dictionary_encode(), iso)
-            self.words += int(iso.rows.sum()) * (1 + pattern.count(" "))
-            part = part.where(pc.invert(fits))
-        spelled = number_patterns(part.texts)
-        self.numbers.add(spelled, part)
-        self.words += int(part.rows.sum())
-        if spelled.null_count:
-            others = part.where(spelled.is_null())
-            words = pc.count_substring_regex(others.texts, r"\S+").to_numpy()
-            self.words += int(np.dot(others.rows, words - 1))
-            self.dates.add(date_patterns(others.texts), others)
-            hidden = others.where(pc.match_substring_regex(others.texts, HIDDEN))
+    def _add_patterns(self, part: Occurrences, found: Described) -> None:
+        self.words += int(np.dot(part.rows, found.words))
+        self.numbers.add_codes(*found.numbers, part)
+        self.dates.add_codes(*found.dates, part)
+        self.dates.add_codes(*found.compact, part)
+        if found.hidden.any():
+            hidden = part.where(pa.array(found.hidden))
             self.hidden.add(pc.utf8_slice_codeunits(hidden.texts, 0, LONG), hidden)
-        length = pc.binary_length(part.texts)
-        short = pc.and_(pc.greater_equal(length, 6), pc.less_equal(length, 8))
-        if pc.any(short, min_count=0).as_py():
-            compact = part.where(short)
-            self.dates.add(compact_date_patterns(compact.texts), compact)
 
 
-def profile_columns(files: Sequence[Path], read: Batches) -> dict[str, ColumnProfile]:
+def profile_columns(
+    files: Sequence[Path], read: Batches, only: Collection[str] | None = None
+) -> dict[str, ColumnProfile]:
     """Return the profile of each column, by name, in the order of the first file.
 
     Args:
         files: Parts of the table, all with the same columns.
         read: Yields the rows of a file: texts as in the file, or typed values.
+        only: Columns to profile, of which no batch is skimmed; None for all.
     """
     profiles: dict[str, ColumnProfile] = {}
     rows: Counter[int] = Counter()
     with ThreadPoolExecutor() as pool:
         for place, batch in pool_batches(files, read):
-            names = batch.schema.names
+            every = batch.schema.names
+            names = [name for name in every if only is None or name in only]
             for name in names:
                 if name not in profiles:
-                    profiles[name] = _new_profile(name, len(names), rows)
-            work = [(profiles[name], batch[name], place) for name in names]
-            list((pool.map if batch.num_rows > SHORT else map)(_add, work))
+                    new = ColumnProfile(name, len(every), skim=only is None)
+                    profiles[name] = _lacking(new, rows)
+            if batch.num_rows > SHORT:
+                work = [(profiles[name], batch[name], place) for name in names]
+                list(pool.map(_add, work))
+            else:
+                _add_together([profiles[name] for name in names], batch, place)
             for name in profiles.keys() - {*names}:
                 profiles[name].add_lacking(batch.num_rows, place // FILE)
             rows[place // FILE] += batch.num_rows
@@ -255,12 +345,27 @@ def as_texts(values: pa.Array) -> pa.StringArray:
     return values.cast(pa.string())
 
 
-def _new_profile(name: str, columns: int, rows: Mapping[int, int]) -> ColumnProfile:
+def _lacking(new: ColumnProfile, rows: Mapping[int, int]) -> ColumnProfile:
     """Return the profile of a column that all rows so far lack."""
-    new = ColumnProfile(name, columns)
     for file, count in rows.items():
         new.add_lacking(count, file)
     return new
+
+
+def _add_together(
+    profiles: Sequence[ColumnProfile], batch: pa.RecordBatch, place: int
+) -> None:
+    """Add the values of many columns; texts of several are described together."""
+    step = max(1, TOGETHER // max(batch.num_rows, 1))
+    for start in range(0, len(profiles), step):
+        some = profiles[start : start + step]
+        texts = [as_texts(batch[profile.name]) for profile in some]
+        coded = pa.concat_arrays(texts).dictionary_encode()
+        found = describe(coded.dictionary)
+        codes = coded.indices.fill_null(-1).to_numpy().reshape(len(some), -1)
+        for profile, own in zip(some, codes, strict=True):
+            family = type_family(batch[profile.name].type)
+            profile.add_coded(own, coded.dictionary, found, family, place)
 
 
 def _add(work: tuple[ColumnProfile, pa.Array, int]) -> None:

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from reproducible_ml.contract.findings import quoted
 from reproducible_ml.profiling.column_types import TypeCandidate
 from reproducible_ml.profiling.conventions import name_words
+from reproducible_ml.profiling.described import HIDDEN
 from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory
-from reproducible_ml.profiling.profile import HIDDEN, ColumnProfile
+from reproducible_ml.profiling.profile import ColumnProfile
 from reproducible_ml.profiling.texts import ColumnProposal
 from reproducible_ml.quality.spellings import missing_spellings
 

@@ -8,13 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reproducible_ml.contract.findings import MAX_LISTED
 from reproducible_ml.contract.schema import Column, ColumnMetadata
 from reproducible_ml.profiling import dates
 from reproducible_ml.profiling.column_types import MISTAKES, TypeCandidate
-from reproducible_ml.profiling.distinct import FirstTexts, Occurrences, occurrences
-from reproducible_ml.profiling.extremes import Extremes
+from reproducible_ml.profiling.distinct import FirstTexts, occurrences
 from reproducible_ml.profiling.inferred import FIX, ColumnFinding, FindingFactory
+from reproducible_ml.profiling.measurements import Measurements
 from reproducible_ml.profiling.profile import (
     SHORT,
     Batches,
@@ -26,9 +25,6 @@ from reproducible_ml.quality.columns import CODE_ROWS, CODE_SHARE, FAR
 from reproducible_ml.quality.diagnose import COMMON, MORE
 from reproducible_ml.reading.dates import SERIAL
 from reproducible_ml.reading.values import try_convert
-
-# Numbers that often stand for "no value".
-CODES = [-1, *(sign * (10**n - 1) for n in range(2, 10) for sign in (-1, 1))]
 
 # A number of nines above all others may be the cap of a field, as 99999 above 41310: it
 # is no code unless it has more digits, or lies so many times their range beyond them.
@@ -53,98 +49,6 @@ NO_DATE = re.compile(
 DIGITS = r"^[-+]?[1-9][0-9]{16,}(\.[0-9]*)?$"
 
 
-class Measurements:
-    """Extreme values of a column, and texts that are not values.
-
-    Attributes:
-        misfits: The first texts that cannot be read.
-        infinite: The first texts that are infinite.
-        wrong: Rows with a text that cannot be read, among the first or not.
-        unnamed: The first place of those that are not among the first.
-        rows: Rows with a finite value.
-        low: The lowest value, codes aside; None without any; dates in nanoseconds.
-        high: The highest.
-        codes: Rows of each number that may stand for "no value".
-        spelled: Texts of each of these numbers, with their rows.
-        code_places: First place of each of these numbers.
-        whole: Whether no number has decimals.
-        ends: The lowest and highest values, codes included.
-    """
-
-    def __init__(self, column: Column) -> None:
-        self.column = column
-        self.misfits = FirstTexts(MAX_LISTED)
-        self.infinite = FirstTexts(MAX_LISTED)
-        self.wrong = 0
-        self.unnamed: int | None = None
-        self.rows = 0
-        self.low: float | None = None
-        self.high: float | None = None
-        self.codes: dict[int, int] = {}
-        self.spelled: dict[int, dict[str, int]] = {}
-        self.code_places: dict[int, int] = {}
-        self.whole = True
-        self.ends = Extremes()
-
-    def add(self, part: Occurrences) -> None:
-        """Add texts."""
-        values, bad = try_convert(part.texts, self.column)
-        misfits = part.where(bad)
-        self.misfits.add(misfits)
-        self.wrong += int(misfits.rows.sum())
-        if self.unnamed is None and not self.misfits.complete:
-            named = pc.is_in(misfits.texts, self.misfits.content.texts)
-            self.unnamed = int(misfits.where(pc.invert(named)).places[0])
-        if pa.types.is_timestamp(values.type):
-            values = values.cast(pa.int64())
-        if pa.types.is_floating(values.type):
-            endless = pc.fill_null(pc.is_inf(values), False)
-            self.infinite.add(part.where(endless))
-            values = pc.if_else(endless, pa.scalar(None, values.type), values)
-        self._add_values(values, part)
-
-    def _add_values(self, values: pa.Array, part: Occurrences) -> None:
-        known = values.is_valid()
-        values, part = values.drop_null(), part.where(known)
-        self.rows += int(part.rows.sum())
-        if self.whole and pa.types.is_floating(values.type):
-            whole = pc.equal(values, pc.floor(values))
-            self.whole = bool(pc.all(whole, min_count=0).as_py())
-        self.ends.add(values, part)
-        is_missing_code = pc.is_in(values, pa.array(CODES).cast(values.type))
-        if pc.any(is_missing_code, min_count=0).as_py():
-            self._add_codes(values.filter(is_missing_code), part.where(is_missing_code))
-            values = values.filter(pc.invert(is_missing_code))
-        if len(values):
-            extremes = pc.min_max(values)
-            self._stretch(extremes["min"].as_py(), extremes["max"].as_py())
-
-    def _add_codes(self, values: pa.Array, part: Occurrences) -> None:
-        different = part.distinct()
-        numbers = values.take(pc.index_in(different.texts, part.texts))
-        for number, text, rows, place in zip(
-            numbers.to_pylist(),
-            different.texts.to_pylist(),
-            different.rows.tolist(),
-            different.places.tolist(),
-            strict=True,
-        ):
-            code = int(number)
-            self.codes[code] = self.codes.get(code, 0) + rows
-            spelled = self.spelled.setdefault(code, {})
-            spelled[text.strip()] = spelled.get(text.strip(), 0) + rows
-            self.code_places.setdefault(code, place)
-
-    def _stretch(self, low: float, high: float) -> None:
-        self.low = low if self.low is None else min(self.low, low)
-        self.high = high if self.high is None else max(self.high, high)
-
-    def extremes(self) -> tuple[float, float]:
-        """Return the lowest and the highest value, codes included."""
-        known = [v for v in (self.low, self.high, *self.codes) if v is not None]
-        return min(known), max(known)
-
-
 def measure_columns(
     files: Sequence[Path],
     read: Batches,
@@ -153,15 +57,30 @@ def measure_columns(
 ) -> dict[str, Measurements]:
     """Return the measurements of these columns.
 
-    Files are read again only if a column has more different texts than its profile has.
+    Files are read again only if a column has more different texts than its profile has,
+    and was not measured while it was profiled.
     """
-    measures = {name: Measurements(column) for name, column in columns.items()}
+    measures = {}
     open_names = []
-    for name, found in measures.items():
+    # Columns of one kind are converted together.
+    alike: dict[Column, list[str]] = {}
+    for name, column in columns.items():
+        found = _drafted(profiles[name], column)
+        measures[name] = found or Measurements(column)
         if profiles[name].seen.complete:
-            found.add(profiles[name].seen.content)
-        else:
+            alike.setdefault(column, []).append(name)
+        elif not found:
             open_names.append(name)
+    for column, names in alike.items():
+        parts = [profiles[name].seen.content for name in names]
+        texts = pa.concat_arrays([part.texts for part in parts])
+        values, bad = try_convert(texts, column)
+        start = 0
+        for name, part in zip(names, parts, strict=True):
+            rows = len(part.texts)
+            own = values.slice(start, rows), bad.slice(start, rows)
+            measures[name].add_converted(*own, part)
+            start += rows
     if open_names:
         with ThreadPoolExecutor() as pool:
             for place, batch in pool_batches(files, read):
@@ -169,6 +88,22 @@ def measure_columns(
                 work = [(measures[name], batch[name], place) for name in names]
                 list((pool.map if batch.num_rows > SHORT else map)(_add, work))
     return measures
+
+
+def is_skimmed_enough(profile: ColumnProfile, found: Measurements | None) -> bool:
+    """Return whether the profile has what is reported of a column with this type.
+
+    Args:
+        profile: Its profile.
+        found: Its measurements; None if it does not hold numbers or dates.
+    """
+    if not profile.skimmed:
+        return True
+    if found is None or found is not profile.draft or exceeds_int64(found):
+        return False
+    # Whether these are codes depends on how frequent the other numbers are.
+    caps = [code for code in found.codes if code > 0]
+    return not any(is_missing_code(code, found, profile.rows) for code in caps)
 
 
 def is_missing_code(code: int, found: Measurements, rows: int, common: int = 0) -> bool:
@@ -247,6 +182,15 @@ def check_values(
     total = candidate.missing + sum(missing.values())
     candidate = candidate._replace(column=column, missing=total, codes=missing)
     return candidate, findings
+
+
+def _drafted(profile: ColumnProfile, column: Column) -> Measurements | None:
+    """Return the measurements of the profile, if they are those of this column."""
+    draft = profile.draft
+    plain = column.metadata.model_copy(update={"missing": ()})
+    if draft is None or draft.column != column.model_copy(update={"metadata": plain}):
+        return None
+    return draft
 
 
 def _most_common(profile: ColumnProfile) -> int:

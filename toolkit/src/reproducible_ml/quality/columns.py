@@ -159,6 +159,19 @@ def _content(values: pd.Series) -> bytes:
     numbers = as_numbers(values)
     if numbers is not None:
         return (numbers + 0.0).tobytes()
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return _category_content(values)
     texts = values.astype("str").astype("category")
     codes = texts.cat.codes.to_numpy(dtype=np.int64).tobytes()
     return codes + "\0".join(texts.cat.categories).encode()
+
+
+def _category_content(values: pd.Series) -> bytes:
+    """Return the bytes that the same texts have, without looking at each row's."""
+    names = [str(name) for name in values.cat.categories]
+    codes = values.cat.codes.to_numpy(dtype=np.int64)
+    present = np.unique(codes[codes >= 0]).tolist()
+    order = sorted(present, key=names.__getitem__)
+    ranks = np.full(len(names) + 1, -1)  # the last one is that of missing values
+    ranks[order] = np.arange(len(order))
+    return ranks[codes].tobytes() + "\0".join(names[i] for i in order).encode()

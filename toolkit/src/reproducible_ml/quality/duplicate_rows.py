@@ -45,8 +45,8 @@ def check_duplicate_rows(
     if len(repeated) == rows - 1:
         yield _copies(rows, raw)
         return
-    expected = expected_by_chance(some[list(contract.columns)], rows)
-    if len(repeated) > max(REPEATED * rows, expected):
+    often = len(repeated) > REPEATED * rows
+    if often and len(repeated) > expected_by_chance(some[list(contract.columns)], rows):
         yield _repeated(repeated, rows, raw)
     yield from _alike(table, contract, data, compute, some, raw, repeated)
     if data.id:

@@ -58,8 +58,16 @@ def find_leaks(rows: pd.DataFrame, columns: Sequence[str], data: Data) -> list[L
         columns: Names of the columns to check.
         data: The target and the task.
     """
-    find = _against_numbers if data.task == "regression" else _against_classes
-    found = ((name, find(rows[name], rows[data.target])) for name in columns)
+    target = rows[data.target]
+    if data.task == "regression":
+        found = ((name, _against_numbers(rows[name], target)) for name in columns)
+    else:
+        classes, _ = pd.factorize(target)
+        ways = odds_against(classes, 0)
+        found = (
+            (name, _against_classes(rows[name], target, classes, ways))
+            for name in columns
+        )
     return [Leak(name, *leak) for name, leak in found if leak]
 
 
@@ -134,13 +142,21 @@ def overlap(numbers: Floats, classes: Codes) -> int | None:
     return wrong if wrong <= OVERLAP * sizes.min() else None
 
 
-def _against_classes(values: pd.Series, target: pd.Series) -> tuple[str, bool] | None:
-    """Return how the values reveal the class, and whether they are the class itself."""
-    classes, _ = pd.factorize(target)
+def _against_classes(
+    values: pd.Series, target: pd.Series, classes: Codes, ways: float
+) -> tuple[str, bool] | None:
+    """Return how the values reveal the class, and whether they are the class itself.
+
+    Args:
+        values: A column.
+        target: The classes.
+        classes: Their numbers, from 0.
+        ways: What `odds_against` returns for no values.
+    """
     codes, known = pd.factorize(values, use_na_sentinel=False)
     if classes.max() < 1 or len(known) < 2:
         return None
-    likely = odds_against(classes, len(known)) < ODDS
+    likely = ways - len(known) * np.log(classes.max() + 1) < ODDS
     if (
         not likely
         and is_determined_by(classes, codes)

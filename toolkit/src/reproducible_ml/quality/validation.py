@@ -70,6 +70,8 @@ def validate_table(
     table: Path,
     report: Path,
     checks: Sequence[RowCheck] = (),
+    *,
+    temporary: bool = False,
 ) -> list[CheckedPart]:
     """Write the rows of raw files to a table of parts if they meet the contract.
 
@@ -81,6 +83,7 @@ def validate_table(
         table: Empty folder for the parts.
         report: CSV file for the problems; removed if there are none.
         checks: Checks of the project; each returns a boolean for every row.
+        temporary: Whether the parts are soon removed: they are written faster.
 
     Raises:
         UserError: The table is invalid; a line for each of the first problems.
@@ -88,7 +91,15 @@ def validate_table(
     texts = [(file, contract.metadata) for file in files if file_format(file) == "csv"]
     reject(_joined(map_jobs(scan, texts, compute, "scan")), report)
     reject(unknown_folders(files, contract), report)
-    checked, error = _check_all(files, contract, data, compute, table, checks)
+    work = partial(
+        _check_part,
+        contract=contract,
+        data=data,
+        table=table,
+        checks=tuple(checks),
+        temporary=temporary,
+    )
+    checked, error = _check_all(files, contract, compute, work)
     if error or any(part.broken or part.suspect for part in checked):
         jobs = [(file, contract) for file in files]
         found = _joined(map_jobs(diagnose, jobs, compute, "diagnose"))
@@ -132,20 +143,15 @@ def _joined(findings: list[list[Finding]]) -> list[Finding]:
 def _check_all(
     files: list[Path],
     contract: Contract,
-    data: Data,
     compute: Compute,
-    table: Path,
-    checks: Sequence[RowCheck],
+    check: Callable[[int, Chunk], CheckedPart],
 ) -> tuple[list[CheckedPart], Exception | None]:
-    """Write the parts of `table`; return their results, or the error that ended it."""
+    """Check and write the parts; return their results, or the error that ended it."""
     import pyarrow
 
     chunks = read_chunks(files, contract, compute.rows_per_part)
-    work = partial(
-        _check_part, contract=contract, data=data, table=table, checks=tuple(checks)
-    )
     try:
-        return map_jobs(work, enumerate(chunks), compute, "validate"), None
+        return map_jobs(check, enumerate(chunks), compute, "validate"), None
     except pyarrow.ArrowInvalid as error:
         return [], error
 
@@ -157,6 +163,7 @@ def _check_part(
     data: Data,
     table: Path,
     checks: Sequence[RowCheck],
+    temporary: bool,
 ) -> CheckedPart:
     frame = cast(chunk.rows, contract)
     broken = any(True for _ in broken_rules(frame, contract))
@@ -168,7 +175,7 @@ def _check_part(
     if not broken:
         rows = add_row_keys(frame, contract, data)
         failed = {check.__name__: _failing(check, rows) for check in checks}
-        write_part(rows, table, number)
+        write_part(rows, table, number, temporary=temporary)
     missing = Counter({str(n): int(rows) for n, rows in frame.isna().sum().items()})
     return CheckedPart(
         chunk.file, chunk.first, len(frame), missing, broken, suspect, failed
