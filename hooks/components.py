@@ -21,7 +21,8 @@ COMPONENTS = {
         "a folder for notebooks that look at the data", ("notebooks",)
     ),
     "github": Component(
-        "workflows that test and report pull requests, issue forms", (".github",)
+        "workflows that test and report pull requests, issue forms",
+        (".github", "docs/roles.md"),
     ),
     "containers": Component(
         "a Docker image of the environment, a development container",
