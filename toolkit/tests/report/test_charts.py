@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reproducible_ml.report.plots import (
+from reproducible_ml.report.mermaid import (
     POINTS,
     SHOWN,
     Axis,
@@ -56,7 +56,8 @@ def test_chart_has_a_key_and_a_colour_for_each_line() -> None:
     assert text.splitlines()[:3] == [
         "```mermaid",
         '%%{init: {"xyChart": {"width": 640, "height": 320}, "themeVariables":'
-        ' {"xyChart": {"plotColorPalette": "#8c959f, #e8590c"}}}}%%',
+        ' {"xyChart": {"backgroundColor": "transparent", "plotColorPalette":'
+        ' "#8c959f, #e8590c"}}}}%%',
         "xychart-beta",
     ]
     assert text.endswith("```\n\nTitle. Colours: grey: base, orange: now.")

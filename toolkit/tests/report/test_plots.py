@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from reproducible_ml.modeling.metrics.metric import Predictions
+from reproducible_ml.report.mermaid import Axis
 from reproducible_ml.report.plots import (
     CHARTS,
-    Axis,
     Curve,
     draw,
     means,
@@ -64,12 +64,13 @@ def test_each_task_has_charts_of_base_and_now(
     write(repository.root, tables(task, seed=0))
     base = Revision(repository.root, repository.commit())
     write(repository.root, tables(task, seed=1))
-    charts = draw(base, Revision(repository.root))
+    drawn = draw(base, Revision(repository.root))
+    charts = [chart for chart in drawn if "xychart-beta" in chart]
     assert [re.findall('  title "(.*)"', chart)[0] for chart in charts] == expected
     for chart in charts:
         assert "grey: base, orange: now" in chart
         lines = re.findall(r"^  line \[(.*)\]$", chart, re.M)
-        assert len(lines) == 2 + ("blue: perfect" in chart)
+        assert len(lines) == 2 + ("blue: " in chart)
         assert all(2 <= len(line.split(",")) <= 50 for line in lines)
         assert "nan" not in chart
         assert not re.search(r"\de[-+]?\d", chart.split("xychart-beta")[1])
@@ -78,12 +79,47 @@ def test_each_task_has_charts_of_base_and_now(
 
 def test_equal_curves_are_one_line(repository: Repository) -> None:
     write(repository.root, tables("binary", seed=0))
+    repository.write("reports/metrics.json", {"roc_auc": 0.8765})
     base = Revision(repository.root, repository.commit())
-    roc = draw(base, Revision(repository.root))[0]
-    assert roc.count("  line [") == 1
-    assert "orange: base and now, which are the same" in roc
-    alone = draw(None, Revision(repository.root))[0]
-    assert alone.endswith("Colours: orange: now.")
+    roc, *_ = draw(base, Revision(repository.root))
+    assert roc.count("  line [") == 2
+    same = "base and now, which are the same (AUC 0.8765)"
+    assert roc.endswith(f"Colours: blue: chance, orange: {same}.")
+    alone, *_ = draw(None, Revision(repository.root))
+    assert alone.endswith("Colours: blue: chance, orange: now (AUC 0.8765).")
+
+
+def test_keys_have_the_metrics_of_both_sides(repository: Repository) -> None:
+    write(repository.root, tables("binary", seed=0))
+    metrics = {"roc_auc": 0.8765, "average_precision": "|<b>"}
+    repository.write("reports/metrics.json", metrics)
+    base = Revision(repository.root, repository.commit())
+    write(repository.root, tables("binary", seed=1))
+    repository.write("reports/metrics.json", {"roc_auc": None} | {"log_loss": 1})
+    roc, precision_recall, *_ = draw(base, Revision(repository.root))
+    assert "grey: base (AUC 0.8765), orange: now." in roc
+    assert "grey: base, orange: now." in precision_recall
+    assert re.search(r"Chance is the share of positives, 0\.\d{4}\.$", precision_recall)
+
+
+def test_chance_is_drawn_only_where_the_chart_reaches_it(
+    repository: Repository,
+) -> None:
+    root = repository.root
+    for tpr, known in ((0.93, 1), (0.2, 2)):
+        repository.write("reports/plots/roc.csv", f"fpr,tpr\n0,{tpr}\n1,1\n")
+        [roc] = draw(None, Revision(root))
+        assert roc.count("  line [") == known
+        assert ('"true positive rate" 0.9' in roc) == (known == 1)
+
+
+def test_probabilities_of_a_rare_class_fill_the_chart(repository: Repository) -> None:
+    for text, end in (("0,0\n0.013,0.08", "0.08"), ("0,0\n0.013,7e9", "1.000")):
+        path = "reports/plots/calibration.csv"
+        repository.write(path, f"predicted,actual\n{text}\n")
+        [chart] = draw(None, Revision(repository.root))
+        ends = re.findall(r"-axis .* 0\.0+ --> ([\d.]+)$", chart, re.M)
+        assert [float(one) for one in ends] == [float(end)] * 2
 
 
 @pytest.mark.parametrize(

@@ -1,52 +1,31 @@
-"""The curves of two revisions over each other, as mermaid diagrams, which GitHub draws.
-
-The points of a mermaid line are equally spaced, so all lines of a chart share one grid.
-There is no legend, so a key in words follows each chart. NaN and exponents (1e-05) are
-syntax errors in it.
-"""
+"""The plots of two revisions: curves over each other, and tables of what has names."""
 
 import csv
-import math
-import re
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from reproducible_ml.core.errors import UserError, one_line
-from reproducible_ml.report.markdown import details, fence, short
-from reproducible_ml.versioning.dvc import run_dvc
-from reproducible_ml.versioning.git import Revision
-
-Floats = npt.NDArray[np.float64]
-
-# Points of a line.
-POINTS = 50
-
-# Values beyond LARGE are not drawn; smaller differences than SMALL cannot be seen.
-LARGE, SMALL = 1e15, 1e-12
-
-# Whole numbers that fit along an axis without overlap.
-LABELS = 20
-
-# Visible on white and on black, and distinguishable for the colour-blind.
-COLOURS = {"grey": "#8c959f", "orange": "#e8590c", "blue": "#388bfd"}
-
-SETTINGS = (
-    '%%{{init: {{"xyChart": {{"width": 640, "height": 320}}, "themeVariables":'
-    ' {{"xyChart": {{"plotColorPalette": "{colours}"}}}}}}}}%%'
+from reproducible_ml.modeling.drawing.summary import format_number
+from reproducible_ml.report.compare import number
+from reproducible_ml.report.mermaid import (
+    POINTS,
+    Axis,
+    Floats,
+    chart,
+    exact_axis,
+    grid,
+    padded_axis,
 )
-
-# Nodes and edges that are drawn.
-SHOWN = 150
-
-NODE = re.compile(r'\s*(node\d+)\["(.*)"\]')
-EDGE = re.compile(r"\s*node\d+-->node\d+")
-
-# Characters that mermaid may take for syntax.
-SPECIAL = re.compile(r"[^\w\s./-]")
+from reproducible_ml.report.plot_tables import (
+    Rows,
+    confusion_matrix,
+    importance,
+    positives,
+    read_counts,
+)
+from reproducible_ml.report.results import METRICS
+from reproducible_ml.versioning.git import Revision
 
 # Groups of points whose mean is shown, where there are only points.
 BINS = 20
@@ -54,124 +33,8 @@ BINS = 20
 # Steps of a histogram: about as many as `evaluate` counts in, or it gets ragged.
 STEPS = 25
 
-Rows = list[dict[str, str]]
-
-
-class Axis(NamedTuple):
-    """Title and ends of an axis; `whole` if its values are whole numbers."""
-
-    title: str
-    low: float
-    high: float
-    whole: bool = False
-
-
-def chart(title: str, x: Axis, y: Axis, lines: dict[str, tuple[str, Floats]]) -> str:
-    """Return a chart and the key to its colours.
-
-    Args:
-        title: Of the chart; must not hold text from users.
-        x: The first and last point lie at its ends.
-        y: Values beyond its ends are clipped.
-        lines: Colour and values (at most POINTS) of each line, by its name in the key.
-    """
-    colours = ", ".join(COLOURS[colour] for colour, _ in lines.values())
-    (x, _), (y, size) = short_number(x), short_number(y)
-    text = [
-        SETTINGS.format(colours=colours),
-        "xychart-beta",
-        f'  title "{title}"',
-        f'  x-axis "{x.title}" {_range(x)}',
-        f'  y-axis "{y.title}" {_range(y)}',
-    ]
-    for _, values in lines.values():
-        shown = np.nan_to_num(values / size, nan=y.low).clip(y.low, y.high)
-        text.append(f"  line [{', '.join(decimals([*shown], y))}]")
-    key = ", ".join(f"{colour}: {name}" for name, (colour, _) in lines.items())
-    return f"{mermaid(text)}\n\n{title}. Colours: {key}."
-
-
-def mermaid(lines: Sequence[str]) -> str:
-    """Return the lines of a diagram as a code block."""
-    text = "\n".join(lines)
-    return fence("", "mermaid").replace("\n", f"\n{text}\n", 1)
-
-
-def _range(axis: Axis) -> str:
-    if axis.whole and axis.high - axis.low < LABELS:
-        places = range(int(axis.low), int(axis.high) + 1)
-        quoted = ", ".join(f'"{place}"' for place in places)
-        return f"[{quoted}]"
-    return " --> ".join(decimals([axis.low, axis.high], axis))
-
-
-def short_number(axis: Axis) -> tuple[Axis, float]:
-    """Return the axis in a unit that keeps its labels short, and that unit."""
-    largest = max(abs(axis.low), abs(axis.high))
-    if 1e-3 <= largest < 1e5:
-        return axis, 1.0
-    power = math.floor(math.log10(largest) / 3) * 3
-    unit = 10.0**power
-    title = f"{axis.title}, in units of 10^{power}"
-    return Axis(title, axis.low / unit, axis.high / unit, axis.whole), unit
-
-
-def decimals(values: Sequence[float], axis: Axis) -> list[str]:
-    """Format numbers without exponents, with as many decimals as the axis needs."""
-    size = axis.high - axis.low
-    count = min(max(0, 3 - math.floor(math.log10(size))), 15)
-    # Adding 0.0 turns -0.0 into 0.0.
-    return [f"{round(value, count) + 0.0:.{count}f}" for value in values]
-
-
-def padded_axis(
-    title: str, values: Sequence[Floats], *, step: float | None = None
-) -> Axis:
-    """Return an axis that covers all values and ends at round numbers."""
-    _, low, high, _ = exact_axis(title, values)
-    if step is None:
-        size = max(high - low, abs(low) / 1e6, abs(high) / 1e6)
-        step = 10.0 ** math.floor(math.log10(size if size > SMALL else 1.0)) / 2
-    low, high = math.floor(low / step) * step, math.ceil(high / step) * step
-    return Axis(title, float(low), float(high if high > low else low + step))
-
-
-def exact_axis(title: str, values: Sequence[Floats]) -> Axis:
-    """Return an axis from the lowest to the highest value, never of length 0."""
-    known = np.concatenate([*values, np.zeros(0)])
-    known = known[np.abs(np.nan_to_num(known, nan=np.inf)) < LARGE]
-    low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
-    return Axis(title, float(low), float(max(high, low + SMALL + abs(low) / 1e6)))
-
-
-def grid(axis: Axis, points: int = POINTS) -> Floats:
-    """Return equally spaced points from end to end."""
-    return np.linspace(axis.low, axis.high, points)
-
-
-def pipeline_graph(root: Path) -> str:
-    """Return the graph of the pipeline, folded."""
-    try:
-        drawn = run_dvc("dag", "--md", cwd=root)
-    except UserError:
-        return "Pipeline: `dvc dag` failed."
-    lines = clean_graph(drawn)
-    more = len(lines) - SHOWN
-    note = f"\n\n… and {more} more nodes and edges" if more > 0 else ""
-    picture = mermaid(["flowchart TD", *lines[:SHOWN]])
-    return details("The pipeline", f"{picture}{note}")
-
-
-def clean_graph(drawn: str) -> list[str]:
-    """Return DVC's nodes and edges, without mermaid syntax in the names."""
-    lines = []
-    for line in drawn.splitlines():
-        if node := NODE.fullmatch(line):
-            name = SPECIAL.sub("_", short(one_line(node[2])))
-            lines.append(f'  {node[1]}["{name}"]')
-        elif EDGE.fullmatch(line):
-            lines.append(f"  {line.strip()}")
-    return lines
+# Shares that are all higher are drawn closer to 1, lower probabilities closer to 0.
+ZOOM = 0.5
 
 
 class Curve(NamedTuple):
@@ -232,14 +95,40 @@ def shares(points: Curve, axis: Axis) -> Floats:
     return found
 
 
+class Facts(NamedTuple):
+    """What the keys of charts say: metrics at the base and now, share of positives."""
+
+    metrics: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    positives: float | None = None
+
+    def names(self, metric: str, short_name: str) -> tuple[str, str]:
+        """Return names of the lines, as `now (AUC 0.993)`."""
+        found = []
+        for name, metrics in zip(("base", "now"), self.metrics, strict=True):
+            value = number(metrics.get(metric))
+            words = "" if value is None else f" ({short_name} {format_number(value)})"
+            found.append(f"{name}{words}")
+        return found[0], found[1]
+
+
+NO_FACTS = Facts()
+
+
 def draw(base: Revision | None, head: Revision) -> list[str]:
-    """Return a chart for each kind of curve that head has."""
+    """Return a chart or table for each kind of plot that head has."""
+    counts = read_counts(_read(head, "reports/plots/confusion_matrix.csv"))
+    facts = Facts((_metrics(base), _metrics(head)), positives(counts))
     found = []
     for name, function in CHARTS.items():
         old, new = (_read(r, f"reports/plots/{name}.csv") for r in (base, head))
         if new:
-            found.append(function(old, new))
+            found.append(function(old, new, facts))
     return found
+
+
+def _metrics(revision: Revision | None) -> dict[str, Any]:
+    found = revision.json(METRICS) if revision else None
+    return found if isinstance(found, dict) else {}
 
 
 def _read(revision: Revision | None, path: str) -> Rows:
@@ -251,38 +140,80 @@ def _read(revision: Revision | None, path: str) -> Rows:
 
 
 def overlay(
-    title: str, x: Axis, y: Axis, both: list[Floats], ideal: Floats | None = None
+    title: str,
+    x: Axis,
+    y: Axis,
+    both: list[Floats],
+    ideal: tuple[str, Floats] | None = None,
+    names: tuple[str, str] = ("base", "now"),
 ) -> str:
-    """Return a chart of `both`, base and now; one line if they are the same."""
+    """Return a chart of `both`, base and now; one line if they are the same.
+
+    Args:
+        title: Of the chart.
+        x: As for `chart`.
+        y: As for `chart`.
+        both: Values at the base and now.
+        ideal: Name and values of a line to compare with, if it is within the chart.
+        names: Of the lines at the base and now.
+    """
     old, new = both
     lines: dict[str, tuple[str, Floats]] = {}
-    if ideal is not None:
-        lines["perfect"] = ("blue", ideal)
+    if ideal and y.low <= ideal[1].min() and ideal[1].max() <= y.high:
+        lines[ideal[0]] = ("blue", ideal[1])
     if np.array_equal(old, new):
-        lines["base and now, which are the same"] = ("orange", new)
+        now = names[1].removeprefix("now")
+        lines[f"base and now, which are the same{now}"] = ("orange", new)
     else:
         if np.isfinite(old).any():
-            lines["base"] = ("grey", old)
-        lines["now"] = ("orange", new)
+            lines[names[0]] = ("grey", old)
+        lines[names[1]] = ("orange", new)
     return chart(title, x, y, lines)
 
 
-def _unit_chart(
-    title: str, x: str, y: str, axes: tuple[str, str]
-) -> Callable[..., str]:
-    """Return a function that draws shares over shares, from 0 to 1."""
-
-    def draw_it(old: Rows, new: Rows) -> str:
-        axis = Axis(axes[0], 0.0, 1.0)
-        lines = [resample(curve(rows, x, y), grid(axis)) for rows in (old, new)]
-        ideal = grid(axis) if x == "predicted" else None
-        shown = lines if ideal is None else [*lines, ideal]
-        return overlay(title, axis, padded_axis(axes[1], shown, step=0.1), lines, ideal)
-
-    return draw_it
+def _roc(old: Rows, new: Rows, facts: Facts) -> str:
+    x = Axis("false positive rate", 0.0, 1.0)
+    both = [resample(curve(rows, "fpr", "tpr"), grid(x)) for rows in (old, new)]
+    y = _shares_axis("true positive rate", both)
+    chance = ("chance", grid(x))
+    return overlay("ROC curve", x, y, both, chance, facts.names("roc_auc", "AUC"))
 
 
-def _classes(old: Rows, new: Rows) -> str:
+def _precision_recall(old: Rows, new: Rows, facts: Facts) -> str:
+    x = Axis("recall", 0.0, 1.0)
+    both = [
+        resample(curve(rows, "recall", "precision"), grid(x)) for rows in (old, new)
+    ]
+    y = _shares_axis("precision", both)
+    names = facts.names("average_precision", "AP")
+    title = "Precision and recall"
+    if facts.positives is None:
+        return overlay(title, x, y, both, None, names)
+    line = np.full(POINTS, facts.positives)
+    drawn = overlay(title, x, y, both, ("chance", line), names)
+    return f"{drawn} Chance is the share of positives, {facts.positives:.4f}."
+
+
+def _shares_axis(title: str, both: list[Floats]) -> Axis:
+    """Return an axis of shares: from 0, or closer to 1 if all of them are high."""
+    lowest = min(lines[np.isfinite(lines)].min(initial=1.0) for lines in both)
+    ends = np.array([0.0, 1.0] if lowest < ZOOM else [1.0])
+    return padded_axis(title, [*both, ends], step=0.1)
+
+
+def _calibration(old: Rows, new: Rows, _: Facts) -> str:
+    """Draw actual over predicted probabilities, as far as there are any."""
+    curves = [curve(rows, "predicted", "actual") for rows in (old, new)]
+    both = [value for points in curves for value in points]
+    highest = max(values.max(initial=0.0) for values in both)
+    end = 1.0 if highest > ZOOM else padded_axis("", [np.array([0.0, highest])]).high
+    x = Axis("predicted probability", 0.0, end)
+    lines = [resample(points, grid(x)) for points in curves]
+    y = Axis("share of positives", 0.0, end)
+    return overlay("Calibration", x, y, lines, ("perfect", grid(x)))
+
+
+def _classes(old: Rows, new: Rows, _: Facts) -> str:
     """Draw f1 of each class; a class is known by its number in the table of classes."""
     names = [row.get("class", "") for row in new][:POINTS]
     lines = []
@@ -295,39 +226,33 @@ def _classes(old: Rows, new: Rows) -> str:
     return overlay("F1 of each class", x, padded_axis("f1", lines, step=0.1), lines)
 
 
-def _predicted_actual(old: Rows, new: Rows) -> str:
+def _predicted_actual(old: Rows, new: Rows, facts: Facts) -> str:
     """Draw the mean of the truth around each prediction."""
     curves = [curve(rows, "predicted", "actual") for rows in (old, new)]
     x = exact_axis("predicted", [points.x for points in curves])
     places = grid(x, BINS)
     lines = [resample(means(points, x), places) for points in curves]
     y = padded_axis("mean of the actual", [*lines, places])
-    return overlay("Predicted and actual", x, y, lines, places)
+    names, ideal = facts.names("r2", "R²"), ("perfect", places)
+    return overlay("Predicted and actual", x, y, lines, ideal, names)
 
 
-def _residuals(old: Rows, new: Rows) -> str:
+def _residuals(old: Rows, new: Rows, facts: Facts) -> str:
     """Draw the share of the rows at each residual, per step of the grid."""
     curves = [curve(rows, "residual", "rows") for rows in (old, new)]
     x = padded_axis("actual - predicted", [points.x for points in curves])
     lines = [shares(points, x) for points in curves]
     y = padded_axis("share of the rows per step", [*lines, np.zeros(1)])
-    return overlay("Residuals", x, y, lines)
+    return overlay("Residuals", x, y, lines, None, facts.names("rmse", "RMSE"))
 
 
-CHARTS: dict[str, Callable[[Rows, Rows], str]] = {
-    "roc": _unit_chart(
-        "ROC curve", "fpr", "tpr", ("false positive rate", "true positive rate")
-    ),
-    "precision_recall": _unit_chart(
-        "Precision and recall", "recall", "precision", ("recall", "precision")
-    ),
-    "calibration": _unit_chart(
-        "Calibration",
-        "predicted",
-        "actual",
-        ("predicted probability", "share of positives"),
-    ),
+CHARTS: dict[str, Callable[[Rows, Rows, Facts], str]] = {
+    "roc": _roc,
+    "precision_recall": _precision_recall,
+    "calibration": _calibration,
     "classes": _classes,
     "predicted_actual": _predicted_actual,
     "residual_histogram": _residuals,
+    "confusion_matrix": lambda old, new, _: confusion_matrix(old, new),
+    "importance": lambda old, new, _: importance(old, new),
 }

@@ -9,7 +9,7 @@ from reproducible_ml.modeling.metrics.metric import Metrics
 from reproducible_ml.report import changes, plots
 from reproducible_ml.report.compare import Change, Interval, change_verdict, number
 from reproducible_ml.report.markdown import bullets, code, table
-from reproducible_ml.report.plots import pipeline_graph
+from reproducible_ml.report.mermaid import pipeline_graph
 from reproducible_ml.report.results import (
     NO_RESULTS,
     Evaluation,
@@ -237,9 +237,21 @@ def sections(review: Review, base: str) -> Iterator[str]:
     yield groups(same.old, same.new, same.metric, same.metrics)
 
 
+def question(results: Results) -> str:
+    """Return what is predicted, in words."""
+    data = section(results.params, "data")
+    target, positive = data.get("target"), data.get("positive")
+    if target is None:
+        return ""
+    known = data.get("task", "binary") == "binary" and positive is not None
+    positive_class = f", positive class: {code(positive)}" if known else ""
+    return f"Target: {code(target)}{positive_class}."
+
+
 def pictures(review: Review) -> Iterator[str]:
     """Yield the sections with diagrams."""
     yield "### Plots"
+    yield question(review.new)
     same = comparable(review).old is not NO_RESULTS
     yield from plots.draw(review.base if same else None, review.head)
     yield pipeline_graph(review.head.root)
