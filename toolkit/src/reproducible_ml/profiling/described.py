@@ -31,8 +31,11 @@ HIDDEN = (
     r"|[!-~][\x{200c}\x{200d}]|[\x{200c}\x{200d}][!-~]"
 )
 
+# Bytes that texts with such characters have.
+SUSPECT = np.isin(np.arange(256), [*range(9), 11, 12, *range(14, 32), *range(127, 256)])
+
 # What separates words.
-BLANKS = list(b" \t\n\f\r")
+BLANKS = np.isin(np.arange(256), list(b" \t\n\f\r"))
 
 
 class Patterns(NamedTuple):
@@ -116,10 +119,11 @@ def describe(texts: pa.StringArray) -> Described:
     if spelled.null_count:
         others = spelled.is_null()
         left, rest = left[_mask(others)], rest.filter(others)
-        if np.isin(text_bytes(rest), BLANKS).any():
+        if BLANKS[text_bytes(rest)].any():
             words[left] = pc.count_substring_regex(rest, r"\S+").to_numpy()
         dates.add(date_patterns(rest), left)
-        hidden[left] = _mask(pc.match_substring_regex(rest, HIDDEN))
+        if SUSPECT[text_bytes(rest)].any():
+            hidden[left] = _mask(pc.match_substring_regex(rest, HIDDEN))
     return Described(
         trimmed,
         blank,

@@ -53,8 +53,7 @@ class Occurrences(NamedTuple):
         firsts = np.flatnonzero(
             np.diff(np.maximum.accumulate(numbers), prepend=-1) if len(numbers) else []
         )
-        rows = np.zeros(len(codes.dictionary), dtype=np.int64)
-        np.add.at(rows, numbers, self.rows)
+        rows = np.bincount(numbers, self.rows, len(codes.dictionary)).astype(np.int64)
         return Occurrences(codes.dictionary, rows, self.places[firsts])
 
 

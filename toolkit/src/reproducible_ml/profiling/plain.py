@@ -23,9 +23,12 @@ EXACT = 15
 # Patterns of `number_patterns` without prefix and suffix.
 WHOLE, POINT, POINT3, SIGNED = "\t\twhole", "\t\tpoint", "\t\tpoint3", "\t\tsigned"
 
-# What is in plain numbers, with exponents or without.
-SIGNS = np.isin(np.arange(256), list(b"0123456789.-+eE"))
-EXPONENT = np.isin(np.arange(256), list(b"eE"))
+# Kinds of bytes: those of plain numbers, those of exponents, and all others.
+KINDS = np.full(256, 2, dtype=np.uint8)
+KINDS[list(b"0123456789.-")], KINDS[list(b"+eE")] = 0, 1
+
+# The least number of so many digits: 10 has two.
+LEAST = 10.0 ** np.arange(-1, EXACT + 1)
 
 
 class PlainBatch(NamedTuple):
@@ -77,23 +80,24 @@ def read_plain(
 
 
 def _read_numbers(texts: pa.StringArray, *, whole: bool) -> PlainBatch | None:
-    signs = text_bytes(texts)
-    numbers = _cast(texts, pa.float64()) if SIGNS[signs].all() else None
+    kind = KINDS[text_bytes(texts)].max(initial=0)
+    numbers = _cast(texts, pa.float64()) if kind < 2 else None
     if numbers is None:
         return None
     values: Floats = numbers.to_numpy()
-    if not np.isfinite(values).all() or pc.any(pc.starts_with(texts, "+")).as_py():
-        return None
     lengths = pc.binary_length(texts).to_numpy()
     points = pc.find_substring(texts, ".").to_numpy()
     with_exponent = np.zeros(len(texts), dtype=bool)
-    if EXPONENT[signs].any():
+    if kind == 1:
+        if not np.isfinite(values).all() or pc.any(pc.starts_with(texts, "+")).as_py():
+            return None
         found = pc.match_substring(texts, "e", ignore_case=True)
         with_exponent = found.to_numpy(zero_copy_only=False)
     has_point = points >= 0
     digits = np.where(has_point, points, lengths) - np.signbit(values)
     # The first digit of these is not zero, or the only one.
-    full = (np.abs(values) >= 10.0 ** (digits - 1)) | (digits == 1)
+    size = np.abs(values)
+    full = (size >= LEAST[np.minimum(digits, EXACT + 1)]) | (digits == 1)
     is_whole = ~has_point & ~with_exponent
     codes = is_whole & (~full | ((values == 0) & np.signbit(values)))
     if codes.any() or (digits[~with_exponent] > EXACT).any():
@@ -102,8 +106,7 @@ def _read_numbers(texts: pa.StringArray, *, whole: bool) -> PlainBatch | None:
         return None
     decimals = lengths - points - 1
     thousands = has_point & (decimals == 3) & (digits >= 1) & (digits <= 3)
-    thousands &= full & (np.abs(values) >= 1) & ~with_exponent
-    size = np.abs(values)
+    thousands &= full & (size >= 1) & ~with_exponent
     compact = ((lengths == 8) | (lengths == 6)) & is_whole & (size >= 190_000)
     dotted = (lengths == 7) & (points == 2) & (size < 13)
     patterns = {
