@@ -97,6 +97,10 @@ COLUMNS = {
     "decimals": late(WHOLE, "1.5"),
     "code": often(FLOAT, "-999"),
     "cap": often(numbers("{:d}", 0, 800), "99999"),
+    "amounts": often(
+        [text if n % 3 == 0 else "0" for n, text in enumerate(numbers("{:d}", 0, 800))],
+        "99999",
+    ),
     "outlier": late(FLOAT, "1e12"),
     "infinite": late(FLOAT, "inf"),
     "zeros": late(WHOLE, "007"),
