@@ -1,9 +1,11 @@
 """The command line: `rml`. Each command imports what it needs only when it runs."""
 
 import logging
+import os
 import signal
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -349,6 +351,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     signal.signal(signal.SIGTERM, _interrupt)
     use_replacement_characters()
+    # `python` in dvc.yaml is that of this environment, even if nobody activated it.
+    own = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([own, os.environ.get("PATH", os.defpath)])
     with report_errors():
         try:
             cli.main(prog_name="rml", standalone_mode=False)

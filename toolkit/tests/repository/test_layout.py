@@ -13,6 +13,7 @@ import yaml
 from .conftest import Project, needs_sample
 
 ROOT = Path(__file__).resolve().parents[3]
+CLI = "reproducible_ml.cli"
 FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yaml"))
 FORMS = [path for path in FORMS if path.name != "config.yaml"]
 
@@ -107,3 +108,12 @@ def test_readme_shows_what_repro_prints(project: Project) -> None:
     blocks = project.read("README.md").split("```")[1::2]
     [block] = [block for block in blocks if "roc_auc" in block]
     assert block.strip() in printed
+
+
+def test_commands_use_the_python_of_rml_where_no_environment_is_active() -> None:
+    command = ["env", "-i", "PATH=/usr/bin:/bin", sys.executable, "-m", CLI, "once"]
+    find = ["--force", "test-path", "--", "sh", "-c", "command -v python"]
+    done = subprocess.run(
+        [*command, *find], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert Path(done.stdout.strip()) == Path(sys.executable).with_name("python")
