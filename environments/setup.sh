@@ -35,7 +35,10 @@ toolkit=$(test ! -f toolkit/pyproject.toml || echo toolkit)
 # By content: dates say nothing in a new clone.
 current=$({ cat $locks pyproject.toml setup.py environments/setup.sh; cat toolkit/pyproject.toml 2>/dev/null || true
   echo "$python"; } | cksum)
-if [ "$(sed -n 1p $ready 2>/dev/null || true)" = "$current" ]; then
+# Commands in .venv begin with its path, so that none runs after the folder was moved.
+was=$(sed -n 3p $ready 2>/dev/null || true)
+place() { (cd .venv && pwd -P) 2>/dev/null || true; }
+if [ "$(sed -n 1p $ready 2>/dev/null || true)" = "$current" ] && [ "$was" = "$(place)" ] && [ -x .venv/bin/python ]; then
   exit 0
 fi
 
@@ -64,7 +67,8 @@ install() {
   while kill -0 $installer 2>/dev/null; do
     if [ -t 2 ]; then
       seconds=$(($(date +%s) - start))
-      step="$(grep -c '^Collecting' $log) of $count packages found"
+      found=$(grep -c '^Collecting' $log || true) # it fails where it finds none
+      step="$found of $count packages found"
       if grep -q '^Installing collected' $log; then step="installing $count packages"; fi
       printf '\r\033[K  %s, %s s ' "$step" $seconds >&2
     fi
@@ -78,12 +82,35 @@ install() {
   }
 }
 
+# Two at once, as with `make -j2 repro test`, would write the same files: one waits. The
+# link names the process, as a link can be made and read in one step.
+busy=.dvc/tmp/setup
+mkdir -p .dvc/tmp
+waited=
+until ln -s $$ $busy 2>/dev/null; do
+  owner=$(readlink $busy || true)
+  if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then
+    rm -f $busy # it was killed
+    continue
+  fi
+  if [ -z "$waited" ]; then
+    echo "Waiting for process $owner, which installs packages here (if it does not: rm $busy)"
+  fi
+  waited=yes
+  sleep 0.5
+done
+trap 'rm -f $busy' EXIT
+if [ -n "$waited" ]; then
+  rm -f $busy
+  exec sh environments/setup.sh "$@" # perhaps there is nothing left to install
+fi
+
 start=$(date +%s)
 count=$(cat $locks | grep -c '^[A-Za-z0-9._-]*==')
 required=$(for lock in $locks; do echo "-r $lock"; done)
 editable=$(for package in $toolkit .; do echo "-e ./$package"; done)
-# An environment of another Python, or of one that is gone, is made anew.
-if [ -e .venv ] && [ "$(version .venv/bin/python)" != "$(version "$python")" ]; then
+# An environment of another Python, of one that is gone, or of another folder is made anew.
+if [ "$(version .venv/bin/python)" != "$(version "$python")" ] || { [ -n "$was" ] && [ "$was" != "$(place)" ]; }; then
   rm -rf .venv
 fi
 mkdir -p .venv
@@ -101,5 +128,5 @@ else
   install $pip --require-hashes $required
   install $pip --no-deps --no-build-isolation $editable
 fi
-printf '%s\n' "$current" "$(echo $names)" > $ready
+printf '%s\n' "$current" "$(echo $names)" "$(place)" > $ready
 echo "Installed in $(($(date +%s) - start)) s; messages of the installer: $log"

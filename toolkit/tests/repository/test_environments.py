@@ -243,6 +243,108 @@ def test_installed_package_has_project_and_toolkit(tmp_path: Path) -> None:
     assert (target / "bin" / "rml").exists()
 
 
+# Stands for uv: makes an environment, with a command that names the path of its Python.
+INSTALLER = """\
+#!/bin/sh
+echo "$@" >> installed
+if [ "$1" = venv ]; then
+  mkdir -p .venv/bin
+  ln -sf PYTHON .venv/bin/python
+  echo "#!$PWD/.venv/bin/python" > .venv/bin/rml
+  chmod +x .venv/bin/rml
+fi
+sleep 0.3
+"""
+
+
+@pytest.fixture
+def project_to_set_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The files that setup.sh reads, and a fast installer."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "uv").write_text(INSTALLER.replace("PYTHON", sys.executable))
+    (programs / "uv").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHON", sys.executable)
+    project = tmp_path / "a project"
+    (project / "environments").mkdir(parents=True)
+    for name in ("setup.sh", "runtime.txt", "dev.txt"):
+        shutil.copy(ENVIRONMENTS / name, project / "environments")
+    for name in ("pyproject.toml", "setup.py", "params.yaml"):
+        shutil.copy(ROOT / name, project)
+    return project
+
+
+def set_up(project: Path, *names: str) -> "subprocess.Popen[str]":
+    """Start setup.sh."""
+    command = ["sh", "environments/setup.sh", *names]
+    return subprocess.Popen(command, cwd=project, text=True, stdout=subprocess.PIPE)
+
+
+def installations(project: Path) -> int:
+    """Run setup.sh; return how often packages were installed in all."""
+    with set_up(project) as process:
+        process.communicate()
+    assert process.returncode == 0
+    assert (project / ".venv/bin/python").exists()
+    return (project / "installed").read_text().count("--require-hashes")
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "python", "moved"])
+def test_environment_that_cannot_run_is_made_anew(
+    project_to_set_up: Path, kind: str
+) -> None:
+    project = project_to_set_up
+    venv = project / ".venv"
+    if kind == "file":
+        venv.write_text("")
+        assert installations(project) == 1
+    elif kind == "link":
+        venv.symlink_to("/nowhere")
+        assert installations(project) == 1
+    else:
+        assert installations(project) == 1
+        assert installations(project) == 1
+        if kind == "python":
+            (venv / "bin/python").unlink()
+            (venv / "bin/python").symlink_to("/nowhere")
+        else:
+            (venv / "bin/old").write_text("")
+            project = project.rename(project.with_name("moved"))
+            venv = project / ".venv"
+        assert installations(project) == 2
+    assert not (venv / "bin/old").exists()
+    assert str(project) in (venv / "bin/rml").read_text()
+    assert installations(project) == 1 + (kind in ("python", "moved"))
+
+
+def test_progress_in_a_terminal(project_to_set_up: Path) -> None:
+    pty = pytest.importorskip("pty")
+    terminal, end = pty.openpty()
+    command = ["sh", "environments/setup.sh"]
+    done = subprocess.run(command, cwd=project_to_set_up, stderr=end, check=False)
+    assert done.returncode == 0
+    assert b" of " in os.read(terminal, 10_000)
+
+
+def test_one_installation_waits_for_the_other(project_to_set_up: Path) -> None:
+    project = project_to_set_up
+    # Of a process that was killed.
+    (project / ".dvc/tmp").mkdir(parents=True)
+    (project / ".dvc/tmp/setup").symlink_to("99999999")
+    with set_up(project) as one, set_up(project, "dev") as other:
+        texts = [one.communicate()[0], other.communicate()[0]]
+    assert [one.returncode, other.returncode] == [0, 0]
+    assert "Waiting for process" in "".join(texts)
+    calls = (project / "installed").read_text().splitlines()
+    # Not mixed: each makes the environment, then installs packages, then the project.
+    # The one that came second may have found all of it done.
+    made = [call.startswith("venv") for call in calls]
+    assert made == [True, False, False] * (len(calls) // 3)
+    assert (project / ".venv/.ready").read_text().splitlines()[1].startswith("dev")
+    assert not (project / ".dvc/tmp/setup").is_symlink()
+
+
 def test_conda_gives_a_python_that_the_lock_is_for() -> None:
     text = (ENVIRONMENTS / "conda.yaml").read_text("utf-8")
     [python] = [p for p in yaml.safe_load(text)["dependencies"] if "python=" in p]
