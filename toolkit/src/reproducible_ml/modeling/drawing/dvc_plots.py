@@ -14,7 +14,7 @@ CONFUSION_MATRIX = {
 def _importance(score: str) -> dict[str, Any]:
     return {
         "Permutation importance": {
-            "template": "bar_horizontal_sorted",
+            "template": "bars",
             "x": "importance",
             "y": {"reports/plots/importance.csv": "feature"},
             "x_label": score,
@@ -57,7 +57,7 @@ PLOTS: dict[str, list[dict[str, Any]]] = {
     "binary": [
         {
             "ROC curve": {
-                "template": "simple",
+                "template": "diagonal",
                 "x": "fpr",
                 "y": {"reports/plots/roc.csv": "tpr"},
                 "x_label": "false positive rate",
@@ -73,7 +73,7 @@ PLOTS: dict[str, list[dict[str, Any]]] = {
         },
         {
             "Calibration": {
-                "template": "simple",
+                "template": "diagonal",
                 "x": "predicted",
                 "y": {"reports/plots/calibration.csv": "actual"},
                 "x_label": "predicted probability",
@@ -81,7 +81,7 @@ PLOTS: dict[str, list[dict[str, Any]]] = {
             }
         },
         CONFUSION_MATRIX,
-        _importance("loss of area under the ROC curve"),
+        _importance("loss of ROC AUC"),
         *_training("log loss"),
     ],
     "multiclass": [
@@ -106,7 +106,7 @@ PLOTS: dict[str, list[dict[str, Any]]] = {
     "regression": [
         {
             "Predicted and actual": {
-                "template": "scatter",
+                "template": "diagonal_points",
                 "x": "predicted",
                 "y": {"reports/plots/predicted_actual.csv": "actual"},
             }
