@@ -198,25 +198,34 @@ def search_figure(trials: pd.DataFrame, label: str) -> "Figure":
     for unused in axes.flat[len(names) :]:
         unused.remove()
     for name, place in zip(names, axes.flat, strict=False):
-        draw_argument(place, trials, name, label)
+        draw_argument(place, trials, name)
+    for left in axes[:, 0]:
+        left.set_ylabel(label)
     return figure
 
 
-def draw_argument(axes: "Axes", trials: pd.DataFrame, name: str, label: str) -> None:
+def draw_argument(axes: "Axes", trials: pd.DataFrame, name: str) -> None:
     """Draw score over argument; bars are the standard deviation over the folds."""
     values = trials[name]
-    if pd.api.types.is_numeric_dtype(values) and values.notna().all():
-        at = values
-        few_ticks(axes, whole=bool((values == values.round()).all()))
-        if values.min() > 0 and values.max() > 20 * values.min():
-            logarithmic(axes)
-    else:
+    is_number = pd.api.types.is_numeric_dtype(values)
+    as_numbers = is_number and bool(values.notna().all())
+    codes, known = pd.factorize(values, sort=True, use_na_sentinel=False)
+    axes.errorbar(
+        values if as_numbers else codes,
+        trials["score"],
+        yerr=trials["deviation"],
+        fmt="o",
+        color=BLUE,
+        alpha=0.5,
+        elinewidth=1.2,
+    )
+    axes.margins(x=0.1)
+    few_ticks(axes, whole=as_numbers and bool((values == values.round()).all()))
+    if not as_numbers:
         # A value that is missing in the table is None.
-        codes, known = pd.factorize(values, sort=True, use_na_sentinel=False)
-        at = pd.Series(codes, index=values.index)
-        as_text = "{:g}".format if pd.api.types.is_numeric_dtype(values) else str
+        as_text = "{:g}".format if is_number else str
         texts = ["None" if pd.isna(one) else as_text(one) for one in known]
         name_ticks(axes, short_names(texts), SIDE_BY_SIDE)
-    scores, deviations = trials["score"], trials["deviation"]
-    axes.errorbar(at, scores, yerr=deviations, fmt="o", color=BLUE, alpha=0.5)
-    axes.set(xlabel=short(name, 40), ylabel=label)
+    elif values.min() > 0 and values.max() > 20 * values.min():
+        logarithmic(axes)
+    axes.set_xlabel(short(name, 40))
