@@ -145,6 +145,22 @@ def test_file_that_is_no_dependency_is_an_error(
     assert run(body, "a", "b").stderr == ""
 
 
+def test_file_that_a_module_reads_when_imported_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "limit.json").write_text("3")
+    (tmp_path / "limits.py").write_text("LIMIT = open('limit.json').read()\n")
+    head = HEAD.replace("\n\n\ndef", "\n\nimport limits\n\n\ndef", 1)
+    (tmp_path / "wash.py").write_text(f"{head}    limits.LIMIT\n{TAIL}")
+    (tmp_path / "dvc.yaml").write_text(PIPELINE % ", limits.py")
+    done = subprocess.run(
+        [sys.executable, "-m", "wash", "a", "b"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.startswith("error: dvc.yaml: stage wash: limit.json is read")
+
+
 def test_code_behind_a_link_is_an_error(
     run: RunBody, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

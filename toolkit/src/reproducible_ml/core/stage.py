@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from reproducible_ml.core.dependencies import (
     check_code,
+    own_file,
     stages_that_run,
     watch_files,
 )
@@ -53,7 +54,6 @@ def run(main: Callable[..., None]) -> None:
             stages = stages_that_run(stage.__module__, root)
             check_inputs({p.as_posix() for s in stages.values() for p in s.paths}, root)
             check_code(stages, root)
-            watch_files()
             stage(*map(Path, sys.argv[1:]))
             # Again, for what was imported or read on the way, by workers as well.
             check_code(stages, root)
@@ -86,3 +86,17 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
     again.daemon = True
     again.start()
     raise KeyboardInterrupt
+
+
+def _is_stage() -> bool:
+    """Return whether this process runs a module of the project, as `python -m` does."""
+    specification = getattr(sys.modules["__main__"], "__spec__", None)
+    origin = getattr(specification, "origin", None)
+    name = getattr(specification, "name", "")
+    own = not name.startswith("reproducible_ml") and own_file(origin, Path.cwd())
+    return bool(own)
+
+
+# At once: modules of the project may read files when they are imported.
+if _is_stage():
+    watch_files()
