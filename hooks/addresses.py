@@ -1,5 +1,6 @@
 """Check the answers that are addresses: of the table, and of the DVC remote."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from importlib.util import module_from_spec, spec_from_file_location
@@ -8,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hooks.header import header_problems
+from hooks.words import printable
 
 # The toolkit's, which needs no packages; the toolkit itself is not installed here.
 DETECTOR = "toolkit/src/reproducible_ml/sources/secrets.py"
@@ -80,7 +82,8 @@ def secret_problems(answers: Mapping[str, Any]) -> Iterator[str]:
 
 def local_path(answer: str, working_folder: str) -> Path:
     """Return a path, relative to the folder in which cookiecutter was called."""
-    return Path(working_folder, Path(answer).expanduser()).resolve()
+    # Unlike that of Path, this function leaves a ~ before what is no user.
+    return Path(working_folder, os.path.expanduser(answer)).resolve()  # noqa: PTH111
 
 
 def data_problems(
@@ -104,14 +107,25 @@ def data_problems(
     # `cruft update` asks again for a table that was imported long ago.
     elif "_commit" not in answers:
         path = local_path(source, template["working_folder"])
-        if not path.exists():
-            yield f"data_source: {path} does not exist. Fix: correct the path."
+        if why := _why_missing(path):
+            yield f"data_source: {printable(str(path))} {why}. Fix: correct the path."
         elif target.strip():
             yield from header_problems(path, target)
 
 
+def _why_missing(path: Path) -> str | None:
+    try:
+        return None if path.exists() else "does not exist"
+    except OSError as error:
+        return f"cannot be looked at: {error.strerror}"
+
+
 def _url_problems(url: str) -> Iterator[str]:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        yield f"data_source: is no URL: {error}. Fix: correct it."
+        return
     if parts.scheme not in SCHEMES:
         yield (
             f"data_source: {parts.scheme}:// is not one of {', '.join(SCHEMES)}. Fix:"

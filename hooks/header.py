@@ -5,7 +5,7 @@ Only what is certainly wrong is refused: `rml data` reads the table with more ca
 
 import difflib
 import gzip
-import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +15,9 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 # Names of columns, and lines before them, are found in this much of a table.
 BYTES = 256 * 1024
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
+
+# A table whose lines are so long that fewer fit may have thousands of columns.
+LINES = 50
 
 # Columns that a message names.
 NAMED = 12
@@ -32,13 +35,13 @@ def header_problems(path: Path, target: str) -> Iterator[str]:
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as f:
             start = f.read(BYTES)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         yield f"data_source: {path} cannot be read: {error}"
         return
-    if not start.strip():
+    text = _decode(start)
+    if not start.strip() or (text is not None and not text.strip()):
         yield f"data_source: {path} is empty."
         return
-    text = _decode(start)
     if text is None or target in text.replace('""', '"'):
         return
     names = _names(text)
@@ -54,7 +57,9 @@ def header_problems(path: Path, target: str) -> Iterator[str]:
 
 
 def _decode(start: bytes) -> str | None:
-    """Return bytes as text; nothing if their encoding is not certain."""
+    """Return bytes as text; nothing if what they say is not certain."""
+    if len(start) == BYTES and start.count(b"\n") < LINES:
+        return None  # Its first line may be longer.
     encoding = next((MARKS[mark] for mark in MARKS if start.startswith(mark)), "utf-8")
     # The last line may be cut within a character.
     whole = start.rpartition(b"\n")[0] if len(start) == BYTES else start
@@ -70,4 +75,4 @@ def _names(text: str) -> list[str]:
     line = text.strip().splitlines()[0]
     delimiter = max(",;\t|", key=line.count)
     cells = (cell.strip().strip('"') for cell in line.split(delimiter))
-    return [re.sub(r"\s+", " ", cell) for cell in cells if cell]
+    return [cell for cell in cells if cell]

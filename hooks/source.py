@@ -27,6 +27,19 @@ class _KeptUndefined(ChainableUndefined, DebugUndefined):
     """Leaves {{ x }} and {{ x.y }} as they are, at least in part."""
 
 
+class _Answer(Template):
+    """An answer, which may have an expression that fails, such as {{ 1 / 0 }}."""
+
+    def render(self, *arguments: Any, **options: Any) -> str:
+        try:
+            return super().render(*arguments, **options)
+        except Exception as error:
+            sys.exit(
+                f"error: an answer has an expression that fails: {error}. Fix: leave"
+                ' "{{" and "{%" out.'
+            )
+
+
 class SourceExtension(Extension):
     """Adds the functions `template()` and `check()` to Jinja."""
 
@@ -70,6 +83,7 @@ class SourceExtension(Extension):
     def parse_answer(self, source: Any, *arguments: Any, **options: Any) -> Template:
         """Parse an answer, as cookiecutter does with each."""
         try:
+            options.setdefault("template_class", _Answer)
             return Environment.from_string(
                 self.environment, source, *arguments, **options
             )

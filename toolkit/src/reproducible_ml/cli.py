@@ -135,6 +135,7 @@ def data(**options: Any) -> None:
 
 def _absolute(options: dict[str, Any]) -> dict[str, Any]:
     """Return options whose paths do not depend on the folder they were typed in."""
+    from os.path import expanduser
     from pathlib import Path
 
     from reproducible_ml.core.project import find_project
@@ -143,7 +144,8 @@ def _absolute(options: dict[str, Any]) -> dict[str, Any]:
         return options
     found = dict(options)
     if options["source"] and "://" not in options["source"]:
-        found["source"] = str(Path(options["source"]).expanduser().absolute())
+        path = Path(expanduser(options["source"]))  # noqa: PTH111 (as in sources)
+        found["source"] = str(path.absolute())
     # A query may be the text itself.
     if options["query"] and Path(options["query"]).is_file():
         found["query"] = str(Path(options["query"]).absolute())

@@ -48,6 +48,18 @@ def test_folder_in_the_cloud_has_no_slash_at_its_end() -> None:
     assert read_source("s3://bucket/visits/").place == "s3://bucket/visits"
 
 
+def test_user_who_does_not_exist_is_part_of_a_name() -> None:
+    assert read_source("~nosuchuser.csv").place == str(
+        Path("~nosuchuser.csv").resolve()
+    )
+
+
+@pytest.mark.parametrize("url", ["http://[abc/a.csv", "s3://b]/a.csv"])
+def test_address_that_is_no_url(url: str) -> None:
+    with pytest.raises(UserError, match="is no URL"):
+        read_source(url)
+
+
 def test_name_may_be_given() -> None:
     url = "https://example.org/export?kind=csv"
     assert read_source(url, name="visits.csv").name == "visits.csv"

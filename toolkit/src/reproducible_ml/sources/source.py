@@ -102,7 +102,8 @@ def read_source(
         )
     if scheme:
         return _file_url(text, name)
-    path = Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100 (keeps links)
+    # These two keep links, and a ~ before what is no user.
+    path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111
     return Source(place=str(path), name=_name(name, path.name))
 
 
@@ -124,12 +125,15 @@ def _database(
 
 
 def _file_url(text: str, name: str | None) -> Source:
-    parts = urlsplit(text)
     if secret := find_secret(text):
         raise UserError(
             f"SOURCE: is {secret}, which Git would record. Remove it and log in another"
             " way (see .cloud/README.md), or download the data and give their path."
         )
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        raise UserError(f"SOURCE: {text}: is no URL: {error}. Correct it.") from error
     if parts.scheme in BUILT_IN and parts.path.endswith("/"):
         raise UserError(
             f"SOURCE: {text}: a folder cannot be listed over {parts.scheme}. Give the"
