@@ -78,11 +78,13 @@ def pull_tables(paths: Iterable[Path]) -> None:
             f"{table} is not in this clone: getting it from {remote or 'the cache'}\n"
         )
         sys.stdout.flush()
+        # Before the command, as DVC does nothing for one that is empty.
+        origins = read_pointer(pointer).get("deps") or [{}]
         command = "pull" if remote else "checkout"
         try:
             run_dvc(command, str(pointer), cwd=Path(), shown=True)
         except DvcError as error:
-            place = read_pointer(pointer).get("deps", [{}])[0].get("path")
+            place = origins[0].get("path")
             if remote and "to be installed" in str(error):
                 fix = f"{error}. Fix: run `make setup`, which installs it"
             elif remote:

@@ -59,6 +59,22 @@ def test_table_that_was_not_pushed_is_an_error_with_what_to_do(
         pull_tables([TABLE])
 
 
+@pytest.mark.parametrize("name", [f"{TABLE}.dvc", ".dvc/config.local"])
+@pytest.mark.parametrize("content", [b"", b"[core\n", b"\xff\xfe"])
+def test_damaged_file_of_dvc_is_an_error_in_a_line(
+    first: Path, name: str, content: bytes
+) -> None:
+    TABLE.unlink()
+    (first / name).write_bytes(content)
+    if name == ".dvc/config.local" and not content:
+        pull_tables([TABLE])
+        return
+    fix = "rml doctor" if "config" in name else f"Fix: git restore {name}"
+    with pytest.raises(UserError, match=fix) as error:
+        pull_tables([TABLE])
+    assert len(str(error.value).splitlines()) == 1
+
+
 def test_without_a_remote_the_cache_may_have_it(
     first: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

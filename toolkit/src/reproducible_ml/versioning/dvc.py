@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.errors import UserError, first_line
 from reproducible_ml.core.yaml_text import load_yaml
 
 # What DVC says of dvc.lock, .dvc files, its lock of files or objects that are damaged.
@@ -84,19 +84,43 @@ def running_commands(root: Path) -> list[str]:
 
 
 def default_remote(root: Path) -> str | None:
-    """Return the name of the remote that `dvc push` uses, if there is one."""
-    from dvc.config import Config
+    """Return the name of the remote that `dvc push` uses, if there is one.
 
-    config = Config(dvc_dir=str(root / ".dvc"), validate=False)
+    Raises:
+        UserError: The settings of DVC cannot be read.
+    """
+    from dvc.config import Config, ConfigError
+
+    try:
+        config = Config(dvc_dir=str(root / ".dvc"), validate=False)
+    except ConfigError as error:
+        raise UserError(
+            f"the settings of DVC cannot be read: {first_line(error)} Fix: run `rml"
+            " doctor`, which names the file and what to do"
+        ) from error
     name: str | None = config.get("core", {}).get("remote")
     return name
 
 
 def read_pointer(pointer: Path) -> dict[str, Any]:
-    """Return the content of a .dvc file; empty if it does not exist."""
+    """Return the content of a .dvc file; empty if it does not exist.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    import yaml
+
     if not pointer.exists():
         return {}
-    content: dict[str, Any] = load_yaml(pointer.read_text("utf-8"))
+    try:
+        content = load_yaml(pointer.read_bytes())
+    except (yaml.YAMLError, ValueError):
+        content = None
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{pointer}: is damaged: it is no mapping of YAML. Fix: git restore"
+            f" {pointer}"
+        )
     return content
 
 
