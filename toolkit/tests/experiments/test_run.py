@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -14,7 +15,7 @@ from reproducible_ml.experiments.run import (
     take_snapshot,
     what_next,
 )
-from reproducible_ml.versioning.git import find_experiments
+from reproducible_ml.versioning.git import find_experiments, killed_run
 
 from .conftest import PARAMS, Project, add_experiment
 
@@ -49,6 +50,27 @@ def test_run_that_changes_nothing_says_so(
     printed = capsys.readouterr().out
     assert "Nothing changed" in printed
     assert "the same as HEAD. To remove it: dvc exp remove " in printed
+
+
+@pytest.mark.integration
+def test_killed_run_is_an_error_with_the_way_back(project: Project) -> None:
+    running = project.start("dvc", "exp", "run", "--set-param=train.seed=14")
+    assert running.stdout is not None
+    while "scoring" not in running.stdout.readline():
+        assert running.poll() is None
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    running.stdout.close()
+    assert project.git("branch", "--show-current") == ""
+    with pytest.raises(UserError, match="an experiment was killed") as caught:
+        run(project.project, ["train.seed=1"], None)
+    back = str(caught.value).splitlines()[0].rpartition("Fix: ")[2]
+    back = back.removesuffix(" && rml repro").replace(
+        " reports", " reports/metrics.json"
+    )
+    subprocess.run(back, shell=True, cwd=project.root, check=True)
+    assert is_clean(project)
+    assert killed_run(project.root) is None
 
 
 @pytest.mark.integration

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from reproducible_ml.doctor.check import Context, NotCheckedError, Problem, listed
-from reproducible_ml.versioning.git import run_git
+from reproducible_ml.versioning.git import killed_run, run_git
 from reproducible_ml.versioning.processes import Running, find_processes
 
 RWLOCK = ".dvc/tmp/rwlock"
@@ -286,6 +286,9 @@ def _back(context: Context, path: Path) -> str:
 
 def check_experiments(context: Context) -> Iterator[Problem]:
     """No copies of the repository are left of experiments that were killed."""
+    if (back := killed_run(context.root)) and not working(context.root):
+        text = "an experiment was killed: HEAD is detached, and its parameters are here"
+        yield Problem(text, back)
     folder = context.root / EXPERIMENTS
     copies = _old(iter([*folder.glob("tmp*"), *folder.glob("standalone/tmp*")]))
     rwlock = folder / "rwlock"

@@ -30,6 +30,7 @@ from reproducible_ml.versioning.git import (
     equals_head,
     find_commit,
     find_experiments,
+    killed_run,
     run_git,
     same_files,
 )
@@ -169,6 +170,11 @@ def _problems(root: Path) -> Iterator[str]:
         return
     if find_commit(root, "MERGE_HEAD"):
         yield "a merge is in progress, and DVC would lose it. Finish it: git commit"
+    if back := killed_run(root):
+        yield (
+            "an experiment was killed: HEAD is detached, and its parameters are in"
+            f" params.yaml. Fix: {back}"
+        )
     yield from map(describe_ignored, find_ignored_dependencies(root))
     read = locked_dependencies(Revision(root).yaml(LOCK))
     for name in untracked(root):

@@ -139,6 +139,23 @@ def _asked(root: Path, name: str) -> str | None:
     )
 
 
+def killed_run(root: Path) -> str | None:
+    """Return how to go back after `dvc exp run` was killed here; None if it was not.
+
+    DVC detaches HEAD while it runs an experiment in the working tree.
+    """
+    detached = run_git(root, "symbolic-ref", "--quiet", "HEAD") is None
+    if not detached or not find_commit(root, "refs/exps/exec/EXEC_HEAD"):
+        return None
+    points = ["for-each-ref", "--points-at", "HEAD", "--format=%(refname:short)"]
+    names = (run_git(root, *points, "refs/heads") or b"").decode().split()
+    branch = "main" if "main" in names else names[0] if names else "BRANCH"
+    files = "params.yaml dvc.lock reports"
+    back = f"git restore --staged --worktree {files}"
+    # What it left of the outputs is made anew, mostly from the run cache.
+    return f"git switch {branch} && {back} && rml repro"
+
+
 def changed_files(root: Path) -> list[str]:
     """Return the files that differ from HEAD, new ones included, ignored ones not."""
     known = run_git(root, "diff", "--name-only", "-z", "HEAD") or b""
