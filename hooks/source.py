@@ -75,7 +75,9 @@ class SourceExtension(Extension):
         The last line of cookiecutter.json calls this: soon after, and before any hook,
         cookiecutter writes all answers into the user's folder, to replay them.
         """
-        if problems := find_problems(answers, self.describe()):
+        # cruft adds its own answers, which say that it is cruft, only later.
+        known = {"_commit": ""} if "cruft" in sys.modules else {}
+        if problems := find_problems(known | dict(answers), self.describe()):
             sys.exit("\n".join(f"error: {problem}" for problem in problems))
         SourceExtension.checked = True
         return ""
@@ -90,5 +92,5 @@ class SourceExtension(Extension):
         except TemplateSyntaxError as error:
             sys.exit(
                 f'error: an answer begins an expression with "{{{{" or "{{%":'
-                f" {error.message}. Fix: leave these characters out."
+                f" {str(error.message).rstrip('.')}. Fix: leave these characters out."
             )

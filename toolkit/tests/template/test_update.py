@@ -90,7 +90,7 @@ def check_update(template: Path, project: Path) -> None:
 def test_update(
     answers: dict[str, str], template: Path, cruft: Cruft, tmp_path: Path
 ) -> None:
-    (tmp_path / "gone.csv").touch()
+    (tmp_path / "gone.csv").write_text("visit,returned\n1,yes\n")
     project = cruft.create(template, tmp_path, **answers)
     (tmp_path / "gone.csv").unlink()
     assert (project / "dvc.lock").exists() == (not answers)
