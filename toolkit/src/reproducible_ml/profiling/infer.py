@@ -121,7 +121,7 @@ def _measured(
     profiles: Mapping[str, ColumnProfile],
     candidates: Mapping[str, TypeCandidate],
 ) -> dict[str, Measurements]:
-    """Return the measurements of columns of numbers and dates."""
+    """Return the measurements of numeric and date columns."""
     columns = {
         name: found.column
         for name, found in candidates.items()

@@ -70,7 +70,7 @@ NUMBER = (
     rf"{SPACES}(?P<suffix>[^0-9\s.,'+\-][^0-9]{{0,14}}[23]?)?$"
 )
 
-# Beginnings of numbers, and of infinite ones: all other texts are skipped quickly.
+# How numbers and infinity begin: all other texts are skipped quickly.
 LIKELY = (
     rf"^[-+]?{SPACES}(?:{CURRENCY})?{SPACES}[-+]?[0-9.,]"
     r"|^[-+]?[iI][nN][fF]"

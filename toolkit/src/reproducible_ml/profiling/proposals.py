@@ -1,4 +1,4 @@
-"""Decide the use of columns of numbers, dates and booleans."""
+"""Decide the use of numeric, date and boolean columns."""
 
 from typing import Any, Literal
 
@@ -46,7 +46,7 @@ def propose_number_column(
     full: bool,
     typed: bool,
 ) -> ColumnProposal:
-    """Propose the use of a column of numbers.
+    """Propose the use of a numeric column.
 
     Args:
         name: Its name.
