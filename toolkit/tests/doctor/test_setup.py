@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from dvc.repo import Repo
 
@@ -241,6 +242,9 @@ def test_lock_of_dvc_of_a_stopped_process(patient: Patient) -> None:
     command = [sys.executable, "-c", "input()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         os.kill(process.pid, signal.SIGSTOP)
+        # On a busy machine, it takes a moment.
+        while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
+            time.sleep(0.01)
         held = {"pid": process.pid, "cmd": "dvc repro"}
         lock = json.dumps({"read": {}, "write": {"a": held}})
         patient.write(".dvc/tmp/rwlock", lock)
