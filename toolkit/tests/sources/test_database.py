@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,15 +18,10 @@ from pydantic import SecretStr
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import read_yaml
-from reproducible_ml.sources import database as module
-from reproducible_ml.sources.database import (
-    Query,
-    connect,
-    make_query,
-    parse_url,
-    snapshot,
-    write_query,
-)
+from reproducible_ml.sources import connection as module
+from reproducible_ml.sources import database
+from reproducible_ml.sources.connection import connect, parse_url
+from reproducible_ml.sources.database import Query, make_query, snapshot, write_query
 
 from ..loopback import free_port
 
@@ -117,8 +113,8 @@ def test_duckdb_reads_and_writes_no_other_file(
 
 def test_missing_driver_is_told_with_the_package_to_add() -> None:
     with (
-        pytest.raises(UserError, match="Add mysqlclient to the dependencies"),
-        connect(parse_url("mysql://host/shop")),
+        pytest.raises(UserError, match="Add oracledb to the dependencies"),
+        connect(parse_url("oracle://host/shop")),
     ):
         pass
 
@@ -244,7 +240,7 @@ def test_portions_make_no_difference(
     shop.execute("CREATE TABLE visits (id INTEGER)")
     shop.executemany("INSERT INTO visits VALUES (?)", [(n,) for n in range(10)])
     whole = _ask(tmp_path, "SELECT * FROM visits")
-    monkeypatch.setattr(module, "ROWS", 3)
+    monkeypatch.setattr(database, "ROWS", 3)
     assert _ask(tmp_path, "SELECT * FROM visits") == whole
     assert whole.count("\n") == 11
 
@@ -540,11 +536,18 @@ def test_parameter_does_not_take_the_password_elsewhere(
         ("postgresql://LOCALHOST:5433/shop", False),
         ("postgresql://127.0.0.1/shop", False),
         ("postgresql://[::1]/shop", False),
+        ("mysql://db.example.org/shop", True),
+        ("mariadb://localhost/shop?unix_socket=/run/x&host=db.example.org", True),
+        ("mysql://db.example.org/shop?ssl_mode=DISABLED", False),
+        ("mysql://db.example.org/shop?ssl_ca=ca.pem", False),
+        ("mysql:///shop?unix_socket=/run/mysqld/mysqld.sock", False),
+        ("mysql://127.0.0.1/shop", False),
     ],
 )
 def test_tls_is_asked_for_over_a_network(url: str, *, asked: bool) -> None:
-    engine = module._engine(parse_url(url))
-    assert (engine.url.query.get("sslmode") == "require") is asked
+    query = module._with_tls(parse_url(url)).query
+    modes = (query.get("sslmode"), query.get("ssl_mode"))
+    assert (modes in {("require", None), (None, "REQUIRED")}) is asked
 
 
 def test_user_may_say_otherwise_in_the_environment(
@@ -590,3 +593,115 @@ def test_unreachable_server_is_told(tmp_path: Path) -> None:
         UserError, match=r"127\.0\.0\.1:1/x: the database reports: .*refused"
     ):
         snapshot(query, tmp_path / "out.csv")
+
+
+# With a server: the tests are skipped where MariaDB or mysqlclient is not installed.
+
+
+@pytest.fixture(scope="module")
+def mariadb() -> Iterator[sa.URL]:
+    """A MariaDB server of its own, without TLS, on a free port of this computer."""
+    pytest.importorskip("MySQLdb")
+    if not shutil.which("mariadbd") or not shutil.which("mariadb-install-db"):
+        pytest.skip("MariaDB's mariadbd and mariadb-install-db are not on the PATH")
+    with tempfile.TemporaryDirectory() as folder:
+        user = ["--user=nobody"] if os.geteuid() == 0 else []
+        if user:
+            shutil.chown(folder, "nobody", "nogroup")
+        data = ["--no-defaults", f"--datadir={folder}/data", *user]
+        subprocess.run(
+            ["mariadb-install-db", *data, "--skip-test-db"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        first = Path(folder, "first.sql")
+        statements = (
+            "DELETE FROM mysql.global_priv WHERE User = ''",
+            "FLUSH PRIVILEGES",
+            f"CREATE USER anna@'%' IDENTIFIED BY '{PASSWORD}'",
+            "GRANT ALL ON *.* TO anna@'%'",
+            "CREATE DATABASE shop",
+            "CREATE TABLE shop.visits (id varchar(9)) COLLATE utf8mb4_bin",
+            "INSERT INTO shop.visits VALUES ('b'), ('a'), ('A')",
+        )
+        first.write_text("".join(f"{one};\n" for one in statements))
+        first.chmod(0o644)
+        port = free_port()
+        options = [f"--port={port}", f"--socket={folder}/socket", "--skip-ssl"]
+        options += ["--bind-address=127.0.0.1", f"--init-file={first}"]
+        with subprocess.Popen(
+            ["mariadbd", *data, *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            url = sa.URL.create("mysql", "anna", None, "127.0.0.1", port, "shop")
+            try:
+                _wait_for(url)
+                yield url
+            finally:
+                process.kill()
+
+
+def _wait_for(url: sa.URL) -> None:
+    for _ in range(300):
+        try:
+            with connect(url, SecretStr(PASSWORD)):
+                return
+        except UserError:
+            time.sleep(0.1)
+    pytest.fail("the server does not answer")
+
+
+def test_mysql_is_read_in_one_order_and_in_utc(mariadb: sa.URL, tmp_path: Path) -> None:
+    sql = r"""
+        SELECT id COLLATE utf8mb4_general_ci AS id, 'it\'s; "(' AS note, # not ;(
+            FROM_UNIXTIME(0) AS `a;(moment`
+        FROM visits
+    """
+    assert _ask_server(mariadb, sql, tmp_path / "out.csv") == (
+        '"A","it\'s; ""(",1970-01-01 00:00:00\n'
+        '"a","it\'s; ""(",1970-01-01 00:00:00\n'
+        '"b","it\'s; ""(",1970-01-01 00:00:00\n'
+    )
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        r"SELECT '\'' AS a) q; DROP TABLE visits; --'",
+        "SELECT 1 # '\n) q INTO OUTFILE '/tmp/x' -- '",
+        "SELECT 1 AS id /*! ) q INTO OUTFILE '/tmp/x' -- */",
+        "SELECT `'`) q INTO OUTFILE '/tmp/x' -- '",
+    ],
+)
+def test_other_quotes_of_mysql_hide_no_second_statement(sql: str) -> None:
+    with pytest.raises(UserError, match=r"--query: .* is not one statement"):
+        make_query(parse_url("mysql://localhost/shop"), sql, "id")
+
+
+def test_mysql_cannot_be_written(mariadb: sa.URL) -> None:
+    with (
+        pytest.raises(UserError, match="READ ONLY transaction"),
+        connect(mariadb, SecretStr(PASSWORD)) as connection,
+    ):
+        connection.exec_driver_sql("INSERT INTO visits VALUES ('c')")
+    with (
+        pytest.raises(UserError, match="error in your SQL syntax"),
+        connect(mariadb, SecretStr(PASSWORD)) as connection,
+    ):
+        connection.exec_driver_sql("SELECT 1; DROP TABLE visits")
+
+
+def test_rows_of_mysql_are_not_read_without_tls_over_a_network(
+    mariadb: sa.URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOCAL", re.compile("nowhere"))
+    password = SecretStr(PASSWORD)
+    with (
+        pytest.raises(UserError, match=r"is not encrypted|SSL is required"),
+        connect(mariadb, password),
+    ):
+        pass
+    plain = mariadb.update_query_dict({"ssl_mode": "DISABLED"})
+    with connect(plain, password) as connection:
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1

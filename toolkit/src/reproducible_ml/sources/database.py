@@ -1,16 +1,12 @@
 """Read the rows of a query from a database; nothing is written there."""
 
-import os
 import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, TextIO
-from urllib.parse import quote
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -21,37 +17,7 @@ from tqdm import tqdm
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import replacing, write_text
 from reproducible_ml.core.params import Section
-from reproducible_ml.sources.secrets import secret_in_url
-
-# The environment variable with the password when a recorded query is run again.
-# It is sent to no other host than the one it is for: the address of a recorded query
-# may have been changed by anybody.
-PASSWORD, HOST = "DATABASE_PASSWORD", "DATABASE_HOST"
-
-# Parameters of a URL by which drivers connect to another host than it names.
-REDIRECTS = re.compile(
-    r"(?i)(host|hostaddr|server|addr|address|dsn|service|servicefile|odbc_connect"
-    r"|unix_socket|read_default_(file|group))"
-)
-
-# Where passwords and rows do not cross a network: this computer, and Unix sockets.
-LOCAL = re.compile(r"|localhost|127\.\d+\.\d+\.\d+|::1|[/@].*", re.I)
-
-# Package to install for `dialect://`.
-DRIVERS = {
-    "duckdb": "duckdb-engine",
-    "mysql": "mysqlclient",
-    "oracle": "oracledb",
-    "postgresql": "psycopg[binary]",
-    "snowflake": "snowflake-sqlalchemy",
-}
-
-# What a connection begins with. Times with a zone do not depend on the computer.
-SETTINGS = {
-    # Transactions are read-only already; this lasts even if a query ended the first.
-    "postgresql": ("SET TimeZone = 'UTC'", "SET default_transaction_read_only = on"),
-    "duckdb": ("SET TimeZone = 'UTC'", "SET lock_configuration = true"),
-}
+from reproducible_ml.sources.connection import connect, parse_url
 
 # Rows in memory at a time.
 ROWS = 10_000
@@ -64,129 +30,14 @@ INERT = re.compile(
     re.S,
 )
 
+# The same of MySQL and MariaDB. They execute comments that begin with /*! or /*M!.
+INERT_MYSQL = re.compile(
+    r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`[^`]*`|(?:\#|--(?=\s|$))[^\n]*"""
+    r"|/\*(?!M?!).*?\*/",
+    re.S,
+)
 
-def parse_url(text: str) -> sa.URL:
-    """Parse the URL of a database; errors do not repeat a password.
-
-    Raises:
-        UserError: It is not such a URL, or has a secret that Git would record.
-    """
-    try:
-        url = sa.make_url(text)
-    except (sa.exc.ArgumentError, ValueError) as error:
-        raise UserError(
-            "SOURCE: not the URL of a database. Write it as"
-            " postgresql://user@host:5432/database or sqlite:///folder/file.db, with"
-            " %40 for an @ and %2F for a / inside a password."
-        ) from error
-    for name, value in url.query.items():
-        if secret_in_url(f"x://x?{name}={value}"):
-            raise UserError(
-                f'SOURCE: "{name}" in the URL may be a secret, which Git would record.'
-                f" Remove it, and set the environment variable {PASSWORD}, or log in by"
-                " the driver's own means."
-            )
-    return url
-
-
-@contextmanager
-def connect(url: sa.URL, password: SecretStr | None = None) -> Iterator[sa.Connection]:
-    """Connect for reading only; errors of the database become a line each.
-
-    Args:
-        url: Without a password.
-        password: By default that of the environment variable DATABASE_PASSWORD, if
-            DATABASE_HOST is this host; without it, the driver's own means.
-
-    Raises:
-        UserError: The driver is missing, the password is for another host, or the
-            database reports an error.
-    """
-    secret = password.get_secret_value() if password else _password_for(url)
-    complete = url.set(password=secret) if secret and url.username else url
-    shown = url.render_as_string(hide_password=True)
-    try:
-        with _engine(complete).connect() as connection:
-            for setting in SETTINGS.get(url.get_backend_name(), ()):
-                connection.exec_driver_sql(setting)
-            # Leaving this block rolls back whatever the query has begun.
-            yield connection
-    except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        package = DRIVERS.get(url.get_backend_name(), "its driver")
-        raise UserError(
-            f"{shown}: the driver of this database is not installed. Add {package} to"
-            " the dependencies in pyproject.toml, then run: make lock && make setup"
-        ) from error
-    except sa.exc.SQLAlchemyError as error:
-        message = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        message = message.replace(secret, "***") if secret else message
-        if "does not support SSL" in message:
-            message += (
-                ". Fix: turn TLS on there, or add ?sslmode=disable to the URL if you"
-                " trust the network"
-            )
-        raise UserError(f"{shown}: the database reports: {message}") from error
-
-
-def _password_for(url: sa.URL) -> str | None:
-    """Return the password of the environment, if it is for the host of a URL."""
-    secret = os.environ.get(PASSWORD)
-    if not secret or not url.username:
-        return None
-    host = ",".join(_hosts(url))
-    if os.environ.get(HOST, "") != host:
-        raise UserError(
-            f"{host}: {PASSWORD} is set, but {HOST} does not say that it is for"
-            f" this host. Fix: export {HOST}={shlex.quote(host)}, if you trust it with"
-            " the password"
-        )
-    return secret
-
-
-def _hosts(url: sa.URL) -> list[str]:
-    """Return the host of a URL, and what its parameters may replace it by."""
-    hosts = [url.host] if url.host else []
-    for name, value in url.query.items():
-        if REDIRECTS.fullmatch(name):
-            hosts += [value] if isinstance(value, str) else value
-    return hosts
-
-
-def _engine(url: sa.URL) -> sa.Engine:
-    """Return an engine that is read-only where the database supports it."""
-    match url.get_backend_name():
-        case "sqlite" if url.database:
-            # Without `mode`, a misspelled name would create an empty database.
-            url = url.set(database=f"file:{quote(url.database)}")
-            url = url.update_query_dict({"mode": "ro", "uri": "true"})
-        case "duckdb":
-            # Neither files nor the network, but the database itself.
-            options: dict[str, Any] = {"config": {"enable_external_access": "false"}}
-            if url.database not in (None, "", ":memory:"):
-                options["read_only"] = True
-            return sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
-        case "postgresql":
-            # All rows are of one moment, even if others write meanwhile.
-            return sa.create_engine(
-                _with_tls(url), poolclass=sa.NullPool
-            ).execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
-    return sa.create_engine(url, poolclass=sa.NullPool)
-
-
-def _with_tls(url: sa.URL) -> sa.URL:
-    """Return the URL of a PostgreSQL server, with TLS unless the user said otherwise.
-
-    By default, libpq goes on without TLS where a server, or somebody between, has none.
-    """
-    said = {"sslmode", "service"} & url.query.keys()
-    said |= {"PGSSLMODE", "PGSERVICE"} & os.environ.keys()
-    hosts = _hosts(url) or [os.environ.get("PGHOST", "")]
-    libpq = url.get_driver_name() in ("psycopg", "psycopg2")
-    if said or not libpq or all(map(LOCAL.fullmatch, hosts)):
-        return url
-    return url.update_query_dict({"sslmode": "require"})
+MYSQL = ("mysql", "mariadb")
 
 
 class Query(Section):
@@ -224,14 +75,16 @@ def make_query(url: sa.URL, query: str, key: str) -> Query:
         )
     # `set(password=None)` would leave it as it is.
     plain = url._replace(password=None).render_as_string()
-    return Query(url=plain, query=_one_statement(query), key=columns)
+    inert = INERT_MYSQL if url.get_backend_name() in MYSQL else INERT
+    return Query(url=plain, query=_one_statement(query, inert), key=columns)
 
 
-def _one_statement(query: str) -> str:
+def _one_statement(query: str, inert: re.Pattern[str]) -> str:
     query = query.strip().rstrip(";").rstrip()
-    code = INERT.sub(" ", query)
+    code = inert.sub(" ", query)
     depths = [0, *accumulate({"(": 1, ")": -1}.get(character, 0) for character in code)]
-    if not code.strip() or ";" in code or min(depths) < 0 or depths[-1]:
+    executed = inert is INERT_MYSQL and "/*" in code
+    if not code.strip() or ";" in code or executed or min(depths) < 0 or depths[-1]:
         raise UserError(
             f"--query: {query!r:.80} is not one statement. Give one SELECT, with"
             " balanced parentheses and no semicolon."
@@ -313,6 +166,9 @@ def _ordered(query: Query, dialect: sa.Dialect, utc: Sequence[str]) -> str:
     ]
     replaced = f" REPLACE ({', '.join(moments)})" if moments else ""
     key = ", ".join(map(quote, query.key))
+    if dialect.name in MYSQL:
+        # By default, `a` and `A` are equal there, and come in any order.
+        key += "".join(f", CAST({quote(name)} AS BINARY)" for name in query.key)
     return f"SELECT *{replaced} FROM (\n{query.query}\n) q ORDER BY {key}"
 
 

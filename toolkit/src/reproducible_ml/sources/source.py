@@ -13,13 +13,8 @@ from pydantic import SecretStr
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.files import all_or_nothing
 from reproducible_ml.core.params import Section, read_yaml
-from reproducible_ml.sources.database import (
-    Query,
-    make_query,
-    parse_url,
-    snapshot,
-    write_query,
-)
+from reproducible_ml.sources.connection import parse_url
+from reproducible_ml.sources.database import Query, make_query, snapshot, write_query
 from reproducible_ml.sources.origins import origin_of, remember_origin
 from reproducible_ml.sources.secrets import find_secret
 from reproducible_ml.versioning.dvc import (
