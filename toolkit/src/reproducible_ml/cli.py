@@ -315,7 +315,7 @@ def check_files(paths: tuple[str, ...]) -> None:
     """
     from pathlib import Path
 
-    from reproducible_ml.doctor.commit import file_problems
+    from reproducible_ml.doctor.repository import file_problems
 
     problems = file_problems([Path(path) for path in paths])
     for problem in problems:
@@ -326,7 +326,7 @@ def check_files(paths: tuple[str, ...]) -> None:
 @cli.command(epilog=_examples("rml licenses"))
 def licenses() -> None:
     """Print a table of the licenses of the packages in environments/runtime.txt."""
-    from reproducible_ml.doctor.licenses import license_table
+    from reproducible_ml.doctor.environment import license_table
 
     click.echo(license_table(_project().root / "environments/runtime.txt"))
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from reproducible_ml.core.inputs import FOLDER, changed_files
-from reproducible_ml.doctor.cache import FIX
-from reproducible_ml.doctor.cache import find_copies as find_listed
 from reproducible_ml.doctor.check import (
     Context,
     NotCheckedError,
@@ -18,6 +16,7 @@ from reproducible_ml.doctor.check import (
     listed,
 )
 from reproducible_ml.doctor.leftovers import working
+from reproducible_ml.doctor.objects import FIX, find_copies
 from reproducible_ml.versioning.dvc import run_dvc
 from reproducible_ml.versioning.git import run_git
 
@@ -139,7 +138,7 @@ def _restorer(context: Context, out: Any, files: Sequence[Path]) -> list[str] | 
     name = context.name(path)
     if not out.use_cache:
         return ["git", "restore", "--", name] if _same_in_git(context, out) else None
-    wanted = find_listed(context) if out.hash_info.value.endswith(FOLDER) else {}
+    wanted = find_copies(context) if out.hash_info.value.endswith(FOLDER) else {}
     by_path = {copy: digest for digest, copy in wanted.items()}
     by_path[path] = out.hash_info.value
     needed = [by_path.get(file) for file in [path, *files]]

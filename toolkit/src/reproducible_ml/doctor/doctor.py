@@ -11,12 +11,17 @@ from rich.text import Text
 
 from reproducible_ml.core.errors import UserError, first_line, one_line
 from reproducible_ml.core.project import Project
-from reproducible_ml.doctor.cache import check_cache
 from reproducible_ml.doctor.check import Context, NotCheckedError, Problem
 from reproducible_ml.doctor.data import check_data, check_names, check_raw
 from reproducible_ml.doctor.environment import check_environment, check_imports
-from reproducible_ml.doctor.files import check_dates, check_files, check_pipeline
-from reproducible_ml.doctor.folders import check_links, check_space, check_writable
+from reproducible_ml.doctor.files import (
+    check_dates,
+    check_files,
+    check_links,
+    check_pipeline,
+    check_space,
+    check_writable,
+)
 from reproducible_ml.doctor.leftovers import (
     check_blocking_rwlock,
     check_experiments,
@@ -26,14 +31,15 @@ from reproducible_ml.doctor.leftovers import (
     check_temporary,
     working,
 )
-from reproducible_ml.doctor.remote import check_remote
+from reproducible_ml.doctor.objects import check_cache, check_remote
 from reproducible_ml.doctor.repository import (
     check_history,
     check_identity,
+    check_remotes,
     check_reports,
+    check_secrets,
     check_submodules,
 )
-from reproducible_ml.doctor.storage import check_remotes, check_secrets
 
 Check = Callable[[Context], Iterator[Problem]]
 
