@@ -121,8 +121,8 @@ def _dates(stage: StageDependencies) -> list[int]:
 
 def _run_dvc(project: Project, *arguments: str) -> None:
     """Run `dvc repro`; if it fails or is interrupted, say what became of reports."""
-    command = [sys.executable, "-m", "reproducible_ml.versioning.repro", *arguments]
-    code = _wait_for(command)
+    dvc = [sys.executable, "-m", "reproducible_ml.versioning.dvc"]
+    code = _wait_for([*dvc, "repro", *arguments])
     if not code:
         return
     removed = run_git(project.root, "ls-files", "--deleted", "reports")

@@ -21,8 +21,8 @@ from reproducible_ml.experiments.queue import (
     reset_queue,
     unfinished,
 )
+from reproducible_ml.versioning.dvc import find_processes
 from reproducible_ml.versioning.git import find_experiments
-from reproducible_ml.versioning.processes import find_processes
 
 from .conftest import Project
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from reproducible_ml.report.compare import compare
 from reproducible_ml.report.gates import Gate, GateResult, check_gates, remote_status
-from reproducible_ml.report.results import NO_RESULTS, Evaluation, Results
+from reproducible_ml.report.results import NO_RESULTS, Evaluation, Results, compare
 from reproducible_ml.versioning.dvc import default_remote
 from tumour_diagnosis.models.metrics import BINARY
 

@@ -10,31 +10,14 @@ from markdown_it import MarkdownIt
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
 from reproducible_ml.modeling.metrics.multiclass import PER_CLASS
-from reproducible_ml.report.compare import Change, compare
 from reproducible_ml.report.gates import GateResult
 from reproducible_ml.report.report import (
     BYTES,
     REPORT,
     SHORTENED,
+    comparable,
     describe_base,
     fit_comment,
-    write_report,
-)
-from reproducible_ml.report.results import (
-    NO_RESULTS,
-    Evaluation,
-    Results,
-    Value,
-    section,
-)
-from reproducible_ml.report.review import (
-    Reproduction,
-    Review,
-    known_metrics,
-    make_review,
-)
-from reproducible_ml.report.sections import (
-    comparable,
     gates,
     groups,
     independent,
@@ -42,6 +25,22 @@ from reproducible_ml.report.sections import (
     pictures,
     sections,
     verdict,
+    write_report,
+)
+from reproducible_ml.report.results import (
+    NO_RESULTS,
+    Change,
+    Evaluation,
+    Results,
+    Value,
+    compare,
+    section,
+)
+from reproducible_ml.report.review import (
+    Reproduction,
+    Review,
+    known_metrics,
+    make_review,
 )
 from reproducible_ml.versioning.git import Revision
 from tumour_diagnosis.models.metrics import BINARY, METRICS

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reproducible_ml.verify.conditions import older_processor
-from reproducible_ml.verify.rebuild import NUMERIC
+from reproducible_ml.verify.rebuild import NUMERIC, older_processor
 
 from .conftest import RML, Project, needs_sample
 

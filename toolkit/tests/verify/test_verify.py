@@ -9,11 +9,12 @@ from pathlib import Path
 import yaml
 
 from reproducible_ml.core.params import Compute, load_section
-from reproducible_ml.verify.conditions import ELSEWHERE, conditions
 from reproducible_ml.verify.rebuild import (
+    ELSEWHERE,
     clone,
     compare,
     conclusion,
+    conditions,
     find_edited,
     largest_difference,
 )

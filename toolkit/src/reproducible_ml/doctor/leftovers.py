@@ -16,8 +16,8 @@ from typing import Any
 import psutil
 
 from reproducible_ml.doctor.check import Context, NotCheckedError, Problem, listed
+from reproducible_ml.versioning.dvc import Running, find_processes
 from reproducible_ml.versioning.git import killed_run, run_git
-from reproducible_ml.versioning.processes import Running, find_processes
 
 RWLOCK = ".dvc/tmp/rwlock"
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.modeling.drawing.summary import format_number
-from reproducible_ml.report.compare import number
-from reproducible_ml.report.results import read_results
+from reproducible_ml.report.results import number, read_results
 from reproducible_ml.versioning.dvc import default_remote, run_dvc
 from reproducible_ml.versioning.git import (
     Revision,

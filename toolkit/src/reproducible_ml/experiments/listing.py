@@ -13,9 +13,8 @@ from rich.text import Text
 from reproducible_ml.core.errors import one_line
 from reproducible_ml.core.project import Project
 from reproducible_ml.modeling.drawing.summary import format_number
-from reproducible_ml.report.compare import number
 from reproducible_ml.report.markdown import short, show_in_terminal
-from reproducible_ml.report.results import METRICS, PARAMS
+from reproducible_ml.report.results import METRICS, PARAMS, number
 from reproducible_ml.report.review import gate_metric, known_metrics
 from reproducible_ml.versioning.dvc import run_dvc
 from reproducible_ml.versioning.git import (

@@ -15,9 +15,8 @@ from typing import NamedTuple
 import psutil
 
 from reproducible_ml.core.errors import one_line
-from reproducible_ml.versioning.dvc import run_dvc
+from reproducible_ml.versioning.dvc import Running, find_processes, run_dvc
 from reproducible_ml.versioning.git import run_git
-from reproducible_ml.versioning.processes import Running, find_processes
 
 # Where DVC keeps the queue, and copies for it and `--temp`.
 FOLDER = ".dvc/tmp/exps"

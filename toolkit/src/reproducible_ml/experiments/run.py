@@ -15,12 +15,16 @@ from tempfile import TemporaryDirectory
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.project import Project
 from reproducible_ml.core.yaml_text import parse_params
-from reproducible_ml.report import changes, sections
-from reproducible_ml.report.compare import compare
+from reproducible_ml.report import changes, report
 from reproducible_ml.report.gates import check_gates
 from reproducible_ml.report.markdown import bullets, show_in_terminal
-from reproducible_ml.report.report import describe_base
-from reproducible_ml.report.results import PARAMS, Results, read_results, section
+from reproducible_ml.report.results import (
+    PARAMS,
+    Results,
+    compare,
+    read_results,
+    section,
+)
 from reproducible_ml.report.review import gate_metric, known_metrics
 from reproducible_ml.tracking.server import track
 from reproducible_ml.versioning.dvc import run_dvc
@@ -218,7 +222,7 @@ def describe_changes(project: Project, base: str) -> Iterator[str]:
     """Yield what changed from a commit to the working tree, in Markdown."""
     root = project.root
     old, new = read_results(Revision(root, base)), read_results(Revision(root))
-    yield f"Compared with {describe_base(root, base, 'HEAD')}."
+    yield f"Compared with {report.describe_base(root, base, 'HEAD')}."
     if not compare_locks(old.lock, new.lock):
         yield _unchanged(old, new)
         return
@@ -238,10 +242,10 @@ def _metrics(old: Results, new: Results, project: Project) -> Iterator[str]:
     params = project.params()
     known = known_metrics(project, params.data.task)
     found = compare(old, new, known, params.evaluate.metrics)
-    yield sections.metrics(old, new, found, known)
+    yield report.metrics(old, new, found, known)
     for change in found:
         if change.name == gate_metric(params):
-            yield f"{sections.describe(change)}."
+            yield f"{report.describe(change)}."
     gates = check_gates(params.gate, params.evaluate.metrics, new, found, known)
     if failed := [f"{gate.name}: {gate.reason}" for gate in gates if not gate.passed]:
         yield f"**These gates would fail in a pull request:**\n\n{bullets(failed)}"

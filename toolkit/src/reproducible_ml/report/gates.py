@@ -9,9 +9,15 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Distance, Finite, Section
 from reproducible_ml.modeling.drawing.summary import format_number
 from reproducible_ml.modeling.metrics.metric import Metrics
-from reproducible_ml.report.compare import Change, number
 from reproducible_ml.report.markdown import MESSAGE, code, listed
-from reproducible_ml.report.results import EVALUATION, METRICS, Group, Results
+from reproducible_ml.report.results import (
+    EVALUATION,
+    METRICS,
+    Change,
+    Group,
+    Results,
+    number,
+)
 from reproducible_ml.versioning.dvc import default_remote, run_dvc
 from reproducible_ml.versioning.git import missing_base
 from reproducible_ml.versioning.lock import flatten

@@ -10,7 +10,6 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.inputs import find_changed, recorded_hashes
 from reproducible_ml.core.project import Project
 from reproducible_ml.modeling.metrics.metric import DECIMALS, Metric, Metrics
-from reproducible_ml.report.compare import Change, compare, number
 from reproducible_ml.report.gates import (
     GateResult,
     base_status,
@@ -21,7 +20,10 @@ from reproducible_ml.report.markdown import MESSAGE, code, listed
 from reproducible_ml.report.results import (
     NO_RESULTS,
     PARAMS,
+    Change,
     Results,
+    compare,
+    number,
     read_results,
     section,
 )

@@ -20,8 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from reproducible_ml.core.errors import UserError, first_line, one_line
 from reproducible_ml.core.project import Project
-from reproducible_ml.report.compare import number
-from reproducible_ml.report.results import Results, read_results
+from reproducible_ml.report.results import Results, number, read_results
 from reproducible_ml.versioning.git import (
     Revision,
     changed_files,

@@ -1,7 +1,14 @@
-"""Clone HEAD, rebuild it elsewhere from raw data, and compare every hash."""
+"""Clone HEAD, rebuild it from raw data under other conditions, and compare every hash.
+
+It is rebuilt with another hash seed, time zone, locale, number of threads and of
+processors, date, host, user, home folder and set of vector instructions. None of these
+may change a result.
+"""
 
 import json
 import os
+import platform
+import site
 import subprocess
 import sys
 import tempfile
@@ -15,12 +22,6 @@ from reproducible_ml.core.inputs import hash_path
 from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.core.yaml_text import load_yaml
 from reproducible_ml.modeling.drawing.summary import format_table
-from reproducible_ml.verify.conditions import (
-    ELSEWHERE,
-    another_user,
-    conditions,
-    inherited,
-)
 
 # Stages whose results may differ by rounding on another processor.
 NUMERIC = {"train", "evaluate"}
@@ -35,6 +36,17 @@ ROUNDING = 1e-6
 
 # Hash of each output, by stage and path.
 Hashes = dict[tuple[str, str], str]
+
+# Its module `sitecustomize` moves the clock and the computer's name.
+ELSEWHERE = Path(__file__).parent / "elsewhere"
+
+USER = "somebody-else"
+
+# Variables by which programs and libraries are found; results must depend on no other.
+KEPT = """
+    PATH LD_LIBRARY_PATH DYLD_LIBRARY_PATH VIRTUAL_ENV CONDA_PREFIX TMPDIR TEMP TMP
+    SYSTEMROOT SYSTEMDRIVE COMSPEC PATHEXT WINDIR PROGRAMDATA
+"""
 
 
 def clone(repository: Path, copy: Path) -> None:
@@ -204,3 +216,38 @@ def verify(repository: Path, *, same_processor: bool) -> bool:
     rows = [["stage", "output", "rebuilt"], *(list(verdict) for verdict in verdicts)]
     sys.stdout.write(f"\n{format_table(rows)}\n\n{conclusion(verdicts, difference)}\n")
     return all(verdict == "equal" for _, _, verdict in verdicts)
+
+
+def inherited() -> dict[str, str]:
+    """Return the environment variables that a rebuild inherits."""
+    known = {name: os.environ.get(name) for name in KEPT.split()}
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def conditions(*, same_processor: bool) -> dict[str, str]:
+    """Return environment variables that must not change any result."""
+    changed = {
+        "PYTHONHASHSEED": "4711",
+        "TZ": "<+1245>-12:45",
+        "LC_ALL": "C" if os.environ.get("LC_ALL") != "C" else "C.UTF-8",
+        "OMP_NUM_THREADS": "1" if os.cpu_count() != 1 else "2",
+    }
+    return changed if same_processor else changed | older_processor()
+
+
+def another_user(home: Path) -> dict[str, str]:
+    """Return environment variables of somebody else, whose home is an empty folder."""
+    names = dict.fromkeys(("USER", "LOGNAME", "USERNAME"), USER)
+    # Packages may be installed in the home of the user.
+    packages = {"PYTHONUSERBASE": site.getuserbase()}
+    return names | packages | {"HOME": str(home), "USERPROFILE": str(home)}
+
+
+def older_processor() -> dict[str, str]:
+    """Return variables that disable the newer instructions of this processor."""
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+    found = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
+    arm = platform.machine() in ("arm64", "aarch64")
+    core = "ARMV8" if arm else "Prescott"
+    return {"OPENBLAS_CORETYPE": core, "NPY_DISABLE_CPU_FEATURES": " ".join(found)}

@@ -1,13 +1,19 @@
-"""Run DVC commands; an error is DVC's own message in one line."""
+"""Run DVC, and find the processes and settings that its commands depend on.
+
+An error is DVC's own message in one line.
+"""
 
 import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import psutil
 
 from reproducible_ml.core.errors import UserError, first_line
 from reproducible_ml.core.yaml_text import load_yaml
@@ -17,6 +23,8 @@ DAMAGED = re.compile(
     r"validation failed|possible merge conflicts|unable to read: |RWLock-file"
     r"|is corrupted"
 )
+
+ADVICE = "Use `dvc push` to send your updates to remote storage."
 
 
 class DvcError(UserError):
@@ -64,8 +72,6 @@ def running_commands(root: Path) -> list[str]:
 
     DVC notes in `.dvc/tmp/rwlock` which process reads or writes a file.
     """
-    import psutil
-
     try:
         found = json.loads((root / ".dvc/tmp/rwlock").read_bytes())
         writers, readers = found.get("write", {}), found.get("read", {})
@@ -195,3 +201,62 @@ def _answer(url: str) -> str:
     except OSError as error:
         reason = getattr(error, "reason", error)
         return f"cannot be reached: {reason}. Check the address and the network."
+
+
+class Running(NamedTuple):
+    """A process, its command and its working directory."""
+
+    process: psutil.Process
+    command: Sequence[str]
+    folder: Path
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether it is a worker of the queue, or runs an experiment of it."""
+        return "queue-worker" in self.command or "exec-run" in self.command
+
+    @property
+    def is_temporary_run(self) -> bool:
+        """Whether it is a `dvc exp run --temp`."""
+        return {"exp", "run", "--temp"} <= {*self.command}
+
+
+def find_processes(root: Path) -> list[Running]:
+    """Return the processes that work in a repository."""
+    # The kernel reports paths without symbolic links.
+    here = root.resolve()
+    return [found for found in _all() if found.folder.is_relative_to(here)]
+
+
+def _all() -> Iterator[Running]:
+    for process in psutil.process_iter():
+        try:
+            command, folder = process.cmdline(), process.cwd()
+        except psutil.Error:
+            continue
+        if command and folder:
+            yield Running(process, command, Path(folder))
+
+
+def main() -> int:
+    """Run `dvc` with the arguments of the process; return its exit code.
+
+    Unlike DVC itself, it does not advise to push where there is no remote.
+    """
+    from dvc.cli import main as run
+    from dvc.ui import ui
+
+    write = ui.write
+
+    def write_unless_advice(*objects: Any, **options: Any) -> None:
+        if objects != (ADVICE,):
+            write(*objects, **options)
+
+    # Without a remote there is nowhere to push to. DVC has no setting for it.
+    if default_remote(Path()) is None:
+        ui.write = write_unless_advice
+    return int(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

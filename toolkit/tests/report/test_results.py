@@ -5,8 +5,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reproducible_ml.report.compare import Change, change_verdict, compare, difference
-from reproducible_ml.report.results import NO_RESULTS, Results, pair, read_results
+from reproducible_ml.report.results import (
+    NO_RESULTS,
+    Change,
+    Results,
+    change_verdict,
+    compare,
+    difference,
+    pair,
+    read_results,
+)
 from reproducible_ml.versioning.git import Revision
 from tumour_diagnosis.models.metrics import BINARY
 
