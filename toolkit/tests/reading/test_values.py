@@ -1,9 +1,10 @@
-"""Text is converted to values as the columns of the contract declare."""
+"""Text is converted to values, dates too, as the columns of the contract declare."""
 
 import io
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pytest
@@ -13,6 +14,7 @@ from reproducible_ml.reading.values import (
     ISO_WITH_OFFSET,
     convert,
     is_read_by_arrow,
+    parse_dates,
     unconvertible,
 )
 
@@ -214,3 +216,32 @@ def test_columns_with_notes_on_spelling_are_not_plain(notes: dict[str, Any]) -> 
 
 def test_category_named_like_missing_is_not_plain() -> None:
     assert not is_read_by_arrow(column("category", ("None", "some")))
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "expected"),
+    [
+        ("2010-07", "%Y-%m", "2010-07-01"),
+        ("2010-07-02", "%Y-%m", None),
+        ("2021Q3", "%YQ%q", "2021-07-01"),
+        ("q4/2021", "Q%q/%Y", "2021-10-01"),
+        ("3Q21", "%qQ%y", "2021-07-01"),
+        ("2021Q5", "%YQ%q", None),
+        ("1. Mär 2024", "%d. %b %Y", "2024-03-01"),
+        ("1. März 2024", "%d. %b %Y", "2024-03-01"),
+        ("1. MÄRZ 2024", "%d. %B %Y", "2024-03-01"),
+        ("3 janv. 2024", "%d %B %Y", "2024-01-03"),
+        ("12 de diciembre de 2024", "%d de %B de %Y", "2024-12-12"),
+        ("5 мая 2024", "%d %B %Y", "2024-05-05"),
+        ("5 Kas\u0131m 2024", "%d %B %Y", "2024-11-05"),
+        ("Jan. 5, 2024", "%b %d, %Y", "2024-01-05"),
+        ("5 Marzipan 2024", "%d %b %Y", None),
+        ("5 Jan 2024 10:00 GMT", "%d %b %Y %H:%M %z", "2024-01-05 10:00"),
+        ("5 Jan 2024 10:00 +0200", "%d %b %Y %H:%M %z", "2024-01-05 08:00"),
+    ],
+)
+def test_dates_are_read_in_any_language(
+    text: str, form: str, expected: str | None
+) -> None:
+    (found,) = parse_dates(pd.Series([text]), form)
+    assert found is pd.NaT if expected is None else found == pd.Timestamp(expected)

@@ -24,7 +24,7 @@ from reproducible_ml.adopt.oddities import (
 )
 from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import CsvDialect
-from reproducible_ml.reading.delimiters import replace_delimiter
+from reproducible_ml.reading.csv_files import replace_delimiter
 from reproducible_ml.reading.encoding import (
     MAX_ROW_BYTES,
     damaged_file,

@@ -16,7 +16,7 @@ from reproducible_ml.adopt.layout import (
 from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import SEPARATOR
 from reproducible_ml.quality.raw_rows import row_in_quotes, whole_row_quoted
-from reproducible_ml.reading.delimiters import replace_delimiter
+from reproducible_ml.reading.csv_files import replace_delimiter
 
 # Lines that are compared with the header.
 LINES = 1000

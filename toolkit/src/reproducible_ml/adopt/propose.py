@@ -32,10 +32,14 @@ from reproducible_ml.core.files import replacing_folder
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.project import Project
 from reproducible_ml.profiling.inferred import InferredColumn
-from reproducible_ml.quality.codes import CODES
-from reproducible_ml.quality.locations import with_line_numbers
-from reproducible_ml.quality.report import BY_CODE, QualityReport, check_quality
-from reproducible_ml.quality.target import check_imbalance
+from reproducible_ml.quality.columns import check_imbalance
+from reproducible_ml.quality.entities import NUMBER_CODE
+from reproducible_ml.quality.report import (
+    BY_CODE,
+    QualityReport,
+    check_quality,
+    with_line_numbers,
+)
 from reproducible_ml.quality.validation import validate_table
 from reproducible_ml.reading.raw import file_format, raw_files
 
@@ -237,7 +241,7 @@ def _with_treatments(
             metadata = columns[name].metadata.model_copy(update=notes)
             columns[name] = columns[name].model_copy(update={"metadata": metadata})
             warnings.append(finding._replace(fix=EXCLUDED))
-        elif name and finding.kind == CODES and name not in decided:
+        elif name and finding.kind == NUMBER_CODE and name not in decided:
             notes = {"treatment": "target_encoding"}
             metadata = columns[name].metadata.model_copy(update=notes)
             columns[name] = columns[name].model_copy(update={"metadata": metadata})

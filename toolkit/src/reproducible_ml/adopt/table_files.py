@@ -20,8 +20,12 @@ from reproducible_ml.reading.csv_files import csv_header
 from reproducible_ml.reading.encoding import is_ascii
 from reproducible_ml.reading.json_lines import json_lines, json_texts, valid_objects
 from reproducible_ml.reading.parquet_files import parquet_schema
-from reproducible_ml.reading.partitions import folder_columns
-from reproducible_ml.reading.raw import file_format, raw_files, row_lines
+from reproducible_ml.reading.raw import (
+    file_format,
+    folder_columns,
+    raw_files,
+    row_lines,
+)
 from reproducible_ml.reading.scan import scan
 
 # Advice on the contract, instead of which there is an option.

@@ -9,8 +9,7 @@ import pyarrow.compute as pc
 
 from reproducible_ml.contract.findings import quoted
 from reproducible_ml.profiling.distinct import Tally
-from reproducible_ml.reading.dates import ANY_NAME, ENGLISH
-from reproducible_ml.reading.values import ISO_WITH_OFFSET
+from reproducible_ml.reading.values import ANY_NAME, ENGLISH, ISO_WITH_OFFSET
 
 # English names of months, without May, which is both long and short.
 MONTHS = [name for name in dict.fromkeys(ENGLISH.values()) if name != "May"]

@@ -11,8 +11,7 @@ from reproducible_ml.profiling import dates, numbers
 from reproducible_ml.profiling.distinct import Ints, Tally
 from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory, Severity
 from reproducible_ml.profiling.profile import ColumnProfile
-from reproducible_ml.reading.dates import SERIAL
-from reproducible_ml.reading.values import unconvertible
+from reproducible_ml.reading.values import SERIAL, unconvertible
 
 # Share of rows that must be numbers, or dates, for two formats to count as a mixture.
 MIXTURE = 0.95

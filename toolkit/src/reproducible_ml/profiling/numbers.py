@@ -12,12 +12,6 @@ import pyarrow.compute as pc
 
 from reproducible_ml.contract.schema import Column, ColumnMetadata
 from reproducible_ml.profiling.distinct import Tally, first_bytes
-from reproducible_ml.profiling.units import (
-    CURRENCIES,
-    FOLDED_MULTIPLES,
-    is_unit,
-    may_be_unit,
-)
 from reproducible_ml.reading.values import (
     APOSTROPHES,
     OTHER_SPACES,
@@ -25,6 +19,33 @@ from reproducible_ml.reading.values import (
     plain_numbers,
     plain_separators,
 )
+
+CURRENCY_SIGNS = "$€£¥₹₩₽₺¢"
+CURRENCY_CODES = """
+    US$ R$ C$ A$ EUR USD GBP CHF JPY CNY INR SEK NOK DKK PLN CZK HUF CAD AUD NZD BRL MXN
+    ZAR TRY RUB KRW Rs. Rs kr. kr Fr.
+"""
+CURRENCIES = frozenset([*CURRENCY_CODES.split(), *CURRENCY_SIGNS])
+
+# Units that some numbers may lack; other units count only if all numbers have them.
+MEASURES = """
+    % ‰ ° °C °F kg g mg µg t lb lbs oz km m cm mm µm in ft mi yd l L ml mL cl h hr hrs
+    min s sec ms d days y yr yrs years Pa kPa hPa bar mbar psi mV mA kW kWh MWh Wh Hz
+    kHz MHz GHz kB KB MB GB TB bpm mmHg mg/dL mg/dl mmol/L mmol/l km/h mph m/s m² m³
+    m2 m3 km² km2 ha px pt pcs
+"""
+UNITS = frozenset(MEASURES.split())
+
+# Units in another case, such as KG; of one letter, they may be another unit.
+FOLDED_UNITS = frozenset(unit.casefold() for unit in UNITS if len(unit) > 1)
+
+# Multiples are not units: "12k" and "950" differ in size.
+MULTIPLES = frozenset("kKMBGT")
+MULTIPLE_WORDS = """
+    k m b g t mn mm bn mio mio. mrd mrd. tsd tsd. million millions billion billions
+    thousand lakh crore cr mil
+"""
+FOLDED_MULTIPLES = frozenset(MULTIPLE_WORDS.split())
 
 # A regular expression, the longest first.
 CURRENCY = "|".join(
@@ -108,6 +129,18 @@ GROUPED = 50
 
 # A unit in a smaller share of the rows is a mistake.
 FEW = 0.05
+
+
+def is_unit(unit: str) -> bool:
+    """Return whether this is a known unit or currency."""
+    known = unit in UNITS or unit in CURRENCIES
+    return known or unit.casefold() in FOLDED_UNITS or unit.upper() in CURRENCIES
+
+
+def may_be_unit(suffix: str) -> bool:
+    """Return whether a suffix may be a unit; single letters are codes, as in "12A"."""
+    known = is_unit(suffix) or suffix in MULTIPLES
+    return known or not (len(suffix) == 1 and suffix.isalpha())
 
 
 class NumberPattern(NamedTuple):

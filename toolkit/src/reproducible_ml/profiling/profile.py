@@ -11,7 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reproducible_ml.profiling.dates import compact_date_patterns
-from reproducible_ml.profiling.described import Described, describe
+from reproducible_ml.profiling.described import (
+    Described,
+    PlainBatch,
+    describe,
+    plain_column,
+    read_plain,
+)
 from reproducible_ml.profiling.distinct import (
     FILE,
     DistinctCounter,
@@ -23,7 +29,6 @@ from reproducible_ml.profiling.distinct import (
     occurrences,
 )
 from reproducible_ml.profiling.measurements import Measurements
-from reproducible_ml.profiling.plain import PlainBatch, plain_column, read_plain
 from reproducible_ml.quality.spellings import may_be_missing
 from reproducible_ml.reading.values import NA_VALUES
 

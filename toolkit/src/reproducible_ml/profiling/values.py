@@ -23,8 +23,7 @@ from reproducible_ml.profiling.profile import (
 )
 from reproducible_ml.quality.columns import CODE_ROWS, CODE_SHARE, FAR
 from reproducible_ml.quality.diagnose import COMMON, MORE
-from reproducible_ml.reading.dates import SERIAL
-from reproducible_ml.reading.values import try_convert
+from reproducible_ml.reading.values import SERIAL, try_convert
 
 # A number of nines above all others may be the cap of a field, as 99999 above 41310: it
 # is no code unless it has more digits, or lies so many times their range beyond them.

@@ -15,8 +15,13 @@ from reproducible_ml.quality.spellings import (
     fix_encoding,
     is_placeholder,
 )
-from reproducible_ml.reading.dates import SERIAL, parse_dates
-from reproducible_ml.reading.values import ISO_WITH_OFFSET, arrow_type, unconvertible
+from reproducible_ml.reading.values import (
+    ISO_WITH_OFFSET,
+    SERIAL,
+    arrow_type,
+    parse_dates,
+    unconvertible,
+)
 
 SCHEMA = "in data/schema.yaml"
 CORRECT = "Correct it in the source"

@@ -12,8 +12,7 @@ from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core import keys
 from reproducible_ml.core.duplicates import find_duplicates
 from reproducible_ml.core.params import Compute
-from reproducible_ml.core.parts import count_rows
-from reproducible_ml.quality.locations import first_records
+from reproducible_ml.core.parts import count_rows, parts
 
 Records = npt.NDArray[np.int64]
 
@@ -79,6 +78,14 @@ def expected_by_chance(features: pd.DataFrame, rows: int) -> float:
         same *= float((counts * (counts - 1)).sum()) / pairs
         distinct = max(distinct, len(counts) / len(features))
     return rows * rows / 2 * same * (5 if distinct > 0.25 else 1000)
+
+
+def first_records(table: Path) -> npt.NDArray[np.int64]:
+    """Return the number of the first row of each part, from 0."""
+    from pyarrow.parquet import read_metadata
+
+    rows = [read_metadata(part).num_rows for part in parts(table)]
+    return np.cumsum([0, *rows[:-1]], dtype=np.int64)
 
 
 def _copies(rows: int, raw: Path) -> Finding:

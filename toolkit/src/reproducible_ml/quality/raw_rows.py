@@ -23,13 +23,13 @@ from reproducible_ml.reading.parquet_files import (
     parquet_batches,
     parquet_schema,
 )
-from reproducible_ml.reading.partitions import (
+from reproducible_ml.reading.raw import (
+    file_format,
     folder_array,
     folder_values,
     unknown_folder_columns,
     without_folder_columns,
 )
-from reproducible_ml.reading.raw import file_format
 from reproducible_ml.reading.values import NA_VALUES, unconvertible
 
 RENAME = "Rename it in the source, or change its name in data/schema.yaml."

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from reproducible_ml.contract.findings import MAX_WIDTH, Finding
 from reproducible_ml.contract.schema import CsvDialect
-from reproducible_ml.reading.delimiters import delimited_blocks
+from reproducible_ml.reading.csv_files import delimited_blocks
 from reproducible_ml.reading.encoding import MAX_ROW_BYTES
 
 Positions = npt.NDArray[np.int64]

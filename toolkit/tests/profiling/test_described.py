@@ -9,11 +9,11 @@ import pytest
 
 from reproducible_ml.contract.schema import Column
 from reproducible_ml.profiling import profile
+from reproducible_ml.profiling.described import read_plain
 from reproducible_ml.profiling.distinct import Occurrences
 from reproducible_ml.profiling.infer import infer
 from reproducible_ml.profiling.inferred import Hints, InferredColumn
 from reproducible_ml.profiling.numbers import number_patterns
-from reproducible_ml.profiling.plain import read_plain
 
 FILE = Path("a.csv")
 BATCH, BATCHES = 200, 6
