@@ -26,8 +26,8 @@ from threadpoolctl import threadpool_limits
 
 from reproducible_ml.contract.checks import add_row_keys
 from reproducible_ml.contract.schema import Column, Contract, Data, load_contract
+from reproducible_ml.core.files import parse_params
 from reproducible_ml.core.parts import read_table
-from reproducible_ml.core.yaml_text import parse_params
 from reproducible_ml.modeling.model.store import load_model
 from tumour_diagnosis.datasets import clean, validate
 from tumour_diagnosis.models.metrics import METRICS

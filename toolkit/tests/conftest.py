@@ -16,9 +16,9 @@ from hypothesis import settings
 from ruamel.yaml import YAML
 
 from reproducible_ml.core import keys
+from reproducible_ml.core.files import parse_params
 from reproducible_ml.core.params import read_yaml
 from reproducible_ml.core.parts import write_part
-from reproducible_ml.core.yaml_text import parse_params
 from tumour_diagnosis.params import Params
 
 # The same examples in every run: a test suite has to be reproducible as well.

@@ -17,12 +17,6 @@ import pandas as pd
 
 from reproducible_ml.contract.schema import Contract, Data, load_contract
 from reproducible_ml.core import keys
-from reproducible_ml.core.duplicates import (
-    Counts,
-    Positions,
-    count_copies,
-    find_duplicates,
-)
 from reproducible_ml.core.files import replacing_folder, write_json
 from reproducible_ml.core.outliers import (
     Bounds,
@@ -34,7 +28,16 @@ from reproducible_ml.core.outliers import (
 )
 from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute, Section, load_section
-from reproducible_ml.core.parts import count_rows, parts, read_part, write_part
+from reproducible_ml.core.parts import (
+    Counts,
+    Positions,
+    count_copies,
+    count_rows,
+    find_duplicates,
+    parts,
+    read_part,
+    write_part,
+)
 from reproducible_ml.core.stage import run
 from tumour_diagnosis.datasets.split import Split, is_test, load_split
 

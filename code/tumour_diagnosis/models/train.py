@@ -25,10 +25,10 @@ from reproducible_ml.core.parts import fingerprint, read_table
 from reproducible_ml.core.stage import run
 from reproducible_ml.modeling.fitting.estimator import (
     Estimator,
+    fit_in_steps,
     make_estimator,
     row_weights,
 )
-from reproducible_ml.modeling.fitting.live import fit_in_steps
 from reproducible_ml.modeling.fitting.own_code import check_own_code
 from reproducible_ml.modeling.fitting.search import (
     Search,

@@ -1,5 +1,10 @@
-"""Run the pipeline, then draw and print its results: `rml repro`."""
+"""Run the pipeline, then draw and print its results: `rml repro`.
 
+What changed since the last run is found by hashes of contents. Modification times are
+not used: clocks may be wrong, and Git sets new times.
+"""
+
+import hashlib
 import json
 import os
 import signal
@@ -12,9 +17,8 @@ from typing import Any
 
 from reproducible_ml.core.dependencies import StageDependencies, read_stages
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.files import PARAMS, parse_params, write_text
 from reproducible_ml.core.project import CONTRACT, Project
-from reproducible_ml.core.unchanged import Stamp, content_hash
-from reproducible_ml.core.yaml_text import PARAMS, parse_params
 from reproducible_ml.versioning.dvc import (
     DvcError,
     default_remote,
@@ -188,7 +192,7 @@ def show_results(project: Project) -> None:
     drawn = Drawn(OVERVIEW, [*sorted(PLOTS.glob("*.csv")), METRICS], facts)
     if drawn.is_outdated:
         from reproducible_ml.modeling.drawing.draw import draw_plots
-        from reproducible_ml.modeling.drawing.facts import Facts
+        from reproducible_ml.modeling.drawing.style import Facts
 
         metrics = json.loads(METRICS.read_text("utf-8"))
         draw_plots(PLOTS, OVERVIEW, task, Facts(**facts, metrics=metrics))
@@ -234,3 +238,69 @@ class Drawn:
     def save(self) -> None:
         """Remember what the picture was drawn from."""
         self.stamp.save(self.state)
+
+
+def content_hash(files: Iterable[Path]) -> str:
+    """Return a hash of the names and contents of files, in the order given."""
+    digest = hashlib.sha256()
+    for file in files:
+        content = file.read_bytes() if file.is_file() else b""
+        digest.update(f"{file}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
+        digest.update(content)
+    return digest.hexdigest()
+
+
+class Stamp:
+    """A file that stores a hash, for instance that of the last successful run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def matches(self, current: str) -> bool:
+        """Return whether the stored hash is this one."""
+        return self.path.is_file() and self.path.read_text("utf-8").strip() == current
+
+    def save(self, current: str) -> None:
+        """Store a hash."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(f"{current}\n", self.path)
+
+
+def repository_files(root: Path) -> list[Path]:
+    """Return the files that Git tracks or would track, sorted by name.
+
+    Raises:
+        UserError: The folder is not a Git repository.
+    """
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(command, cwd=root, capture_output=True, check=False)
+    if done.returncode:
+        raise UserError(f"{root}: is not a Git repository. Fix: run `git init`.")
+    names = done.stdout.decode("utf-8", "surrogateescape").split("\0")
+    return [root / name for name in sorted({*names} - {""})]
+
+
+def run_once(root: Path, name: str, command: Sequence[str], *, force: bool) -> int:
+    """Run a command, unless it has succeeded on the same files; return its exit code.
+
+    Args:
+        root: Root of the repository.
+        name: Name of the command, under which its last success is stored.
+        command: Program and arguments.
+        force: Whether to run it even if it has succeeded.
+    """
+    stamp = Stamp(root / ".venv" / f".{name}")
+    # Tests of the tables that a run makes are skipped until it was run.
+    stages = read_stages(root).values()
+    made = sum((root / path).exists() for each in stages for path in each.outputs)
+    before = f"{content_hash(repository_files(root))}, {made} outputs"
+    if not force and stamp.matches(before):
+        sys.stdout.write(
+            f"`make {name}` has succeeded on these files. To run it again: FORCE=1\n"
+        )
+        return 0
+    code = subprocess.run(command, cwd=root, check=False).returncode
+    if code == 0:
+        # The hash from before: a file changed meanwhile may not have been tested.
+        stamp.save(before)
+    return code

@@ -20,11 +20,11 @@ import pytest
 import yaml
 
 from reproducible_ml.adopt.adopt import adopt
+from reproducible_ml.adopt.configure import PLOTS
 from reproducible_ml.adopt.request import Options
 from reproducible_ml.contract.schema import load_contract
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
-from reproducible_ml.modeling.drawing.dvc_plots import PLOTS
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = Path("data/schema.yaml")

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from reproducible_ml.adopt.configure import (
+    PLOTS,
     Sample,
     find_sample,
     has_sample,
@@ -19,7 +20,6 @@ from reproducible_ml.adopt.configure import (
 )
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
-from reproducible_ml.modeling.drawing.dvc_plots import PLOTS
 
 PARAMS = """\
 # Everything.

@@ -16,9 +16,9 @@ from reproducible_ml.adopt.propose import Context, Proposal, propose
 from reproducible_ml.adopt.request import Request
 from reproducible_ml.adopt.yaml_files import contract_to_yaml
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.files import parse_params
 from reproducible_ml.core.parts import read_table
 from reproducible_ml.core.project import Project
-from reproducible_ml.core.yaml_text import parse_params
 from tumour_diagnosis.datasets import clean, validate
 
 # scikit-learn asks whether so many classes are a number.

@@ -17,8 +17,8 @@ from reproducible_ml.adopt.request import Request
 from reproducible_ml.adopt.yaml_files import contract_to_yaml
 from reproducible_ml.contract.schema import Column, Contract
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.files import parse_params
 from reproducible_ml.core.project import Project
-from reproducible_ml.core.yaml_text import parse_params
 from tumour_diagnosis.datasets.validate import main as validate
 
 from . import broken_files, broken_rows, broken_values

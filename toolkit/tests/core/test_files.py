@@ -1,4 +1,4 @@
-"""Files and folders are written completely or not at all."""
+"""Files are written completely or not at all; YAML that would do harm is refused."""
 
 import json
 import subprocess
@@ -7,11 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reproducible_ml.core.files import (
+    DEEP,
     all_or_nothing,
+    load_yaml,
+    parse_params,
     replacing,
     replacing_folder,
     write_json,
@@ -19,6 +23,10 @@ from reproducible_ml.core.files import (
 )
 
 stops = pytest.mark.parametrize("stop", [ValueError, OSError, KeyboardInterrupt])
+
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30)
+)
 
 
 def write_file(path: Path, text: str, stop: type[BaseException] | None = None) -> None:
@@ -210,3 +218,28 @@ def test_next_run_restores_what_a_killed_run_moved_away(old: Path) -> None:
     with pytest.raises(ValueError, match="stop"), all_or_nothing(*paths):
         raise ValueError("stop")
     assert content(old) == {"a.txt": "old", "t/part-00000": "old"}
+
+
+@pytest.mark.parametrize("load", [load_yaml, parse_params])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[" * 200_000, "nested more than"),
+        ("- " * 200_000 + "x", "nested more than"),
+        ("\n".join(" " * n + "a:" for n in range(2000)), "nested more than"),
+        (BOMB, "aliases of more than"),
+        ("a: [", "expected"),
+    ],
+)
+def test_harmful_yaml_is_an_error(load: object, text: str, problem: str) -> None:
+    assert callable(load)
+    with pytest.raises(yaml.YAMLError, match=problem):
+        load(text)
+
+
+def test_ordinary_yaml_is_read() -> None:
+    assert load_yaml("a: &x {b: 1}\nc: *x\n") == {"a": {"b": 1}, "c": {"b": 1}}
+    assert load_yaml(b"") is None
+    deep = "[" * (DEEP - 1) + "]" * (DEEP - 1)
+    assert isinstance(load_yaml(deep), list)
+    assert len(load_yaml("- a\n" * 200_000)) == 200_000

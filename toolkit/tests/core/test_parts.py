@@ -1,15 +1,21 @@
-"""Tables are folders of parts, read and written with their types and row keys."""
+"""Tables are folders of parts: types, row keys, and rows that repeat."""
 
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from reproducible_ml.core import keys
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import (
+    count_copies,
     count_rows,
+    find_duplicates,
     fingerprint,
     map_parts,
     parts,
@@ -24,6 +30,9 @@ WriteTable = Callable[[pd.DataFrame, Path, int], Path]
 SEQUENTIAL = Compute(backend="sequential", n_jobs=1)
 THREADS = Compute(backend="threading", n_jobs=2)
 PROCESSES = Compute(backend="loky", n_jobs=2)
+
+values = st.sampled_from([0.0, -0.0, 1.5, np.nan])
+rows = st.lists(st.tuples(values, st.sampled_from("ab")), min_size=1, max_size=20)
 
 
 @pytest.mark.parametrize("rows", [1, 7, 60, 100])
@@ -119,3 +128,61 @@ def test_function_is_applied_to_each_part_in_order(
     assert [number for number, _, _ in found] == list(range(9))
     assert {tuple(columns) for _, columns, _ in found} == {("age",)}
     assert [age for _, _, part in found for age in part] == people["age"].tolist()
+
+
+def frame_of(pairs: list[tuple[float, str]]) -> pd.DataFrame:
+    frame = pd.DataFrame(pairs, columns=["x", "y"]).astype({"x": float, "y": "str"})
+    row_keys = keys.hash_rows(frame, ["x", "y"])
+    return frame.set_index(pd.Index(row_keys, name=keys.ROW_KEY))
+
+
+@given(
+    pairs=rows, part_rows=st.integers(1, 21), bucket_rows=st.sampled_from([3, 7, 100])
+)
+def test_duplicates_are_those_that_pandas_finds(
+    pairs: list[tuple[float, str]],
+    part_rows: int,
+    bucket_rows: int,
+    write_table: WriteTable,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    frame = frame_of(pairs)
+    folder = write_table(frame, tmp_path_factory.mktemp("any") / "t", part_rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reproducible_ml.core.parts.BUCKET_ROWS", bucket_rows)
+        found = find_duplicates(folder, SEQUENTIAL, None)
+        in_threads = find_duplicates(folder, THREADS, None)
+    expected = np.flatnonzero(frame.reset_index(drop=True).duplicated()).tolist()
+    for positions in (found, in_threads):
+        shifted = [p + part_rows * i for i, part in enumerate(positions) for p in part]
+        assert shifted == expected
+
+
+def test_each_part_has_positions_of_its_own(
+    write_table: WriteTable, tmp_path: Path
+) -> None:
+    frame = frame_of([(1.5, "a"), (0.0, "a"), (2.5, "a"), (1.5, "a")])
+    found = find_duplicates(write_table(frame, tmp_path / "t", 1), SEQUENTIAL, None)
+    assert [part.tolist() for part in found] == [[], [], [], [0]]
+    empty = write_table(frame.iloc[:0], tmp_path / "empty", 1)
+    assert [part.tolist() for part in find_duplicates(empty, SEQUENTIAL, None)] == [[]]
+
+
+@pytest.mark.parametrize(("with_key", "number"), [(True, 0), (False, 1)])
+def test_row_keys_are_compared_on_request(
+    write_table: WriteTable, tmp_path: Path, with_key: bool, number: int
+) -> None:
+    folder = write_table(frame_of([(1.5, "a"), (2.5, "a")]), tmp_path / "t", 1)
+    found = find_duplicates(folder, SEQUENTIAL, ["y"], with_key=with_key)
+    assert [len(part) for part in found] == [0, number]
+
+
+def test_copies_are_numbered_across_parts(
+    write_table: WriteTable, tmp_path: Path
+) -> None:
+    frame = frame_of([(1.5, "a"), (0.0, "a"), (1.5, "a"), (1.5, "b"), (1.5, "a")])
+    for rows in (1, 2, 9):
+        table = write_table(frame, tmp_path / f"t{rows}", rows)
+        for compute in (SEQUENTIAL, THREADS):
+            found = count_copies(table, compute, ["y"])
+            assert np.concatenate(found).tolist() == [0, 0, 1, 0, 2]

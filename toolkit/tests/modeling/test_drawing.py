@@ -18,9 +18,10 @@ import yaml
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reproducible_ml.adopt.configure import PLOTS
 from reproducible_ml.contract.schema import Data
 from reproducible_ml.core.params import load_section
-from reproducible_ml.modeling.drawing.categories import (
+from reproducible_ml.modeling.drawing.charts import (
     CLASSES,
     FEATURES,
     draw_classes,
@@ -35,9 +36,12 @@ from reproducible_ml.modeling.drawing.draw import (
     read_plot,
     search_figure,
 )
-from reproducible_ml.modeling.drawing.dvc_plots import PLOTS
-from reproducible_ml.modeling.drawing.facts import Facts
-from reproducible_ml.modeling.drawing.style import WIDTH, project_style, short_names
+from reproducible_ml.modeling.drawing.style import (
+    WIDTH,
+    Facts,
+    project_style,
+    short_names,
+)
 from reproducible_ml.modeling.metrics.tasks import TASKS
 from reproducible_ml.reproduce import Drawn
 

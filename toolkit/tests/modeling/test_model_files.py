@@ -27,8 +27,7 @@ from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier
 from skops.io import dumps
 
-from reproducible_ml.modeling.model.archive import check_archive
-from reproducible_ml.modeling.model.indices import check_indices
+from reproducible_ml.modeling.model.checks import check_archive, check_indices
 
 from .conftest import Stored
 

@@ -21,9 +21,11 @@ from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.contract.target import read_target
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Compute
-from reproducible_ml.modeling.fitting import searchers
 from reproducible_ml.modeling.fitting.search import (
     Fold,
+    Grid,
+    Halving,
+    Random,
     Range,
     Search,
     best_trial,
@@ -276,10 +278,10 @@ class Accuracy:
 @pytest.mark.parametrize(
     ("ours", "theirs", "arguments"),
     [
-        (searchers.Grid, GridSearchCV, {}),
-        (searchers.Random, RandomizedSearchCV, {"n_iter": 7, "random_state": 0}),
+        (Grid, GridSearchCV, {}),
+        (Random, RandomizedSearchCV, {"n_iter": 7, "random_state": 0}),
         (
-            searchers.Halving,
+            Halving,
             HalvingRandomSearchCV,
             {"n_candidates": 9, "min_resources": "exhaust", "random_state": 0},
         ),

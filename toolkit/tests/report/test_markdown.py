@@ -1,4 +1,4 @@
-"""Markdown that holds text of strangers, how a terminal shows it, and mermaid diagrams."""
+"""Text of strangers in Markdown, its look in a terminal, and mermaid diagrams."""
 
 import re
 import subprocess

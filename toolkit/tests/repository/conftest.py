@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reproducible_ml.core.yaml_text import parse_params
+from reproducible_ml.core.files import parse_params
 from reproducible_ml.verify.rebuild import share_raw_data
 
 from ..copies import ROOT, copy_files, copy_project

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from reproducible_ml.core.yaml_text import parse_params
+from reproducible_ml.core.files import parse_params
 
 from ..copies import clean_environment
 from .conftest import run_step, steps_of

@@ -34,9 +34,8 @@ from reproducible_ml.adopt.yaml_files import (
 from reproducible_ml.contract.findings import warning_lines
 from reproducible_ml.contract.schema import Column, Data, load_contract
 from reproducible_ml.core.errors import UserError, printable
-from reproducible_ml.core.files import all_or_nothing, write_text
+from reproducible_ml.core.files import PARAMS, all_or_nothing, parse_params, write_text
 from reproducible_ml.core.project import Project
-from reproducible_ml.core.yaml_text import PARAMS, parse_params
 from reproducible_ml.sources.source import (
     Source,
     fetch,

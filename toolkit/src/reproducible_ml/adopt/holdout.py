@@ -17,9 +17,9 @@ from reproducible_ml.adopt.parameters import cutoffs
 from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import Data
 from reproducible_ml.contract.target import CLASS_ROWS
+from reproducible_ml.core.files import PARAMS
 from reproducible_ml.core.parts import read_table
 from reproducible_ml.core.project import Project
-from reproducible_ml.core.yaml_text import PARAMS
 
 # Salts that are tried, at most, and rows that are assigned to a side in all of them.
 SALTS = 200

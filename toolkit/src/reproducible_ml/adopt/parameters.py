@@ -11,8 +11,8 @@ from reproducible_ml.adopt.task import ESTIMATORS, METRICS, Task, TaskChoice, su
 from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import PERIODIC, CalendarField, Contract, Data
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.files import PARAMS
 from reproducible_ml.core.parts import read_table
-from reproducible_ml.core.yaml_text import PARAMS
 from reproducible_ml.profiling.inferred import InferredColumn
 
 # Share of the rows before the cutoff when a table is split by time, and others to try.

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import reproducible_ml
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.yaml_text import load_yaml
+from reproducible_ml.core.files import load_yaml
 
 PIPELINE = Path("dvc.yaml")
 

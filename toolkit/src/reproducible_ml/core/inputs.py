@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.files import PARAMS, load_yaml
 from reproducible_ml.core.params import Compute, load_section
-from reproducible_ml.core.yaml_text import PARAMS, load_yaml
 
 LOCK = Path("dvc.lock")
 

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.yaml_text import (
+from reproducible_ml.core.files import (
     PARAMS,
     load_yaml,
     parse_params,

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reproducible_ml.core.errors import UserError, one_line
-from reproducible_ml.core.files import write_text
-from reproducible_ml.core.yaml_text import PARAMS, parse_params
+from reproducible_ml.core.files import PARAMS, parse_params, write_text
 
 PYPROJECT = "pyproject.toml"
 CONTRACT = Path("data/schema.yaml")

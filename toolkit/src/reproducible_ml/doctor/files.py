@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from reproducible_ml.core.errors import first_line
-from reproducible_ml.core.yaml_text import load_yaml, parse_params, yaml_problem
+from reproducible_ml.core.files import load_yaml, parse_params, yaml_problem
 from reproducible_ml.doctor.check import Context, NotCheckedError, Problem, listed
 from reproducible_ml.versioning.git import run_git
 

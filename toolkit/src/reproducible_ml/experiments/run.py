@@ -13,8 +13,8 @@ from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
 from reproducible_ml.core.errors import UserError, one_line
+from reproducible_ml.core.files import parse_params
 from reproducible_ml.core.project import Project
-from reproducible_ml.core.yaml_text import parse_params
 from reproducible_ml.report import changes, report
 from reproducible_ml.report.gates import check_gates
 from reproducible_ml.report.markdown import bullets, show_in_terminal

@@ -10,9 +10,8 @@ import pandas as pd
 from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core import keys
-from reproducible_ml.core.duplicates import find_duplicates
 from reproducible_ml.core.params import Compute
-from reproducible_ml.core.parts import count_rows, parts
+from reproducible_ml.core.parts import count_rows, find_duplicates, parts
 
 Records = npt.NDArray[np.int64]
 

@@ -18,11 +18,10 @@ from reproducible_ml.contract.checks import (
 )
 from reproducible_ml.contract.findings import Finding, quoted, reject
 from reproducible_ml.contract.schema import Contract, Data
-from reproducible_ml.core.duplicates import find_duplicates
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute
-from reproducible_ml.core.parts import write_part
+from reproducible_ml.core.parts import find_duplicates, write_part
 from reproducible_ml.quality.diagnose import diagnose, diagnose_duplicates
 from reproducible_ml.quality.raw_rows import (
     contains_header,

@@ -18,9 +18,9 @@ from typing import Any
 
 from reproducible_ml.adopt.yaml_files import edit_yaml
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.files import load_yaml
 from reproducible_ml.core.inputs import hash_path
 from reproducible_ml.core.params import Compute, load_section
-from reproducible_ml.core.yaml_text import load_yaml
 from reproducible_ml.modeling.drawing.summary import format_table
 
 # Stages whose results may differ by rounding on another processor.

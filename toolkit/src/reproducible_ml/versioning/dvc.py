@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from reproducible_ml.core.errors import UserError, first_line
-from reproducible_ml.core.yaml_text import load_yaml
+from reproducible_ml.core.files import load_yaml
 
 # What DVC says of dvc.lock, .dvc files, its lock of files or objects that are damaged.
 DAMAGED = re.compile(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from reproducible_ml.core.errors import UserError, one_line
-from reproducible_ml.core.yaml_text import load_yaml
+from reproducible_ml.core.files import load_yaml
 
 # The merge base of HEAD with one of these is the default base of a change.
 TRUNKS = ("main", "origin/main")

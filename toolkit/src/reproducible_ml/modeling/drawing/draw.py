@@ -8,28 +8,25 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reproducible_ml.core.files import replacing
-from reproducible_ml.modeling.drawing.categories import (
+from reproducible_ml.modeling.drawing.charts import (
+    draw_calibration,
     draw_classes,
     draw_confusion_matrix,
     draw_importance,
-)
-from reproducible_ml.modeling.drawing.curves import (
-    draw_calibration,
     draw_learning_curve,
     draw_precision_recall,
-    draw_roc,
-)
-from reproducible_ml.modeling.drawing.facts import Facts, percent
-from reproducible_ml.modeling.drawing.numbers import (
     draw_predicted_actual,
     draw_residual_histogram,
     draw_residuals,
+    draw_roc,
 )
 from reproducible_ml.modeling.drawing.style import (
     BLUE,
+    Facts,
     few_ticks,
     logarithmic,
     name_ticks,
+    percent,
     project_style,
     short,
     short_names,

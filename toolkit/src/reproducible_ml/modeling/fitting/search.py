@@ -1,21 +1,37 @@
-"""Search for the arguments of the estimator that score best in cross-validation."""
+"""Search for the arguments of the estimator that score best in cross-validation.
+
+The searchers are scikit-learn's, with a progress bar and trials that may fail.
+"""
 
 import logging
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from joblib import effective_n_jobs
 from pydantic import Field, StrictInt, model_validator
 from sklearn.base import BaseEstimator, clone
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    HalvingRandomSearchCV,
+    KFold,
+    RandomizedSearchCV,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+)
 from sklearn.pipeline import Pipeline
+from tqdm import tqdm
 
 from reproducible_ml.contract.schema import Data
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.parallel import workers
+from reproducible_ml.core.parallel import suitable_threads, workers
 from reproducible_ml.core.params import Choice, Compute, Count, Finite, Section
 from reproducible_ml.modeling.metrics.tasks import Scorer
 
@@ -26,6 +42,11 @@ PREFIX = "estimator__"
 
 # Positions of the rows to fit to, and of those to score.
 Fold = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
+
+# Fits that each worker has in a batch: the score is shown, and all wait, after it.
+FITS = 4
+
+Evaluate = Callable[..., Mapping[str, Any]]
 
 
 class Range(Section):
@@ -100,13 +121,6 @@ def make_folds(
     Raises:
         UserError: There are too few rows, groups, points in time or rows of a class.
     """
-    from sklearn.model_selection import (
-        GroupKFold,
-        KFold,
-        StratifiedGroupKFold,
-        StratifiedKFold,
-    )
-
     try:
         if method == "time":
             return _by_time(rows[str(data.time)], count)
@@ -130,8 +144,6 @@ def _by_time(times: pd.Series, count: int) -> list[Fold]:
 
     Points in time are split, not rows: those of the same moment stay together.
     """
-    from sklearn.model_selection import TimeSeriesSplit
-
     moment, moments = pd.factorize(times, sort=True)
     return [
         (np.flatnonzero(np.isin(moment, older)), np.flatnonzero(np.isin(moment, newer)))
@@ -173,8 +185,6 @@ def search(
     Raises:
         UserError: The estimator has no such argument, or no trial has a score.
     """
-    from reproducible_ml.modeling.fitting.searchers import Trial
-
     searcher = make_searcher(Trial(pipeline.steps), folds, scorer, options, seed)
     count = len(folds)
     logger.info("Searching (%s): each trial is fitted %d times", options.method, count)
@@ -199,8 +209,6 @@ def make_searcher(
     pipeline: Pipeline, folds: list[Fold], scorer: Scorer, options: Search, seed: int
 ) -> Any:
     """Return the searcher of the method; it does not refit the best trial."""
-    from reproducible_ml.modeling.fitting.searchers import Grid, Halving, Random
-
     space = make_space(pipeline, options)
     count = int(min(options.n_iter, combinations(space)))
     shared: dict[str, Any] = {"scoring": scorer, "cv": folds, "refit": False}
@@ -323,3 +331,69 @@ def _failure(
         "the metric is undefined in at least one fold, as when it has rows of one"
         " class only. Fix: set fewer train.search.folds."
     )
+
+
+class Trial(Pipeline):  # type: ignore[misc]
+    """A pipeline that keeps the error if it cannot be fitted, and goes on.
+
+    scikit-learn gives a failed trial no score, but stops where a whole batch fails.
+    """
+
+    def fit(self, rows: Any, target: Any = None, **arguments: Any) -> "Trial":
+        """Fit, or keep the error as `failure`."""
+        self.failure: ValueError | None = None
+        try:
+            with suitable_threads(int(np.size(rows))):
+                super().fit(rows, target, **arguments)
+        except ValueError as error:
+            self.failure = error
+        return self
+
+
+class ProgressMixin:
+    """Evaluates the candidates of a searcher in batches, with a progress bar.
+
+    scikit-learn lets `_run_search` evaluate candidates as often as it likes, so this
+    works with every backend of joblib.
+    """
+
+    def _run_search(self, evaluate: Evaluate, *, callback_ctx: Any = None) -> None:
+        def in_batches(
+            candidates: Iterable[Mapping[str, Any]],
+            cv: Any = None,
+            more_results: Mapping[str, Sequence[Any]] | None = None,
+            callback_ctx: Any = None,
+        ) -> Mapping[str, Any]:
+            trials = list(candidates)
+            folds: int = self.n_splits_  # type: ignore[attr-defined]
+            step = max(1, FITS * effective_n_jobs(None) // folds)
+            results: Mapping[str, Any] = {}
+            bar = tqdm(trials, "search", unit=" trials", disable=None, leave=False)
+            with bar:
+                for first in range(0, len(trials), step):
+                    batch = slice(first, first + step)
+                    more = {k: v[batch] for k, v in (more_results or {}).items()}
+                    results = evaluate(trials[batch], cv, more)
+                    bar.set_postfix(best=self._best(results), refresh=False)
+                    bar.update(len(trials[batch]))
+            return results
+
+        super()._run_search(in_batches, callback_ctx=callback_ctx)  # type: ignore[misc]
+
+    def _best(self, results: Mapping[str, Any]) -> str:
+        scores = np.asarray(results["mean_test_score"], dtype=np.float64)
+        if np.isnan(scores).all():
+            return "-"
+        return f"{self.scoring.sign * np.nanmax(scores):.4g}"  # type: ignore[attr-defined]
+
+
+class Grid(ProgressMixin, GridSearchCV):  # type: ignore[misc]
+    """Tries every combination."""
+
+
+class Random(ProgressMixin, RandomizedSearchCV):  # type: ignore[misc]
+    """Tries random combinations."""
+
+
+class Halving(ProgressMixin, HalvingRandomSearchCV):  # type: ignore[misc]
+    """Tries many on few rows, then the best third on three times as many, and so on."""

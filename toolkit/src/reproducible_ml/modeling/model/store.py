@@ -14,8 +14,7 @@ from typing import Any
 
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.files import replacing, write_json
-from reproducible_ml.modeling.model.archive import check_archive
-from reproducible_ml.modeling.model.indices import check_indices
+from reproducible_ml.modeling.model.checks import check_archive, check_indices
 
 # Third-party types that a model file may hold besides those that skops trusts itself.
 # Add one only after review: loading it must not run code from the file. The project's
