@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import ANY
 
 import numpy as np
 import pandas as pd
@@ -131,14 +132,13 @@ def test_class_that_training_or_test_rows_lack_is_scored(
 
 
 def test_undefined_metric_is_null_and_threshold_decides(binary: Workspace) -> None:
-    settings = {"metrics": ["precision", "recall"], "threshold": 1.0}
-    binary.set_params(evaluate=settings)
-    binary.run("evaluate")
-    found = binary.json("reports/metrics.json")
-    assert found == {"precision": None, "recall": 0.0}
-    binary.set_params(evaluate=settings | {"threshold": 0.0, "interval_rows": 50})
-    binary.run("evaluate")
-    assert binary.json("reports/metrics.json")["recall"] == 1
+    settings = {"metrics": ["precision", "recall"], "interval_rows": 50}
+    never = {"false_positive": 1.0, "false_negative": 0.0}
+    for threshold, values in ((never, (None, 0.0)), (0.0, (ANY, 1.0))):
+        binary.set_params(evaluate=settings, train={"threshold": threshold})
+        binary.run("train")
+        binary.run("evaluate")
+        assert tuple(binary.json("reports/metrics.json").values()) == values
     facts = binary.json("reports/evaluation.json")
     assert facts["interval_rows"] == 50
 

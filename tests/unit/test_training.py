@@ -69,8 +69,8 @@ def test_same_rows_and_seed_give_the_same_model(name: str) -> None:
 
 def test_only_its_own_sections_change_the_model(workspace: Workspace) -> None:
     contents = []
-    for threshold in (0.5, 0.4):
-        workspace.set_params(evaluate={"threshold": threshold})
+    for seed in (1, 2):
+        workspace.set_params(evaluate={"seed": seed})
         workspace.run("train")
         contents.append(workspace.contents("models"))
     assert contents[0] == contents[1]

@@ -19,7 +19,7 @@ from reproducible_ml.contract.target import read_target
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import replacing_folder, write_json
 from reproducible_ml.core.parallel import suitable_threads
-from reproducible_ml.core.params import Compute, Count, Section, Share, load_section
+from reproducible_ml.core.params import Compute, Count, Section, load_section
 from reproducible_ml.core.parts import (
     count_rows,
     parts,
@@ -35,7 +35,7 @@ from reproducible_ml.modeling.metrics.tasks import (
     choose_metrics,
     make_task,
 )
-from reproducible_ml.modeling.model.store import load_model
+from reproducible_ml.modeling.model.store import load_model, read_manifest
 from reproducible_ml.modeling.scoring.importance import (
     cut_report,
     importance,
@@ -62,7 +62,6 @@ class Evaluate(Section):
     """Section `evaluate` of params.yaml."""
 
     metrics: Annotated[tuple[str, ...], Field(min_length=1)]
-    threshold: Share = 0.5
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 0
     replicates: Annotated[int, Field(strict=True, ge=100)] = 500
     interval_rows: Count = 10_000
@@ -78,10 +77,11 @@ def predict_table(
     contract: Contract,
     data: Data,
     task: Task,
-    params: Evaluate,
+    slices: list[str],
+    threshold: float | None,
 ) -> tuple[Predictions, pd.DataFrame]:
     """Return the predictions of all rows, part by part, and the columns to slice by."""
-    features, slices = list(contract.features(data)), list(params.slices)
+    features = list(contract.features(data))
     columns = list(dict.fromkeys([*features, data.target, *slices]))
     kept, actual, output = [], [], []
     for rows in (read_part(part, columns) for part in parts(table)):
@@ -89,9 +89,9 @@ def predict_table(
             kept.append(rows[slices])
             actual.append(task.actual(read_target(rows, data)))
             output.append(task.output(model, rows[features]))
-    predicted = Predictions(
-        np.concatenate(actual), np.concatenate(output), params.threshold
-    )
+    predicted = Predictions(np.concatenate(actual), np.concatenate(output))
+    if threshold is not None:
+        predicted = predicted._replace(threshold=threshold)
     return predicted, pd.concat(kept)
 
 
@@ -232,8 +232,11 @@ def main(
     task, known = make_task(columns, data), METRICS[data.task]
     chosen = choose_metrics("evaluate.metrics", params.metrics, known, data.task)
     fitted = load_model(model, manifest, package=__package__)
+    threshold = read_manifest(manifest).get("threshold")
     with suitable_threads(count_rows(test) * len(columns.columns)):
-        rows, kept = predict_table(fitted, test, columns, data, task, params)
+        rows, kept = predict_table(
+            fitted, test, columns, data, task, list(params.slices), threshold
+        )
         logger.info("Scoring %d test rows", len(kept))
         sides = {"train": train, "test": test}
         curve = score_iterations(fitted, sides, columns, data, task, params)

@@ -20,7 +20,7 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import write_text
 from reproducible_ml.core.outliers import Bounds
 from reproducible_ml.core.parallel import suitable_threads
-from reproducible_ml.core.params import Compute, Section, load_section
+from reproducible_ml.core.params import Compute, Section, Share, load_section
 from reproducible_ml.core.parts import fingerprint, read_table
 from reproducible_ml.core.stage import run
 from reproducible_ml.modeling.fitting.estimator import (
@@ -37,6 +37,7 @@ from reproducible_ml.modeling.fitting.search import (
     no_trials,
     search,
 )
+from reproducible_ml.modeling.fitting.threshold import Costs, choose_threshold
 from reproducible_ml.modeling.metrics.tasks import Scorer, choose_metrics, make_task
 from reproducible_ml.modeling.model.store import save_model
 from tumour_diagnosis.datasets.split import load_split
@@ -54,6 +55,7 @@ class Train(Section):
     live_steps: Annotated[int, Field(strict=True, ge=0)] = 0
     estimator: Estimator
     search: Search = Search()
+    threshold: Share | Costs = 0.5
 
 
 def check_estimator(train: Train, task: str) -> None:
@@ -112,6 +114,30 @@ def find_arguments(
         load_section(Compute),
         train.seed,
         **row_weights(pipeline.named_steps["estimator"], target, train.class_weight),
+    )
+
+
+def find_threshold(
+    pipeline: Pipeline, rows: pd.DataFrame, contract: Contract, data: Data, train: Train
+) -> float | None:
+    """Return the probability from which the positive class is predicted.
+
+    It is None for other tasks than binary classification.
+    """
+    if data.task != "binary":
+        return None
+    if not isinstance(train.threshold, Costs):
+        return train.threshold
+    target, split = read_target(rows, data), load_split(data)
+    folds = make_folds(rows, target, data, split.method, train.search.folds, train.seed)
+    return choose_threshold(
+        train.threshold,
+        pipeline,
+        rows[list(contract.features(data))],
+        target,
+        folds,
+        make_task(contract, data),
+        train.class_weight,
     )
 
 
@@ -189,7 +215,7 @@ def main(
     columns = load_contract(contract, data)
     bounds = json.loads(cleaned.read_text("utf-8"))["clip_to"]
     used = [*columns.features(data), data.target]
-    if params.search.method != "none":
+    if params.search.method != "none" or isinstance(params.threshold, Costs):
         used += load_split(data).columns(data)
     rows = read_table(train, list(dict.fromkeys(used)))
     warn_of_rare_class(rows, data, params)
@@ -200,6 +226,7 @@ def main(
     pipeline = make_pipeline(columns, data, bounds, features, chosen)
     logger.info("Fitting %s to %d rows", chosen.estimator.path, len(rows))
     with suitable_threads(rows.size):
+        threshold = find_threshold(pipeline, rows, columns, data, chosen)
         fitted = fit(pipeline, rows, columns, data, chosen, progress)
     check_own_code(fitted)
     sections = {"data": data, "features": features, "train": chosen}
@@ -208,6 +235,7 @@ def main(
         "params": {
             name: each.model_dump(mode="json") for name, each in sections.items()
         },
+        "threshold": threshold,
         "training_data": {"rows": len(rows), "sha256": fingerprint(train)},
     }
     save_model(fitted, model, manifest, facts, package=__package__)

@@ -35,6 +35,7 @@ OVERVIEW = Path("reports/overview.png")
 SEARCH = Path("reports/search.png")
 PLOTS = Path("reports/plots")
 METRICS = Path("reports/metrics.json")
+MANIFEST = Path("models/model.json")
 DRAWING = Path(__file__).parent / "modeling/drawing"
 TRIALS = Path("reports/search.csv")
 # What a shell expects after Ctrl-C.
@@ -184,10 +185,12 @@ def show_results(project: Project) -> None:
     task = sections["data"].get("task", "binary")
     search = (sections["train"].get("search") or {}).get("metric")
     estimator = (sections["train"].get("estimator") or {}).get("path", "")
+    known = MANIFEST.is_file()
+    manifest = json.loads(MANIFEST.read_text("utf-8")) if known else {}
     facts: dict[str, Any] = {
         "target": str(sections["data"].get("target", "")),
         "estimator": str(estimator).rpartition(".")[-1],
-        "threshold": (sections.get("evaluate") or {}).get("threshold"),
+        "threshold": manifest.get("threshold"),
     }
     drawn = Drawn(OVERVIEW, [*sorted(PLOTS.glob("*.csv")), METRICS], facts)
     if drawn.is_outdated:

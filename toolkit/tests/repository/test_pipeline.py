@@ -182,7 +182,7 @@ def test_going_back_runs_no_stage(project: Project) -> None:
     commit = ["git", "commit", "--quiet", "--all", "--allow-empty", "-m", "Reproduced"]
     project.run(*commit)
     project.run("git", "switch", "--quiet", "--create", "other")
-    values = {"evaluate.threshold": 0.6, "split.test_size": 0.3}
+    values = {"train.threshold": 0.6, "split.test_size": 0.3}
     old = {key: project.get(key) for key in values}
     for key, value in values.items():
         project.set(key, value)

@@ -107,7 +107,7 @@ def test_other_data_are_reported(runner: Runner) -> None:
 
 def test_outdated_lock_fails_with_the_command_that_fixes_it(runner: Runner) -> None:
     runner.set("train.seed", 4711)
-    runner.set("evaluate.threshold", 0.4)
+    runner.set("evaluate.seed", 4)
     runner.commit()
     result = runner.run()
     assert result.failed == ["report"], result.printed

@@ -122,7 +122,7 @@ def load_model(path: Path, manifest: Path, package: str | None = None) -> Any:
     from skops.io import loads
 
     content = path.read_bytes()
-    expected = _read_manifest(manifest)
+    expected = read_manifest(manifest)
     if hashlib.sha256(content).hexdigest() != expected["sha256"]:
         raise UserError(
             f"{path}: is not the model that {manifest} describes (its SHA-256 differs)."
@@ -194,10 +194,15 @@ def _defined(name: str) -> bool:
     return getattr(found, "__module__", None) == module
 
 
-def _read_manifest(manifest: Path) -> dict[str, Any]:
+def read_manifest(manifest: Path) -> dict[str, Any]:
+    """Return what `save_model` wrote about a model.
+
+    Raises:
+        UserError: The file does not describe a model.
+    """
     try:
-        facts = json.loads(manifest.read_text("utf-8"))
-        return {"sha256": facts["sha256"], "versions": dict(facts["versions"])}
+        facts: dict[str, Any] = json.loads(manifest.read_text("utf-8"))
+        return facts | {"sha256": facts["sha256"], "versions": dict(facts["versions"])}
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{manifest}: does not describe a model ({error!r})."
