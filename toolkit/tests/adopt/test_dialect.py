@@ -10,9 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reproducible_ml.adopt.dialect import SAMPLE, detect_dialect
-from reproducible_ml.adopt.header import is_data, is_header, is_number
+from reproducible_ml.adopt.header import (
+    WIDEST,
+    check_header,
+    is_data,
+    is_header,
+    is_number,
+)
 from reproducible_ml.adopt.layout import DELIMITERS, find_delimiter
-from reproducible_ml.adopt.names import WIDEST, check_header
 from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import CsvDialect
 

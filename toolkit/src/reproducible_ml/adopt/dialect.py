@@ -7,17 +7,14 @@ from typing import NamedTuple
 
 from pyarrow import ArrowInvalid
 
-from reproducible_ml.adopt.header import is_data, is_header, is_number
+from reproducible_ml.adopt.header import check_header, is_data, is_header, is_number
 from reproducible_ml.adopt.layout import (
     DELIMITERS,
     Layout,
     Row,
     find_delimiter,
-    make_layout,
-)
-from reproducible_ml.adopt.names import check_header
-from reproducible_ml.adopt.oddities import (
     is_index,
+    make_layout,
     other_delimiter,
     quoted_rows,
     two_headers,

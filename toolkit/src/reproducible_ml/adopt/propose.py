@@ -4,8 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from reproducible_ml.adopt.copies import keep_equal_rows
-from reproducible_ml.adopt.holdout import choose_split
+from reproducible_ml.adopt.holdout import choose_split, keep_equal_rows
 from reproducible_ml.adopt.merge import merge, reads_alike, widen
 from reproducible_ml.adopt.parameters import (
     check_roles,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from reproducible_ml.adopt.dialect import NOT_GIVEN, Given, detect_dialect
-from reproducible_ml.adopt.names import check_header
+from reproducible_ml.adopt.header import check_header
 from reproducible_ml.contract.findings import Finding, quoted, reject
 from reproducible_ml.contract.schema import Contract, CsvDialect
 from reproducible_ml.core.errors import UserError

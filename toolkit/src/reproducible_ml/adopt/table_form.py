@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reproducible_ml.adopt.names import check_header
+from reproducible_ml.adopt.header import check_header
 from reproducible_ml.adopt.table_files import check_lines, read_dialect
 from reproducible_ml.contract.findings import Finding, reject
 from reproducible_ml.contract.schema import Contract, CsvDialect

@@ -1,6 +1,11 @@
-"""Locate a table (path, URL or database), fetch it and track it with DVC."""
+"""Locate a table (path, URL or database), fetch it and track it with DVC.
+
+Which path it was copied from is remembered in this clone only: a path of one machine
+means nothing on another, so Git must not record it. URLs are in the .dvc file.
+"""
 
 import filecmp
+import json
 import os
 import re
 import shutil
@@ -11,11 +16,10 @@ from urllib.parse import unquote, urlsplit
 from pydantic import SecretStr
 
 from reproducible_ml.core.errors import UserError, one_line
-from reproducible_ml.core.files import all_or_nothing
+from reproducible_ml.core.files import all_or_nothing, write_text
 from reproducible_ml.core.params import Section, read_yaml
 from reproducible_ml.sources.connection import parse_url
 from reproducible_ml.sources.database import Query, make_query, snapshot, write_query
-from reproducible_ml.sources.origins import origin_of, remember_origin
 from reproducible_ml.sources.secrets import find_secret
 from reproducible_ml.versioning.dvc import (
     DvcError,
@@ -45,6 +49,9 @@ RESERVED = (".dvc", ".tmp", ".query.yaml")
 
 # File systems allow 255 bytes, with the suffixes of DVC and of temporary files.
 LONGEST = 200
+
+# In the folder of DVC's own temporary files, which Git ignores.
+ORIGINS = Path(".dvc/tmp/origins.json")
 
 
 class Source(Section):
@@ -368,3 +375,40 @@ def _is_copy(original: Path, copy: Path) -> bool:
 def _names(folder: Path) -> list[Path]:
     files = (path for path in folder.rglob("*") if path.is_file())
     return sorted(path.relative_to(folder) for path in files)
+
+
+def origin_of(table: Path) -> str | None:
+    """Return the path or URL that a table in data/raw/ came from, if it is known.
+
+    Args:
+        table: In a project whose root is two folders above.
+    """
+    imported = read_pointer(table.with_name(f"{table.name}.dvc")).get("deps")
+    if not imported:
+        place = _read_origins(table).get(table.name)
+        # One within the project is relative to its root, so that both can be moved.
+        return str(_root_of(table) / place) if place else None
+    place = str(imported[0]["path"])
+    return place if "://" in place else os.path.abspath(table.parent / place)  # noqa: PTH100
+
+
+def remember_origin(table: Path, place: str) -> None:
+    """Note that a table in data/raw/ is a copy of the file or folder at a path."""
+    path, root = _root_of(table) / ORIGINS, _root_of(table)
+    if Path(place).is_relative_to(root):
+        place = str(Path(place).relative_to(root))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    origins = _read_origins(table) | {table.name: place}
+    write_text(f"{json.dumps(origins, indent=2)}\n", path)
+
+
+def _root_of(table: Path) -> Path:
+    return table.absolute().parents[2]
+
+
+def _read_origins(table: Path) -> dict[str, str]:
+    try:
+        content = json.loads((_root_of(table) / ORIGINS).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
