@@ -43,13 +43,14 @@ from reproducible_ml.modeling.scoring.importance import (
 )
 from reproducible_ml.modeling.scoring.plot_data import has_iterations, learning_curve
 from reproducible_ml.modeling.scoring.scores import (
+    Sample,
     bootstrap_report,
     evaluation_report,
+    find_too_good,
     score_classes,
     score_rows,
     score_slices,
 )
-from reproducible_ml.modeling.scoring.too_good import Sample, find_too_good
 from tumour_diagnosis.models.metrics import LOSS, METRICS
 from tumour_diagnosis.models.plots import PLOTS
 

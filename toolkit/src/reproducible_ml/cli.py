@@ -241,7 +241,7 @@ def exps() -> None:
 @click.argument("name", required=False, default="")
 def branch(name: str) -> None:
     """Make a Git branch of the experiment NAME, ready to be pushed."""
-    from reproducible_ml.experiments.branch import branch as run
+    from reproducible_ml.experiments.listing import branch as run
 
     run(_project().root, name)
 

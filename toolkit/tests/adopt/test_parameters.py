@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from reproducible_ml.adopt.parameters import (
+    ESTIMATORS,
+    METRICS,
     check_roles,
     cutoffs,
     dropped_settings,
@@ -17,8 +19,7 @@ from reproducible_ml.adopt.parameters import (
     periodic_fields,
     updated_params,
 )
-from reproducible_ml.adopt.request import Request
-from reproducible_ml.adopt.task import ESTIMATORS, METRICS, TaskChoice
+from reproducible_ml.adopt.request import Request, TaskChoice
 from reproducible_ml.contract.schema import Column, Contract, Data
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.profiling.inferred import InferredColumn

@@ -7,7 +7,7 @@ import pytest
 
 from reproducible_ml.adopt.adopt import print_proposal
 from reproducible_ml.adopt.propose import Proposal
-from reproducible_ml.adopt.task import TaskChoice
+from reproducible_ml.adopt.request import TaskChoice
 from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import Column, ColumnMetadata, Contract
 from reproducible_ml.core.project import Project

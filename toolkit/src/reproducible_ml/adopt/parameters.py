@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from reproducible_ml.adopt.request import Request
-from reproducible_ml.adopt.task import ESTIMATORS, METRICS, Task, TaskChoice, suits_task
+from reproducible_ml.adopt.request import Request, Task, TaskChoice, suits_task
 from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import PERIODIC, CalendarField, Contract, Data
 from reproducible_ml.core.errors import UserError
@@ -26,6 +25,32 @@ MONTHLY = 4
 
 # A gate for any table: bounds that were set for another one do not apply.
 NO_GATE: Mapping[str, Any] = {"metric": None, "floors": {}, "slice_floors": {}}
+
+ESTIMATORS: dict[Task, str] = {
+    "binary": "sklearn.ensemble.HistGradientBoostingClassifier",
+    "multiclass": "sklearn.ensemble.HistGradientBoostingClassifier",
+    "regression": "sklearn.ensemble.HistGradientBoostingRegressor",
+}
+
+METRICS: dict[Task, tuple[str, ...]] = {
+    "binary": (
+        "roc_auc",
+        "average_precision",
+        "accuracy",
+        "f1",
+        "brier_score_loss",
+        "log_loss",
+    ),
+    "multiclass": (
+        "balanced_accuracy",
+        "accuracy",
+        "f1_macro",
+        "f1_micro",
+        "roc_auc_ovr",
+        "log_loss",
+    ),
+    "regression": ("rmse", "mae", "r2"),
+}
 
 
 def keep_task(request: Request, contract: Contract, data: Mapping[str, Any]) -> Request:

@@ -14,7 +14,12 @@ from reproducible_ml.adopt.parameters import (
     updated_params,
     with_calendar,
 )
-from reproducible_ml.adopt.request import Request, apply_request
+from reproducible_ml.adopt.request import (
+    Request,
+    TaskChoice,
+    apply_request,
+    choose_task,
+)
 from reproducible_ml.adopt.table_files import (
     names_in_file,
     read_dialect,
@@ -22,7 +27,6 @@ from reproducible_ml.adopt.table_files import (
     unknown_column,
 )
 from reproducible_ml.adopt.table_form import TableForm, read_table_form
-from reproducible_ml.adopt.task import TaskChoice, choose_task
 from reproducible_ml.contract.findings import Finding, TableRejected, reject
 from reproducible_ml.contract.schema import Contract, Data, Dtype
 from reproducible_ml.contract.target import ClassSummary, summarise_table_target
