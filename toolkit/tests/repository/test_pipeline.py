@@ -18,7 +18,14 @@ from .conftest import PIPELINE, STAGES, Project, needs_sample
 pytestmark = pytest.mark.integration
 
 # Whatever may change in these, no result depends on it.
-TOOLS = ("report/report", "experiments/run", "tracking/server", "cli", "verify/rebuild")
+TOOLS = (
+    "report/report",
+    "experiments/run",
+    "tracking/server",
+    "cli",
+    "reproduce",
+    "verify/rebuild",
+)
 
 
 def test_cold_run_rebuilds_what_is_committed(cold: tuple[Project, list[str]]) -> None:
