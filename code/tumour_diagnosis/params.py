@@ -14,6 +14,7 @@ from reproducible_ml.modeling.metrics.tasks import choose_metrics
 from reproducible_ml.report.gates import Gate
 from tumour_diagnosis.datasets.clean import Clean
 from tumour_diagnosis.datasets.split import Split
+from tumour_diagnosis.deployment.predict import Predict
 from tumour_diagnosis.features.build import Features
 from tumour_diagnosis.models.evaluate import Evaluate, check_slices
 from tumour_diagnosis.models.metrics import METRICS
@@ -31,6 +32,7 @@ class Params(Section):
     train: Train
     evaluate: Evaluate
     gate: Gate = Gate()
+    predict: Predict = Predict()
     tracking: Literal["none", "mlflow"] = "none"
 
     @model_validator(mode="after")

@@ -235,6 +235,7 @@ def main(
         "params": {
             name: each.model_dump(mode="json") for name, each in sections.items()
         },
+        "columns": list(columns.columns),
         "threshold": threshold,
         "training_data": {"rows": len(rows), "sha256": fingerprint(train)},
     }

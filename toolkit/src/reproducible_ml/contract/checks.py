@@ -170,14 +170,19 @@ def has_inexact_integers(frame: pd.DataFrame, contract: Contract) -> bool:
 
 def add_row_keys(frame: pd.DataFrame, contract: Contract, data: Data) -> pd.DataFrame:
     """Return the checked rows with the contract's categories and with row keys."""
+    frame = set_categories(frame, contract)
+    inputs = data.id or list(contract.inputs(data))
+    return frame.set_index(pd.Index(keys.hash_rows(frame, inputs), name=keys.ROW_KEY))
+
+
+def set_categories(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """Return the checked rows with the contract's categories, in its order."""
     categories = {
         name: _with_categories(frame[name], list(column.isin or ()))
         for name, column in contract.columns.items()
         if column.dtype == "category"
     }
-    frame = frame.assign(**categories)
-    inputs = data.id or list(contract.inputs(data))
-    return frame.set_index(pd.Index(keys.hash_rows(frame, inputs), name=keys.ROW_KEY))
+    return frame.assign(**categories)
 
 
 def _with_categories(values: pd.Series, categories: list[object]) -> pd.Series:

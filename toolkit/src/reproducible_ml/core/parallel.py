@@ -17,7 +17,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from reproducible_ml.core.dependencies import USED, used_by_job, watch_files
@@ -128,12 +128,15 @@ def workers(compute: Compute) -> Iterator[None]:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Let compiled loops, as those of HistGradientBoosting, use one thread here.
+def one_thread(loops: Literal["openmp", "blas"] = "openmp") -> Iterator[None]:
+    """Let compiled loops use one thread in this block.
 
-    It applies to the thread of Python that enters the block. Results do not change.
+    Args:
+        loops: `openmp`: as those of HistGradientBoosting; it applies to the thread of
+            Python that enters the block, and results do not change. `blas`: products
+            of matrices, whose rounding may depend on the number of threads.
     """
-    with _openmp().limit(limits=1, user_api="openmp"):
+    with _libraries().limit(limits=1, user_api=loops):
         yield
 
 
@@ -152,8 +155,8 @@ def suitable_threads(values: int) -> Iterator[None]:
 
 
 @cache
-def _openmp() -> Any:
-    """Return a controller of the libraries that use OpenMP.
+def _libraries() -> Any:
+    """Return a controller of the libraries that use OpenMP or are a BLAS.
 
     It knows those that are loaded by now: scikit-learn's loops have to be among them.
     """
