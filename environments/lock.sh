@@ -1,12 +1,19 @@
 #!/bin/sh
 # Choose the newest versions that pyproject.toml allows, and lock them by hash.
 #
-# usage: lock.sh [EXTRA ...], as s3 or dask: locks these as well
+# usage: lock.sh [--keep] [EXTRA ...], as s3 or dask: locks these as well
+# --keep: leave versions as they are where that is possible, as to add a package
 # All are resolved together first, so that a package has one version in every lock. The
 # locks of extras list only what runtime.txt lacks.
 set -eu
 cd "$(dirname "$0")"
 all=../.venv/all.txt
+upgrade=--upgrade
+if [ "${1:-}" = --keep ]; then
+  shift
+  upgrade=
+  cat ./*.txt | grep -E '^[A-Za-z0-9._-]+==' | tr -d '\\' | sort -u > $all
+fi
 
 compile() {
   output=$1
@@ -19,7 +26,7 @@ compile() {
   mv "$output.new" "$output"
 }
 
-compile $all --upgrade --all-extras --group ../pyproject.toml:dev
+compile $all $upgrade --all-extras --group ../pyproject.toml:dev
 for name in runtime dev; do
   cp $all $name.txt
 done

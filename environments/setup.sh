@@ -2,9 +2,9 @@
 # Create .venv from the locked environment, unless it is up to date.
 #
 # usage: setup.sh [LOCK ...], as dev (linters, tests, notebooks), s3, gs, azure or ssh
-# Locks of storage that remotes or imported tables name, of the backend of a cluster and
-# of the tracking server are installed where the project's files ask for them. What was
-# installed stays so.
+# Locks of storage that remotes or imported tables name, of the backend of a cluster, of
+# the tracking server and of the modules in deployment/ that have the name of a lock are
+# installed where the project's files ask for them. What was installed stays so.
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -14,10 +14,14 @@ log=.venv/setup.log
 storage=$(cat .dvc/config .dvc/config.local data/raw/*.dvc 2>/dev/null |
   grep -oE '(s3|gs|azure|ssh)://' | cut -d : -f 1 || true)
 extras=$(sed -nE 's/^  backend: *(dask|ray)( .*)?$/\1/p; s/^tracking: *(mlflow)( .*)?$/\1/p' params.yaml)
+uses=$(for module in code/*/deployment/*.py; do
+  name=$(basename "$module" .py)
+  test ! -f "environments/$name.txt" || echo "$name"
+done)
 before=$(for name in $(sed -n 2p $ready 2>/dev/null); do
   test ! -f "environments/$name.txt" || echo "$name"
 done)
-names=$(printf '%s\n' runtime $storage $extras $before "$@" | sort -u)
+names=$(printf '%s\n' runtime $storage $extras $uses $before "$@" | sort -u)
 case " $(echo $names) " in *" dev "*)
   names=$(echo "$names" | grep -vx runtime) # dev.txt has all of it
   ;;

@@ -28,6 +28,24 @@ COMPONENTS = {
         "a Docker image of the environment, a development container",
         (".devcontainer", "environments/Dockerfile"),
     ),
+    "service": Component(
+        "a web service that predicts",
+        ("code/tumour_diagnosis/deployment/service.py", "environments/service.txt"),
+    ),
+    "worker": Component(
+        "a worker that predicts messages of a queue (NATS)",
+        ("code/tumour_diagnosis/deployment/worker.py", "environments/worker.txt"),
+    ),
+    "serverless": Component(
+        "a function that predicts, for AWS Lambda",
+        (
+            "code/tumour_diagnosis/deployment/serverless.py",
+            "environments/serverless.txt",
+        ),
+    ),
+    "kubernetes": Component(
+        "manifests to run service and batch on Kubernetes", (".cloud/kubernetes",)
+    ),
     "clusters": Component(
         "locked packages to compute on a cluster of Dask or Ray",
         ("environments/dask.txt", "environments/ray.txt"),
@@ -43,7 +61,7 @@ COMPONENTS = {
 
 SETS = {
     "minimal": (),
-    "standard": ("notebooks", "github", "containers"),
+    "standard": ("notebooks", "github", "containers", "service"),
     "everything": tuple(COMPONENTS),
 }
 
