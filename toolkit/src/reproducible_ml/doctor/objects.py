@@ -28,7 +28,7 @@ REST = re.compile(r"[0-9a-f]{30}(\.dir)?")
 
 FIX = "rml doctor --fix"
 
-# Their files cannot be listed.
+# Protocols of remotes whose files cannot be listed.
 WEB = ("http", "https")
 
 

@@ -46,7 +46,6 @@ WITH_PACKAGE = (
 # Suffixes of files in data/raw/ that are not tables.
 RESERVED = (".dvc", ".tmp", ".query.yaml")
 
-
 # File systems allow 255 bytes, with the suffixes of DVC and of temporary files.
 LONGEST = 200
 

@@ -37,7 +37,7 @@ ROUNDING = 1e-6
 # Hash of each output, by stage and path.
 Hashes = dict[tuple[str, str], str]
 
-# Its module `sitecustomize` moves the clock and the computer's name.
+# On the rebuild's path: its `sitecustomize` moves the clock and the computer's name.
 ELSEWHERE = Path(__file__).parent / "elsewhere"
 
 USER = "somebody-else"

@@ -24,6 +24,7 @@ DAMAGED = re.compile(
     r"|is corrupted"
 )
 
+# What DVC prints after each run.
 ADVICE = "Use `dvc push` to send your updates to remote storage."
 
 
