@@ -25,6 +25,7 @@ Result = TypeVar("Result")
 BUCKET_ROWS = 4_000_000
 
 Positions = npt.NDArray[np.intp]
+Counts = npt.NDArray[np.int64]
 
 
 def parts(table: Path) -> list[Path]:
@@ -169,9 +170,7 @@ def find_duplicates(
     return [np.sort(np.concatenate(found)) for found in zip(*rounds, strict=True)]
 
 
-def count_copies(
-    table: Path, compute: Compute, columns: Sequence[str]
-) -> list[keys.Counts]:
+def count_copies(table: Path, compute: Compute, columns: Sequence[str]) -> list[Counts]:
     """Return, for each part, how many earlier rows of the table equal each row.
 
     Rows count as equal if their keys and these columns are.
