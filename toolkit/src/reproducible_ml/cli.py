@@ -268,6 +268,62 @@ def track(names: tuple[str, ...]) -> None:
     run(_project(), names)
 
 
+@cli.command(
+    epilog=_examples(
+        "rml predict new.csv --output answers.csv",
+        "rml predict new/ --output answers/ --on-bad-row quarantine",
+        'rml predict sqlite:///shop.db --query "SELECT * FROM visits" --key id'
+        " --output sqlite:///shop.db --table answers",
+    )
+)
+@click.argument("source")
+@click.option(
+    "--output",
+    required=True,
+    metavar="DEST",
+    help="A file (.csv or .parquet), a folder, or the URL of a database.",
+)
+@click.option("--table", help="Of a database as output: the table to write to.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["parquet", "csv"]),
+    default="parquet",
+    help="Of the files in a folder.",
+)
+@click.option("--keep", help="Columns to copy into the output, separated by commas.")
+@click.option(
+    "--on-bad-row",
+    type=click.Choice(["fail", "quarantine"]),
+    default="fail",
+    help="A row that breaks the contract: write nothing, or all others.",
+)
+@click.option(
+    "--quarantine",
+    type=click.Path(path_type=Path),
+    help="File for bad rows; by default DEST.bad.jsonl.",
+)
+@click.option(
+    "--model", type=click.Path(path_type=Path), help="Folder of the model: models/."
+)
+@click.option("--query", help="Of a database: one SELECT, or the path of a .sql file.")
+@click.option(
+    "--key", help="Of a database: columns that identify a row, separated by commas."
+)
+def predict(source: str, **options: Any) -> None:
+    """Predict the rows of SOURCE: a file, folder, URL or database.
+
+    The rows are checked against the contract as those of the training table were. The
+    target need not be there, further columns are ignored, and answers keep the order of
+    the rows. In a database, a row of the same key and model version is replaced, so
+    that a batch can run again. Exits with 1 if nothing was written.
+    """
+    from reproducible_ml.serving.command import predict as run
+
+    folder = Path.cwd()
+    run(_project(), source, folder, **options)
+
+
 @cli.command(epilog=_examples("rml verify", "rml verify --same-processor"))
 @click.option(
     "--same-processor",

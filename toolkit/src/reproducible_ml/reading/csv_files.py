@@ -130,13 +130,18 @@ def read_csv(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
     yield from careful() if na_category else _first_that_reads(fast, careful)
 
 
-def csv_texts(file: Path, dialect: CsvDialect) -> Iterator[pa.RecordBatch]:
-    """Yield the rows in batches, with every value as text of the file.
+def csv_texts(
+    file: Path, dialect: CsvDialect, columns: Collection[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in batches, with every value, or some columns, as text.
 
     Raises:
         pyarrow.ArrowInvalid: A row does not have the number of values of the header.
     """
-    types = dict.fromkeys(csv_header(file, dialect), pa.string())
+    names = csv_header(file, dialect)
+    if columns is not None:
+        names = [name for name in names if name in columns]
+    types = dict.fromkeys(names, pa.string())
     yield from _first_that_reads(
         partial(_blocks, file, dialect, types, (), BLOCK),
         partial(_blocks, file, dialect, types, (), MAX_ROW_BYTES),

@@ -1,6 +1,6 @@
 """Read Parquet files, whose types may differ from those of the contract."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,8 +27,10 @@ def read_parquet(file: Path, contract: Contract) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_pydict(columns)
 
 
-def parquet_batches(file: Path) -> Iterator[pa.RecordBatch]:
-    """Yield the rows in batches, with their own types.
+def parquet_batches(
+    file: Path, columns: Collection[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows, or some columns, in batches, with their own types.
 
     Raises:
         UserError: The file is damaged.
@@ -36,7 +38,9 @@ def parquet_batches(file: Path) -> Iterator[pa.RecordBatch]:
     import pyarrow.parquet
 
     with _undamaged(file), pyarrow.parquet.ParquetFile(file) as source:
-        yield from source.iter_batches()
+        names = source.schema_arrow.names
+        wanted = None if columns is None else [n for n in names if n in columns]
+        yield from source.iter_batches(columns=wanted)
 
 
 def parquet_schema(file: Path) -> pa.Schema:

@@ -1,6 +1,6 @@
 """Find the files of the raw table and the columns in their folders, and read them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
@@ -107,7 +107,7 @@ def read_chunks(
     for file in files:
         first = 0
         batches = _undamaged(_read(file, contract), file)
-        for table, is_last in mark_last(_cut(batches, rows)):
+        for table, is_last in mark_last(cut(batches, rows)):
             yield Chunk(file, first, is_last, table)
             first += table.num_rows
 
@@ -134,10 +134,13 @@ def _with_folders(
         yield pa.RecordBatch.from_pydict(columns)
 
 
-def text_batches(file: Path, dialect: CsvDialect) -> Iterator[pa.RecordBatch]:
+def text_batches(
+    file: Path, dialect: CsvDialect, columns: Collection[str] | None = None
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a file in batches, with every value as text of the file.
 
-    Values of Parquet files have their own types.
+    Values of Parquet files have their own types. Of the columns, those that are wanted
+    and there are read; by default all.
 
     Raises:
         UserError: The file is damaged.
@@ -145,9 +148,11 @@ def text_batches(file: Path, dialect: CsvDialect) -> Iterator[pa.RecordBatch]:
     """
     kind = file_format(file)
     if kind == "parquet":
-        batches = parquet_batches(file)
+        batches = parquet_batches(file, columns)
+    elif kind == "json":
+        batches = json_texts(file)
     else:
-        batches = json_texts(file) if kind == "json" else csv_texts(file, dialect)
+        batches = csv_texts(file, dialect, columns)
     yield from with_folder_columns(_undamaged(batches, file), file, dialect)
 
 
@@ -184,7 +189,7 @@ def _undamaged(
         raise UserError(f"{file}: {problem}") from error
 
 
-def _cut(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
+def cut(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
     """Split and join batches so that each has `rows` rows."""
     pending: list[pa.RecordBatch] = []
     for batch in batches:

@@ -40,17 +40,23 @@ DRIVERS = {
 
 # What a connection begins with. Times with a zone do not depend on the computer.
 SETTINGS = {
-    # Transactions are read-only already; this lasts even if a query ended the first.
-    "postgresql": ("SET TimeZone = 'UTC'", "SET default_transaction_read_only = on"),
+    "postgresql": ("SET TimeZone = 'UTC'",),
     "duckdb": ("SET TimeZone = 'UTC'", "SET lock_configuration = true"),
     # Quotes mean what `make_query` takes them for, whatever the server's own mode is.
     "mysql": (
-        "SET SESSION TRANSACTION READ ONLY",
         "SET time_zone = '+00:00'",
         "SET sql_mode = 'ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES'",
     ),
 }
 SETTINGS["mariadb"] = SETTINGS["mysql"]
+
+# What also comes first if nothing is written. Transactions of PostgreSQL are read-only
+# already; this lasts even if a query ended the first.
+READ_ONLY = {
+    "postgresql": ("SET default_transaction_read_only = on",),
+    "mysql": ("SET SESSION TRANSACTION READ ONLY",),
+}
+READ_ONLY["mariadb"] = READ_ONLY["mysql"]
 
 
 def parse_url(text: str) -> sa.URL:
@@ -78,13 +84,19 @@ def parse_url(text: str) -> sa.URL:
 
 
 @contextmanager
-def connect(url: sa.URL, password: SecretStr | None = None) -> Iterator[sa.Connection]:
-    """Connect for reading only; errors of the database become a line each.
+def connect(
+    url: sa.URL, password: SecretStr | None = None, *, write: bool = False
+) -> Iterator[sa.Connection]:
+    """Connect, for reading only by default; errors become a line each.
+
+    What was not committed is rolled back when the block is left.
 
     Args:
-        url: Without a password.
-        password: By default that of the environment variable DATABASE_PASSWORD, if
-            DATABASE_HOST is this host; without it, the driver's own means.
+        url: Of the database.
+        password: By default that of the URL or of the environment variable
+            DATABASE_PASSWORD, if DATABASE_HOST is this host; without it, the driver's
+            own means.
+        write: Whether to write as well.
 
     Raises:
         UserError: The driver is missing, the password is for another host, or the
@@ -94,11 +106,12 @@ def connect(url: sa.URL, password: SecretStr | None = None) -> Iterator[sa.Conne
     complete = url.set(password=secret) if secret and url.username else url
     shown = url.render_as_string(hide_password=True)
     try:
-        with _engine(complete).connect() as connection:
+        with _engine(complete, write=write).connect() as connection:
             _check_tls(url, connection)
-            for setting in SETTINGS.get(url.get_backend_name(), ()):
+            kind = url.get_backend_name()
+            first = SETTINGS.get(kind, ())
+            for setting in first if write else [*READ_ONLY.get(kind, ()), *first]:
                 connection.exec_driver_sql(setting)
-            # Leaving this block rolls back whatever the query has begun.
             yield connection
     except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
         package = DRIVERS.get(url.get_backend_name(), "its driver")
@@ -141,19 +154,22 @@ def _hosts(url: sa.URL) -> list[str]:
     return hosts
 
 
-def _engine(url: sa.URL) -> sa.Engine:
-    """Return an engine that is read-only where the database supports it."""
+def _engine(url: sa.URL, *, write: bool = False) -> sa.Engine:
+    """Return an engine; unless it is to write, read-only where that is supported."""
     match url.get_backend_name():
         case "sqlite" if url.database:
             # Without `mode`, a misspelled name would create an empty database.
             url = url.set(database=f"file:{quote(url.database)}")
-            url = url.update_query_dict({"mode": "ro", "uri": "true"})
+            mode = "rwc" if write else "ro"
+            url = url.update_query_dict({"mode": mode, "uri": "true"})
         case "duckdb":
             # Neither files nor the network, but the database itself.
             options: dict[str, Any] = {"config": {"enable_external_access": "false"}}
             if url.database not in (None, "", ":memory:"):
-                options["read_only"] = True
+                options["read_only"] = not write
             return sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
+        case "postgresql" if write:
+            return sa.create_engine(_with_tls(url), poolclass=sa.NullPool)
         case "postgresql":
             # All rows are of one moment, even if others write meanwhile.
             return sa.create_engine(
