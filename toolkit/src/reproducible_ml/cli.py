@@ -324,6 +324,29 @@ def predict(source: str, **options: Any) -> None:
     run(_project(), source, folder, **options)
 
 
+@cli.command(epilog=_examples("rml package", "rml package --output wheels"))
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("dist"),
+    show_default=True,
+    help="Folder for the wheels.",
+)
+@click.option("--force", is_flag=True, help="Even if dvc.lock is not up to date.")
+def package(*, output: Path, force: bool) -> None:
+    """Build a wheel of the model, and of the toolkit that it needs.
+
+    The wheel holds models/, the project's code and the section `predict` of
+    params.yaml, and pins the versions that the model was made with: it predicts without
+    this repository and without DVC. The same files give the same bytes.
+    """
+    from reproducible_ml.serving.package import package as build
+
+    output = output.absolute()
+    for wheel in build(_project(), output, force=force):
+        click.echo(f"{wheel} ({wheel.stat().st_size / 1000:.0f} kB)")
+
+
 @cli.command(epilog=_examples("rml verify", "rml verify --same-processor"))
 @click.option(
     "--same-processor",

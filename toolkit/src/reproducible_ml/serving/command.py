@@ -8,12 +8,10 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.core.project import Project
 from reproducible_ml.serving.batch import OnBadRow, predict_table
-from reproducible_ml.serving.destination import Destination, File, Folder, Format
+from reproducible_ml.serving.destination import Destination, Format, place
 from reproducible_ml.serving.model import Model
 
 logger = logging.getLogger(__name__)
-
-FILES = (".csv", ".parquet")
 
 
 def load_project_model(project: Project, folder: Path | None = None) -> Model:
@@ -58,14 +56,14 @@ def predict(
     Raises:
         UserError: Nothing was written.
     """
-    place, name = _destination(folder, output, table, kind)
+    target, name = _destination(folder, output, table, kind)
     rejected = folder / (quarantine or f"{name}.bad.jsonl")
     loaded = load_project_model(project, folder / model if model else None)
     columns = [one.strip() for one in (keep or "").split(",") if one.strip()]
     with tempfile.TemporaryDirectory(prefix="rml-") as temporary:
         result = predict_table(
             _fetch(source, folder, query, key, Path(temporary)),
-            place,
+            target,
             loaded,
             project.load("deployment.predict").predict,
             load_section(Compute, project.root / "params.yaml"),
@@ -95,9 +93,7 @@ def _destination(
         return DatabaseTable(url, table), table
     if table:
         raise UserError(f"--table: {output} is no database, which this option is for")
-    path = folder / Path(output).expanduser()
-    is_file = path.suffix.lower() in FILES and not path.is_dir()
-    return (File(path) if is_file else Folder(path, kind)), output
+    return place(folder / Path(output).expanduser(), kind), output
 
 
 def _absolute_sqlite(url: str, folder: Path) -> str:

@@ -19,6 +19,8 @@ from reproducible_ml.serving.model import Model
 
 Format = Literal["parquet", "csv"]
 
+FILES = (".csv", ".parquet")
+
 # The files of a folder of predictions. Another file in it is not ours to remove.
 PART = re.compile(r"part-\d{5}\.(parquet|csv)")
 
@@ -88,6 +90,17 @@ class Folder(Destination):
                     shutil.move(part, folder)
                 else:
                     _write([part], folder / f"{part.stem}.{self.kind}", self.kind)
+
+
+def place(path: Path, kind: Format = "parquet") -> Destination:
+    """Return the destination of a path: a file by its suffix, else a folder.
+
+    Args:
+        path: Where answers go.
+        kind: Of the files in a folder.
+    """
+    is_file = path.suffix.lower() in FILES and not path.is_dir()
+    return File(path) if is_file else Folder(path, kind)
 
 
 def check_keys(

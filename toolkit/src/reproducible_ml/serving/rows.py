@@ -127,6 +127,33 @@ def answer(table: pa.Table, model: Model, predict: PredictFunction) -> Answered:
     return Answered(answers, checked.problems, checked.keys)
 
 
+def to_table(rows: pd.DataFrame, model: Model) -> pa.Table:
+    """Return what a model needs of a DataFrame; a column of mixed types as texts.
+
+    Raises:
+        MissingColumnsError: The frame lacks a feature.
+        UserError: It has a column twice.
+    """
+    names = [str(name) for name in rows.columns]
+    if missing := [name for name in model.features if name not in names]:
+        raise MissingColumnsError(missing, names)
+    columns = {}
+    for name in dict.fromkeys([*model.features, *model.keys]):
+        if name not in names:
+            continue
+        if names.count(name) > 1:
+            raise UserError(f'column "{name}": is there {names.count(name)} times')
+        columns[name] = _to_array(rows.iloc[:, names.index(name)])
+    return pa.table(columns)
+
+
+def _to_array(column: pd.Series) -> Any:
+    try:
+        return pa.array(column, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        return pa.array([None if pd.isna(v) is True else str(v) for v in column])
+
+
 def check_rows(table: pa.Table, model: Model) -> Checked:
     """Cast the rows of a table to the contract of a model, and check each.
 

@@ -4,7 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
@@ -71,6 +71,19 @@ def locked_dependencies(lock: Lock) -> set[str]:
     """Return the paths that any stage depends on."""
     stages = locked_stages(lock).values()
     return {path for stage in stages for path in locked_hashes(stage, "deps")}
+
+
+def upstream_stages(lock: Lock, outputs: Iterable[str]) -> set[str]:
+    """Return the stages that outputs come from, directly or through others."""
+    stages = locked_stages(lock)
+    makers = {path: n for n, s in stages.items() for path in locked_hashes(s, "outs")}
+    found: set[str] = set()
+    waiting = {makers[path] for path in outputs if path in makers}
+    while waiting:
+        found |= waiting
+        read = {path for n in waiting for path in locked_hashes(stages[n], "deps")}
+        waiting = {makers[path] for path in read if path in makers} - found
+    return found
 
 
 def compare_locks(old: Lock, new: Lock) -> list[Difference]:

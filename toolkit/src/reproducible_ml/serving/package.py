@@ -1,0 +1,294 @@
+"""`rml package`: wheels of the model and of the toolkit, which need no repository.
+
+The wheel of the model has its files, the project's own code and the section `predict`
+of params.yaml. setuptools builds both from copies of the files; names, order, dates and
+permissions are fixed, so that the same files give the same bytes anywhere.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import tomlkit
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from reproducible_ml.core.errors import UserError, first_line
+from reproducible_ml.core.files import PARAMS, replacing
+from reproducible_ml.core.params import load_section
+from reproducible_ml.core.project import PYPROJECT, Project
+from reproducible_ml.serving.installed import PREDICT
+from reproducible_ml.serving.model import MANIFEST, MODEL
+from reproducible_ml.versioning.git import Revision, run_git
+from reproducible_ml.versioning.lock import (
+    LOCK,
+    find_outdated,
+    locked_outputs,
+    upstream_stages,
+)
+
+MODELS = PurePosixPath("models")
+
+# The first day that a zip archive can have, so that no wheel has a date of its own.
+EPOCH = "315532800"
+
+BUILD = """\
+import sys
+from setuptools import build_meta
+build_meta.build_wheel(sys.argv[1])
+"""
+
+INIT = '''\
+"""{description}"""
+
+from reproducible_ml.serving.installed import InstalledModel
+
+__version__ = "{version}"
+
+_model = InstalledModel(__path__[0], "{package}", "{command}")
+predict = _model.predict
+main = _model.main
+'''
+
+README = """\
+# {name}
+
+{description}
+
+```python
+from {package}_model import predict
+
+answers = predict(rows)  # a DataFrame, a row for each; the columns: see model.json
+```
+
+```sh
+{command} rows.csv --output answers.csv
+```
+"""
+
+Files = Mapping[PurePosixPath, bytes]
+
+
+def package(project: Project, output: Path, *, force: bool = False) -> list[Path]:
+    """Build the wheels of the toolkit and of the model; return their paths.
+
+    Args:
+        project: Its model is in `models/`, its code in `code/`.
+        output: Folder for the wheels.
+        force: Build them even if dvc.lock is not up to date for the model.
+
+    Raises:
+        UserError: There is no model, or it is that of other code.
+    """
+    root = project.root
+    module = project.load("deployment.predict")
+    params = load_section(module.Predict, root / PARAMS)
+    # It refuses what no environment could load.
+    model = module.load(root / MODELS, params)
+    if not force:
+        check_up_to_date(root)
+    settings = _read(root / PYPROJECT)["project"]
+    toolkit = _read(root / "toolkit" / PYPROJECT)["project"]
+    with TemporaryDirectory() as temporary:
+        made = Path(temporary)
+        version = _build_toolkit(root, made)
+        pins = [f"{toolkit['name']}=={version}"]
+        pins += [f"{n}=={v}" for n, v in sorted(model.manifest["versions"].items())]
+        extra = toolkit["optional-dependencies"]["project"]
+        files = _model_files(root, project.package)
+        files[PurePosixPath(f"{project.package}_model", PREDICT)] = _json(
+            params.model_dump(mode="json")
+        )
+        requirements = pins + _others(settings["dependencies"], [*pins, *extra])
+        _build_model(root, made, project.package, model.version, files, requirements)
+        output.mkdir(parents=True, exist_ok=True)
+        return [_move(wheel, output) for wheel in sorted(made.glob("*.whl"))]
+
+
+def check_up_to_date(root: Path) -> None:
+    """Refuse a model that is not that of dvc.lock, or dvc.lock if it is of other code.
+
+    Stages that the model does not come from, as `evaluate`, do not count.
+
+    Raises:
+        UserError: One line, with the first reason.
+    """
+    lock = Revision(root).yaml(LOCK)
+    locked = locked_outputs(lock)
+    outputs = [str(MODELS / name) for name in (MODEL, MANIFEST)]
+    # `dvc status` does not compare them where the locked ones are not in the cache.
+    found = [
+        f"{name} is not that of {LOCK}"
+        for name in outputs
+        if locked.get(name) != hashlib.md5((root / name).read_bytes()).hexdigest()
+    ]
+    needed = upstream_stages(lock, outputs)
+    found += [
+        f"{stage}: {reason}"
+        for stage, reason in find_outdated(root, data=False)
+        if stage in needed
+    ]
+    if found:
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        raise UserError(
+            f"{MODELS}: is not the model of this code and data ({found[0]}{more})."
+            " Fix: make repro, or package it as it is: rml package --force"
+        )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text("utf-8"))
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _tracked(root: Path, folder: str) -> dict[PurePosixPath, bytes]:
+    """Return the files that Git tracks or would track, by path in the folder."""
+    options = ("--cached", "--others", "--exclude-standard", "-z", "--")
+    listed = run_git(root, "ls-files", *options, folder)
+    if listed is None:
+        raise UserError(f"{root}: is not a Git repository, which says what to package")
+    names = sorted({*filter(None, listed.decode("utf-8").split("\0"))})
+    return {
+        PurePosixPath(name).relative_to(folder): (root / name).read_bytes()
+        for name in names
+        if (root / name).is_file()
+    }
+
+
+def _build_toolkit(root: Path, made: Path) -> str:
+    """Build the wheel of the toolkit; return its version, which names its content."""
+    files = {
+        name: content
+        for name, content in _tracked(root, "toolkit").items()
+        if name.parts[0] != "tests"
+    }
+    label = f"+c{_digest(files)}"
+    files[PurePosixPath("setup.cfg")] = f"[egg_info]\ntag_build = {label}\n".encode()
+    return _build(files, made).split("-")[1]
+
+
+def _model_files(root: Path, package: str) -> dict[PurePosixPath, bytes]:
+    """Return the project's code, and the model with its manifest."""
+    code = {package / name: c for name, c in _tracked(root, f"code/{package}").items()}
+    folder = PurePosixPath(f"{package}_model")
+    return code | {
+        folder / name: (root / MODELS / name).read_bytes() for name in (MODEL, MANIFEST)
+    }
+
+
+def _others(dependencies: Iterable[str], apart: Iterable[str]) -> list[str]:
+    """Return the requirements of packages that others do not name."""
+    known = {canonicalize_name(Requirement(line).name) for line in apart}
+    return [
+        line
+        for line in dependencies
+        if canonicalize_name(Requirement(line).name) not in known
+    ]
+
+
+def _build_model(
+    root: Path,
+    made: Path,
+    package: str,
+    identity: str,
+    files: dict[PurePosixPath, bytes],
+    requirements: list[str],
+) -> None:
+    settings = _read(root / PYPROJECT)["project"]
+    command = f"{settings['name']}-predict"
+    words = {
+        "name": f"{settings['name']}-model",
+        "description": f"The model of the project {settings['name']}.",
+        "package": package,
+        "command": command,
+    }
+    metadata = {
+        "name": words["name"],
+        "description": words["description"],
+        "readme": "README.md",
+        "dependencies": requirements,
+        "scripts": {command: f"{package}_model:main"},
+    }
+    kept = ("requires-python", "license", "authors")
+    metadata |= {key: settings[key] for key in kept if key in settings}
+    if (root / "LICENSE").is_file():
+        files[PurePosixPath("LICENSE")] = (root / "LICENSE").read_bytes()
+    files[PurePosixPath("README.md")] = README.format(**words).encode()
+    # The model's file names the model; what else is in the wheel has a name as well.
+    label = f"m{identity}.c{_digest({**files, PurePosixPath('.'): _json(metadata)})}"
+    version = settings["version"]
+    metadata["version"] = f"{version}{'.' if '+' in version else '+'}{label}"
+    init = PurePosixPath(f"{package}_model", "__init__.py")
+    files[init] = INIT.format(version=metadata["version"], **words).encode()
+    top = {"README.md", "LICENSE"}
+    placed = {
+        name if str(name) in top else "src" / name: content
+        for name, content in files.items()
+    }
+    build = {
+        "build-system": {
+            "requires": ["setuptools>=77"],
+            "build-backend": "setuptools.build_meta",
+        },
+        "project": metadata,
+        "tool": {
+            "setuptools": {
+                "packages": {"find": {"where": ["src"]}},
+                "package-data": {"*": ["**"]},
+            }
+        },
+    }
+    placed[PurePosixPath(PYPROJECT)] = tomlkit.dumps(build).encode()
+    _build(placed, made)
+
+
+def _digest(files: Files) -> str:
+    found = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        found.update(f"{name}\0{len(content)}\0".encode())
+        found.update(content)
+    return found.hexdigest()[:12]
+
+
+def _build(files: Files, made: Path) -> str:
+    """Build a wheel of these files; return its name."""
+    known = {*made.glob("*.whl")}
+    with TemporaryDirectory() as temporary:
+        for name, content in files.items():
+            path = Path(temporary, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            path.chmod(0o644)
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", BUILD, str(made)],
+            cwd=temporary,
+            env=os.environ | {"SOURCE_DATE_EPOCH": EPOCH},
+            umask=0o022,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    if done.returncode:
+        last = RuntimeError(done.stdout.strip().rpartition("\n")[2])
+        raise UserError(f"setuptools could not build a wheel: {first_line(last)}")
+    [wheel] = {*made.glob("*.whl")} - known
+    return wheel.name
+
+
+def _move(wheel: Path, output: Path) -> Path:
+    with replacing(output / wheel.name) as temporary:
+        shutil.copyfile(wheel, temporary)
+    return output / wheel.name
