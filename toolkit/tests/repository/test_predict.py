@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("cold")]
 def new(project: Project) -> pd.DataFrame:
     """Rows without target, in new.csv of the project."""
     rows = read_table(project.folder / "data/interim/validated")
-    rows = rows.drop(columns=project.get("data.target")).reset_index(drop=True)
+    rows = rows.drop(columns=[project.get("data.target")]).reset_index(drop=True)
     rows.to_csv(project.folder / "new.csv", index=False)
     return rows
 

@@ -129,8 +129,8 @@ class InstalledModel:
     def _parse(self, arguments: list[str]) -> argparse.Namespace:
         parser = argparse.ArgumentParser(
             self.command,
-            description="Predict the rows of SOURCE: a file or folder of CSV, JSON lines"
-            " or Parquet. Columns may be in any order, and further ones are ignored.",
+            description="Predict the rows of SOURCE: a file or folder of CSV, JSON"
+            " lines or Parquet. Columns may be in any order; others are ignored.",
         )
         parser.add_argument("source", metavar="SOURCE", type=Path)
         parser.add_argument(
