@@ -26,14 +26,22 @@ case " $(echo $names) " in *" dev "*)
   names=$(echo "$names" | grep -vx runtime) # dev.txt has all of it
   ;;
 esac
-locks=$(for name in $names; do echo "environments/$name.txt"; done)
-for lock in $locks; do
-  test -f "$lock" || {
-    name=$(basename "$lock" .txt)
-    echo "error: $lock does not exist, but params.yaml, .dvc/config or STORAGE asks for it. Fix: run \`make dev\`, then \`sh environments/lock.sh $name\`" >&2
+for name in $names; do
+  test -f "environments/$name.txt" || {
+    problem="environments/$name.txt does not exist, but params.yaml, .dvc/config or STORAGE asks for it"
+    fix="sh environments/lock.sh --keep $name"
+    case " $* " in *" dev "*)
+      # It brings uv, with which the lock can be made.
+      echo "warning: $problem. Run \`$fix\`, then \`make setup\`" >&2
+      continue
+      ;;
+    esac
+    echo "error: $problem. Fix: run \`make dev\`, then \`$fix\`" >&2
     exit 1
   }
 done
+names=$(for name in $names; do test ! -f "environments/$name.txt" || echo "$name"; done)
+locks=$(for name in $names; do echo "environments/$name.txt"; done)
 toolkit=$(test ! -f toolkit/pyproject.toml || echo toolkit)
 
 # By content: dates say nothing in a new clone.
@@ -72,7 +80,8 @@ install() {
     if [ -t 2 ]; then
       seconds=$(($(date +%s) - start))
       found=$(grep -c '^Collecting' $log || true) # it fails where it finds none
-      step="$found of $count packages found"
+      step="$count packages" # uv does not say how far it is
+      if [ "$found" -gt 0 ]; then step="$found of $count packages found"; fi
       if grep -q '^Installing collected' $log; then step="installing $count packages"; fi
       printf '\r\033[K  %s, %s s ' "$step" $seconds >&2
     fi

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from hooks.components import choose_components, is_left_out
+from hooks.components import COMPONENTS, choose_components, is_left_out
 from hooks.git import run_git
 from hooks.identity import replacements, swap, wrap_imports
 from hooks.lock import Renamed, renew_lock
@@ -18,6 +18,10 @@ NEEDED = {
     "docker": "environments/Dockerfile",
     "npm": "environments/node/package.json",
 }
+
+# The packages that DVC needs for a kind of storage. A project gets those it uses; later,
+# `sh environments/lock.sh --keep s3` makes them.
+STORAGE = {f"environments/{kind}.txt": kind for kind in ("azure", "gs", "s3", "ssh")}
 
 
 class GenerationError(Exception):
@@ -87,7 +91,15 @@ def is_part(name: str, answers: Mapping[str, str]) -> bool:
     # These are the results of the sample: another table has none yet.
     if is_within(name, RESULTS) and answers["data_source"] != "sample":
         return False
-    return not is_left_out(name, choose_components(answers["components"]))
+    chosen = choose_components(answers["components"])
+    if name in STORAGE and chosen != set(COMPONENTS):
+        return STORAGE[name] in storage_of(answers)
+    return not is_left_out(name, chosen)
+
+
+def storage_of(answers: Mapping[str, str]) -> set[str]:
+    """Return the kinds of storage that the project uses from the first day."""
+    return {answers["remote"], answers["data_source"].partition("://")[0]}
 
 
 def list_files(template: Path) -> list[str]:
