@@ -13,7 +13,7 @@ import click
 from reproducible_ml.core.errors import report_errors
 
 # Packages that a command needs and that not every project installs.
-OPTIONAL = {"track": "mlflow"}
+OPTIONAL = {"serve": "uvicorn", "track": "mlflow"}
 
 
 def _examples(*lines: str) -> str:
@@ -42,7 +42,8 @@ def cli() -> None:
     """Reproduce, compare and try models in a DVC repository.
 
     Commands whose packages are not installed are not listed; `rml track` needs mlflow,
-    which `make setup` installs if params.yaml has `tracking: mlflow`.
+    which `make setup` installs if params.yaml has `tracking: mlflow`, `rml serve` those
+    that it installs if the project has deployment/service.py.
 
     \b
     Completion of commands and options, for bash (else zsh_source, fish_source):
@@ -345,6 +346,50 @@ def package(*, output: Path, force: bool) -> None:
     output = output.absolute()
     for wheel in build(_project(), output, force=force):
         click.echo(f"{wheel} ({wheel.stat().st_size / 1000:.0f} kB)")
+
+
+@cli.command(
+    epilog=_examples(
+        "rml serve",
+        "rml serve --host 0.0.0.0 --port 80 --workers 4",
+        "RML_API_KEY=secret RML_SERVE_LOG_FOLDER=logs rml serve --model models",
+    )
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Port; 0 for any that is free.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of processes.",
+)
+@click.option("--model", help="Folder with model.skops and model.json; else models/.")
+@click.option("--name", help="Name of the model in addresses.")
+def serve(
+    *, host: str, port: int, workers: int, model: str | None, name: str | None
+) -> None:
+    """Answer requests over HTTP with the model.
+
+    POST /predict takes rows as JSON or as an Arrow stream; /v2 is the Open Inference
+    Protocol; /openapi.json describes both; /metrics is for Prometheus. Each row is
+    checked against the contract. Another model in the folder takes the place of the
+    first without a lost request; Ctrl-C or SIGTERM ends the service when all requests
+    are answered. Settings are in deployment/service.py of the project.
+    """
+    # Read when libraries are loaded: one thread is faster for single rows than many.
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    from reproducible_ml.serving.service.run import serve as run
+
+    folder = str(Path(model).absolute()) if model else None
+    run(_project(), host=host, port=port, workers=workers, model=folder, name=name)
 
 
 @cli.command(epilog=_examples("rml verify", "rml verify --same-processor"))

@@ -4,7 +4,7 @@ The casts and rules are those of `validate`; here a row that breaks one is repor
 the others are answered.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,7 +102,12 @@ class Answered(NamedTuple):
     keys: npt.NDArray[np.uint64] | None
 
 
-def answer(table: pa.Table, model: Model, predict: PredictFunction) -> Answered:
+def answer(
+    table: pa.Table,
+    model: Model,
+    predict: PredictFunction,
+    known: Sequence[RowProblem] = (),
+) -> Answered:
     """Check the rows of a table, and answer the valid ones.
 
     Args:
@@ -111,11 +116,12 @@ def answer(table: pa.Table, model: Model, predict: PredictFunction) -> Answered:
             are ignored, the target among them.
         model: The model.
         predict: What the project answers.
+        known: Problems of cells that were found before; they are null in the table.
 
     Raises:
         UserError: A column is missing, or `predict` does not return a row for each.
     """
-    checked = check_rows(table, model)
+    checked = check_rows(table, model, known)
     answers = predict(checked.rows, model)
     if not isinstance(answers, pd.DataFrame) or not answers.index.equals(
         checked.rows.index
@@ -154,8 +160,15 @@ def _to_array(column: pd.Series) -> Any:
         return pa.array([None if pd.isna(v) is True else str(v) for v in column])
 
 
-def check_rows(table: pa.Table, model: Model) -> Checked:
+def check_rows(
+    table: pa.Table, model: Model, known: Sequence[RowProblem] = ()
+) -> Checked:
     """Cast the rows of a table to the contract of a model, and check each.
+
+    Args:
+        table: As of `answer`.
+        model: As of `answer`.
+        known: As of `answer`.
 
     Raises:
         MissingColumnsError: The table lacks a feature.
@@ -170,15 +183,15 @@ def check_rows(table: pa.Table, model: Model) -> Checked:
     values, unreadable = {}, {}
     for name, column in contract.columns.items():
         values[name], unreadable[name] = _convert(_array(table[name]), column)
-    problems = Problems(table, contract)
+    problems = Problems(table, contract, known)
     for name, bad in unreadable.items():
         problems.add(name, UNREADABLE, bad)
     frame = cast(pa.table(values), contract)
-    known = _unseen(frame, contract) if model.unseen == "missing" else {}
-    for name, unseen in known.items():
+    odd = _unseen(frame, contract) if model.unseen == "missing" else {}
+    for name, unseen in odd.items():
         frame[name] = frame[name].mask(unseen)
     for name, rule, broken in broken_rules(frame, contract):
-        problems.add(name, rule, broken & ~known.get(name, np.zeros(1, bool)))
+        problems.add(name, rule, broken & ~odd.get(name, np.zeros(1, bool)))
     frame = set_categories(_valid(frame, ~problems.bad, contract), contract)
     for check in model.checks:
         problems.add_check(check, frame)
@@ -190,11 +203,14 @@ def check_rows(table: pa.Table, model: Model) -> Checked:
 class Problems:
     """What is wrong with the rows of a table; each cell is reported once."""
 
-    def __init__(self, table: pa.Table, contract: Contract) -> None:
+    def __init__(
+        self, table: pa.Table, contract: Contract, known: Sequence[RowProblem] = ()
+    ) -> None:
         self.table = table
         self.contract = contract
         self.bad: Mask = np.zeros(table.num_rows, dtype=bool)
-        self.found: dict[tuple[int, str], RowProblem] = {}
+        self.bad[[problem.row for problem in known]] = True
+        self.found = {(each.row, each.column or ""): each for each in known}
         self.explained: dict[tuple[str, str, int], str] = {}
 
     def add(self, column: str, rule: str, broken: Mask) -> None:

@@ -1,0 +1,28 @@
+"""A hash of the code that predicts: of the project, and what it imports of this."""
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from reproducible_ml.core.dependencies import imported_files
+
+
+def code_hash(predict: Callable[..., Any]) -> str:
+    """Return the SHA-256 of the module of a function and of all that it imports.
+
+    Only files of the repository count: versions of packages are in the manifest of a
+    model.
+    """
+    file = Path(inspect.getfile(predict)).resolve()
+    root = next(
+        (folder for folder in file.parents if (folder / "pyproject.toml").is_file()),
+        file.parent,
+    )
+    files = imported_files([file.relative_to(root).as_posix()], root)
+    found = hashlib.sha256()
+    for name in sorted(files):
+        content = (root / name).read_bytes()
+        found.update(f"{name} {len(content)}\n".encode() + content)
+    return found.hexdigest()

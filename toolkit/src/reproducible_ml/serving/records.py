@@ -1,0 +1,214 @@
+"""Rows of JSON: typed as the contract declares, without conversion.
+
+A missing value is null. Text that looks like a number is text, and `true` is no number;
+a row with such a value is reported like one that breaks a rule of the contract, and the
+other rows are answered.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from reproducible_ml.contract.schema import Column, ColumnMetadata
+from reproducible_ml.quality.advice import UNREADABLE, explain
+from reproducible_ml.quality.spellings import closest_match
+from reproducible_ml.reading.values import ISO_WITH_OFFSET, arrow_type, try_convert
+from reproducible_ml.serving.model import Model, PredictFunction
+from reproducible_ml.serving.rows import Answered, RowProblem, answer
+
+# Names of the rules that only rows of JSON can break.
+TYPE, REQUIRED = "type", "required"
+
+# The value of a column that a record does not have at all.
+ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT"})()
+
+# Floats from this number on do not represent all whole numbers.
+EXACT = 2**53
+
+# Dates and times of RFC 3339, with the blank that it allows for T, and dates alone.
+TIME = re.compile(
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?"
+)
+
+# How much of a value a message repeats.
+SHOWN = 100
+
+# What JSON calls the types of Python.
+KINDS = {str: "text", bool: "a boolean", dict: "an object", list: "an array"}
+
+
+class Columns(NamedTuple):
+    """Rows as values of JSON, by column.
+
+    Attributes:
+        values: The values of each column; ABSENT where a record lacks it.
+        length: The number of rows.
+        others: Names that records have instead of some that they lack.
+    """
+
+    values: Mapping[str, Sequence[Any]]
+    length: int
+    others: tuple[str, ...] = ()
+
+
+def by_column(records: Sequence[Mapping[str, Any]], model: Model) -> Columns:
+    """Return the columns of records that a model reads.
+
+    Others are ignored. Columns that only identify a row may be missing in all records.
+    """
+    names = list(model.features)
+    names += [
+        name
+        for name in model.keys
+        if name not in model.needed.columns and any(name in each for each in records)
+    ]
+    values = {name: [record.get(name, ABSENT) for record in records] for name in names}
+    others: set[str] = set()
+    if any(ABSENT in column for column in values.values()):
+        others = {name for record in records for name in record} - {*names}
+    return Columns(values, len(records), tuple(sorted(others)))
+
+
+def answer_records(
+    records: Sequence[Mapping[str, Any]], model: Model, predict: PredictFunction
+) -> Answered:
+    """Answer records as `json.loads` returns them; as `answer` otherwise."""
+    return answer_columns(by_column(records, model), model, predict)
+
+
+def answer_columns(
+    columns: Columns, model: Model, predict: PredictFunction
+) -> Answered:
+    """Answer rows whose values are those of JSON; as `answer` otherwise."""
+    table, problems = typed_table(columns, model)
+    return answer(table, model, predict, problems)
+
+
+def typed_table(columns: Columns, model: Model) -> tuple[pa.Table, list[RowProblem]]:
+    """Return typed rows, null where a value has another type, and these values."""
+    arrays, problems = {}, []
+    for name, values in columns.values.items():
+        arrays[name], found = _typed(values, model.contract.columns[name])
+        problems += [
+            RowProblem(row, name, _shown(values[row]), rule, problem)
+            for row, (rule, problem) in found.items()
+        ]
+    return pa.table(arrays), [_with_hint(each, columns.others) for each in problems]
+
+
+def _with_hint(problem: RowProblem, others: Sequence[str]) -> RowProblem:
+    near = closest_match(problem.column or "", others) if others else None
+    if problem.rule != REQUIRED or not near:
+        return problem
+    return problem._replace(problem=f'{problem.problem}; there is "{near[0]}"')
+
+
+def _typed(
+    values: Sequence[Any], column: Column
+) -> tuple[pa.Array, dict[int, tuple[str, str]]]:
+    """Return the values, and rule and problem of those of another type, by row."""
+    kind = arrow_type(column)
+    if kind == pa.timestamp("ns"):
+        return _times(values, column)
+    reads, noun = READERS[kind]
+    found: dict[int, tuple[str, str]] = {}
+    typed = []
+    for row, value in enumerate(values):
+        read = None
+        if value is ABSENT:
+            found[row] = (REQUIRED, "is not in the record; a missing value is null")
+        elif value is not None:
+            read = reads(value)
+            if read is None:
+                found[row] = (TYPE, _mistyped(value, noun))
+        typed.append(read)
+    return pa.array(typed, kind), found
+
+
+def _mistyped(value: Any, noun: str) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        is_large = noun == "a whole number" and abs(value) >= EXACT
+        return "is beyond 64 bits" if is_large else f"is not {noun}"
+    return f"is {KINDS[type(value)]}, not {noun}"
+
+
+def _float(value: Any) -> float | None:
+    if type(value) is float:
+        return value
+    return float(value) if type(value) is int else None
+
+
+def _whole(value: Any) -> int | None:
+    # JSON has one type of numbers: 2.0 is a whole number, as in JSON Schema.
+    if type(value) is float and value.is_integer() and abs(value) < EXACT:
+        return int(value)
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None
+
+
+def _boolean(value: Any) -> bool | None:
+    return value if type(value) is bool else None
+
+
+def _text(value: Any) -> str | None:
+    return value if type(value) is str else None
+
+
+# What reads a value, and what it is called. Categories have the type of their values.
+READERS: dict[pa.DataType, tuple[Callable[[Any], Any], str]] = {
+    pa.float64(): (_float, "a number"),
+    pa.int64(): (_whole, "a whole number"),
+    pa.bool_(): (_boolean, "true or false"),
+    pa.string(): (_text, "text"),
+}
+
+
+def date_column(column: Column) -> Column:
+    """Return a column of dates as JSON spells them, whatever its raw file does.
+
+    They have an offset from UTC if, and only if, they have one in the raw file.
+    """
+    form = column.metadata.format
+    notes = ColumnMetadata(format=form if form == ISO_WITH_OFFSET else None)
+    return column.model_copy(update={"metadata": notes})
+
+
+def _times(
+    values: Sequence[Any], column: Column
+) -> tuple[pa.Array, dict[int, tuple[str, str]]]:
+    column = date_column(column)
+    is_time = [type(value) is str and bool(TIME.fullmatch(value)) for value in values]
+    texts = [
+        value if right else None for value, right in zip(values, is_time, strict=True)
+    ]
+    times, bad = try_convert(pa.array(texts, pa.string()), column)
+    found: dict[int, tuple[str, str]] = {}
+    for row, (value, failed) in enumerate(zip(values, bad.to_pylist(), strict=True)):
+        if value is ABSENT:
+            found[row] = (REQUIRED, "is not in the record; a missing value is null")
+        elif value is not None and type(value) is not str:
+            kind = KINDS.get(type(value), "a number")
+            found[row] = (TYPE, f"is {kind}, not the text of a date")
+        elif value is not None and (failed or not is_time[row]):
+            found[row] = (UNREADABLE, explain(UNREADABLE, value, column).problem)
+    return times, found
+
+
+def _shown(value: Any) -> str | None:
+    if value is ABSENT or value is None:
+        return None
+    return (value if isinstance(value, str) else json.dumps(value))[:SHOWN]
+
+
+def as_json(values: Iterable[Any]) -> list[Any]:
+    """Return values of a column of answers as JSON has them: null for missing ones."""
+    return [
+        None
+        if value is None or value != value
+        else value.isoformat()
+        if hasattr(value, "isoformat")
+        else value
+        for value in values
+    ]

@@ -1,0 +1,225 @@
+"""The OpenAPI description: what requests and responses hold, from the contract."""
+
+import re
+from typing import Any
+
+from reproducible_ml.contract.schema import Contract
+from reproducible_ml.serving.service.live import Service
+from reproducible_ml.serving.service.predict_route import ARROW, JSON
+from reproducible_ml.serving.service.schema import answer_schema, record_schema
+from reproducible_ml.serving.service.tensors import datatypes
+
+ERROR = {
+    "type": "object",
+    "properties": {"error": {"type": "string"}},
+    "required": ["error"],
+}
+PROBLEM = {
+    "type": "object",
+    "description": "Why a row has no prediction",
+    "properties": {
+        "row": {"type": "integer", "description": "Its position, from 0"},
+        "column": {"type": ["string", "null"]},
+        "value": {"type": ["string", "null"]},
+        "rule": {"type": "string", "description": "As in_range(0, 120)"},
+        "problem": {"type": "string"},
+    },
+    "required": ["row", "column", "value", "rule", "problem"],
+}
+
+# What each status says, for routes that answer rows.
+STATUSES = {
+    400: "The body is not as described",
+    401: "A valid API key is needed",
+    408: "The body came too slowly",
+    413: "The body has too many bytes or rows",
+    415: "The content type is another one",
+    503: "The service is overloaded or about to end",
+}
+
+
+def describe(
+    description: dict[str, Any], service: Service, *, has_keys: bool
+) -> dict[str, Any]:
+    """Return the description of all routes, completed for the model that answers."""
+    components = description.setdefault("components", {})
+    components["schemas"] = {
+        **components.get("schemas", {}),
+        "Record": record_schema(service.model),
+        "Prediction": answer_schema(service.model),
+        "Problem": PROBLEM,
+        "Predictions": _predictions(),
+        "Error": ERROR,
+        "InferenceRequest": _inference_request(service),
+        "InferenceResponse": _inference_response(),
+    }
+    if has_keys:
+        components["securitySchemes"] = {
+            "key": {"type": "http", "scheme": "bearer"},
+            "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+        description["security"] = [{"key": []}, {"header": []}]
+    for path, methods in description["paths"].items():
+        for operation in methods.values():
+            _complete(operation, path, service)
+    return description
+
+
+def _complete(operation: dict[str, Any], path: str, service: Service) -> None:
+    own = {"name": service.settings.name, "version": service.model.version}
+    parameters = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "enum": [own[name]]},
+        }
+        for name in re.findall(r"{(\w+)}", path)
+        if name in own
+    ]
+    if parameters:
+        operation["parameters"] = parameters
+    statuses = {status: STATUSES[status] for status in (401, 503)}
+    if path == "/predict":
+        records = {"type": "array", "items": _ref("Record")}
+        operation["requestBody"] = _body(
+            {
+                JSON: {"oneOf": [_ref("Record"), records]},
+                ARROW: {"description": "Columns of the record"},
+            }
+        )
+        operation["responses"] = {
+            "200": {
+                "description": "A prediction for each row; null for one that breaks a"
+                " rule, which is among the problems",
+                "content": {
+                    JSON: {"schema": _ref("Predictions")},
+                    ARROW: {"schema": {"description": "Answers, and `problem`"}},
+                },
+            },
+            "422": {
+                "description": "Each row breaks a rule",
+                "content": {
+                    JSON: {
+                        "schema": {"allOf": [_ref("Error"), _ref("Predictions")]},
+                    }
+                },
+            },
+        }
+        statuses = STATUSES
+    elif path.endswith("/infer"):
+        operation["requestBody"] = _body({JSON: _ref("InferenceRequest")})
+        operation["responses"] = {
+            "200": {
+                "description": "A value for each row in each output",
+                "content": {JSON: {"schema": _ref("InferenceResponse")}},
+            }
+        }
+        statuses = STATUSES
+    elif path == "/metrics":
+        content = {"text/plain": {"schema": {"type": "string"}}}
+        operation["responses"]["200"] = {"description": "Metrics", "content": content}
+    elif path.endswith("/ready"):
+        ready = {"type": "object", "properties": {"ready": {"type": "boolean"}}}
+        for code, says in {"200": "It does", "503": "It is about to end"}.items():
+            operation["responses"][code] = {
+                "description": says,
+                "content": {JSON: {"schema": ready}},
+            }
+    if "{name}" in path:
+        statuses = statuses | {404: "There is no such model or version"}
+    for status, text in statuses.items():
+        operation["responses"].setdefault(
+            str(status),
+            {"description": text, "content": {JSON: {"schema": _ref("Error")}}},
+        )
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _body(schemas: dict[str, Any]) -> dict[str, Any]:
+    content = {kind: {"schema": schema} for kind, schema in schemas.items()}
+    return {"required": True, "content": content}
+
+
+def _predictions() -> dict[str, Any]:
+    prediction = {"oneOf": [_ref("Prediction"), {"type": "null"}]}
+    return {
+        "type": "object",
+        "properties": {
+            "model": {"type": "string"},
+            "version": {"type": "string"},
+            "predictions": {"type": "array", "items": prediction},
+            "problems": {"type": "array", "items": _ref("Problem")},
+        },
+        "required": ["model", "version", "predictions", "problems"],
+    }
+
+
+def _inference_request(service: Service) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "An input for each column; a missing value is null.",
+        "properties": {
+            "id": {"type": "string"},
+            "parameters": {"type": "object"},
+            "inputs": {
+                "type": "array",
+                "minItems": len(service.model.features),
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "name": {"type": "string", "enum": service.model.features},
+                        "shape": {"type": "array", "items": {"type": "integer"}},
+                        "datatype": {"enum": _datatypes(service.model.needed)},
+                        "parameters": {"type": "object"},
+                        "data": {"type": "array"},
+                    },
+                    "required": ["name", "shape", "datatype", "data"],
+                },
+            },
+            "outputs": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "name": {"enum": [*answer_schema(service.model)["properties"]]},
+                        "parameters": {"type": "object"},
+                    },
+                    "required": ["name"],
+                },
+            },
+        },
+        "required": ["inputs"],
+    }
+
+
+def _datatypes(contract: Contract) -> list[str]:
+    found = (datatypes(column) for column in contract.columns.values())
+    return sorted({name for names in found for name in names})
+
+
+def _inference_response() -> dict[str, Any]:
+    output = {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "datatype": {"type": "string"},
+            "shape": {"type": "array", "items": {"type": "integer"}},
+            "data": {"type": "array"},
+        },
+        "required": ["name", "datatype", "shape"],
+    }
+    return {
+        "type": "object",
+        "properties": {
+            "model_name": {"type": "string"},
+            "model_version": {"type": "string"},
+            "id": {"type": "string"},
+            "parameters": {"type": "object"},
+            "outputs": {"type": "array", "items": output},
+        },
+        "required": ["model_name", "model_version", "outputs"],
+    }

@@ -1,0 +1,194 @@
+"""The model that the service answers with, and what takes its place."""
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pyarrow as pa
+
+from reproducible_ml.core.errors import UserError, first_line
+from reproducible_ml.serving.model import MANIFEST, Model, PredictFunction
+from reproducible_ml.serving.predictor import Answers, OverloadedError, Predictor
+from reproducible_ml.serving.records import Columns
+from reproducible_ml.serving.rows import MissingColumnsError
+from reproducible_ml.serving.service.body import RefusedError
+from reproducible_ml.serving.service.logs import log_event
+from reproducible_ml.serving.service.metrics import Metrics
+from reproducible_ml.serving.service.settings import Settings
+
+Load = Callable[[Path], Model]
+
+
+class Service:
+    """A model in a folder, answering requests; REST and other protocols share it.
+
+    Attributes:
+        settings: What it takes.
+        metrics: What it counts.
+        predictor: What answers.
+        draining: Whether it is about to end.
+    """
+
+    def __init__(
+        self,
+        load: Load,
+        predict: PredictFunction,
+        settings: Settings,
+        code: Callable[[], str],
+    ) -> None:
+        """Load the model.
+
+        Args:
+            load: Returns the model in a folder.
+            predict: What the project answers.
+            settings: What the service takes.
+            code: Returns the hash of the prediction code on disk.
+
+        Raises:
+            UserError: The model cannot be loaded, or was made with other code.
+        """
+        self.settings = settings
+        self.metrics = Metrics()
+        self.draining = False
+        self._load = load
+        self._code = code
+        self._running_code = code()
+        self._stamp = self._manifest_stamp()
+        self.predictor = Predictor(
+            self._checked(load(settings.model)),
+            predict,
+            batch_rows=settings.batch_rows,
+            max_waiting_rows=settings.max_waiting_rows,
+            on_batch=self.metrics.batch.observe,
+        )
+        self.metrics.set_model(settings.name, self.model.version)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def model(self) -> Model:
+        """The model that answers from now on."""
+        return self.predictor.model
+
+    async def answer(self, rows: Columns | pa.Table, facts: dict[str, Any]) -> Answers:
+        """Answer the rows of a request, and count them.
+
+        Args:
+            rows: The rows.
+            facts: What the log says of the request; is extended.
+
+        Raises:
+            RefusedError: Too many rows, a column is missing, or it takes too long.
+        """
+        count = rows.num_rows if isinstance(rows, pa.Table) else rows.length
+        if count > self.settings.max_rows:
+            limit = self.settings.max_rows
+            raise RefusedError(413, f"{count} rows are more than {limit}")
+        try:
+            async with asyncio.timeout(self.settings.answer_seconds):
+                answers = await self.predictor.answer(rows)
+        except TimeoutError:
+            seconds = self.settings.answer_seconds
+            raise RefusedError(503, f"no answer within {seconds:g} s") from None
+        except OverloadedError as error:
+            raise RefusedError(503, f"too many requests: {error}") from None
+        except MissingColumnsError as error:
+            raise RefusedError(400, str(error).replace("\n", "; ")) from None
+        refused = self.metrics.count_rows(count, answers.problems)
+        facts |= {"rows": count, "refused": refused, "model": answers.model.version}
+        return answers
+
+    async def start(self) -> None:
+        """Watch the manifest, and wait for SIGTERM."""
+        if self.settings.reload_seconds:
+            self._tasks.append(asyncio.create_task(self._watch()))
+        self._drain_at_sigterm()
+        log_event("ready", model=self.settings.name, version=self.model.version)
+
+    async def stop(self) -> None:
+        """End, after all requests were answered."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.predictor.close()
+        log_event("stopped")
+
+    def _drain_at_sigterm(self) -> None:
+        """Answer for a while that the service is not ready, then let uvicorn end.
+
+        So whoever spreads the load learns of it before connections are refused.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return
+        server_ends = signal.getsignal(signal.SIGTERM)
+        if not callable(server_ends) or not self.settings.drain_seconds:
+            return
+        loop = asyncio.get_running_loop()
+
+        def drain(number: int, frame: FrameType | None) -> None:
+            if self.draining:
+                server_ends(number, frame)
+                return
+            self.draining = True
+            log_event("draining", seconds=self.settings.drain_seconds)
+            loop.call_soon_threadsafe(
+                loop.call_later, self.settings.drain_seconds, server_ends, number, frame
+            )
+
+        signal.signal(signal.SIGTERM, drain)
+
+    async def _watch(self) -> None:
+        """Load the model anew when its manifest changes."""
+        while True:
+            await asyncio.sleep(self.settings.reload_seconds)
+            stamp = self._manifest_stamp()
+            if stamp is None or stamp == self._stamp:
+                continue
+            self._stamp = stamp
+            await self.reload()
+
+    async def reload(self) -> None:
+        """Replace the model by the one in the folder; keep it if that is not valid."""
+        try:
+            model = await asyncio.to_thread(self._reloaded)
+        except Exception as error:
+            self.metrics.reloads.labels("refused").inc()
+            log_event("model refused", logging.ERROR, reason=first_line(error))
+            return
+        before = self.model.version
+        if model.version != before:
+            # One assignment: a batch that is being answered keeps its model.
+            self.predictor.model = model
+            self.metrics.set_model(self.settings.name, model.version, before)
+            self.metrics.reloads.labels("loaded").inc()
+            log_event("model loaded", version=model.version, before=before)
+
+    def _reloaded(self) -> Model:
+        if self._code() != self._running_code:
+            raise UserError(
+                f"{self.settings.model}: the prediction code changed since the service"
+                " was started. Fix: start it again, with the code of the model"
+            )
+        return self._checked(self._load(self.settings.model))
+
+    def _checked(self, model: Model) -> Model:
+        """Return a model, unless its manifest says that it was made with other code."""
+        made_with = model.manifest.get("code")
+        if made_with not in (None, self._running_code):
+            raise UserError(
+                f"{self.settings.model}: the model was made with other prediction code"
+                f" ({made_with:.12}) than this ({self._running_code:.12}). Fix: start"
+                " a service with its own code, such as that of its wheel"
+            )
+        return model
+
+    def _manifest_stamp(self) -> tuple[int, int, int] | None:
+        try:
+            found = (self.settings.model / MANIFEST).stat()
+        except OSError:
+            return None  # it is being replaced
+        return found.st_mtime_ns, found.st_ino, found.st_size

@@ -1,0 +1,94 @@
+"""Settings of the service: defaults, those of the project, and of the environment."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.params import Section
+
+# RML_SERVE_MAX_ROWS sets max_rows, and so on.
+PREFIX = "RML_SERVE_"
+
+# The key that clients must send, or several with commas between them.
+KEY = "RML_API_KEY"
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Settings(Section):
+    """What the service loads, and how much it takes.
+
+    Attributes:
+        model: Folder with model.skops and model.json.
+        name: Name of the model in addresses.
+        max_rows: Most rows of a request.
+        max_bytes: Most bytes of the body of a request.
+        max_waiting_rows: Most rows that wait; then requests are answered with 503.
+        batch_rows: How many rows of small requests are answered together.
+        header_seconds: How long a client may take for the headers of a request.
+        body_seconds: How long a client may take for the body of a request.
+        answer_seconds: How long a request may wait for its answer.
+        drain_seconds: How long requests are taken after SIGTERM, while the service
+            says that it is not ready.
+        reload_seconds: How often to look for another model; 0 for never.
+        log_folder: Where answers are logged; None for nowhere.
+        log_without: Columns that are not logged.
+        log_days: How long logged answers are kept.
+        log_seconds: After how long the rows that came are written.
+        log_rows: After how many rows they are written before that.
+        log_waiting: Most requests that wait to be logged; others are not logged.
+    """
+
+    model: Path = Path("models")
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "model"
+    max_rows: Positive = 10_000
+    max_bytes: Positive = 16_000_000
+    max_waiting_rows: Positive = 20_000
+    batch_rows: Positive = 64
+    header_seconds: Seconds = 10
+    body_seconds: Seconds = 10
+    answer_seconds: Seconds = 30
+    drain_seconds: Seconds = 1
+    reload_seconds: Seconds = 1
+    log_folder: Path | None = None
+    log_without: tuple[str, ...] = ()
+    log_days: Positive = 190
+    log_seconds: Seconds = 60
+    log_rows: Positive = 10_000
+    log_waiting: Positive = 10_000
+
+    @classmethod
+    def from_environment(cls, **defaults: Any) -> Self:
+        """Return the settings; variables of the environment win.
+
+        A list is written with commas, as in RML_SERVE_LOG_WITHOUT=name,address.
+
+        Raises:
+            UserError: A line for each variable that is not valid.
+        """
+        found: dict[str, Any] = dict(defaults)
+        problems = []
+        for name, field in cls.model_fields.items():
+            text = os.environ.get(f"{PREFIX}{name.upper()}")
+            if not text:
+                continue
+            kind = field.rebuild_annotation()
+            value = text.split(",") if "tuple" in str(kind) else text
+            try:
+                found[name] = TypeAdapter[Any](kind).validate_python(value)
+            except ValidationError as error:
+                what = error.errors()[0]["msg"]
+                problems.append(f"{PREFIX}{name.upper()}: {what} (it is {text!r:.80})")
+        if problems:
+            raise UserError("\n".join(problems))
+        return cls(**found)
+
+
+def api_keys() -> list[str]:
+    """Return the keys that are accepted; none if the service is open to all."""
+    keys = [key.strip() for key in os.environ.get(KEY, "").split(",")]
+    return [key for key in keys if key]
