@@ -47,6 +47,18 @@ def test_object_that_cannot_be_read(patient: Patient) -> None:
     assert patient.check("cache").state == "OK"
 
 
+@pytest.mark.parametrize("name", ["data/raw/a", "data/raw/t", "data/interim/b/1"])
+def test_object_that_is_a_folder(patient: Patient, name: str) -> None:
+    stored = patient.object(name)
+    content = stored.read_bytes()
+    stored.unlink()
+    stored.mkdir()
+    assert "is a folder instead of a file" in patient.check("cache").problems[0].text
+    assert patient.check("cache", fix=True).state == "fixed"
+    assert stored.read_bytes() == content
+    assert not patient.all()
+
+
 @pytest.mark.parametrize(
     ("name", "link"),
     [

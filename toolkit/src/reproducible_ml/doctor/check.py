@@ -109,7 +109,7 @@ class Context:
         """Return whether the cache has the object, and it is what its name says."""
         path = self.object_path(digest)
         try:
-            return hash_path(path) == digest.removesuffix(".dir")
+            return not path.is_dir() and hash_path(path) == digest.removesuffix(".dir")
         except OSError:
             return False
 

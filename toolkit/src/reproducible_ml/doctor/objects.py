@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def find_objects(folder: Path) -> Iterator[Path]:
                 yield from (
                     path
                     for path in sorted(first.iterdir())
-                    if REST.fullmatch(path.name) and not path.is_dir()
+                    if REST.fullmatch(path.name)
                 )
 
 
@@ -50,10 +50,13 @@ def digest_of(path: Path) -> str:
 
 
 def find_damaged(
-    objects: Iterable[Path], hashing: Callable[[Path], str] = hash_path
+    objects: Collection[Path], hashing: Callable[[Path], str] = hash_path
 ) -> Iterator[tuple[Path, str]]:
     """Yield the objects whose content is not what their name says, and why."""
-    for path, found in hash_all([*objects], hashing):
+    folders = {path for path in objects if path.is_dir()}
+    for path in sorted(folders):
+        yield path, "is a folder instead of a file"
+    for path, found in hash_all([p for p in objects if p not in folders], hashing):
         if isinstance(found, OSError):
             yield path, f"cannot be read: {found.strerror}"
         elif found != digest_of(path).removesuffix(FOLDER):
