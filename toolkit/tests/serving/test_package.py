@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from reproducible_ml.serving.package import check_up_to_date, package
 from reproducible_ml.serving.rows import MissingColumnsError, answer
 from tumour_diagnosis.deployment.predict import predict
 
-from ..copies import ROOT, copy_files
+from ..copies import ROOT, clean_environment, copy_files
 from ..report.conftest import PYPROJECT, Repository, dvc
 from .conftest import LINEAR
 
@@ -373,3 +374,113 @@ def test_model_of_other_code_or_data_is_refused(
         f"models: is not the model of this code and data ({said}"
         " Fix: make repro, or package it as it is: rml package --force"
     )
+
+
+def run_command(
+    model: InstalledModel, monkeypatch: pytest.MonkeyPatch, *arguments: object
+) -> str:
+    """Run the command of a wheel; return its error, if there is one."""
+    monkeypatch.setattr(sys, "argv", ["predict-orders", *map(str, arguments)])
+    try:
+        model.main()
+    except SystemExit as end:
+        return str(end)
+    return ""
+
+
+def test_command_predicts_files(
+    folder_of: Callable[..., Path],
+    orders: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = installed(folder_of())
+    expected = model.predict(orders)
+    orders.to_csv(tmp_path / "new.csv", index=False)
+    orders.to_parquet(tmp_path / "new.parquet")
+    for source, output in (("new.csv", "a.parquet"), ("new.parquet", "a.csv")):
+        target = tmp_path / output
+        options = ("--output", target, "--keep", "items")
+        assert not run_command(model, monkeypatch, tmp_path / source, *options)
+        found = pd.read_csv(target) if "csv" in output else pd.read_parquet(target)
+        assert found["items"].astype(int).tolist() == orders["items"].tolist()
+        pd.testing.assert_frame_equal(
+            found[["prediction", "probability"]], expected, check_exact=True
+        )
+
+
+def test_command_writes_nothing_or_the_good_rows(
+    folder_of: Callable[..., Path],
+    orders: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = installed(folder_of())
+    source, target = tmp_path / "new.csv", tmp_path / "answers.csv"
+    arguments = (source, "--output", target)
+    assert run_command(model, monkeypatch, *arguments) == (
+        f"error: {source}: does not exist"
+    )
+    orders[:3].assign(items=["1", "0.5", "2"]).to_csv(source, index=False)
+    error = run_command(model, monkeypatch, *arguments)
+    assert error.startswith(f"error: {source}: 1 of 3 rows break the contract")
+    assert not target.exists()
+    assert not run_command(model, monkeypatch, *arguments, "--on-bad-row", "quarantine")
+    assert pd.read_csv(target)["row"].tolist() == [1, 3]
+    [bad] = (tmp_path / "answers.csv.bad.jsonl").read_text().splitlines()
+    assert json.loads(bad)["row"] == 2
+
+
+# Uses all ways of an installed model, and lists what is installed.
+USE = """\
+import json
+import sys
+from importlib.metadata import distributions
+
+import pandas as pd
+from tumour_diagnosis_model import predict
+
+rows = pd.read_csv(sys.argv[1], parse_dates=["ordered_at"])
+predict(rows).to_pickle(sys.argv[2])
+print(json.dumps([one.name for one in distributions()]))
+"""
+
+
+@pytest.mark.slow
+def test_empty_environment(
+    folder_of: Callable[..., Path], orders: pd.DataFrame, train: Train, tmp_path: Path
+) -> None:
+    project = copy_with_model(tmp_path / "project", folder_of())
+    wheels = package(project, tmp_path / "dist", force=True)
+    lock = (ROOT / "environments" / "runtime.txt").read_text("utf-8")
+    pins = re.findall(r"^[\w.-]+==[^ \n]+.*?(?= *\\?$)", lock, flags=re.M)
+    (tmp_path / "pins.txt").write_text("\n".join(pins))
+    orders.to_csv(tmp_path / "new.csv", index=False)
+    programs = tmp_path / "environment" / "bin"
+
+    def run(*command: object) -> str:
+        done = subprocess.run(
+            [*map(str, command)],
+            # Code of a repository around the folder must not come first.
+            cwd=ROOT,
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run(sys.executable, "-m", "venv", programs.parent)
+    install = ("-m", "pip", "install", "--quiet", "--constraint")
+    run(programs / "python", *install, tmp_path / "pins.txt", *wheels)
+    printed = run(
+        programs / "python", "-c", USE, tmp_path / "new.csv", tmp_path / "api"
+    )
+    assert not {*json.loads(printed)}.intersection(UNNEEDED)
+    command = (programs / "tumour-diagnosis-predict", tmp_path / "new.csv")
+    run(*command, "--output", tmp_path / "command.csv")
+    expected = answer(pa.Table.from_pandas(orders), train(), predict).answers
+    found = pd.read_csv(tmp_path / "command.csv")[["prediction", "probability"]]
+    for one in (found, pd.read_pickle(tmp_path / "api")):
+        pd.testing.assert_frame_equal(one, expected, check_exact=True)
