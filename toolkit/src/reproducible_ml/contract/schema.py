@@ -172,7 +172,7 @@ class ColumnMetadata(Section):
     calendar: tuple[CalendarField, ...] | None = None
     missing: tuple[str, ...] = ()
     decimal: Literal[".", ","] = "."
-    thousands: Literal["", ".", ",", " ", "'"] = ""
+    thousands: Literal["", ".", ",", " ", "'", "_"] = ""
     prefix: str = ""
     suffix: str = ""
     true: tuple[str, ...] = ()

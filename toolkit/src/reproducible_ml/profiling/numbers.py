@@ -81,12 +81,14 @@ STYLES = PLAIN_NUMBER | {
     "quotes": GROUP + r"('[0-9]{3})+$",
     "quotes,": GROUP + r"('[0-9]{3})+,[0-9]*$",
     "quotes.": GROUP + r"('[0-9]{3})+\.[0-9]*$",
+    "underscores": GROUP + r"(_[0-9]{3})+$",
+    "underscores.": GROUP + r"(_[0-9]{3})+\.[0-9]*$",
     "infinite": r"(?i)^[-+]?(inf|infinity)$",
 }
 
 NUMBER = (
     rf"^(?P<sign>[-+]?){SPACES}(?P<prefix>{CURRENCY})?{SPACES}"
-    rf"(?P<body>[-+]?[0-9.,](?:[0-9.,'{APOSTROPHES}\s{OTHER_SPACES}]*[0-9.,])?"
+    rf"(?P<body>[-+]?[0-9.,](?:[0-9.,_'{APOSTROPHES}\s{OTHER_SPACES}]*[0-9.,])?"
     r"(?:[eE][-+]?[0-9]+)?)"
     rf"{SPACES}(?P<suffix>[^0-9\s.,'+\-][^0-9]{{0,14}}[23]?)?$"
 )
@@ -108,6 +110,7 @@ GROUPS = {
     ",": {"commas", "commas.", "lakhs", "lakhs.", "comma3"},
     " ": {"blanks", "blanks,", "blanks."},
     "'": {"quotes", "quotes,", "quotes."},
+    "_": {"underscores", "underscores."},
 }
 
 # Decimal sign and thousands separator; of several that fit, the first is chosen.
@@ -120,6 +123,7 @@ READINGS = (
     (",", " "),
     (".", "'"),
     (",", "'"),
+    (".", "_"),
 )
 
 # Three decimals everywhere are unlikely beside whole numbers, as every tenth number
@@ -182,7 +186,7 @@ class NumberFormat(NamedTuple):
     """
 
     decimal: Decimal
-    thousands: Literal["", ".", ",", " ", "'"]
+    thousands: Literal["", ".", ",", " ", "'", "_"]
     prefix: str
     suffix: str
     rows: int

@@ -37,6 +37,7 @@ SEPARATORS: dict[str, dict[str, str]] = {
     "has thousands separators and a decimal comma": {"thousands": ".", "decimal": ","},
     "has apostrophes between thousands": {"thousands": "'"},
     "has spaces between thousands": {"thousands": " "},
+    "has underscores between thousands": {"thousands": "_"},
     "has spaces between thousands and a decimal comma": {
         "thousands": " ",
         "decimal": ",",
