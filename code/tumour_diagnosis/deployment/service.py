@@ -8,8 +8,9 @@ from fastapi import FastAPI
 
 from reproducible_ml.core.params import load_section
 from reproducible_ml.serving.code_hash import code_hash
+from reproducible_ml.serving.environment import Positive
 from reproducible_ml.serving.service.app import make_app
-from reproducible_ml.serving.service.settings import Positive, Settings
+from reproducible_ml.serving.service.settings import Settings
 from tumour_diagnosis.deployment.predict import Predict, load, predict
 
 

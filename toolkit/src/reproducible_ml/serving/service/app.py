@@ -11,9 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from reproducible_ml.serving.messages import RefusedError
 from reproducible_ml.serving.model import PredictFunction
 from reproducible_ml.serving.service import protocol
-from reproducible_ml.serving.service.body import RefusedError
 from reproducible_ml.serving.service.description import describe
 from reproducible_ml.serving.service.gate import (
     Gate,

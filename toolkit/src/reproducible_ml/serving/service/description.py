@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 from reproducible_ml.contract.schema import Contract
+from reproducible_ml.serving.messages import ARROW, JSON
 from reproducible_ml.serving.service.live import Service
-from reproducible_ml.serving.service.predict_route import ARROW, JSON
 from reproducible_ml.serving.service.schema import answer_schema, record_schema
 from reproducible_ml.serving.service.tensors import datatypes
 

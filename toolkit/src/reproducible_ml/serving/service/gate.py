@@ -15,15 +15,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reproducible_ml.serving.service.body import RefusedError
-from reproducible_ml.serving.service.logs import LOGGER
+from reproducible_ml.serving.logs import LOGGER
+from reproducible_ml.serving.messages import REQUEST_ID, RefusedError
 from reproducible_ml.serving.service.metrics import Metrics
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-
-# Ids that clients may choose; others are replaced, so that logs stay readable.
-REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
 # Orchestrators ask these and have no key.
 OPEN = re.compile(r"/v2/health/(live|ready)")
@@ -162,8 +159,9 @@ def _digest(key: bytes) -> bytes:
 
 def _request_id(headers: Sequence[tuple[bytes, bytes]]) -> str:
     for name, value in headers:
-        if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
-            return value.decode()
+        text = value.decode("latin-1")
+        if name == b"x-request-id" and REQUEST_ID.fullmatch(text):
+            return text
     return uuid4().hex
 
 

@@ -12,12 +12,13 @@ from typing import Any
 import pyarrow as pa
 
 from reproducible_ml.core.errors import UserError, first_line
+from reproducible_ml.serving.code_hash import check_code
+from reproducible_ml.serving.logs import log_event
+from reproducible_ml.serving.messages import RefusedError
 from reproducible_ml.serving.model import MANIFEST, Model, PredictFunction
 from reproducible_ml.serving.predictor import Answers, OverloadedError, Predictor
 from reproducible_ml.serving.records import Columns
 from reproducible_ml.serving.rows import MissingColumnsError
-from reproducible_ml.serving.service.body import RefusedError
-from reproducible_ml.serving.service.logs import log_event
 from reproducible_ml.serving.service.metrics import Metrics
 from reproducible_ml.serving.service.settings import Settings
 
@@ -176,14 +177,7 @@ class Service:
         return self._checked(self._load(self.settings.model))
 
     def _checked(self, model: Model) -> Model:
-        """Return a model, unless its manifest says that it was made with other code."""
-        made_with = model.manifest.get("code")
-        if made_with not in (None, self._running_code):
-            raise UserError(
-                f"{self.settings.model}: the model was made with other prediction code"
-                f" ({made_with:.12}) than this ({self._running_code:.12}). Fix: start"
-                " a service with its own code, such as that of its wheel"
-            )
+        check_code(model, self._running_code, self.settings.model)
         return model
 
     def _manifest_stamp(self) -> tuple[int, int, int] | None:

@@ -10,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import reproducible_ml
+from reproducible_ml.serving.messages import RefusedError, parse_json
 from reproducible_ml.serving.model import Model
 from reproducible_ml.serving.predictor import Answers
 from reproducible_ml.serving.records import Columns
 from reproducible_ml.serving.rows import MissingColumnsError
-from reproducible_ml.serving.service.body import RefusedError, parse_json, read_body
+from reproducible_ml.serving.service.body import read_body
 from reproducible_ml.serving.service.gate import Json
 from reproducible_ml.serving.service.live import Service
 from reproducible_ml.serving.service.schema import answer_schema

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
-from reproducible_ml.serving.service.logs import CONFIG
+from reproducible_ml.serving.logs import CONFIG
 from reproducible_ml.serving.service.metrics import FOLDER
 from reproducible_ml.serving.service.settings import PREFIX
 

@@ -2,12 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import ClassVar
 
-from pydantic import Field, TypeAdapter, ValidationError
-
-from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.params import Section
+from reproducible_ml.serving.environment import (
+    FromEnvironment,
+    Name,
+    Positive,
+    Seconds,
+)
 
 # RML_SERVE_MAX_ROWS sets max_rows, and so on.
 PREFIX = "RML_SERVE_"
@@ -15,11 +17,8 @@ PREFIX = "RML_SERVE_"
 # The key that clients must send, or several with commas between them.
 KEY = "RML_API_KEY"
 
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[int, Field(ge=1)]
 
-
-class Settings(Section):
+class Settings(FromEnvironment):
     """What the service loads, and how much it takes.
 
     Attributes:
@@ -43,8 +42,10 @@ class Settings(Section):
         log_waiting: Most requests that wait to be logged; others are not logged.
     """
 
+    prefix: ClassVar[str] = PREFIX
+
     model: Path = Path("models")
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "model"
+    name: Name = "model"
     max_rows: Positive = 10_000
     max_bytes: Positive = 16_000_000
     max_waiting_rows: Positive = 20_000
@@ -60,32 +61,6 @@ class Settings(Section):
     log_seconds: Seconds = 60
     log_rows: Positive = 10_000
     log_waiting: Positive = 10_000
-
-    @classmethod
-    def from_environment(cls, **defaults: Any) -> Self:
-        """Return the settings; variables of the environment win.
-
-        A list is written with commas, as in RML_SERVE_LOG_WITHOUT=name,address.
-
-        Raises:
-            UserError: A line for each variable that is not valid.
-        """
-        found: dict[str, Any] = dict(defaults)
-        problems = []
-        for name, field in cls.model_fields.items():
-            text = os.environ.get(f"{PREFIX}{name.upper()}")
-            if not text:
-                continue
-            kind = field.rebuild_annotation()
-            value = text.split(",") if "tuple" in str(kind) else text
-            try:
-                found[name] = TypeAdapter[Any](kind).validate_python(value)
-            except ValidationError as error:
-                what = error.errors()[0]["msg"]
-                problems.append(f"{PREFIX}{name.upper()}: {what} (it is {text!r:.80})")
-        if problems:
-            raise UserError("\n".join(problems))
-        return cls(**found)
 
 
 def api_keys() -> list[str]:

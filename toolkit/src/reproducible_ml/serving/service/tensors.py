@@ -12,7 +12,7 @@ import numpy as np
 
 from reproducible_ml.contract.schema import Column
 from reproducible_ml.reading.values import arrow_type
-from reproducible_ml.serving.service.body import RefusedError
+from reproducible_ml.serving.messages import RefusedError
 
 NUMPY: dict[str, Any] = {
     "BOOL": np.bool_,
