@@ -343,9 +343,10 @@ def package(*, output: Path, force: bool) -> None:
     """
     from reproducible_ml.serving.package import package as build
 
-    output = output.absolute()
-    for wheel in build(_project(), output, force=force):
-        click.echo(f"{wheel} ({wheel.stat().st_size / 1000:.0f} kB)")
+    folder = output.absolute()
+    for wheel in build(_project(), folder, force=force):
+        size = wheel.stat().st_size / 1000
+        click.echo(f"{output / wheel.name} ({size:.0f} kB)")
 
 
 @cli.command(

@@ -155,7 +155,7 @@ def test_wheels_are_the_same_bytes_anywhere(
         assert done.returncode == 0, done.stderr
         wheels = sorted((folder / "dist").iterdir())
         assert [line.split(" (")[0] for line in done.stdout.splitlines()] == [
-            *map(str, wheels)
+            *(f"dist/{wheel.name}" for wheel in wheels)
         ]
         found.append({wheel.name: wheel.read_bytes() for wheel in wheels})
     assert found[0] == found[1]
