@@ -51,6 +51,38 @@ def test_cast_gives_the_dtypes_of_the_contract(contract: Contract) -> None:
     assert list(frame.columns) == list(expected)
 
 
+@pytest.mark.parametrize("unknown", [False, True])
+def test_categories_are_those_of_the_contract_in_their_order(
+    contract: Contract, unknown: bool
+) -> None:
+    declared = list(contract.columns["city"].isin or ())
+    parts = [declared[::-1], [declared[1], None], ["Atlantis"] * unknown]
+    chunks = [pyarrow.array(part, pyarrow.string()) for part in parts if part]
+    column = pyarrow.chunked_array(chunks).dictionary_encode()
+    rows = {name: pyarrow.nulls(len(column)) for name in contract.columns}
+    found = cast(pyarrow.table(rows | {"city": column}), contract)["city"]
+    assert found.dropna().tolist() == [text for part in parts for text in part if text]
+    assert set(found.cat.categories) == {*declared, *parts[2]}
+    assert unknown or list(found.cat.categories) == declared
+
+
+@pytest.mark.parametrize("large", [0, 2**53])
+@pytest.mark.parametrize("included", [True, False])
+def test_whole_numbers_on_and_beyond_a_bound(large: int, included: bool) -> None:
+    bounds = {
+        "min_value": large + 1,
+        "max_value": large + 7,
+        "include_min": included,
+        "include_max": included,
+    }
+    column = {"dtype": "int64", "in_range": bounds}
+    contract = Contract.model_validate({"columns": {"x": column}})
+    for number in range(9):
+        frame = pd.DataFrame({"x": [large + 4, large + number]})
+        right = 1 <= number <= 7 if included else 1 < number < 7
+        assert (not list(broken_rules(frame, contract))) == right
+
+
 def test_missing_values_are_kept_for_the_checks(contract: Contract) -> None:
     rows = {name: pyarrow.nulls(1) for name in contract.columns}
     rows["age"] = pyarrow.array([None], pyarrow.int64())

@@ -1,6 +1,7 @@
-"""Batches of plain values, which are measured without looking at each text."""
+"""How texts are written; batches of plain values without looking at each text."""
 
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from reproducible_ml.contract.schema import Column
 from reproducible_ml.profiling import profile
-from reproducible_ml.profiling.described import read_plain
+from reproducible_ml.profiling.described import describe, read_plain
 from reproducible_ml.profiling.distinct import Occurrences
 from reproducible_ml.profiling.infer import infer
 from reproducible_ml.profiling.inferred import Hints, InferredColumn
@@ -140,3 +141,30 @@ def test_the_same_is_inferred_without_looking_at_each_text(
     monkeypatch.setattr(profile.ColumnProfile, "_skim", lambda *_: False)
     monkeypatch.setattr(profile, "plain_column", lambda *_: None)
     assert fast == inferred(monkeypatch)
+
+
+def test_words_and_characters_are_counted() -> None:
+    chance = random.Random(2)
+    characters = " \t\n\f\r\vaß\u00a0日"
+    texts = [
+        "".join(chance.choices(characters, k=chance.randint(1, 9))) for _ in range(2000)
+    ]
+    texts = [text for text in texts if text.strip()]
+    found = describe(pa.array(texts)[7:])
+    words = [len(re.findall(r"[^ \t\n\f\r]+", text.strip())) for text in texts[7:]]
+    assert found.words.tolist() == words
+    assert found.lengths.tolist() == list(map(len, texts[7:]))
+
+
+def test_texts_that_mean_no_value_are_found_among_long_texts() -> None:
+    texts = ["none", "x" * 500, " N/A ", "\u212a.A.", "nothing at all" * 9, ""]
+    found = describe(pa.array(texts))
+    assert found.blank.tolist() == [True, False, True, True, False, True]
+    assert found.always.tolist() == [False, False, False, False, False, True]
+
+
+def test_numbers_that_cannot_be_dates_are_not_looked_at_as_dates() -> None:
+    texts = ["-1.2345", "99.2024", "9001012", "123456", "-201401", "01.2024", "201401"]
+    found = read_plain(pa.array(texts), Column(dtype="float64", nullable=True), ())
+    assert found is not None
+    assert found.may_be_dates.tolist() == [False] * 5 + [True] * 2

@@ -8,6 +8,7 @@ from reproducible_ml.profiling.distinct import (
     DistinctCounter,
     FirstTexts,
     Tally,
+    are_any_of,
     hash_texts,
     occurrences,
 )
@@ -81,3 +82,20 @@ def test_tally_counts_the_first_patterns_with_an_example(size: int) -> None:
     assert tally.rows == {"x": 2, "y": 1}
     assert tally.examples == {"x": "a", "y": "c"}
     assert tally.places == {"x": 7, "y": 9}
+
+
+@pytest.mark.parametrize("known", [[], [""], ["", "-"], ["NA", "né", "-"]])
+def test_known_texts_are_found(known: list[str]) -> None:
+    texts = ["x", "", "-", "NA", "né", "nee", "NA "]
+    assert are_any_of(pa.array(texts), known).tolist() == [t in known for t in texts]
+
+
+@pytest.mark.parametrize("limit", [3, 4, 5])
+def test_texts_that_are_known_to_differ_are_counted_alike(limit: int) -> None:
+    part = occurrences(TEXTS, 0).distinct()
+    found, other = FirstTexts(limit), FirstTexts(limit)
+    for _ in range(2):
+        found.add(part, distinct=True)
+        other.add(part)
+    assert found.counts() == other.counts()
+    assert found.complete == other.complete == (limit > 3)

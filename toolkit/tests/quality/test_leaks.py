@@ -8,7 +8,13 @@ import pandas as pd
 import pytest
 
 from reproducible_ml.contract.schema import Data
-from reproducible_ml.quality.leaks import as_numbers, find_leaks, separates
+from reproducible_ml.quality import leaks
+from reproducible_ml.quality.leaks import (
+    as_numbers,
+    find_leaks,
+    overlap,
+    separates,
+)
 
 BINARY = Data(target="y", positive="yes")
 MULTICLASS = Data(target="y", task="multiclass")
@@ -219,3 +225,43 @@ def test_number_whose_range_tells_the_class_in_nearly_all_rows_is_a_leak(
     reason, certain = leak(frame, BINARY, ended) or ("", False)
     expected = "each class has its own range of values, but for 10 rows"
     assert (reason, certain) == (expected if is_leak else "", False)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_numbers_looked_at_together_have_the_leaks_of_each_alone(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(seed)
+    rows, kinds = int(random.choice([70, 300, 900])), 2 + seed % 3
+    classes = random.integers(0, kinds, rows)
+    columns: dict[str, Any] = {
+        f"apart by {step}": classes * step + random.random(rows).round(seed)
+        for step in (0.0, 0.5, 0.9, 0.97, 1.0, 1.5)
+    }
+    columns["classes"] = classes * 2
+    columns["few"] = classes * 10 + random.integers(0, 5, rows)
+    columns["missing"] = np.where(classes == 0, np.nan, random.random(rows))
+    columns["constant"] = np.ones(rows)
+    frame = pd.DataFrame(columns).assign(y=pd.Categorical(classes.astype(str)))
+    names = list(columns)
+    together = find_leaks(frame, names, MULTICLASS)
+    monkeypatch.setattr(leaks, "SHORT", 0)
+    assert find_leaks(frame, names, MULTICLASS) == together
+    assert {"classes", "few"} <= {one.column for one in together}
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.97])
+@pytest.mark.parametrize("noise", [0.0, 0.05, 0.2, 0.3, 2.0])
+@pytest.mark.parametrize("sort", [False, True])
+def test_rows_on_the_wrong_side_are_those_of_all_rows(
+    share: float, noise: float, sort: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(1)
+    classes = (random.random(4000) < share).astype(np.intp)
+    classes = np.sort(classes) if sort else classes
+    numbers = classes + random.normal(0, noise, 4000)
+    found = overlap(numbers, classes)
+    monkeypatch.setattr(leaks, "PART", 0)
+    assert overlap(numbers, classes) == found
+    expected = {0.0: 0, 0.05: 0, 2.0: None}
+    assert found == expected.get(noise, found)

@@ -1,6 +1,8 @@
 """The quality report: which findings reject a table, and the lines they are about."""
 
+import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import Contract, CsvDialect, Data
 from reproducible_ml.core.params import Compute
-from reproducible_ml.quality import distributions
+from reproducible_ml.quality import report as quality_report
 from reproducible_ml.quality.report import (
     QualityReport,
     check_quality,
@@ -171,13 +173,20 @@ def test_code_for_a_missing_target_is_a_warning(
 def test_report_does_not_depend_on_parts_or_threads(
     clean_table: CleanTable, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(distributions, "ROWS", 200)
+    for name in ("read_subset", "subset_records"):
+        sample = partial(getattr(quality_report, name), rows=200)
+        monkeypatch.setattr(quality_report, name, sample)
     frame = clean_table(rows=400)
     frame = pd.concat([frame, frame.iloc[:40]], ignore_index=True)
     frame = frame.assign(copy=frame["y"], const=1, age2=frame["age"])
     found = report(frame, rows=440)
     assert report(frame, rows=33, backend="threading") == found
-    assert len(found.warnings) == 4
+    copies, *others = found.warnings
+    assert copies.kind == "duplicate rows"
+    assert "sample" not in copies.problem
+    assert {one.kind for one in others} == {"leak", "constant column", "equal columns"}
+    for finding in others:
+        assert re.search(r" \(in a sample of \d+ of 440 rows\)$", finding.problem)
 
 
 COMPUTE = Compute(backend="sequential", n_jobs=1)

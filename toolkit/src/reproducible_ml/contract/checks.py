@@ -23,6 +23,12 @@ EXACT = 2**53
 # Numbers that are checked at a time.
 CELLS = 1_000_000
 
+# Types of numbers that numpy checks for many columns at once, and their ends.
+NUMBERS = (
+    ("float64", -np.inf, np.inf),
+    ("int64", np.iinfo(np.int64).min, np.iinfo(np.int64).max),
+)
+
 ANY_NUMBER = Range(min_value=-np.inf, max_value=np.inf)
 
 NOT_NULL = "nullable"
@@ -35,8 +41,16 @@ def cast(rows: "pyarrow.Table", contract: Contract) -> pd.DataFrame:
     Unknown categories are kept, for `broken_rules` to find; so are missing values in
     integer and boolean columns that must not have any.
     """
-    frame = rows.to_pandas(types_mapper=lambda kind: TYPES.get(str(kind)))
-    frame = frame[list(contract.columns)]
+    rows = _with_declared_categories(rows, contract)
+    # Other types than those of pandas are needed for missing values only.
+    full = [n for n in rows.schema.names if _is_full(rows[n], contract.columns[n])]
+    frame = rows.drop_columns(full).to_pandas(
+        types_mapper=lambda kind: TYPES.get(str(kind))
+    )
+    if full:
+        frame = pd.concat([frame, rows.select(full).to_pandas()], axis=1)
+    if list(frame.columns) != list(contract.columns):
+        frame = frame[list(contract.columns)]
     present = dict(zip(frame.columns, map(str, frame.dtypes), strict=True))
     dtypes = {
         name: column.dtype
@@ -44,8 +58,45 @@ def cast(rows: "pyarrow.Table", contract: Contract) -> pd.DataFrame:
         if column.dtype != present[name]
         and not (column.dtype in ("int64", "bool") and frame[name].hasnans)
     }
-    cast_frame: pd.DataFrame = frame.astype(dtypes)
+    # Without any, `astype` looks at each column all the same.
+    cast_frame: pd.DataFrame = frame.astype(dtypes) if dtypes else frame
     return cast_frame
+
+
+def _is_full(values: "pyarrow.ChunkedArray", column: Column) -> bool:
+    """Return whether integers or booleans have no missing value, as declared."""
+    fits = str(values.type) == column.dtype and column.dtype in TYPES
+    return fits and not values.null_count
+
+
+def _with_declared_categories(
+    rows: "pyarrow.Table", contract: Contract
+) -> "pyarrow.Table":
+    """Return the rows with texts coded by the contract's categories, if all are known.
+
+    pandas takes longer to change the categories of a column.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns = {}
+    for name, column in contract.columns.items():
+        values = rows[name]
+        if column.dtype != "category" or not pa.types.is_dictionary(values.type):
+            continue
+        declared = pa.array(list(column.isin or ()), values.type.value_type)
+        chunks = []
+        for chunk in values.chunks:
+            codes = pc.index_in(chunk.dictionary, declared)
+            if codes.null_count:
+                break
+            coded = codes.take(chunk.indices)
+            chunks.append(pa.DictionaryArray.from_arrays(coded, declared))
+        else:
+            kind = pa.dictionary(pa.int32(), declared.type)
+            columns[name] = pa.chunked_array(chunks, kind)
+    every = [columns.get(name, rows[name]) for name in rows.schema.names]
+    return pa.table(every, names=rows.schema.names) if columns else rows
 
 
 def broken_rules(
@@ -56,7 +107,7 @@ def broken_rules(
     The rules have the names and the results of pandera's checks. `unique` is not
     checked here, because it needs all parts. A missing value breaks `nullable` only.
     """
-    fine = _finite_in_range(frame, contract)
+    fine = _in_range(frame, contract) | _known_categories(frame, contract)
     for name, column in contract.columns.items():
         if name in fine:
             continue
@@ -65,30 +116,52 @@ def broken_rules(
                 yield name, rule, broken
 
 
-def _finite_in_range(frame: pd.DataFrame, contract: Contract) -> set[str]:
-    """Return columns of floats that break no rule, found for many at once."""
-    names = [
-        name
-        for name, column in contract.columns.items()
-        if column.dtype == "float64"
-        and not any(getattr(column, check) is not None for check in OTHER_CHECKS)
-    ]
+def _in_range(frame: pd.DataFrame, contract: Contract) -> set[str]:
+    """Return columns of numbers that break no rule, found for many at once."""
     fine: set[str] = set()
+    dtypes = frame.dtypes.to_dict()
     step = max(1, CELLS // max(1, len(frame)))
-    for start in range(0, len(names), step):
-        some = names[start : start + step]
-        columns = [contract.columns[name] for name in some]
-        values = frame[some].to_numpy(dtype=np.float64)
-        missing = np.isnan(values).any(axis=0)
-        low = np.fmin.reduce(values, axis=0, initial=np.inf)
-        high = np.fmax.reduce(values, axis=0, initial=-np.inf)
-        ranges = [column.in_range or ANY_NUMBER for column in columns]
-        # Numbers on a bound are left to `_broken`: it may be excluded.
-        inside = low > np.array([bounds.min_value for bounds in ranges], np.float64)
-        inside &= high < np.array([bounds.max_value for bounds in ranges], np.float64)
-        nullable = np.array([column.nullable for column in columns])
-        right = inside & (nullable | ~missing)
-        fine |= {name for name, holds in zip(some, right, strict=True) if holds}
+    for dtype, lowest, highest in NUMBERS:
+        names = [
+            name
+            for name, column in contract.columns.items()
+            if column.dtype == dtype == dtypes[name]
+            and not any(getattr(column, check) is not None for check in OTHER_CHECKS)
+        ]
+        for start in range(0, len(names), step):
+            some = names[start : start + step]
+            columns = [contract.columns[name] for name in some]
+            values = frame[some].to_numpy()
+            missing = np.isnan(values).any(axis=0)
+            low = np.fmin.reduce(values, axis=0, initial=highest)
+            high = np.fmax.reduce(values, axis=0, initial=lowest)
+            ranges = [column.in_range or ANY_NUMBER for column in columns]
+            least = np.array([r.min_value for r in ranges], np.float64)
+            most = np.array([r.max_value for r in ranges], np.float64)
+            # Larger whole numbers are rounded: on a bound, they are left to `_broken`.
+            exact = np.array([r.include_min and r.include_max for r in ranges])
+            exact &= (np.abs(least) < EXACT) & (np.abs(most) < EXACT)
+            inside = (low > least) | ((low == least) & exact)
+            inside &= (high < most) | ((high == most) & exact)
+            nullable = np.array([column.nullable for column in columns])
+            right = inside & (nullable | ~missing)
+            fine |= {name for name, holds in zip(some, right, strict=True) if holds}
+    return fine
+
+
+def _known_categories(frame: pd.DataFrame, contract: Contract) -> set[str]:
+    """Return categories that break no rule, without looking at each value."""
+    fine = set()
+    dtypes = frame.dtypes.to_dict()
+    for name, column in contract.columns.items():
+        others = (getattr(column, check) for check in CHECKS if check != "isin")
+        if column.dtype != "category" or any(check is not None for check in others):
+            continue
+        known = isinstance(dtypes[name], pd.CategoricalDtype) and (
+            list(dtypes[name].categories) == list(column.isin or ())
+        )
+        if known and (column.nullable or not frame[name].hasnans):
+            fine.add(name)
     return fine
 
 
@@ -165,7 +238,9 @@ OTHER_CHECKS = CHECKS.keys() - {"in_range"}
 def has_inexact_integers(frame: pd.DataFrame, contract: Contract) -> bool:
     """Return whether a float column has numbers too large for exact integers."""
     floats = [n for n, c in contract.columns.items() if c.dtype == "float64"]
-    return any(np.any(np.abs(frame[name].to_numpy()) >= EXACT) for name in floats)
+    step = max(1, CELLS // max(1, len(frame)))
+    some = (floats[start : start + step] for start in range(0, len(floats), step))
+    return any(np.any(np.abs(frame[names].to_numpy()) >= EXACT) for names in some)
 
 
 def add_row_keys(frame: pd.DataFrame, contract: Contract, data: Data) -> pd.DataFrame:
@@ -188,6 +263,7 @@ def set_categories(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 def _with_categories(values: pd.Series, categories: list[object]) -> pd.Series:
     # Not `astype`, which ignores a different order of the same categories.
     if isinstance(categories[0], str):
-        return values.cat.set_categories(categories)
+        same = list(values.cat.categories) == categories and not values.cat.ordered
+        return values if same else values.cat.set_categories(categories)
     # Parquet only keeps text categories; numbers with gaps would be read as floats.
     return values.astype(pd.Series(categories).convert_dtypes().dtype)

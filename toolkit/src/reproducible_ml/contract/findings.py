@@ -97,6 +97,13 @@ class TableRejected(UserError):
         self.findings = findings
 
 
+def of_sample(findings: Iterable[Finding], sample: int, rows: int) -> Iterator[Finding]:
+    """Yield findings; if only a sample of the rows was looked at, they say so."""
+    note = f" (in a sample of {sample} of {rows} rows)" if sample < rows else ""
+    for finding in findings:
+        yield finding._replace(problem=finding.problem + note)
+
+
 def quoted(value: str) -> str:
     """Return the value in quotes, shortened and on one line."""
     text = value if len(value) <= MAX_WIDTH else value[: MAX_WIDTH - 1] + "…"

@@ -22,9 +22,11 @@ ROW_KEY = "row_key"
 def hash_rows(frame: pd.DataFrame, columns: Sequence[str]) -> Keys:
     """Return a hash of these columns for each row; equal rows have equal hashes."""
     values = frame[list(columns)]
-    # -0.0 equals 0.0, but its bits differ.
     floats = list(values.select_dtypes("float").columns)
-    values = values.assign(**{name: values[name] + 0.0 for name in floats})
+    if floats:
+        # -0.0 equals 0.0, but its bits differ.
+        others = values[[name for name in values if name not in {*floats}]]
+        values = pd.concat([values[floats] + 0.0, others], axis=1)[list(columns)]
     hashes = pd.util.hash_pandas_object(values, index=False)
     return np.asarray(hashes, dtype=np.uint64)
 

@@ -19,9 +19,15 @@ from reproducible_ml.profiling.dates import (
     date_patterns,
     same_iso_form,
 )
-from reproducible_ml.profiling.distinct import Hashes, Ints, hash_texts, text_bytes
+from reproducible_ml.profiling.distinct import (
+    Hashes,
+    Ints,
+    hash_texts,
+    text_bytes,
+    text_lengths,
+)
 from reproducible_ml.profiling.numbers import number_patterns
-from reproducible_ml.quality.spellings import may_be_missing
+from reproducible_ml.quality.spellings import MISSING_AMONG_NUMBERS, may_be_missing
 from reproducible_ml.reading.values import NA_VALUES
 
 Mask = npt.NDArray[np.bool_]
@@ -35,11 +41,12 @@ HIDDEN = (
     r"|[!-~][\x{200c}\x{200d}]|[\x{200c}\x{200d}][!-~]"
 )
 
-# Bytes that texts with such characters have.
-SUSPECT = np.isin(np.arange(256), [*range(9), 11, 12, *range(14, 32), *range(127, 256)])
+# What separates words; other characters up to the last are suspect.
+BLANKS, LAST_BLANK = b" \t\n\f\r", ord(" ")
 
-# What separates words.
-BLANKS = np.isin(np.arange(256), list(b" \t\n\f\r"))
+# Longer texts are none that mean "no value", which are ASCII in lower case: the capital
+# of a letter has at most three bytes.
+LONGEST_MISSING = 3 * max(map(len, MISSING_AMONG_NUMBERS))
 
 Floats = npt.NDArray[np.float64]
 
@@ -115,7 +122,7 @@ class Described(NamedTuple):
 def describe(texts: pa.StringArray) -> Described:
     """Describe texts, none of which is null."""
     trimmed = pc.utf8_trim_whitespace(texts)
-    blank = _mask(may_be_missing(trimmed))
+    blank = _may_be_missing(trimmed)
     always = np.zeros(len(texts), dtype=bool)
     if blank.any():
         always = _mask(pc.is_in(texts, pa.array(NA_VALUES)))
@@ -138,16 +145,18 @@ def describe(texts: pa.StringArray) -> Described:
     if spelled.null_count:
         others = spelled.is_null()
         left, rest = left[_mask(others)], rest.filter(others)
-        if BLANKS[text_bytes(rest)].any():
-            words[left] = pc.count_substring_regex(rest, r"\S+").to_numpy()
+        content = text_bytes(rest)
+        if content.min(initial=LAST_BLANK + 1) <= LAST_BLANK:
+            words[left] = _count_words(rest)
         dates.add(date_patterns(rest), left)
-        if SUSPECT[text_bytes(rest)].any():
+        # Most texts have nothing but printable characters of ASCII.
+        if (content - np.uint8(32)).max(initial=0) > 126 - 32:
             hidden[left] = _mask(pc.match_substring_regex(rest, HIDDEN))
     return Described(
         trimmed,
         blank,
         always,
-        pc.utf8_length(texts).to_numpy().astype(np.int64),
+        _lengths(texts),
         hash_texts(texts),
         numbers.patterns,
         dates.patterns,
@@ -170,6 +179,41 @@ class _Collector:
         known = codes >= 0
         self.patterns.codes[positions[known]] = codes[known] + len(self.patterns.names)
         self.patterns.names.extend(encoded.dictionary.to_pylist())
+
+
+def _may_be_missing(trimmed: pa.StringArray) -> Mask:
+    """Return which texts mean "no value" in some columns."""
+    places = np.flatnonzero(text_lengths(trimmed) <= LONGEST_MISSING)
+    found = np.zeros(len(trimmed), dtype=bool)
+    some = trimmed if len(places) == len(trimmed) else trimmed.take(pa.array(places))
+    found[places] = _mask(may_be_missing(some))
+    return found
+
+
+def _count_words(texts: pa.StringArray) -> Ints:
+    """Return the number of words of each text."""
+    content = text_bytes(texts)
+    blank = content == BLANKS[0]
+    for other in BLANKS[1:]:
+        blank |= content == other
+    lengths = text_lengths(texts)
+    ends = np.cumsum(lengths)
+    first = ~blank
+    # A word begins where none was before, in this text.
+    first[1:] &= blank[:-1]
+    starts = (ends - lengths)[lengths > 0]
+    first[starts] = ~blank[starts]
+    words = np.concatenate([[0], np.cumsum(first, dtype=np.int64)])
+    counts: Ints = words[ends] - words[ends - lengths]
+    return counts
+
+
+def _lengths(texts: pa.StringArray) -> Ints:
+    """Return the number of characters of each text."""
+    if text_bytes(texts).max(initial=0) < 128:
+        return text_lengths(texts).astype(np.int64)
+    lengths: Ints = pc.utf8_length(texts).to_numpy().astype(np.int64)
+    return lengths
 
 
 def _mask(found: pa.BooleanArray) -> Mask:
@@ -225,12 +269,15 @@ def read_plain(
 
 
 def _read_numbers(texts: pa.StringArray, *, whole: bool) -> PlainBatch | None:
-    kind = KINDS[text_bytes(texts)].max(initial=0)
+    content = text_bytes(texts)
+    # From - and . to the digits; a slash among them is no number in any case.
+    plain = (content - np.uint8(ord("-"))).max(initial=0) <= ord("9") - ord("-")
+    kind = 0 if plain else KINDS[content].max(initial=0)
     numbers = _cast(texts, pa.float64()) if kind < 2 else None
     if numbers is None:
         return None
     values: Floats = numbers.to_numpy()
-    lengths = pc.binary_length(texts).to_numpy()
+    lengths = text_lengths(texts)
     points = pc.find_substring(texts, ".").to_numpy()
     with_exponent = np.zeros(len(texts), dtype=bool)
     if kind == 1:
@@ -252,8 +299,10 @@ def _read_numbers(texts: pa.StringArray, *, whole: bool) -> PlainBatch | None:
     decimals = lengths - points - 1
     thousands = has_point & (decimals == 3) & (digits >= 1) & (digits <= 3)
     thousands &= full & (size >= 1) & ~with_exponent
-    compact = ((lengths == 8) | (lengths == 6)) & is_whole & (size >= 190_000)
-    dotted = (lengths == 7) & (points == 2) & (size < 13)
+    months = (values >= 190_000) & (values < 210_000)
+    days = (values >= 19_000_000) & (values < 21_000_000)
+    may_be_dates = is_whole & (((lengths == 6) & months) | ((lengths == 8) & days))
+    may_be_dates |= (lengths == 7) & (points == 2) & (values >= 1) & (values < 13)
     patterns = {
         WHOLE: int(is_whole.sum()),
         SIGNED: int((with_exponent & ~has_point).sum()),
@@ -261,14 +310,13 @@ def _read_numbers(texts: pa.StringArray, *, whole: bool) -> PlainBatch | None:
         POINT: int((has_point & ~thousands).sum()),
     }
     chosen = pa.array(values.astype(np.int64)) if whole else numbers
-    return PlainBatch(chosen, patterns, compact | dotted, int(lengths.max(initial=0)))
+    return PlainBatch(chosen, patterns, may_be_dates, int(lengths.max(initial=0)))
 
 
 def _read_dates(texts: pa.StringArray, pattern: str) -> PlainBatch | None:
     """Read dates of one form, as 2024-01-31 12:30:00."""
     form = pattern.rstrip()
-    lengths = pc.binary_length(texts).to_numpy()
-    if not (lengths == len(form)).all():
+    if not (text_lengths(texts) == len(form)).all():
         return None
     times = _cast(texts, pa.timestamp("ns"))
     if times is None:

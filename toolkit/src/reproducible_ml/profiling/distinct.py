@@ -3,7 +3,7 @@
 Results do not depend on how a column is divided into batches.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -75,8 +75,17 @@ class FirstTexts:
     def __len__(self) -> int:
         return len(self.content.texts)
 
-    def add(self, more: Occurrences) -> None:
-        """Count more texts, which come after those counted before."""
+    def add(self, more: Occurrences, *, distinct: bool = False) -> None:
+        """Count more texts, which come after those counted before.
+
+        Args:
+            more: The texts.
+            distinct: Whether each occurs once.
+        """
+        if distinct and not len(self):
+            self.complete = len(more.texts) <= self.limit
+            self._append(more, self.limit)
+            return
         found = pc.index_in(more.texts, self.content.texts)
         numbers = found.fill_null(-1).to_numpy(zero_copy_only=False)
         known = numbers >= 0
@@ -162,6 +171,26 @@ def text_bytes(texts: pa.StringArray) -> npt.NDArray[np.uint8]:
     return content[ends[0] : ends[-1]]
 
 
+def text_lengths(texts: pa.StringArray) -> npt.NDArray[np.int32]:
+    """Return the number of bytes of each text; none of them is null."""
+    return np.diff(_buffers(texts)[0])
+
+
+def are_any_of(texts: pa.StringArray, known: Collection[str]) -> npt.NDArray[np.bool_]:
+    """Return which texts are known; those of other lengths are not looked at."""
+    lengths = text_lengths(texts)
+    sizes = {len(text.encode()) for text in known}
+    found = np.zeros(len(texts), dtype=bool)
+    for size in sizes:
+        found |= lengths == size
+    if sizes != {0} and found.any():
+        places = np.flatnonzero(found)
+        some = texts.take(pa.array(places))
+        same = pc.is_in(some, pa.array([*known], pa.string()))
+        found[places] = same.to_numpy(zero_copy_only=False)
+    return found
+
+
 def first_bytes(texts: pa.StringArray) -> npt.NDArray[np.uint8]:
     """Return the first byte of each text, zero for empty ones; none of them is null."""
     ends, content = _buffers(texts)
@@ -191,12 +220,19 @@ def hash_texts(texts: pa.StringArray) -> Hashes:
             pc.less_equal(pc.binary_length(texts), EXACT),
         )
         mask = plain.to_numpy(zero_copy_only=False)
+    if not mask.any():
+        return _hash_objects(texts)
     plain = pa.array(mask)
     hashes = np.empty(len(texts), dtype=np.uint64)
     numbers = texts.filter(plain).cast(pa.float64()).to_numpy()
     hashes[mask] = pd.util.hash_array(numbers)
-    others = texts.filter(pc.invert(plain)).to_numpy(zero_copy_only=False)
-    hashes[~mask] = pd.util.hash_array(others, categorize=False)
+    hashes[~mask] = _hash_objects(texts.filter(pc.invert(plain)))
+    return hashes
+
+
+def _hash_objects(texts: pa.StringArray) -> Hashes:
+    objects = texts.to_numpy(zero_copy_only=False)
+    hashes: Hashes = pd.util.hash_array(objects, categorize=False)
     return hashes
 
 

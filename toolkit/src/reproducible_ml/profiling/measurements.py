@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -42,12 +43,18 @@ class Extremes:
         self.low: dict[Any, End] = {}
         self.high: dict[Any, End] = {}
 
-    def add(self, values: pa.Array, part: Occurrences) -> None:
-        """Add values, none missing, and the texts they were read from."""
-        numbers = values.to_numpy(zero_copy_only=False)
-        low, high = self._candidates(numbers)
-        self.low = self._merged(self.low, numbers, low, part, slice(None, KEPT))
-        self.high = self._merged(self.high, numbers, high, part, slice(-KEPT, None))
+    def add(self, numbers: npt.NDArray[Any], part: Occurrences) -> None:
+        """Add numbers, and the texts they were read from."""
+        numbers, part = self._candidates(numbers, part)
+        if not len(numbers):
+            return
+        different, firsts, codes = np.unique(
+            numbers, return_index=True, return_inverse=True
+        )
+        rows = np.bincount(codes, part.rows)
+        found = (different, firsts, rows)
+        self.low = self._merged(self.low, found, part, slice(None, KEPT))
+        self.high = self._merged(self.high, found, part, slice(-KEPT, None))
 
     def far_beyond(self, rows: int, ignored: Collection[Any] = ()) -> dict[Any, End]:
         """Return the values that are far larger than all others, positive or negative.
@@ -74,42 +81,40 @@ class Extremes:
             max(value for value in self.high if value not in beyond),
         )
 
-    def _candidates(self, numbers: Any) -> tuple[Any, Any]:
-        """Return which values may be among the lowest, and among the highest."""
-        every = np.ones(len(numbers), dtype=bool)
-        low = numbers <= max(self.low) if len(self.low) == KEPT else every
-        high = numbers >= min(self.high) if len(self.high) == KEPT else every
-        return low, high
+    def _candidates(
+        self, numbers: npt.NDArray[Any], part: Occurrences
+    ) -> tuple[npt.NDArray[Any], Occurrences]:
+        """Return the numbers that may be among the lowest or among the highest."""
+        if len(self.low) < KEPT or len(self.high) < KEPT:
+            return numbers, part
+        chosen = (numbers <= max(self.low)) | (numbers >= min(self.high))
+        return numbers[chosen], part.where(pa.array(chosen))
 
     def _merged(
         self,
         known: dict[Any, End],
-        numbers: Any,
-        mask: Any,
+        found: tuple[npt.NDArray[Any], ...],
         part: Occurrences,
         ends: slice,
     ) -> dict[Any, End]:
-        """Return the extremes with those of the candidates that belong to them."""
-        if not mask.any():
-            return known
-        positions = np.flatnonzero(mask)
-        different, firsts, codes = np.unique(
-            numbers[positions], return_index=True, return_inverse=True
-        )
-        rows = np.bincount(codes, part.rows[positions])
-        found = dict(known)
+        """Return the extremes with those of the found numbers that belong to them.
+
+        Args:
+            known: The extremes so far.
+            found: Different numbers, the position of the first of each, its rows.
+            part: The texts at the positions.
+            ends: Which of sorted numbers are the extremes.
+        """
+        merged = dict(known)
         for value, first, count in zip(
-            different[ends].tolist(),
-            positions[firsts[ends]].tolist(),
-            rows[ends].tolist(),
-            strict=True,
+            *(each[ends].tolist() for each in found), strict=True
         ):
             text = part.texts[first].as_py().strip()
             new = End(int(count), int(part.places[first]), text)
-            old = found.get(value)
-            found[value] = old._replace(rows=old.rows + new.rows) if old else new
-        chosen = sorted(found)[ends]
-        return {value: found[value] for value in chosen}
+            old = merged.get(value)
+            merged[value] = old._replace(rows=old.rows + new.rows) if old else new
+        chosen = sorted(merged)[ends]
+        return {value: merged[value] for value in chosen}
 
 
 class Measurements:
@@ -175,18 +180,27 @@ class Measurements:
         """Add values, none infinite, and the texts they were read from."""
         if values.null_count:
             values, part = values.drop_null(), part.where(values.is_valid())
+        if not len(values):
+            return
         self.rows += int(part.rows.sum())
+        numbers = values.to_numpy(zero_copy_only=False)
         if self.whole and pa.types.is_floating(values.type):
-            whole = pc.equal(values, pc.floor(values))
-            self.whole = bool(pc.all(whole, min_count=0).as_py())
-        self.ends.add(values, part)
-        is_missing_code = pc.is_in(values, pa.array(CODES).cast(values.type))
-        if pc.any(is_missing_code, min_count=0).as_py():
-            self._add_codes(values.filter(is_missing_code), part.where(is_missing_code))
-            values = values.filter(pc.invert(is_missing_code))
-        if len(values):
-            extremes = pc.min_max(values)
-            self._stretch(extremes["min"].as_py(), extremes["max"].as_py())
+            self.whole = bool((numbers == np.floor(numbers)).all())
+        self.ends.add(numbers, part)
+        low, high = _range(values)
+        is_code = np.zeros(len(numbers), dtype=bool)
+        for code in CODES:
+            if low <= code <= high:
+                is_code |= numbers == code
+        if is_code.any():
+            codes = pa.array(is_code)
+            self._add_codes(values.filter(codes), part.where(codes))
+            values = values.filter(pc.invert(codes))
+            if not len(values):
+                return
+            low, high = _range(values)
+        self.low = low if self.low is None else min(self.low, low)
+        self.high = high if self.high is None else max(self.high, high)
 
     def _add_codes(self, values: pa.Array, part: Occurrences) -> None:
         different = part.distinct()
@@ -204,11 +218,12 @@ class Measurements:
             spelled[text.strip()] = spelled.get(text.strip(), 0) + rows
             self.code_places.setdefault(code, place)
 
-    def _stretch(self, low: float, high: float) -> None:
-        self.low = low if self.low is None else min(self.low, low)
-        self.high = high if self.high is None else max(self.high, high)
-
     def extremes(self) -> tuple[float, float]:
         """Return the lowest and the highest value, codes included."""
         known = [v for v in (self.low, self.high, *self.codes) if v is not None]
         return min(known), max(known)
+
+
+def _range(values: pa.Array) -> tuple[float, float]:
+    ends = pc.min_max(values)
+    return ends["min"].as_py(), ends["max"].as_py()

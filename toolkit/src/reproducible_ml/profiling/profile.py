@@ -26,6 +26,7 @@ from reproducible_ml.profiling.distinct import (
     Ints,
     Occurrences,
     Tally,
+    are_any_of,
     occurrences,
 )
 from reproducible_ml.profiling.measurements import Measurements
@@ -47,6 +48,9 @@ SHORT, TOGETHER = 5_000, 500_000
 # fewer, so that all columns together stay below about 1 GB.
 SEEN, SEEN_IN_ALL = 10_000, 1_000_000
 HASHES, HASHES_IN_ALL = 2**20, 2**25
+
+# Descriptions of so many texts are kept for the next batch.
+FEW = 1_000
 
 # Only the beginning of longer texts is kept: they are not categories.
 LONG = 200
@@ -113,6 +117,7 @@ class ColumnProfile:
         self.usual = 0
         self.long: dict[int, tuple[int, int, str]] = {}
         self.words = 0
+        self._last: tuple[pa.StringArray, Described] | None = None
 
     @property
     def present(self) -> int:
@@ -136,7 +141,18 @@ class ColumnProfile:
             return
         if self.seen.complete:
             part = part.distinct()
-        self._add_described(part, describe(part.texts))
+        self._add_described(part, self._described(part.texts))
+
+    def _described(self, texts: pa.StringArray) -> Described:
+        """Describe texts; those of a category repeat in each batch."""
+        if self._last is not None:
+            places = pc.index_in(texts, self._last[0])
+            if not places.null_count:
+                return self._last[1].at(places.to_numpy().astype(np.int64))
+        found = describe(texts)
+        if len(texts) <= FEW:
+            self._last = texts, found
+        return found
 
     def add_coded(
         self,
@@ -212,13 +228,13 @@ class ColumnProfile:
         if column.dtype == "float64" and self.draft.whole:
             # They may be identifiers, which are counted.
             return False
-        known = pa.array([*self.spelled.rows, *self.blanks.rows], pa.string())
-        missing = pc.is_in(part.texts, known)
-        present = part.where(pc.invert(missing))
+        missing = are_any_of(part.texts, [*self.spelled.rows, *self.blanks.rows])
+        present = part.where(pa.array(~missing))
         found = read_plain(present.texts, column, self.dates.rows)
         if found is None or not self._knows(found):
             return False
-        self._add_missing(part.where(missing))
+        if missing.any():
+            self._add_missing(part.where(pa.array(missing)))
         if column.dtype == "datetime64[ns]":
             (pattern,) = found.patterns
             self.dates.rows[pattern] += len(present.texts)
@@ -228,8 +244,9 @@ class ColumnProfile:
                 if rows:
                     self.numbers.rows[pattern] += rows
             self.words += len(present.texts)
-            compact = present.where(pa.array(found.may_be_dates))
-            self.dates.add(compact_date_patterns(compact.texts), compact)
+            if found.may_be_dates.any():
+                compact = present.where(pa.array(found.may_be_dates))
+                self.dates.add(compact_date_patterns(compact.texts), compact)
         if column.dtype == "Int64":
             self.distinct.add_numbers(found.values)
         self.longest = max(self.longest, found.longest)
@@ -252,7 +269,8 @@ class ColumnProfile:
             longest = int(lengths[lengths <= LONG].max(initial=0))
             short = part._replace(texts=pc.utf8_slice_codeunits(part.texts, 0, LONG))
         self.usual = max(self.usual, longest)
-        self.seen.add(short)
+        # Long texts may be the same once they are cut.
+        self.seen.add(short, distinct=self.seen.complete and short is part)
         self.distinct.add_hashes(hashes)
 
     def _add_long(self, part: Occurrences, lengths: Ints) -> None:
@@ -287,9 +305,12 @@ def profile_columns(
         read: Yields the rows of a file: texts as in the file, or typed values.
         only: Columns to profile, of which no batch is skimmed; None for all.
     """
+    from joblib import cpu_count
+
     profiles: dict[str, ColumnProfile] = {}
     rows: Counter[int] = Counter()
-    with ThreadPoolExecutor() as pool:
+    # More threads than processors would only wait for one another.
+    with ThreadPoolExecutor(cpu_count()) as pool:
         for place, batch in pool_batches(files, read):
             every = batch.schema.names
             names = [name for name in every if only is None or name in only]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import Data
@@ -26,6 +27,9 @@ CODE_SHARE = 0.002
 # made of nines. Zero is a number like others, except among years.
 FAR, FAR_NINES = 1.0, 0.25
 YEARS = (1500, 2100)
+
+# Numbers that are looked at together.
+CELLS = 1_000_000
 
 # Equal columns that are named.
 NAMED = 20
@@ -61,12 +65,49 @@ def check_columns(
         numeric: Columns of quantities; the target may be one of them.
         raw: What the table was read from, to be named in findings.
     """
+    varying = _varying_numbers(rows, features)
     for name in features:
-        if (finding := _constant(rows[name], raw)) is not None:
+        if name not in varying and (finding := _constant(rows[name], raw)) is not None:
             yield finding
+    unrepeated = _unrepeated_numbers(rows, numeric)
     for name in numeric:
-        yield from _codes(rows[name], raw)
+        if name not in unrepeated:
+            yield from _codes(rows[name], raw)
     yield from _same(rows[list(features)], raw)
+
+
+def _varying_numbers(rows: pd.DataFrame, names: Sequence[str]) -> set[str]:
+    """Return columns of numbers whose first and last number differ."""
+    numbers = _plain_numbers(rows, names)
+    ends = rows[numbers].iloc[[0, -1]].to_numpy(dtype=np.float64)
+    differ = (ends[0] < ends[1]) | (ends[0] > ends[1])
+    return {name for name, holds in zip(numbers, differ, strict=True) if holds}
+
+
+def _unrepeated_numbers(rows: pd.DataFrame, names: Sequence[str]) -> set[str]:
+    """Return columns of numbers whose extremes are too rare for codes."""
+    found: set[str] = set()
+    for some, values in _blocks(rows, names):
+        ends = (np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0))
+        rare = np.all([(values == end).sum(axis=0) < CODE_ROWS for end in ends], axis=0)
+        found |= {name for name, holds in zip(some, rare, strict=True) if holds}
+    return found
+
+
+def _blocks(
+    rows: pd.DataFrame, names: Sequence[str]
+) -> Iterator[tuple[list[str], Any]]:
+    """Yield the columns of numbers, some of them at a time, and their numbers."""
+    numbers = _plain_numbers(rows, names)
+    step = max(1, CELLS // len(rows))
+    for start in range(0, len(numbers), step):
+        some = numbers[start : start + step]
+        yield some, rows[some].to_numpy(dtype=np.float64)
+
+
+def _plain_numbers(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    dtypes = rows.dtypes.to_dict()
+    return [name for name in names if dtypes[name] in ("float64", "int64")]
 
 
 def find_missing_codes(
@@ -148,13 +189,23 @@ def _gap(end: float, nearest: float, others: npt.NDArray[np.float64]) -> float:
 
 def _same(rows: pd.DataFrame, raw: Path) -> Iterator[Finding]:
     """Yield columns that equal an earlier column in all rows."""
+    known = _number_digests(rows)
     equal: dict[bytes, list[str]] = {}
-    for name, values in rows.items():
-        digest = hashlib.sha256(_content(values)).digest()
+    for name in rows:
+        digest = known.get(str(name)) or hashlib.sha256(_content(rows[name])).digest()
         equal.setdefault(digest, []).append(str(name))
     for first, *others in equal.values():
         if others and _is_distinctive(rows[first]):
             yield _equal(first, others, raw)
+
+
+def _number_digests(rows: pd.DataFrame) -> dict[str, bytes]:
+    """Return the digest of each column of numbers, as of `_content`."""
+    digests: dict[str, bytes] = {}
+    for some, values in _blocks(rows, list(rows.columns)):
+        for name, content in zip(some, np.ascontiguousarray(values.T), strict=True):
+            digests[str(name)] = hashlib.sha256(content + 0.0).digest()
+    return digests
 
 
 def _is_distinctive(values: pd.Series) -> bool:
@@ -180,22 +231,24 @@ def _content(values: pd.Series) -> bytes:
     numbers = as_numbers(values)
     if numbers is not None:
         return (numbers + 0.0).tobytes()
+    texts = _as_texts(values)
+    known = texts.is_valid().to_numpy(zero_copy_only=False)
+    texts = texts.fill_null("")
+    _, offsets, content = texts.buffers()
+    ends = np.frombuffer(offsets, np.int64)[texts.offset :][: len(texts) + 1]
+    inside = memoryview(content or b"")[ends[0] : ends[-1]]
+    return b"".join([known.tobytes(), np.diff(ends).tobytes(), inside])
+
+
+def _as_texts(values: pd.Series) -> pa.LargeStringArray:
+    """Return the texts of values, of categories without looking at each row's."""
     if isinstance(values.dtype, pd.CategoricalDtype):
-        return _category_content(values)
-    texts = values.astype("str").astype("category")
-    codes = texts.cat.codes.to_numpy(dtype=np.int64).tobytes()
-    return codes + "\0".join(texts.cat.categories).encode()
-
-
-def _category_content(values: pd.Series) -> bytes:
-    """Return the bytes that the same texts have, without looking at each row's."""
-    names = [str(name) for name in values.cat.categories]
-    codes = values.cat.codes.to_numpy(dtype=np.int64)
-    present = np.unique(codes[codes >= 0]).tolist()
-    order = sorted(present, key=names.__getitem__)
-    ranks = np.full(len(names) + 1, -1)  # the last one is that of missing values
-    ranks[order] = np.arange(len(order))
-    return ranks[codes].tobytes() + "\0".join(names[i] for i in order).encode()
+        codes = values.cat.codes.to_numpy(dtype=np.int64)
+        names = [str(name) for name in values.cat.categories]
+        places = pa.array(codes, mask=codes < 0)
+        return pa.array(names, pa.large_string()).take(places)
+    texts = pa.array(values.astype("str"), pa.large_string())
+    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
 def main_coding(

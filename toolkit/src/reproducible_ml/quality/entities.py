@@ -16,11 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from reproducible_ml.contract.findings import Finding, quoted
+from reproducible_ml.contract.findings import Finding, of_sample, quoted
 from reproducible_ml.contract.schema import Column, Contract, Data
 from reproducible_ml.core.params import Compute
-from reproducible_ml.core.parts import count_rows
-from reproducible_ml.quality.duplicate_rows import repeated_rows
+from reproducible_ml.core.parts import count_rows, parts
 from reproducible_ml.quality.leaks import Codes, Floats, as_numbers, is_determined_by
 
 # Rows that share their entity with an earlier row, as a share of all.
@@ -152,13 +151,30 @@ def check_entities(
         if not _may_be_named(name, column):
             continue
         rows = count_rows(table)
-        repeats = len(repeated_rows(table, contract, data, compute, [name]))
+        repeats = rows - _count_different(table, name)
         if SAME_ENTITY * rows < repeats and _is_named(name, column, rows - repeats):
             known.append(pd.factorize(some[name])[0])
             yield _named(name, rows - repeats, rows, raw)
     # Later rows of an entity that is known are what a split by time is about.
     if not data.time:
-        yield from _find_alike(contract, data, some, known, raw)
+        found = _find_alike(contract, data, some, known, raw)
+        yield from of_sample(found, len(some), count_rows(table))
+
+
+def _count_different(table: Path, column: str) -> int:
+    """Return the number of different values of a column; missing ones are one value."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow.parquet import read_table
+
+    chunks = []
+    for part in parts(table):
+        values = read_table(part, columns=[column])[column]
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(values.type.value_type)
+        # One part repeats values often, which is found sooner than in all of them.
+        chunks.append(values.unique())
+    return int(pc.count_distinct(pa.chunked_array(chunks), mode="all").as_py())
 
 
 def likeness(codes: Codes, numbers: Floats) -> Likeness:

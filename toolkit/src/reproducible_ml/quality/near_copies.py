@@ -209,8 +209,11 @@ def _candidates(
     """Return pairs of rows that agree in a block of columns, each pair once."""
     blocks = DIFFERENT + 1
     hashes = [keys.hash_rows(rows, telling[place::blocks]) for place in range(blocks)]
-    found = []
+    found = [np.empty((0, 2), dtype=np.intp)]
     for place, block in enumerate(hashes):
+        ordered = np.sort(block)
+        if not (ordered[1:] == ordered[:-1]).any():
+            continue
         order = np.lexsort((hashes[(place + 1) % blocks], block))
         for distance in range(1, NEIGHBOURS + 1):
             a, b = order[:-distance], order[distance:]

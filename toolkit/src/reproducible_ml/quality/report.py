@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from reproducible_ml.contract.findings import Finding, quoted
+from reproducible_ml.contract.findings import Finding, of_sample, quoted
 from reproducible_ml.contract.schema import Contract, CsvDialect, Data
 from reproducible_ml.contract.target import ClassSummary, summarise_table_target
 from reproducible_ml.core.params import Compute
@@ -79,7 +79,8 @@ def check_quality(
 ) -> QualityReport:
     """Return what is wrong or unusual in a table that meets its contract.
 
-    Target and duplicates are checked in all rows; columns in a sample of 200,000.
+    Classes and equal rows are looked for in all rows; what columns hold and how they
+    depend on each other, in a sample of 200,000, which the findings name.
 
     Args:
         table: Folder of parts, as `validate` writes them.
@@ -96,11 +97,12 @@ def check_quality(
         same = list(check_identical_rows(table, contract, data, compute, raw))
         return QualityReport(same or [_no_features(data, raw)], [], {})
     some = read_subset(table, compute)
+    sampled = partial(of_sample, sample=len(some), rows=rows)
     leaks = find_leaks(some, features, data)
     findings = [few_rows(rows, raw)] if rows < FEW else []
     numeric = contract.treated("numeric", data)
     if data.task == "regression":
-        findings += check_numbers(some[data.target], data.target, raw)
+        findings += sampled(check_numbers(some[data.target], data.target, raw))
         numeric = [*numeric, data.target]
     else:
         summary = summarise_table_target(table, data, compute)
@@ -111,19 +113,21 @@ def check_quality(
     findings += entities
     if not entities:
         records = subset_records(table)
-        findings += check_near_copies(some, contract, data, records, raw)
-    findings += check_columns(some, features, numeric, raw)
-    findings += check_codes(some, contract, data, raw)
+        copies = check_near_copies(some, contract, data, records, raw)
+        findings += sampled(copies)
+    findings += sampled(check_columns(some, features, numeric, raw))
+    findings += sampled(check_codes(some, contract, data, raw))
     # That an entity has one value of the target is a reason to group, not to exclude.
     grouped = {finding.column for finding in entities}
     guessed = [one for one in leaks if _is_by_code(one, contract)]
     leaks = [one for one in leaks if one not in guessed]
-    findings += [_code(one, contract, raw) for one in guessed]
-    findings += [
+    relations = [_code(one, contract, raw) for one in guessed]
+    relations += [
         _leak(one, raw) for one in leaks if one.certain or one.column not in grouped
     ]
     if (formula := find_formula(some, contract, data)) is not None:
-        findings.append(_computed(formula, data.target, raw))
+        relations.append(_computed(formula, data.target, raw))
+    findings += sampled(relations)
     findings = with_line_numbers(findings, table, raw, contract.metadata, compute)
     return QualityReport(
         [finding for finding in findings if finding.kind in REJECTED],
