@@ -4,7 +4,8 @@
 # usage: lock.sh [--keep] [EXTRA ...], as s3 or dask: locks these as well
 # --keep: leave versions as they are where that is possible, as to add a package
 # All are resolved together first, so that a package has one version in every lock. The
-# locks of extras list only what runtime.txt lacks.
+# locks of extras list only what runtime.txt lacks; model.txt has what a model needs to
+# predict, outside of a repository.
 set -eu
 cd "$(dirname "$0")"
 all=../.venv/all.txt
@@ -15,13 +16,15 @@ if [ "${1:-}" = --keep ]; then
   cat ./*.txt | grep -E '^[A-Za-z0-9._-]+==' | tr -d '\\' | sort -u > $all
 fi
 
+project=../pyproject.toml
 compile() {
   output=$1
   shift
   uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
-    --generate-hashes --no-header ../pyproject.toml "$@" -o "$output"
+    --generate-hashes --no-header $project "$@" -o "$output"
   # Neither the project's name, which may change, nor the list of what runtime.txt has.
   sed -e 's/[A-Za-z0-9._-]* (\.\.\/pyproject\.toml/(pyproject.toml/' \
+    -e 's/[A-Za-z0-9._-]* (\.\.\/toolkit\/pyproject\.toml/(toolkit\/pyproject.toml/' \
     -e '/^# The following packages were excluded/,$d' "$output" > "$output.new"
   mv "$output.new" "$output"
 }
@@ -32,9 +35,13 @@ for name in runtime dev; do
 done
 compile runtime.txt
 compile dev.txt --group ../pyproject.toml:dev
+cp $all model.txt
+project=../toolkit/pyproject.toml
+compile model.txt
+project=../pyproject.toml
 known=$(sed -n 's/^\([a-z0-9.-]*\)==.*/--no-emit-package \1/p' runtime.txt)
 for name in $(ls ./*.txt | sed 's|./\(.*\).txt|\1|') "$@"; do
-  case $name in runtime | dev) continue ;; esac
+  case $name in runtime | dev | model) continue ;; esac
   cp $all "$name.txt"
   compile "$name.txt" --extra "$name" $known
 done
