@@ -13,7 +13,7 @@ import click
 from reproducible_ml.core.errors import report_errors
 
 # Packages that a command needs and that not every project installs.
-OPTIONAL = {"serve": "uvicorn", "track": "mlflow"}
+OPTIONAL = {"serve": "uvicorn", "track": "mlflow", "work": "faststream"}
 
 
 def _examples(*lines: str) -> str:
@@ -42,8 +42,9 @@ def cli() -> None:
     """Reproduce, compare and try models in a DVC repository.
 
     Commands whose packages are not installed are not listed; `rml track` needs mlflow,
-    which `make setup` installs if params.yaml has `tracking: mlflow`, `rml serve` those
-    that it installs if the project has deployment/service.py.
+    which `make setup` installs if params.yaml has `tracking: mlflow`, `rml serve` and
+    `rml work` those that it installs if the project has deployment/service.py and
+    deployment/worker.py.
 
     \b
     Completion of commands and options, for bash (else zsh_source, fish_source):
@@ -384,13 +385,55 @@ def serve(
     first without a lost request; Ctrl-C or SIGTERM ends the service when all requests
     are answered. Settings are in deployment/service.py of the project.
     """
-    # Read when libraries are loaded: one thread is faster for single rows than many.
-    for library in ("OMP", "OPENBLAS", "MKL"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    _use_one_thread()
     from reproducible_ml.serving.service.run import serve as run
 
     folder = str(Path(model).absolute()) if model else None
     run(_project(), host=host, port=port, workers=workers, model=folder, name=name)
+
+
+@cli.command(
+    epilog=_examples(
+        "rml work",
+        "rml work --server nats://broker:4222 --messages 32",
+        "NATS_USER=me NATS_PASSWORD=secret rml work --server tls://broker:4222",
+    )
+)
+@click.option(
+    "--server",
+    metavar="URL",
+    envvar="NATS_URL",
+    show_envvar=True,
+    help="Of NATS, by default nats://127.0.0.1:4222; several with commas.",
+)
+@click.option("--model", help="Folder with model.skops and model.json; else models/.")
+@click.option("--messages", type=click.IntRange(1), help="How many to take at once.")
+def work(*, server: str | None, model: str | None, messages: int | None) -> None:
+    """Answer requests of a queue, NATS JetStream, with the model.
+
+    A message has rows as JSON or as an Arrow stream, as POST /predict of the service
+    does; its reply goes to another subject, at least once and always with the same id.
+    What fails is tried again later; what cannot be answered goes to a subject of dead
+    letters. Any number of workers share the load; Ctrl-C or SIGTERM ends one when its
+    messages are answered. Settings are in deployment/worker.py of the project;
+    credentials are read from NATS_CREDS or NATS_NKEY (files), NATS_TOKEN, or NATS_USER
+    and NATS_PASSWORD.
+    """
+    _use_one_thread()
+    from reproducible_ml.serving.worker.app import work as run
+
+    folder = str(Path(model).absolute()) if model else None
+    number = str(messages) if messages else None
+    run(_project(), server=server, model=folder, messages=number)
+
+
+def _use_one_thread() -> None:
+    """Let libraries use one thread: it is faster for single rows than many.
+
+    They read these variables when they are loaded.
+    """
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 
 @cli.command(epilog=_examples("rml verify", "rml verify --same-processor"))

@@ -3,6 +3,7 @@
 import logging
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Compute, load_section
@@ -20,6 +21,20 @@ def load_project_model(project: Project, folder: Path | None = None) -> Model:
     params = load_section(module.Predict, project.root / "params.yaml")
     model: Model = module.load(folder or project.root / "models", params)
     return model
+
+
+def load_deployment(project: Project, name: str) -> Any:
+    """Return a module in the project's `deployment`, which is an optional part of it.
+
+    Raises:
+        UserError: The project has no such module, or it fails when it is imported.
+    """
+    module = Path("code", project.package, "deployment", f"{name}.py")
+    if not (project.root / module).is_file():
+        raise UserError(
+            f"{module}: does not exist: this project was generated without the {name}"
+        )
+    return project.load(f"deployment.{name}")
 
 
 def predict(

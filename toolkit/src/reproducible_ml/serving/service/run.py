@@ -13,13 +13,11 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
+from reproducible_ml.serving.command import load_deployment
 from reproducible_ml.serving.logs import CONFIG
 from reproducible_ml.serving.service.metrics import FOLDER
 from reproducible_ml.serving.service.settings import PREFIX
-
-MODULE = "deployment.service"
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -73,24 +71,18 @@ def serve(
     Raises:
         UserError: The model cannot be loaded, or a setting is wrong.
     """
-    code = project.root.resolve() / "code"
-    module = code / project.package / f"{MODULE.replace('.', '/')}.py"
-    if not module.is_file():
-        raise UserError(
-            f"{module.relative_to(code.parent)}: does not exist: this project was"
-            " generated without the service"
-        )
     for name, value in settings.items():
         if value is not None:
             os.environ[f"{PREFIX}{name.upper()}"] = value
     with _folder_for_metrics(workers):
         # Made here in any case: so what is wrong is found before a worker starts.
-        app = project.load(MODULE).app()
+        module = load_deployment(project, "service")
+        app = module.app()
         try:
             uvicorn.run(
-                app if workers == 1 else f"{project.package}.{MODULE}:app",
+                app if workers == 1 else f"{module.__name__}:app",
                 factory=workers > 1,
-                app_dir=str(code),
+                app_dir=str(project.root.resolve() / "code"),
                 host=host,
                 port=port,
                 workers=workers,

@@ -1,0 +1,1 @@
+"""The model behind a queue: NATS JetStream, through FastStream."""

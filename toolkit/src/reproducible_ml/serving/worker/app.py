@@ -1,0 +1,137 @@
+"""The worker as an application of FastStream, and the command that runs it."""
+
+import asyncio
+import logging
+import logging.config
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from faststream import AckPolicy, FastStream
+from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
+
+from reproducible_ml.core.errors import UserError, first_line
+from reproducible_ml.core.project import Project
+from reproducible_ml.serving.code_hash import check_code
+from reproducible_ml.serving.command import load_deployment
+from reproducible_ml.serving.logs import CONFIG, log_event
+from reproducible_ml.serving.model import Model, PredictFunction
+from reproducible_ml.serving.worker.connection import connect, make_broker
+from reproducible_ml.serving.worker.settings import PREFIX, Settings
+from reproducible_ml.serving.worker.streams import declare
+from reproducible_ml.serving.worker.worker import Worker
+
+# How often to look whether the consumer is still there.
+WATCH_SECONDS = 10
+
+
+def make_app(
+    load: Callable[[Path], Model],
+    predict: PredictFunction,
+    settings: Settings,
+    code: Callable[[], str],
+) -> FastStream:
+    """Return the application.
+
+    Args:
+        load: Returns the model in a folder.
+        predict: What the project answers.
+        settings: What the worker takes.
+        code: Returns the hash of the prediction code.
+
+    Raises:
+        UserError: The model cannot be loaded, or an address is not valid.
+    """
+    model = load(settings.model)
+    check_code(model, code(), settings.model)
+    worker = Worker(model, predict, settings)
+    broker = make_broker(settings)
+    tasks: list[asyncio.Task[None]] = []
+
+    async def start() -> None:
+        client = await connect(broker, settings)
+        worker.jetstream = client.jetstream()
+        stream = await declare(worker.jetstream, settings)
+        subscribe(broker, stream, worker)
+        tasks.append(asyncio.create_task(_watch(worker.jetstream, stream, settings)))
+
+    async def ready() -> None:
+        log_event("ready", model=settings.name, version=model.version)
+
+    async def draining() -> None:
+        log_event("draining", seconds=settings.stop_seconds)
+
+    async def stop() -> None:
+        for task in tasks:
+            task.cancel()
+        await worker.predictor.close()
+        log_event("stopped")
+
+    return FastStream(
+        broker,
+        logger=None,
+        on_startup=[start],
+        after_startup=[ready],
+        on_shutdown=[draining],
+        after_shutdown=[stop],
+    )
+
+
+def subscribe(broker: NatsBroker, stream: str, worker: Worker) -> None:
+    """Let a worker take as many messages at once as its settings say.
+
+    Each subscriber asks for one message. One that asked for several would wait up to
+    its timeout for the second when only one is there.
+    """
+    settings = worker.settings
+
+    async def raw(message: NatsMessage) -> bytes:
+        return message.body
+
+    for _ in range(settings.messages):
+        subscriber = broker.subscriber(
+            settings.requests,
+            stream=JStream(stream, declare=False),
+            durable=settings.consumer,
+            pull_sub=PullSub(),
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            decoder=raw,
+            no_reply=True,
+        )
+        subscriber(worker.handle)
+
+
+async def _watch(jetstream: JetStreamContext, stream: str, settings: Settings) -> None:
+    """Make streams and consumer again if they are gone, as on a new server."""
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        try:
+            await jetstream.consumer_info(stream, settings.consumer)
+        except NotFoundError:
+            log_event("consumer is gone", logging.WARNING, stream=stream)
+            try:
+                await declare(jetstream, settings)
+            except UserError as error:
+                log_event("error", logging.ERROR, reason=first_line(error))
+        except Exception as error:
+            log_event("error", logging.WARNING, reason=first_line(error))
+
+
+def work(project: Project, **settings: str | None) -> None:
+    """Run the worker of a project until it is told to end.
+
+    Args:
+        project: Its `deployment/worker.py` makes the application.
+        **settings: Settings that were given on the command line.
+
+    Raises:
+        UserError: The model cannot be loaded, a setting is wrong, or no server answers.
+    """
+    for name, value in settings.items():
+        if value is not None:
+            os.environ[f"{PREFIX}{name.upper()}"] = value
+    logging.config.dictConfig(CONFIG)
+    app: FastStream = load_deployment(project, "worker").app()
+    asyncio.run(app.run())
