@@ -104,6 +104,8 @@ def convert(array: pa.Array, column: Column) -> pa.Array:
     array = _without_halves(array)
     array = _without_missing(array, column)
     wanted = values.arrow_type(column)
+    if array.type == wanted == pa.bool_():
+        return array  # the contract spells those of texts alone
     if is_text(array.type) or wanted in (pa.bool_(), pa.string()):
         return values.convert(array.cast(pa.string()), column)
     return array.cast(wanted)
