@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from reproducible_ml.serving.answers import Answers
 from reproducible_ml.serving.model import Model
-from reproducible_ml.serving.predictor import Answers
 from reproducible_ml.serving.records import Columns, by_column
 from reproducible_ml.serving.rows import RowProblem
 

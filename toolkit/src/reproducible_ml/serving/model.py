@@ -135,12 +135,21 @@ class Model:
         if not len(rows):
             several = self.data.task == "multiclass"
             return np.zeros((0, len(self.task.names)) if several else 0)
-        transformers, estimator = self.pipeline[:-1], self.pipeline[-1]
-        if not all(map(_is_row_by_row, _leaves(transformers))):
+        if not self.is_row_by_row:
             return self._in_batches(self.pipeline, rows)
+        return self.output_of(self.pipeline[:-1].transform(rows))
+
+    @cached_property
+    def is_row_by_row(self) -> bool:
+        """Whether the features of a row do not depend on the rest of its batch."""
+        return all(map(_is_row_by_row, _leaves(self.pipeline[:-1])))
+
+    def output_of(self, features: Any) -> Floats:
+        """Return what the estimator computes for features, as of `output`."""
+        estimator = self.pipeline[-1]
         if _is_row_by_row(estimator):
-            return self.task.output(self.pipeline, rows)
-        return self._in_batches(estimator, transformers.transform(rows))
+            return self.task.output(estimator, features)
+        return self._in_batches(estimator, features)
 
     def _in_batches(self, model: Any, rows: Any) -> Floats:
         with one_thread("blas"):
@@ -159,23 +168,27 @@ class Model:
         `prediction`, the most probable, and `probability_CLASS` for each. Regression:
         `prediction`, a number.
         """
-        output, names = self.output(rows), self.task.names
+        answers = pd.DataFrame(self.answers_of(self.output(rows)), index=rows.index)
+        if self.task.names:
+            answers["prediction"] = answers["prediction"].astype("str")
+        return answers
+
+    def answers_of(self, output: Floats) -> dict[str, npt.NDArray[Any]]:
+        """Return the columns of `answers` for what the model computed."""
+        names = self.task.names
         if self.data.task == "regression":
-            columns: dict[str, Any] = {"prediction": output}
-        elif self.data.task == "binary":
+            return {"prediction": output}
+        if self.data.task == "binary":
             positive = output >= self.threshold
-            columns = {
+            return {
                 "prediction": np.where(positive, names[True], names[False]),
                 "probability": output,
             }
-        else:
-            known = np.array([names[code] for code in sorted(names)], dtype=object)
-            columns = {"prediction": known[output.argmax(axis=1)]}
-            columns |= {f"probability_{names[code]}": output[:, code] for code in names}
-        answers = pd.DataFrame(columns, index=rows.index)
-        if names:
-            answers["prediction"] = answers["prediction"].astype("str")
-        return answers
+        known = np.array([names[code] for code in sorted(names)], dtype=object)
+        columns = {"prediction": known[output.argmax(axis=1)]}
+        return columns | {
+            f"probability_{names[code]}": output[:, code] for code in names
+        }
 
     def _can_run(self, check: Callable[[pd.DataFrame], Any]) -> bool:
         """Return whether a check of the project needs nothing but the features."""

@@ -6,34 +6,18 @@ came meanwhile. So a single request never waits for others that may not come.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from reproducible_ml.serving.answers import Answers
+from reproducible_ml.serving.fast_rows import FastRows
 from reproducible_ml.serving.model import Model, PredictFunction
-from reproducible_ml.serving.records import Columns, answer_columns, as_json
-from reproducible_ml.serving.rows import Answered, RowProblem, answer
-
-
-class Answers(NamedTuple):
-    """The answers to a request.
-
-    Attributes:
-        columns: The answers to the valid rows, by column, as values of JSON.
-        rows: The positions of the valid rows.
-        length: The number of rows.
-        problems: Of the other rows, in their order.
-        model: The model that answered.
-    """
-
-    columns: dict[str, list[Any]]
-    rows: Sequence[int]
-    length: int
-    problems: list[RowProblem]
-    model: Model
+from reproducible_ml.serving.records import Columns, answer_columns
+from reproducible_ml.serving.rows import answer
 
 
 class OverloadedError(Exception):
@@ -83,6 +67,8 @@ class Predictor:
         self.waiting_rows = 0
         self._waiting: deque[Job] = deque()
         self._busy: asyncio.Task[None] | None = None
+        self._prepared_for: Model | None = None
+        self._prepared: dict[tuple[str, ...], FastRows | None] = {}
         self._thread = ThreadPoolExecutor(1, "predict", _use_one_thread)
 
     async def answer(self, rows: Columns | pa.Table) -> Answers:
@@ -153,18 +139,35 @@ class Predictor:
     def _answer_together(self, jobs: list[Job]) -> list[Answers | Exception]:
         rows, model = jobs[0].rows, jobs[0].model
         if isinstance(rows, pa.Table):
-            return [_answers(answer(rows, model, self.predict), rows.num_rows, model)]
+            found = answer(rows, model, self.predict)
+            return [Answers.of(found, rows.num_rows, model)]
         columns = Columns(
             {
-                name: [value for job in jobs for value in _columns(job).values[name]]
-                for name in rows.values
+                name: [value for job in jobs for value in _columns(job).lists[name]]
+                for name in rows.lists
             },
             sum(job.length for job in jobs),
             tuple(name for job in jobs for name in _columns(job).others),
         )
-        found = answer_columns(columns, model, self.predict)
-        counts = [job.length for job in jobs]
-        return [*_split(_answers(found, columns.length, model), counts)]
+        lengths = [job.length for job in jobs]
+        return [*self._answer_columns(columns, model).split(lengths)]
+
+    def _answer_columns(self, columns: Columns, model: Model) -> Answers:
+        """Answer rows of JSON, those that are certainly valid without pandas."""
+        fast = self._fast(model, tuple(columns.lists))
+        if fast is None:
+            found = answer_columns(columns, model, self.predict)
+            return Answers.of(found, columns.length, model)
+        return fast.answer(columns, self.predict)
+
+    def _fast(self, model: Model, names: tuple[str, ...]) -> FastRows | None:
+        """Return what answers rows of these columns fast, made at the first need."""
+        if self._prepared_for is not model:
+            self._prepared_for = model
+            self._prepared = {}
+        if names not in self._prepared:
+            self._prepared[names] = FastRows.of(model, names)
+        return self._prepared[names]
 
     async def close(self) -> None:
         """Wait for what is being answered, and end the thread."""
@@ -189,37 +192,5 @@ def _fit(job: Job, other: Job) -> bool:
         job.model is other.model
         and isinstance(job.rows, Columns)
         and isinstance(other.rows, Columns)
-        and job.rows.values.keys() == other.rows.values.keys()
+        and job.rows.lists.keys() == other.rows.lists.keys()
     )
-
-
-def _answers(found: Answered, count: int, model: Model) -> Answers:
-    return Answers(
-        {str(name): as_json(found.answers[name].tolist()) for name in found.answers},
-        found.answers.index.tolist(),
-        count,
-        found.problems,
-        model,
-    )
-
-
-def _split(answers: Answers, counts: Iterable[int]) -> Iterable[Answers]:
-    """Yield the part of each request."""
-    start = first = problem = 0
-    for count in counts:
-        last, end = first, problem
-        while last < len(answers.rows) and answers.rows[last] < start + count:
-            last += 1
-        while end < len(answers.problems) and answers.problems[end].row < start + count:
-            end += 1
-        yield Answers(
-            {name: values[first:last] for name, values in answers.columns.items()},
-            [row - start for row in answers.rows[first:last]],
-            count,
-            [
-                each._replace(row=each.row - start)
-                for each in answers.problems[problem:end]
-            ],
-            answers.model,
-        )
-        start, first, problem = start + count, last, end

@@ -7,7 +7,7 @@ other rows are answered.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -44,14 +44,21 @@ class Columns(NamedTuple):
     """Rows as values of JSON, by column.
 
     Attributes:
-        values: The values of each column; ABSENT where a record lacks it.
+        lists: The values of each column; ABSENT where a record lacks it.
         length: The number of rows.
         others: Names that records have instead of some that they lack.
     """
 
-    values: Mapping[str, Sequence[Any]]
+    lists: Mapping[str, Sequence[Any]]
     length: int
     others: tuple[str, ...] = ()
+
+    def take(self, rows: Sequence[int]) -> "Columns":
+        """Return some of the rows."""
+        lists = {
+            name: [values[row] for row in rows] for name, values in self.lists.items()
+        }
+        return Columns(lists, len(rows), self.others)
 
 
 def by_column(records: Sequence[Mapping[str, Any]], model: Model) -> Columns:
@@ -90,7 +97,7 @@ def answer_columns(
 def typed_table(columns: Columns, model: Model) -> tuple[pa.Table, list[RowProblem]]:
     """Return typed rows, null where a value has another type, and these values."""
     arrays, problems = {}, []
-    for name, values in columns.values.items():
+    for name, values in columns.lists.items():
         arrays[name], found = _typed(values, model.contract.columns[name])
         problems += [
             RowProblem(row, name, _shown(values[row]), rule, problem)
@@ -129,16 +136,19 @@ def _typed(
 
 
 def _mistyped(value: Any, noun: str) -> str:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        is_large = noun == "a whole number" and abs(value) >= EXACT
-        return "is beyond 64 bits" if is_large else f"is not {noun}"
-    return f"is {KINDS[type(value)]}, not {noun}"
+    kind = KINDS.get(type(value), "a number")
+    if kind == "a number" and noun.endswith("number"):
+        return "is beyond 64 bits" if abs(value) >= EXACT else f"is not {noun}"
+    return f"is {kind}, not {noun}"
 
 
 def _float(value: Any) -> float | None:
-    if type(value) is float:
-        return value
-    return float(value) if type(value) is int else None
+    if type(value) not in (float, int):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def _whole(value: Any) -> int | None:
@@ -200,15 +210,3 @@ def _shown(value: Any) -> str | None:
     if value is ABSENT or value is None:
         return None
     return (value if isinstance(value, str) else json.dumps(value))[:SHOWN]
-
-
-def as_json(values: Iterable[Any]) -> list[Any]:
-    """Return values of a column of answers as JSON has them: null for missing ones."""
-    return [
-        None
-        if value is None or value != value
-        else value.isoformat()
-        if hasattr(value, "isoformat")
-        else value
-        for value in values
-    ]

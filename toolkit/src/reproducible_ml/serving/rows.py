@@ -123,14 +123,21 @@ def answer(
     """
     checked = check_rows(table, model, known)
     answers = predict(checked.rows, model)
-    if not isinstance(answers, pd.DataFrame) or not answers.index.equals(
-        checked.rows.index
-    ):
+    check_answers(answers, checked.rows)
+    return Answered(answers, checked.problems, checked.keys)
+
+
+def check_answers(answers: Any, rows: pd.DataFrame) -> None:
+    """Check what a project's `predict` returned for rows.
+
+    Raises:
+        UserError: It has not a row for each.
+    """
+    if not isinstance(answers, pd.DataFrame) or not answers.index.equals(rows.index):
         raise UserError(
             "deployment/predict.py: predict must return a DataFrame with the index of"
             " its rows"
         )
-    return Answered(answers, checked.problems, checked.keys)
 
 
 def to_table(rows: pd.DataFrame, model: Model) -> pa.Table:

@@ -12,11 +12,12 @@ from typing import Any
 import pyarrow as pa
 
 from reproducible_ml.core.errors import UserError, first_line
+from reproducible_ml.serving.answers import Answers
 from reproducible_ml.serving.code_hash import check_code
 from reproducible_ml.serving.logs import log_event
 from reproducible_ml.serving.messages import RefusedError
 from reproducible_ml.serving.model import MANIFEST, Model, PredictFunction
-from reproducible_ml.serving.predictor import Answers, OverloadedError, Predictor
+from reproducible_ml.serving.predictor import OverloadedError, Predictor
 from reproducible_ml.serving.records import Columns
 from reproducible_ml.serving.rows import MissingColumnsError
 from reproducible_ml.serving.service.metrics import Metrics

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import reproducible_ml
+from reproducible_ml.serving.answers import Answers
 from reproducible_ml.serving.messages import RefusedError, parse_json
 from reproducible_ml.serving.model import Model
-from reproducible_ml.serving.predictor import Answers
 from reproducible_ml.serving.records import Columns
 from reproducible_ml.serving.rows import MissingColumnsError
 from reproducible_ml.serving.service.body import read_body

@@ -21,6 +21,7 @@ from nats.errors import MaxPayloadError
 from nats.js import JetStreamContext
 
 from reproducible_ml.core.errors import first_line, one_line
+from reproducible_ml.serving.answers import Answers
 from reproducible_ml.serving.logs import LOGGER, log_event
 from reproducible_ml.serving.messages import (
     ARROW,
@@ -33,7 +34,7 @@ from reproducible_ml.serving.messages import (
     write_stream,
 )
 from reproducible_ml.serving.model import Model, PredictFunction
-from reproducible_ml.serving.predictor import Answers, Predictor
+from reproducible_ml.serving.predictor import Predictor
 from reproducible_ml.serving.records import Columns
 from reproducible_ml.serving.rows import MissingColumnsError
 from reproducible_ml.serving.worker.settings import Settings

@@ -1,0 +1,215 @@
+"""Answer a few rows of JSON without pandas, to the bit as `answer` does.
+
+A row is answered here if it certainly meets the contract. Every other row is left to
+`answer`, which says what is wrong with it: so there is one text for each problem.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from reproducible_ml.contract.schema import Column
+from reproducible_ml.serving.answers import Answers, as_json
+from reproducible_ml.serving.fast_columns import (
+    Array,
+    Mask,
+    Numbers,
+    Reader,
+    is_number,
+    make_reader,
+    template,
+)
+from reproducible_ml.serving.fast_features import Codes, Features, Floats
+from reproducible_ml.serving.model import Model, PredictFunction
+from reproducible_ml.serving.records import Columns, answer_columns
+from reproducible_ml.serving.rows import check_answers
+
+
+def _without_rules(rows: pd.DataFrame, model: Model) -> pd.DataFrame:
+    answers = model.answers(rows)
+    return answers  # noqa: RET504 (compared with what a project has)
+
+
+def has_own_rules(predict: PredictFunction) -> bool:
+    """Return whether a project's `predict` does more than to return `model.answers`."""
+    code, plain = getattr(predict, "__code__", None), _without_rules.__code__
+    return code is None or (code.co_code, code.co_names) != (
+        plain.co_code,
+        plain.co_names,
+    )
+
+
+class FastRows:
+    """Answers rows of JSON for one model, and one set of columns."""
+
+    def __init__(
+        self, model: Model, features: Features, readers: Mapping[str, Reader | None]
+    ) -> None:
+        """Prepare for a model; see `of`."""
+        self.model = model
+        self.features = features
+        columns = {name: model.contract.columns[name] for name in readers}
+        self.columns: Mapping[str, Column] = columns
+        self.readers = {name: read for name, read in readers.items() if read}
+        self.numbers = Numbers(
+            {name: column for name, column in columns.items() if is_number(column)}
+        )
+        self.template = template(columns)
+
+    @classmethod
+    def of(cls, model: Model, names: Sequence[str]) -> "FastRows | None":
+        """Return what answers rows of these columns; None if only `answer` can."""
+        columns = {name: model.contract.columns[name] for name in names}
+        features = Features.of(model)
+        readers = {name: make_reader(name, each) for name, each in columns.items()}
+        if features is None or not all(
+            readers[name] or is_number(column) for name, column in columns.items()
+        ):
+            return None
+        return cls(model, features, readers)
+
+    def answer(self, columns: Columns, predict: PredictFunction) -> Answers:
+        """Answer rows, as `answer_columns` does."""
+        rows, places = self.read(columns)
+        answers = self._answers(rows, predict) if len(places) else {}
+        found = Answers(answers, places.tolist(), columns.length, [], self.model)
+        if 0 < len(places) == columns.length:
+            return found
+        left = np.ones(columns.length, dtype=bool)
+        left[places] = False
+        others = np.flatnonzero(left).tolist()
+        rest = answer_columns(columns.take(others), self.model, predict)
+        return found.with_rest(others, Answers.of(rest, len(others), self.model))
+
+    def read(self, columns: Columns) -> tuple["FastValues", npt.NDArray[np.intp]]:
+        """Return the rows that certainly meet the contract, and their positions."""
+        lists = columns.lists
+        numbers, sure = self.numbers.read(
+            [lists[name] for name in self.numbers.places], columns.length
+        )
+        arrays = {}
+        for name, read in self.readers.items():
+            arrays[name], right = read(lists[name])
+            sure &= right
+        rows = FastValues(self, numbers, arrays)
+        places = np.flatnonzero(sure)
+        if len(places) < columns.length:
+            rows = rows.take(places)
+        if self.model.checks and len(places):
+            right = self._passes_checks(rows)
+            rows, places = rows.take(np.flatnonzero(right)), places[right]
+        return rows, places
+
+    def _passes_checks(self, rows: "FastValues") -> Mask:
+        """Return whether each row passes the checks of the project."""
+        frame = rows.frame([*self.columns])
+        right = np.ones(len(frame), dtype=bool)
+        for check in self.model.checks:
+            found: Any = pd.array(check(frame), dtype="boolean")
+            right &= found.fillna(True).to_numpy(dtype=bool)
+        return right
+
+    def _answers(
+        self, rows: "FastValues", predict: PredictFunction
+    ) -> dict[str, list[Any]]:
+        features = self.features.matrix(rows)
+        if has_own_rules(predict):
+            frame = rows.frame(self.model.features)
+            answers = predict(frame, KnownRows(self.model, frame, features))
+            check_answers(answers, frame)
+            return {str(name): as_json(answers[name].tolist()) for name in answers}
+        columns = self.model.answers_of(self.model.output_of(features))
+        return {
+            name: as_json(column.tolist())
+            if column.dtype.kind == "f" and np.isnan(column).any()
+            else column.tolist()
+            for name, column in columns.items()
+        }
+
+
+class FastValues:
+    """Rows that were read: what features are made of."""
+
+    def __init__(
+        self, rows: FastRows, numbers: Floats, arrays: Mapping[str, Array]
+    ) -> None:
+        self.rows = rows
+        self.matrix = numbers
+        self.arrays = arrays
+
+    def take(self, places: Any) -> "FastValues":
+        """Return some of the rows."""
+        arrays = {name: array[places] for name, array in self.arrays.items()}
+        return FastValues(self.rows, self.matrix[places], arrays)
+
+    def numbers(self, names: Sequence[str]) -> Floats:
+        """Return numbers and booleans as columns of floats, NaN if missing."""
+        places = self.rows.numbers.places
+        if [*names] == [*places]:
+            return self.matrix
+        return self.matrix[:, [places[name] for name in names]]
+
+    def codes(self, name: str) -> Codes:
+        """Return the place of each category in the contract, -1 if missing."""
+        return self.arrays[name]
+
+    def dates(self, name: str) -> Array:
+        """Return dates in nanoseconds."""
+        return self.arrays[name]
+
+    def frame(self, names: Sequence[str]) -> pd.DataFrame:
+        """Return columns as `check_rows` does."""
+        places = self.rows.numbers.places
+        dtypes = {name: self.rows.template[name].dtype for name in names}
+        if all(dtype == np.float64 for dtype in dtypes.values()):
+            return pd.DataFrame(self.numbers(names), columns=[*names])
+        return pd.DataFrame(
+            {
+                name: self._numbers_as(dtype, self.matrix[:, places[name]])
+                if name in places
+                else self._others_as(dtype, name)
+                for name, dtype in dtypes.items()
+            }
+        )
+
+    def _numbers_as(self, dtype: Any, values: Floats) -> Any:
+        if isinstance(dtype, np.dtype):
+            return values.astype(dtype)
+        return pd.array(values, dtype="Float64").astype(dtype)
+
+    def _others_as(self, dtype: Any, name: str) -> Any:
+        array = self.arrays[name]
+        if isinstance(dtype, pd.CategoricalDtype):
+            return pd.Categorical.from_codes(array, dtype=dtype)
+        if self.rows.columns[name].dtype == "category":
+            known = list(self.rows.columns[name].isin or ())
+            return pd.array(
+                [None if code < 0 else known[code] for code in array.tolist()], dtype
+            )
+        return array if isinstance(dtype, np.dtype) else pd.array(array, dtype)
+
+
+class KnownRows(Model):
+    """A model that knows the features of one table, for a project with own rules."""
+
+    def __init__(self, model: Model, rows: pd.DataFrame, features: Floats) -> None:
+        """Copy a model.
+
+        Args:
+            model: The model.
+            rows: The table.
+            features: What the pipeline makes of it.
+        """
+        self.__dict__.update(vars(model))
+        # With pandas' copy-on-write, this stays as it is when a project changes rows.
+        self.rows = rows.copy(deep=False)
+        self.row_features = features
+
+    def output(self, rows: pd.DataFrame) -> Floats:
+        """Return what the model computes for rows."""
+        if rows.equals(self.rows):
+            return self.output_of(self.row_features)
+        return super().output(rows)
