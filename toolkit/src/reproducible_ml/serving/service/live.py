@@ -17,6 +17,7 @@ from reproducible_ml.serving.code_hash import check_code
 from reproducible_ml.serving.logs import log_event
 from reproducible_ml.serving.messages import RefusedError
 from reproducible_ml.serving.model import MANIFEST, Model, PredictFunction
+from reproducible_ml.serving.prediction_log import PredictionLog
 from reproducible_ml.serving.predictor import OverloadedError, Predictor
 from reproducible_ml.serving.records import Columns
 from reproducible_ml.serving.rows import MissingColumnsError
@@ -70,6 +71,7 @@ class Service:
         )
         self.metrics.set_model(settings.name, self.model.version)
         self._tasks: list[asyncio.Task[None]] = []
+        self._log = _make_log(settings, self.metrics)
 
     @property
     def model(self) -> Model:
@@ -100,12 +102,16 @@ class Service:
             raise RefusedError(503, f"too many requests: {error}") from None
         except MissingColumnsError as error:
             raise RefusedError(400, str(error).replace("\n", "; ")) from None
+        if self._log:
+            self._log.add(facts["request_id"], rows, answers)
         refused = self.metrics.count_rows(count, answers.problems)
         facts |= {"rows": count, "refused": refused, "model": answers.model.version}
         return answers
 
     async def start(self) -> None:
         """Watch the manifest, and wait for SIGTERM."""
+        if self._log:
+            self._log.start()
         if self.settings.reload_seconds:
             self._tasks.append(asyncio.create_task(self._watch()))
         self._drain_at_sigterm()
@@ -117,6 +123,8 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.predictor.close()
+        if self._log:
+            await asyncio.to_thread(self._log.close)
         log_event("stopped")
 
     def _drain_at_sigterm(self) -> None:
@@ -187,3 +195,18 @@ class Service:
         except OSError:
             return None  # it is being replaced
         return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+def _make_log(settings: Settings, metrics: Metrics) -> PredictionLog | None:
+    """Return the log of answers; None without a folder for it."""
+    if settings.log_folder is None:
+        return None
+    return PredictionLog(
+        settings.log_folder,
+        without=settings.log_without,
+        days=settings.log_days,
+        seconds=settings.log_seconds,
+        rows=settings.log_rows,
+        max_waiting_rows=settings.log_waiting,
+        count=lambda result, rows: metrics.logged.labels(result).inc(rows),
+    )

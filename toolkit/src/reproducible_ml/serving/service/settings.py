@@ -39,7 +39,7 @@ class Settings(FromEnvironment):
         log_days: How long logged answers are kept.
         log_seconds: After how long the rows that came are written.
         log_rows: After how many rows they are written before that.
-        log_waiting: Most requests that wait to be logged; others are not logged.
+        log_waiting: Most rows that wait to be logged; further ones are dropped.
     """
 
     prefix: ClassVar[str] = PREFIX
@@ -60,7 +60,7 @@ class Settings(FromEnvironment):
     log_days: Positive = 190
     log_seconds: Seconds = 60
     log_rows: Positive = 10_000
-    log_waiting: Positive = 10_000
+    log_waiting: Positive = 50_000
 
 
 def api_keys() -> list[str]:
