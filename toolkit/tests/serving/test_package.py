@@ -12,6 +12,7 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -93,6 +94,27 @@ def metadata(wheel: Path) -> Message:
         return message_from_bytes(archive.read(name))
 
 
+def use(
+    wheels: list[Path], rows: pd.DataFrame, folder: Path
+) -> tuple[pd.DataFrame, str]:
+    """Return what unpacked wheels answer in a process of their own, and a version."""
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(folder / "site")
+    rows.to_pickle(folder / "rows")
+    paths = [str(folder / name) for name in ("site", "rows", "answers")]
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", SCRIPT, ",".join(UNNEEDED), *paths],
+        # Code of a repository around the folder must not come first.
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return pd.read_pickle(folder / "answers"), done.stdout.strip()
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize(
     ("task", "path"), [("binary", None), ("multiclass", LINEAR["multiclass"])]
@@ -106,30 +128,71 @@ def test_wheels_answer_like_the_repository_without_its_packages(
     path: str | None,
 ) -> None:
     project = copy_with_model(tmp_path / "project", folder_of(task, path))
-    toolkit, model = package(project, tmp_path / "dist", force=True)
-    site = tmp_path / "site"
-    for wheel in (toolkit, model):
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(site)
+    wheels = package(project, tmp_path / "dist", force=True)
     orders.index = pd.Index([f"order {number}" for number in range(len(orders))])
-    orders.to_pickle(tmp_path / "rows")
-    arguments = [",".join(UNNEEDED), site, tmp_path / "rows", tmp_path / "answers"]
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", SCRIPT, *map(str, arguments)],
-        # Code of a repository around the folder must not come first.
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    found, version = use(wheels, orders, tmp_path)
     expected = answer(pa.Table.from_pandas(orders), train(task, path), predict).answers
     pd.testing.assert_frame_equal(
-        pd.read_pickle(tmp_path / "answers"),
-        expected.set_axis(orders.index),
-        check_exact=True,
+        found, expected.set_axis(orders.index), check_exact=True
     )
-    assert metadata(model)["Version"] == done.stdout.strip()
+    assert [wheel.name.partition("-")[0] for wheel in wheels] == [
+        "reproducible_ml",
+        "tumour_diagnosis_model",
+    ]
+    assert metadata(wheels[1])["Version"] == version
+
+
+# Lets the model begin with a transformer of the project's own.
+OWN = """\
+from pathlib import Path
+import json
+import sys
+import pandas as pd
+from sklearn.pipeline import Pipeline
+from reproducible_ml.modeling.model.store import save_model
+from tumour_diagnosis.deployment.predict import Predict, load
+from tumour_diagnosis.features.own import Dearer
+
+model = load(Path("models"), Predict())
+pipeline = Pipeline([("own", Dearer()), *model.pipeline.steps])
+paths = Path("models/model.skops"), Path("models/model.json")
+save_model(pipeline, *paths, model.manifest, "tumour_diagnosis")
+pd.Series(pipeline.predict_proba(pd.read_pickle(sys.argv[1]))[:, 1]).to_pickle("own")
+"""
+
+DEARER = """\
+from sklearn.base import BaseEstimator, TransformerMixin
+
+class Dearer(TransformerMixin, BaseEstimator):
+    def fit(self, rows, target=None):
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def transform(self, rows):
+        return rows.assign(amount=rows["amount"] + 1)
+"""
+
+
+@pytest.mark.integration
+def test_wheel_has_the_code_that_the_model_needs(
+    folder_of: Callable[..., Path], orders: pd.DataFrame, tmp_path: Path
+) -> None:
+    folder = tmp_path / "project"
+    copy_with_model(folder, folder_of())
+    (folder / "code/tumour_diagnosis/features/own.py").write_text(DEARER)
+    orders.to_pickle(tmp_path / "rows")
+    for command in (
+        [sys.executable, "-c", OWN, str(tmp_path / "rows")],
+        [sys.executable, "-m", "reproducible_ml.cli", "package", "--force"],
+    ):
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    found, _ = use([*(folder / "dist").iterdir()], orders, tmp_path)
+    np.testing.assert_array_equal(found["probability"], pd.read_pickle(folder / "own"))
 
 
 @pytest.mark.integration

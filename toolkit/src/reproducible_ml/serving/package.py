@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,7 +35,8 @@ from reproducible_ml.versioning.lock import (
     upstream_stages,
 )
 
-MODELS = PurePosixPath("models")
+MODELS, LICENSE = PurePosixPath("models"), PurePosixPath("LICENSE")
+README_FILE = PurePosixPath("README.md")
 
 # The first day that a zip archive can have, so that no wheel has a date of its own.
 EPOCH = "315532800"
@@ -78,7 +79,7 @@ Files = Mapping[PurePosixPath, bytes]
 
 
 def package(project: Project, output: Path, *, force: bool = False) -> list[Path]:
-    """Build the wheels of the toolkit and of the model; return their paths.
+    """Build the wheels of the toolkit and of the model; return their paths, in order.
 
     Args:
         project: Its model is in `models/`, its code in `code/`.
@@ -95,22 +96,19 @@ def package(project: Project, output: Path, *, force: bool = False) -> list[Path
     model = module.load(root / MODELS, params)
     if not force:
         check_up_to_date(root)
-    settings = _read(root / PYPROJECT)["project"]
-    toolkit = _read(root / "toolkit" / PYPROJECT)["project"]
+    settings = _read(root / PYPROJECT)
     with TemporaryDirectory() as temporary:
         made = Path(temporary)
-        version = _build_toolkit(root, made)
-        pins = [f"{toolkit['name']}=={version}"]
-        pins += [f"{n}=={v}" for n, v in sorted(model.manifest["versions"].items())]
-        extra = toolkit["optional-dependencies"]["project"]
+        toolkit = _build(_toolkit_files(root), made)
+        required = _requirements(root, settings, toolkit, model.manifest["versions"])
+        metadata = _metadata(settings, project.package, required)
         files = _model_files(root, project.package)
-        files[PurePosixPath(f"{project.package}_model", PREDICT)] = _json(
-            params.model_dump(mode="json")
-        )
-        requirements = pins + _others(settings["dependencies"], [*pins, *extra])
-        _build_model(root, made, project.package, model.version, files, requirements)
+        folder = PurePosixPath(f"{project.package}_model")
+        files[folder / PREDICT] = _json(params.model_dump(mode="json"))
+        source = _model_source(files, metadata, folder, model.version)
+        wheels = [toolkit, _build(source, made)]
         output.mkdir(parents=True, exist_ok=True)
-        return [_move(wheel, output) for wheel in sorted(made.glob("*.whl"))]
+        return [_move(made / name, output) for name in wheels]
 
 
 def check_up_to_date(root: Path) -> None:
@@ -145,7 +143,8 @@ def check_up_to_date(root: Path) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return tomllib.loads(path.read_text("utf-8"))
+    """Return the table `project` of a pyproject.toml."""
+    return dict(tomllib.loads(path.read_text("utf-8"))["project"])
 
 
 def _json(value: Any) -> bytes:
@@ -166,82 +165,99 @@ def _tracked(root: Path, folder: str) -> dict[PurePosixPath, bytes]:
     }
 
 
-def _build_toolkit(root: Path, made: Path) -> str:
-    """Build the wheel of the toolkit; return its version, which names its content."""
+def _toolkit_files(root: Path) -> dict[PurePosixPath, bytes]:
+    """Return what the toolkit is built from, with a version that names its content."""
     files = {
         name: content
         for name, content in _tracked(root, "toolkit").items()
         if name.parts[0] != "tests"
     }
-    label = f"+c{_digest(files)}"
-    files[PurePosixPath("setup.cfg")] = f"[egg_info]\ntag_build = {label}\n".encode()
-    return _build(files, made).split("-")[1]
+    tag = f"[egg_info]\ntag_build = +c{_digest(files)}\n"
+    return files | {PurePosixPath("setup.cfg"): tag.encode()}
+
+
+def _requirements(
+    root: Path, settings: Mapping[str, Any], wheel: str, versions: Mapping[str, str]
+) -> list[str]:
+    """Return what the model needs: pins, and the project's own dependencies.
+
+    What only the pipeline needs is left out: the toolkit's extra `project` names it.
+
+    Args:
+        root: Of the repository.
+        settings: Of the project.
+        wheel: Name of the toolkit's, in which its version comes second.
+        versions: Of the packages that the model was made with.
+    """
+    toolkit = _read(root / "toolkit" / PYPROJECT)
+    pins = [f"{toolkit['name']}=={wheel.split('-')[1]}"]
+    pins += [f"{name}=={version}" for name, version in sorted(versions.items())]
+    apart = {
+        *map(_name, pins),
+        *map(_name, toolkit["optional-dependencies"]["project"]),
+    }
+    return pins + [one for one in settings["dependencies"] if _name(one) not in apart]
+
+
+def _name(requirement: str) -> str:
+    return canonicalize_name(Requirement(requirement).name)
+
+
+def _metadata(
+    settings: Mapping[str, Any], package: str, requirements: list[str]
+) -> dict[str, Any]:
+    """Return the table `project` for the model, with the version of the project."""
+    name = settings["name"]
+    kept = ("requires-python", "license", "authors")
+    return {
+        "name": f"{name}-model",
+        "description": f"The model of the project {name}.",
+        "readme": "README.md",
+        "dependencies": requirements,
+        "scripts": {f"{name}-predict": f"{package}_model:main"},
+        "version": settings["version"],
+        **{key: settings[key] for key in kept if key in settings},
+    }
 
 
 def _model_files(root: Path, package: str) -> dict[PurePosixPath, bytes]:
-    """Return the project's code, and the model with its manifest."""
-    code = {package / name: c for name, c in _tracked(root, f"code/{package}").items()}
-    folder = PurePosixPath(f"{package}_model")
-    return code | {
-        folder / name: (root / MODELS / name).read_bytes() for name in (MODEL, MANIFEST)
-    }
+    """Return the project's code and licence, and the model with its manifest."""
+    code = _tracked(root, f"code/{package}")
+    files = {package / name: content for name, content in code.items()}
+    for name in (MODEL, MANIFEST):
+        path = PurePosixPath(f"{package}_model", name)
+        files[path] = (root / MODELS / name).read_bytes()
+    if (root / LICENSE).is_file():
+        files[LICENSE] = (root / LICENSE).read_bytes()
+    return files
 
 
-def _others(dependencies: Iterable[str], apart: Iterable[str]) -> list[str]:
-    """Return the requirements of packages that others do not name."""
-    known = {canonicalize_name(Requirement(line).name) for line in apart}
-    return [
-        line
-        for line in dependencies
-        if canonicalize_name(Requirement(line).name) not in known
-    ]
-
-
-def _build_model(
-    root: Path,
-    made: Path,
-    package: str,
-    identity: str,
-    files: dict[PurePosixPath, bytes],
-    requirements: list[str],
-) -> None:
-    settings = _read(root / PYPROJECT)["project"]
-    command = f"{settings['name']}-predict"
+def _model_source(
+    files: Files, metadata: Mapping[str, Any], folder: PurePosixPath, identity: str
+) -> dict[PurePosixPath, bytes]:
+    """Return what the model is built from, with a version that names its content."""
+    [command] = metadata["scripts"]
     words = {
-        "name": f"{settings['name']}-model",
-        "description": f"The model of the project {settings['name']}.",
-        "package": package,
+        "name": metadata["name"],
+        "description": metadata["description"],
+        "package": folder.name.removesuffix("_model"),
         "command": command,
     }
-    metadata = {
-        "name": words["name"],
-        "description": words["description"],
-        "readme": "README.md",
-        "dependencies": requirements,
-        "scripts": {command: f"{package}_model:main"},
-    }
-    kept = ("requires-python", "license", "authors")
-    metadata |= {key: settings[key] for key in kept if key in settings}
-    if (root / "LICENSE").is_file():
-        files[PurePosixPath("LICENSE")] = (root / "LICENSE").read_bytes()
-    files[PurePosixPath("README.md")] = README.format(**words).encode()
-    # The model's file names the model; what else is in the wheel has a name as well.
-    label = f"m{identity}.c{_digest({**files, PurePosixPath('.'): _json(metadata)})}"
-    version = settings["version"]
-    metadata["version"] = f"{version}{'.' if '+' in version else '+'}{label}"
-    init = PurePosixPath(f"{package}_model", "__init__.py")
-    files[init] = INIT.format(version=metadata["version"], **words).encode()
-    top = {"README.md", "LICENSE"}
-    placed = {
-        name if str(name) in top else "src" / name: content
-        for name, content in files.items()
+    own = metadata["version"]
+    # The model's file has a name in its manifest; all else gets one here.
+    all_else = {**files, PurePosixPath(PYPROJECT): _json(metadata)}
+    label = f"m{identity}.c{_digest(all_else)}"
+    version = f"{own}{'.' if '+' in own else '+'}{label}"
+    code = {
+        **files,
+        folder / "__init__.py": INIT.format(version=version, **words).encode(),
     }
     build = {
         "build-system": {
             "requires": ["setuptools>=77"],
             "build-backend": "setuptools.build_meta",
         },
-        "project": metadata,
+        "project": {**metadata, "version": version},
         "tool": {
             "setuptools": {
                 "packages": {"find": {"where": ["src"]}},
@@ -249,8 +265,11 @@ def _build_model(
             }
         },
     }
-    placed[PurePosixPath(PYPROJECT)] = tomlkit.dumps(build).encode()
-    _build(placed, made)
+    return {
+        **{n if n == LICENSE else "src" / n: content for n, content in code.items()},
+        README_FILE: README.format(**words).encode(),
+        PurePosixPath(PYPROJECT): tomlkit.dumps(build).encode(),
+    }
 
 
 def _digest(files: Files) -> str:
