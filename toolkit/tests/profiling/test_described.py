@@ -33,15 +33,17 @@ OTHER = """
 
 
 @pytest.mark.parametrize("text", [*PLAIN.split(), *OTHER.split()])
-def test_plain_numbers_have_the_patterns_of_all_numbers(text: str) -> None:
+@pytest.mark.parametrize("other", ["8", "8.5"])
+def test_plain_numbers_have_the_patterns_of_all_numbers(text: str, other: str) -> None:
     column = Column(dtype="float64", nullable=True)
-    found = read_plain(pa.array(["8", text]), column, ())
+    found = read_plain(pa.array([other, text]), column, ())
     if text not in PLAIN.split():
         assert found is None
         return
     assert found is not None
-    assert found.values.to_pylist() == [8.0, float(text)]
-    patterns = number_patterns(pa.array(["8", text])).to_pylist()
+    assert found.values.to_pylist() == [float(other), float(text)]
+    assert found.longest == max(len(other), len(text))
+    patterns = number_patterns(pa.array([other, text])).to_pylist()
     counted = {key: rows for key, rows in found.patterns.items() if rows}
     assert counted == {key: patterns.count(key) for key in patterns}
     dates = ("01.2024", "12.2023", "202401", "20240131")

@@ -12,11 +12,13 @@ from pydantic import ValidationError
 
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core.params import Compute
+from reproducible_ml.core.parts import read_table
 from reproducible_ml.quality.distributions import (
     Distribution,
     profile_table,
     read_subset,
     recount,
+    subset_records,
 )
 
 COMPUTE = Compute(backend="sequential", n_jobs=1)
@@ -33,6 +35,24 @@ Profiled = Callable[..., dict[str, Any]]
 def cities() -> pd.DataFrame:
     city = pd.Categorical(["Bonn", "Rome"] * 500, ["Bonn", "Oslo", "Rome"])
     return pd.DataFrame({"x": range(1000), "city": city, "y": 0})
+
+
+@pytest.mark.parametrize("columns", [None, ["city", "said"]])
+def test_sample_has_the_types_and_values_of_its_rows(
+    columns: list[str] | None, cities: pd.DataFrame, stored: Stored
+) -> None:
+    frame = cities.assign(
+        said=pd.Series(["ja", None, "nein", "ça"] * 250, dtype="str"),
+        whole=pd.array([1, None, 3, 4] * 250, dtype="Int64"),
+        member=pd.array([True, None] * 500, dtype="boolean"),
+        when=pd.date_range("2024-01-01", periods=1000).astype("datetime64[ns]"),
+    )
+    table = stored(frame, rows=300)
+    every = read_table(table)
+    expected = every.iloc[subset_records(table, 200)]
+    some = read_subset(table, THREADS, columns, rows=200)
+    assert 100 < len(some) < 300
+    pd.testing.assert_frame_equal(some, expected[columns or list(frame.columns)])
 
 
 def test_small_table_is_read_whole(cities: pd.DataFrame, stored: Stored) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reproducible_ml.contract.schema import Contract, Data
+from reproducible_ml.contract.findings import Finding
+from reproducible_ml.contract.schema import Contract, CsvDialect, Data
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import map_parts
+from reproducible_ml.quality import validation
 from reproducible_ml.quality.validation import (
     CheckedPart,
     RowCheck,
@@ -180,3 +182,23 @@ def test_mistake_in_a_check_is_reported(
     with pytest.raises(UserError) as caught:
         validate(["a,1,2,no", "b,1,2,no"], checks=[check])
     assert message in str(caught.value)
+
+
+def test_files_that_were_scanned_are_not_scanned_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, report = tmp_path / "a.csv", tmp_path / "problems.csv"
+    file.write_text(f"{HEADER}\nAnn,1,2,yes\n")
+    scans: list[Path] = []
+
+    def scan(path: Path, dialect: CsvDialect) -> list[Finding]:
+        scans.append(path)
+        return []
+
+    monkeypatch.setattr(validation, "scan", scan)
+    compute = Compute(backend="sequential", n_jobs=1)
+    for scanned in (True, False):
+        table = tmp_path / f"table {scanned}"
+        table.mkdir()
+        validate_table([file], CONTRACT, DATA, compute, table, report, scanned=scanned)
+        assert scans == ([] if scanned else [file])

@@ -170,7 +170,8 @@ def _proposal(
     known = _read_as_before(contract, context)
     reject([f for f in read.wrong if f.column not in known], context.report)
     choice, params = _params(contract, read, request, context)
-    contract, quality = _checked(files, raw, contract, params, context)
+    scanned = contract.metadata == read.dialect
+    contract, quality = _checked(files, raw, contract, params, context, scanned=scanned)
     warnings = [f for f in read.warnings if _matters(f, contract, read)]
     # A number that is read as missing is reported once.
     codes = {f.column for f in warnings if f.kind in ("code", "outlier")}
@@ -192,17 +193,27 @@ def _checked(
     contract: Contract,
     params: dict[str, Any],
     context: Context,
+    *,
+    scanned: bool,
 ) -> tuple[Contract, QualityReport]:
     """Check the table as the pipeline will.
 
-    The test rows are chosen, and which features the time has.
+    The test rows are chosen, and which features the time has. `scanned` says whether
+    the bytes of the files are known to be right.
     """
     data = Data.model_validate(params["data"])
     compute = Compute.model_validate(params.get("compute") or {})
     checked = context.temporary / "checked"
     with replacing_folder(checked) as table:
         validate_table(
-            files, contract, data, compute, table, context.report, temporary=True
+            files,
+            contract,
+            data,
+            compute,
+            table,
+            context.report,
+            temporary=True,
+            scanned=scanned,
         )
     before = context.params["data"].get("target")
     if context.contract is None or before != data.target:

@@ -5,7 +5,7 @@ together. A batch that is not plain throughout is looked at text by text in `pro
 """
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -278,7 +278,9 @@ def _read_numbers(texts: pa.StringArray, *, whole: bool) -> PlainBatch | None:
         return None
     values: Floats = numbers.to_numpy()
     lengths = text_lengths(texts)
-    points = pc.find_substring(texts, ".").to_numpy()
+    points = _find_points(texts, content, lengths)
+    if kind == 0 and not whole and (points >= 0).all():
+        return _with_points(numbers, lengths, points)
     with_exponent = np.zeros(len(texts), dtype=bool)
     if kind == 1:
         if not np.isfinite(values).all() or pc.any(pc.starts_with(texts, "+")).as_py():
@@ -311,6 +313,35 @@ def _read_numbers(texts: pa.StringArray, *, whole: bool) -> PlainBatch | None:
     }
     chosen = pa.array(values.astype(np.int64)) if whole else numbers
     return PlainBatch(chosen, patterns, may_be_dates, int(lengths.max(initial=0)))
+
+
+def _find_points(
+    texts: pa.StringArray, content: npt.NDArray[np.uint8], lengths: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    """Return the position of the first point in each number, -1 for none."""
+    found = np.flatnonzero(content == ord("."))
+    if len(found) == len(texts):
+        # Numbers have one at most, so each has its own.
+        points: npt.NDArray[Any] = found - np.cumsum(lengths) + lengths
+        return points
+    return np.asarray(pc.find_substring(texts, ".").to_numpy())
+
+
+def _with_points(
+    numbers: pa.Array, lengths: npt.NDArray[Any], points: npt.NDArray[Any]
+) -> PlainBatch | None:
+    """Return numbers, all with a point and without an exponent, as most are."""
+    values: Floats = numbers.to_numpy()
+    digits = points - np.signbit(values)
+    if digits.max(initial=0) > EXACT:
+        return None
+    three = np.flatnonzero((lengths - points == 4) & (digits >= 1) & (digits <= 3))
+    size = np.abs(values[three])
+    full = (size >= LEAST[digits[three]]) | (digits[three] == 1)
+    thousands = int((full & (size >= 1)).sum())
+    patterns = {POINT3: thousands, POINT: len(values) - thousands}
+    may_be_dates = (lengths == 7) & (points == 2) & (values >= 1) & (values < 13)
+    return PlainBatch(numbers, patterns, may_be_dates, int(lengths.max(initial=0)))
 
 
 def _read_dates(texts: pa.StringArray, pattern: str) -> PlainBatch | None:

@@ -163,8 +163,16 @@ def count(
 def _choose(
     file: Path, first: int, share: float, columns: Sequence[str] | None
 ) -> pd.DataFrame:
-    rows = read_part(file, columns)
-    return rows[_chosen(first, len(rows), share)]
+    from pyarrow.parquet import read_metadata, read_table
+
+    chosen = _chosen(first, read_metadata(file).num_rows, share)
+    if chosen.all():
+        return read_part(file, columns)
+    # As `read_part` does, but only the chosen rows are converted.
+    names = None if columns is None else list(columns)
+    rows = read_table(file, columns=names, use_pandas_metadata=True)
+    frame: pd.DataFrame = rows.filter(chosen).to_pandas()
+    return frame
 
 
 def _kinds(contract: Contract, data: Data) -> dict[str, Kind]:
