@@ -31,18 +31,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def train(
+def train_folder(
     make_workspace: Callable[..., Workspace], trained: dict[str, Path]
-) -> Callable[..., Model]:
-    """Return a function that loads a model for a task, which is trained once."""
+) -> Callable[..., Path]:
+    """Return a function that returns the folder of a model, which is trained once."""
     numbers = count()
 
-    def make(
-        task: str = "binary",
-        path: str | None = None,
-        unseen: Unseen = "reject",
-        **settings: Any,
-    ) -> Model:
+    def make(task: str = "binary", path: str | None = None, **settings: Any) -> Path:
         if path:
             settings["estimator"] = {"path": path}
         key = f"{task} {settings}"
@@ -55,7 +50,22 @@ def train(
             for name in ("model.skops", "model.json"):
                 shutil.copy(workspace.folder / name, folder)
             trained[key] = folder
-        return load(trained[key], Predict(unseen=unseen))
+        return trained[key]
+
+    return make
+
+
+@pytest.fixture
+def train(train_folder: Callable[..., Path]) -> Callable[..., Model]:
+    """Return a function that loads a model for a task, which is trained once."""
+
+    def make(
+        task: str = "binary",
+        path: str | None = None,
+        unseen: Unseen = "reject",
+        **settings: Any,
+    ) -> Model:
+        return load(train_folder(task, path, **settings), Predict(unseen=unseen))
 
     return make
 

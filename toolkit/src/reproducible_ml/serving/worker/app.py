@@ -26,6 +26,10 @@ from reproducible_ml.serving.worker.worker import Worker
 # How often to look whether the consumer is still there.
 WATCH_SECONDS = 10
 
+# How long to wait for a message before asking again: so much later than it could, a
+# worker goes on after a restart of the server, which forgets who asked.
+PULL_SECONDS = 2
+
 
 def make_app(
     load: Callable[[Path], Model],
@@ -47,20 +51,26 @@ def make_app(
     model = load(settings.model)
     check_code(model, code(), settings.model)
     worker = Worker(model, predict, settings)
-    broker = make_broker(settings)
+    ending = asyncio.Event()
+    broker = make_broker(settings, ending.is_set)
     tasks: list[asyncio.Task[None]] = []
 
     async def start() -> None:
         client = await connect(broker, settings)
         worker.jetstream = client.jetstream()
-        stream = await declare(worker.jetstream, settings)
+        try:
+            stream = await declare(worker.jetstream, settings)
+        except BaseException:
+            await broker.stop()
+            raise
         subscribe(broker, stream, worker)
         tasks.append(asyncio.create_task(_watch(worker.jetstream, stream, settings)))
 
     async def ready() -> None:
         log_event("ready", model=settings.name, version=model.version)
 
-    async def draining() -> None:
+    async def drain() -> None:
+        ending.set()
         log_event("draining", seconds=settings.stop_seconds)
 
     async def stop() -> None:
@@ -74,7 +84,7 @@ def make_app(
         logger=None,
         on_startup=[start],
         after_startup=[ready],
-        on_shutdown=[draining],
+        on_shutdown=[drain],
         after_shutdown=[stop],
     )
 
@@ -95,7 +105,7 @@ def subscribe(broker: NatsBroker, stream: str, worker: Worker) -> None:
             settings.requests,
             stream=JStream(stream, declare=False),
             durable=settings.consumer,
-            pull_sub=PullSub(),
+            pull_sub=PullSub(timeout=PULL_SECONDS),
             ack_policy=AckPolicy.NACK_ON_ERROR,
             decoder=raw,
             no_reply=True,

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,8 +29,12 @@ from reproducible_ml.serving.worker.settings import Settings
 SCHEMES = ("nats", "tls", "ws", "wss")
 
 
-def make_broker(settings: Settings) -> NatsBroker:
+def make_broker(settings: Settings, is_ending: Callable[[], bool]) -> NatsBroker:
     """Return a broker that is not connected yet.
+
+    Args:
+        settings: Of the worker.
+        is_ending: Whether a lost connection is as it should be.
 
     Raises:
         UserError: An address or a credential is not valid.
@@ -38,7 +42,8 @@ def make_broker(settings: Settings) -> NatsBroker:
     servers = [_checked(server) for server in settings.server.split(",")]
 
     async def lost() -> None:
-        log_event("connection lost", logging.WARNING)
+        if not is_ending():
+            log_event("connection lost", logging.WARNING)
 
     async def restored() -> None:
         log_event("connection restored")
@@ -46,6 +51,9 @@ def make_broker(settings: Settings) -> NatsBroker:
     async def failed(error: Exception) -> None:
         log_event("connection", logging.WARNING, problem=first_line(error))
 
+    # Its lines on each message and task say less than those of the worker.
+    logger = LOGGER.getChild("broker")
+    logger.setLevel(logging.WARNING)
     return NatsBroker(
         servers,
         security=read_security(os.environ),
@@ -57,8 +65,7 @@ def make_broker(settings: Settings) -> NatsBroker:
         disconnected_cb=lost,
         reconnected_cb=restored,
         graceful_timeout=settings.stop_seconds or None,
-        logger=LOGGER,
-        log_level=logging.DEBUG,
+        logger=logger,
     )
 
 
