@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from decimal import Decimal
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
@@ -308,6 +309,23 @@ def test_bad_rows_are_listed_or_answered_by_missing_values(
     )
     with pytest.raises(ValueError, match="on_bad_row"):
         model.predict(rows, on_bad_row="ignore")  # type: ignore[arg-type]
+
+
+def test_types_of_pandas_do_not_matter(
+    folder_of: Callable[..., Path], orders: pd.DataFrame
+) -> None:
+    model = installed(folder_of())
+    expected = model.predict(orders)
+    for rows in (
+        orders.convert_dtypes(),
+        orders.convert_dtypes(dtype_backend="pyarrow"),
+        orders.astype(object),
+        orders.astype({"items": "float64", "member": "int8"}),
+        orders.assign(amount=orders["amount"].astype(object).map(Decimal)),
+        orders.assign(items=[*map(str, orders["items"][:9]), *orders["items"][9:]]),
+        orders.assign(ordered_at=[*map(str, orders["ordered_at"])]),
+    ):
+        pd.testing.assert_frame_equal(model.predict(rows), expected, check_exact=True)
 
 
 def test_message_lists_the_first_bad_rows(

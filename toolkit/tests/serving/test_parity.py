@@ -8,7 +8,7 @@ DataFrame. To add a way, write a function from a `Case` to answers, and name it 
 import asyncio
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from reproducible_ml.core.params import Compute
 from reproducible_ml.serving.batch import predict_table
 from reproducible_ml.serving.destination import place
 from reproducible_ml.serving.installed import InstalledModel
+from reproducible_ml.serving.messages import ARROW, JSON
 from reproducible_ml.serving.model import BATCH, Model
 from reproducible_ml.serving.rows import answer
 from tumour_diagnosis.deployment.predict import Predict, load, predict
@@ -242,8 +243,8 @@ def post(
     case: Case,
     path: str,
     content: Callable[[pd.DataFrame], bytes],
-    kind: str = "application/json",
-) -> list[httpx.Response]:
+    kind: str = JSON,
+) -> list[bytes]:
     """Send the rows in pieces to the service, all at once; return the responses."""
     pytest.importorskip("fastapi")
     from reproducible_ml.serving.service.app import make_app
@@ -266,35 +267,42 @@ def post(
 
     found = asyncio.run(send())
     assert not [response.text for response in found if response.status_code != 200]
+    return [response.content for response in found]
+
+
+def as_records(part: pd.DataFrame) -> bytes:
+    columns = [values_of_json(part[name]) for name in part]
+    rows = [
+        dict(zip(part.columns, row, strict=True)) for row in zip(*columns, strict=True)
+    ]
+    return json.dumps(rows).encode()
+
+
+def from_records(replies: Iterable[bytes]) -> pd.DataFrame:
+    found = [json.loads(reply)["predictions"] for reply in replies]
+    return pd.DataFrame([*chain(*found)])
+
+
+def as_stream(part: pd.DataFrame) -> bytes:
+    table = pa.Table.from_pandas(part, preserve_index=False)
+    target = pa.BufferOutputStream()
+    with pa.ipc.new_stream(target, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(target.getvalue())
+
+
+def from_streams(replies: Iterable[bytes]) -> pd.DataFrame:
+    tables = [pa.ipc.open_stream(reply).read_all() for reply in replies]
+    found: pd.DataFrame = pa.concat_tables(tables).to_pandas()
     return found
 
 
 def by_records(case: Case) -> pd.DataFrame:
-    def records(part: pd.DataFrame) -> bytes:
-        columns = [values_of_json(part[name]) for name in part]
-        rows = [
-            dict(zip(part.columns, row, strict=True))
-            for row in zip(*columns, strict=True)
-        ]
-        return json.dumps(rows).encode()
-
-    found = [each.json()["predictions"] for each in post(case, "/predict", records)]
-    return pd.DataFrame([*chain(*found)])
+    return from_records(post(case, "/predict", as_records))
 
 
 def by_arrow(case: Case) -> pd.DataFrame:
-    def stream(part: pd.DataFrame) -> bytes:
-        table = pa.Table.from_pandas(part, preserve_index=False)
-        target = pa.BufferOutputStream()
-        with pa.ipc.new_stream(target, table.schema) as writer:
-            writer.write_table(table)
-        return bytes(target.getvalue())
-
-    kind = "application/vnd.apache.arrow.stream"
-    responses = post(case, "/predict", stream, kind)
-    tables = [pa.ipc.open_stream(each.content).read_all() for each in responses]
-    found: pd.DataFrame = pa.concat_tables(tables).to_pandas()
-    return found
+    return from_streams(post(case, "/predict", as_stream, ARROW))
 
 
 DATATYPES = {"amount": "FP64", "items": "INT64", "member": "BOOL"}
@@ -313,13 +321,52 @@ def by_v2(case: Case) -> pd.DataFrame:
         ]
         return json.dumps({"inputs": inputs}).encode()
 
-    responses = post(case, "/v2/models/model/infer", request)
+    replies = map(json.loads, post(case, "/v2/models/model/infer", request))
     return pd.concat(
         [
-            pd.DataFrame({one["name"]: one["data"] for one in each.json()["outputs"]})
-            for each in responses
+            pd.DataFrame({one["name"]: one["data"] for one in reply["outputs"]})
+            for reply in replies
         ]
     )
+
+
+def ask_worker(
+    case: Case, content: Callable[[pd.DataFrame], bytes], kind: str
+) -> list[bytes]:
+    """Send the rows in pieces to a queue worker; return the replies in their order."""
+    pytest.importorskip("faststream")
+    from reproducible_ml.serving.worker.app import make_app
+    from reproducible_ml.serving.worker.settings import Settings
+
+    from .nats_server import Queue, Stored, nats_server, store
+
+    async def send(url: str) -> list[Stored]:
+        settings = Settings(server=url, model=case.folder)
+        app = make_app(
+            lambda folder: load(folder, Predict()), predict, settings, lambda: ""
+        )
+        async with app:
+            queue = await Queue.connect(url, "model")
+            for number, part in enumerate(slices(case.rows)):
+                await queue.send(content(part), str(number), kind)
+            await queue.settle()
+            found = await queue.read("replies")
+            await queue.close()
+            return found
+
+    with nats_server(*store(case.place / "messages")) as server:
+        found = asyncio.run(send(server.url))
+    return [
+        each.data for each in sorted(found, key=lambda one: one.headers["Request-Id"])
+    ]
+
+
+def by_worker(case: Case) -> pd.DataFrame:
+    return from_records(ask_worker(case, as_records, JSON))
+
+
+def by_worker_and_arrow(case: Case) -> pd.DataFrame:
+    return from_streams(ask_worker(case, as_stream, ARROW))
 
 
 WAYS: dict[str, Callable[[Case], pd.DataFrame]] = {
@@ -331,7 +378,12 @@ WAYS: dict[str, Callable[[Case], pd.DataFrame]] = {
     "service, records": by_records,
     "service, Arrow": by_arrow,
     "service, V2": by_v2,
+    "worker, records": by_worker,
+    "worker, Arrow": by_worker_and_arrow,
 }
+
+# These start a server.
+SERVED = ("worker, records", "worker, Arrow")
 
 
 def bits(answers: pd.DataFrame) -> pd.DataFrame:
@@ -347,7 +399,13 @@ def bits(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.mark.xdist_group("parity")
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(way, marks=[pytest.mark.integration] if way in SERVED else [])
+        for way in WAYS
+    ],
+)
 def test_ways_answer_alike_to_the_bit(case: Case, way: str) -> None:
     expected = as_answers(case, script_in_batches(case))
     found = WAYS[way](case)[[*expected]]

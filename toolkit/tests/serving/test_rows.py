@@ -1,6 +1,7 @@
 """Rows are checked one by one, and answered alike whatever else is in their batch."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -121,13 +122,14 @@ def test_each_bad_row_is_named_with_column_value_and_rule(
     pd.testing.assert_frame_equal(found.answers, alone.loc[found.answers.index])
 
 
+@pytest.mark.parametrize("values", [[1, None, 3], [[1.0], [], None], [{"a": 1}] * 3])
 def test_values_of_another_type_are_bad_rows(
-    train: Train, orders: pd.DataFrame
+    train: Train, orders: pd.DataFrame, values: list[Any]
 ) -> None:
     model = train()
     rows = pa.Table.from_pandas(orders[:3])
     place = rows.column_names.index("ordered_at")
-    rows = rows.set_column(place, "ordered_at", pa.array([1, None, 3]))
+    rows = rows.set_column(place, "ordered_at", pa.array(values))
     found = answer(rows, model, predict)
     assert [p.row for p in found.problems] == [0, 1, 2]
     assert found.answers.empty

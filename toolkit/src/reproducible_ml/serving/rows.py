@@ -316,5 +316,5 @@ def _texts(array: pa.Array) -> Iterator[str | None]:
         array = array.dictionary_decode()
     try:
         return iter(array.cast(pa.string()).to_pylist())
-    except pa.ArrowInvalid:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return (None if value is None else str(value) for value in array.to_pylist())
