@@ -19,8 +19,8 @@ NEEDED = {
     "npm": "environments/node/package.json",
 }
 
-# The packages that DVC needs for a kind of storage. A project gets those it uses; later,
-# `sh environments/lock.sh --keep s3` makes them.
+# The packages that DVC needs for a kind of storage. A project gets those that it uses;
+# later, `sh environments/lock.sh --keep s3` makes them.
 STORAGE = {f"environments/{kind}.txt": kind for kind in ("azure", "gs", "s3", "ssh")}
 
 
