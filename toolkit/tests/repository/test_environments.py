@@ -28,7 +28,9 @@ def pins(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)==([\w.]+)", text, flags=re.M))
 
 
-@pytest.mark.parametrize("name", ["dev", *OPTIONAL])
+@pytest.mark.parametrize(
+    "name", ["dev", "model", "service", "worker", "serverless", *OPTIONAL]
+)
 def test_package_has_one_version_in_all_locks(name: str) -> None:
     runtime, other = pins("runtime"), pins(name)
     assert {n: v for n, v in other.items() if runtime.get(n, v) != v} == {}
@@ -42,6 +44,14 @@ def test_environment_for_work_includes_that_of_the_pipeline() -> None:
 def test_optional_lock_has_only_what_the_pipeline_lacks(name: str) -> None:
     assert OPTIONAL[name] in pins(name)
     assert pins("runtime").keys() & pins(name).keys() == set()
+
+
+@pytest.mark.parametrize("name", ["service", "worker", "serverless"])
+def test_lock_of_a_use_has_only_what_the_model_lacks(name: str) -> None:
+    """With model.txt it is all that an image needs: no DVC, no plots."""
+    found = pins(name).keys()
+    assert pins("model").keys() & found == set()
+    assert not {"dvc", "matplotlib"} & found
 
 
 def named(requirements: list[str]) -> set[str]:
