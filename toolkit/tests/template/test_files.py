@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 from hooks.components import COMPONENTS, SETS, choose_components, prompt
-from hooks.files import GenerationError, copy_template, is_part, list_files, rename
+from hooks.files import (
+    STORAGE,
+    GenerationError,
+    copy_template,
+    is_part,
+    list_files,
+    rename,
+)
 from hooks.files import write as write_file
 from hooks.identity import replacements, swap, wrap_imports
 from hooks.paths import MACHINERY, is_within
@@ -145,7 +152,7 @@ def test_components_are_files_outside_of_the_toolkit() -> None:
     paths = [path for part in COMPONENTS.values() for path in part.paths]
     for path in paths:
         assert any(is_within(name, [path]) for name in names), path
-        assert not is_within(path, ["toolkit", "code"])
+        assert not is_within(path, ["toolkit"])
     assert len(paths) == len(set(paths))
 
 
@@ -156,9 +163,26 @@ def test_component_off_removes_its_files_alone() -> None:
         left = [
             name for name in names if is_part(name, IDENTITY | {"components": others})
         ]
-        assert set(names) - set(left) == {
+        # The locks of storage follow the remote, not the components.
+        assert set(names) - set(left) - set(STORAGE) == {
             name for name in names if is_within(name, component.paths)
         }
+
+
+@pytest.mark.parametrize(
+    ("answers", "kinds"),
+    [
+        ({}, set()),
+        ({"remote": "s3"}, {"s3"}),
+        ({"remote": "ssh", "data_source": "gs://bucket/x.csv"}, {"gs", "ssh"}),
+        ({"components": "everything"}, {"azure", "gs", "s3", "ssh"}),
+    ],
+)
+def test_project_gets_the_locks_of_the_storage_it_uses(
+    answers: dict[str, str], kinds: set[str]
+) -> None:
+    given = IDENTITY | {"components": "standard"} | answers
+    assert {kind for name, kind in STORAGE.items() if is_part(name, given)} == kinds
 
 
 def test_sets_of_components() -> None:
