@@ -40,6 +40,7 @@ COMPONENTS = {
         "a function that predicts, for AWS Lambda",
         (
             "code/tumour_diagnosis/deployment/serverless.py",
+            "environments/Dockerfile.serverless",
             "environments/serverless.txt",
         ),
     ),

@@ -49,10 +49,23 @@ def read_records(body: bytes, model: Model) -> Columns:
     Raises:
         RefusedError: It is not valid, or has another form.
     """
-    value = parse_json(body)
+    return as_columns(parse_json(body), model, "the body")
+
+
+def as_columns(value: Any, model: Model, what: str) -> Columns:
+    """Return the rows of a record, or of an array of records.
+
+    Args:
+        value: As `parse_json` returns it.
+        model: The model that reads them.
+        what: Names the value in the message.
+
+    Raises:
+        RefusedError: It is something else.
+    """
     records = [value] if isinstance(value, dict) else value
     if not isinstance(records, list) or not all(type(each) is dict for each in records):
-        raise RefusedError(400, "the body must be a record or an array of records")
+        raise RefusedError(400, f"{what} must be a record or an array of records")
     return by_column(records, model)
 
 
