@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from reproducible_ml.core.params import Section
-from reproducible_ml.serving.model import Model, Unseen
+from reproducible_ml.serving.model import Model, Unseen, load_settings
 from tumour_diagnosis.datasets.validate import CHECKS
 
 
@@ -19,8 +19,9 @@ class Predict(Section):
     unseen: Unseen = "reject"
 
 
-def load(folder: Path, params: Predict) -> Model:
+def load(folder: Path, params: Predict | None = None) -> Model:
     """Return the model in a folder, which has model.skops and model.json."""
+    params = params or load_settings(Predict, folder)
     return Model.load(folder, params.unseen, CHECKS, package=__package__)
 
 

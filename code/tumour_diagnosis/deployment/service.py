@@ -6,12 +6,11 @@ environment win, as RML_SERVE_MAX_ROWS=100: docs/deployment.md lists them.
 
 from fastapi import FastAPI
 
-from reproducible_ml.core.params import load_section
 from reproducible_ml.serving.code_hash import code_hash
 from reproducible_ml.serving.environment import Positive
 from reproducible_ml.serving.service.app import make_app
 from reproducible_ml.serving.service.settings import Settings
-from tumour_diagnosis.deployment.predict import Predict, load, predict
+from tumour_diagnosis.deployment.predict import load, predict
 
 
 class Service(Settings):
@@ -24,9 +23,8 @@ class Service(Settings):
 
 def app() -> FastAPI:
     """Return the application; `uvicorn --factory` takes it as well."""
-    params = load_section(Predict)
     return make_app(
-        lambda folder: load(folder, params),
+        load,
         predict,
         Service.from_environment(),
         code=lambda: code_hash(predict),

@@ -6,12 +6,11 @@ win, as RML_WORK_MAX_ROWS=100: docs/deployment.md lists them.
 
 from faststream import FastStream
 
-from reproducible_ml.core.params import load_section
 from reproducible_ml.serving.code_hash import code_hash
 from reproducible_ml.serving.environment import Positive
 from reproducible_ml.serving.worker.app import make_app
 from reproducible_ml.serving.worker.settings import Label, Settings, Subject
-from tumour_diagnosis.deployment.predict import Predict, load, predict
+from tumour_diagnosis.deployment.predict import load, predict
 
 
 class Worker(Settings):
@@ -28,9 +27,8 @@ class Worker(Settings):
 
 def app() -> FastStream:
     """Return the application; `faststream run --factory` takes it as well."""
-    params = load_section(Predict)
     return make_app(
-        lambda folder: load(folder, params),
+        load,
         predict,
         Worker.from_environment(),
         code=lambda: code_hash(predict),

@@ -17,9 +17,8 @@ logger = logging.getLogger(__name__)
 
 def load_project_model(project: Project, folder: Path | None = None) -> Model:
     """Return the model that a project serves, from its folder `models` by default."""
-    module = project.load("deployment.predict")
-    params = load_section(module.Predict, project.root / "params.yaml")
-    model: Model = module.load(folder or project.root / "models", params)
+    load = project.load("deployment.predict").load
+    model: Model = load(folder or project.root / "models")
     return model
 
 

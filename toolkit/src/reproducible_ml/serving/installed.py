@@ -1,11 +1,11 @@
-"""A model in a wheel that `rml package` made: its function and its command.
+"""A model in a wheel that `rml package` made: its function and its commands.
 
 The import is quick: what predicts is imported, and the model read, with the first rows.
 """
 
 import argparse
-import json
 import logging
+import os
 import sys
 from functools import cached_property
 from importlib import import_module
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from reproducible_ml.serving.rows import RowProblem
 
 logger = logging.getLogger(__name__)
-
-# The section `predict` of params.yaml at the time of packaging.
-PREDICT = "predict.json"
 
 # Bad rows that an error message lists.
 LISTED = 20
@@ -53,13 +50,13 @@ class InstalledModel:
     Args:
         folder: Has the model, its manifest and `predict.json`.
         package: The project's own package.
-        command: Name of its command.
+        name: Of the project; its commands begin with it.
     """
 
-    def __init__(self, folder: str, package: str, command: str) -> None:
+    def __init__(self, folder: str, package: str, name: str) -> None:
         self.folder = Path(folder)
         self.package = package
-        self.command = command
+        self.name = name
 
     @cached_property
     def code(self) -> Any:
@@ -69,9 +66,7 @@ class InstalledModel:
     @cached_property
     def model(self) -> "Model":
         """The model; it is read when it is first asked for."""
-        settings = json.loads((self.folder / PREDICT).read_text("utf-8"))
-        params = self.code.Predict.model_validate(settings)
-        found: Model = self.code.load(self.folder, params)
+        found: Model = self.code.load(self.folder)
         return found
 
     def predict(
@@ -126,9 +121,47 @@ class InstalledModel:
             answered = result.rows - result.rejected
             logger.info("%s: %d rows predicted", options.output, answered)
 
+    def serve(self) -> None:
+        """Run the command of the web service, as `rml serve` does."""
+        parser = argparse.ArgumentParser(
+            f"{self.name}-serve",
+            description="Answer requests over HTTP with the model. Settings are"
+            " variables of the environment, as RML_SERVE_MAX_ROWS and RML_API_KEY.",
+        )
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8080)
+        parser.add_argument("--workers", type=int, default=1, help="processes")
+        options = parser.parse_args()
+        self._use_own_model("RML_SERVE_MODEL")
+        with report_errors():
+            from reproducible_ml.serving.service.run import run
+
+            run(f"{self.package}.deployment.service", **vars(options))
+
+    def work(self) -> None:
+        """Run the command of the queue worker, as `rml work` does."""
+        parser = argparse.ArgumentParser(
+            f"{self.name}-work",
+            description="Answer requests of a queue, NATS JetStream, with the model."
+            " Settings are variables of the environment, as RML_WORK_SERVER.",
+        )
+        parser.parse_args()
+        self._use_own_model("RML_WORK_MODEL")
+        with report_errors():
+            from reproducible_ml.serving.worker.app import run
+
+            run(f"{self.package}.deployment.worker")
+
+    def _use_own_model(self, variable: str) -> None:
+        """Let a server use this model, unless another folder is named."""
+        os.environ.setdefault(variable, str(self.folder))
+        # One thread is faster for single rows than many.
+        for library in ("OMP", "OPENBLAS", "MKL"):
+            os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
     def _parse(self, arguments: list[str]) -> argparse.Namespace:
         parser = argparse.ArgumentParser(
-            self.command,
+            f"{self.name}-predict",
             description="Predict the rows of SOURCE: a file or folder of CSV, JSON"
             " lines or Parquet. Columns may be in any order; others are ignored.",
         )

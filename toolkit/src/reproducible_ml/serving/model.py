@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.parallel import one_thread
+from reproducible_ml.core.params import Content, load_section
 from reproducible_ml.modeling.metrics.tasks import Task, make_task
 from reproducible_ml.modeling.model.store import load_model, read_manifest
 
@@ -26,6 +27,9 @@ Unseen = Literal["reject", "missing"]
 PredictFunction = Callable[[pd.DataFrame, "Model"], pd.DataFrame]
 
 MODEL, MANIFEST = "model.skops", "model.json"
+
+# The section `predict` of params.yaml at the time of packaging.
+SETTINGS = "predict.json"
 
 # BLAS may round the output for a row otherwise in a batch of another size. Estimators
 # and transformers that are not listed get batches of exactly this many rows.
@@ -43,6 +47,22 @@ ROW_BY_ROW = {
     "FunctionTransformer",
 }
 KNOWN_MODULES = ("sklearn.", "reproducible_ml.")
+
+
+def load_settings(kind: type[Content], folder: Path) -> Content:
+    """Return a section of params.yaml, or what it was when a model was packaged.
+
+    Args:
+        kind: Class of the section.
+        folder: The model's.
+
+    Raises:
+        UserError: The section is not valid.
+    """
+    packaged = folder / SETTINGS
+    if packaged.is_file():
+        return kind.model_validate_json(packaged.read_text("utf-8"))
+    return load_section(kind)
 
 
 class Model:

@@ -8,6 +8,7 @@ permissions are fixed, so that the same files give the same bytes anywhere.
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,11 +23,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from reproducible_ml.core.errors import UserError, first_line
-from reproducible_ml.core.files import PARAMS, replacing
+from reproducible_ml.core.files import PARAMS, replacing, write_text
 from reproducible_ml.core.params import load_section
 from reproducible_ml.core.project import PYPROJECT, Project
-from reproducible_ml.serving.installed import PREDICT
-from reproducible_ml.serving.model import MANIFEST, MODEL
+from reproducible_ml.serving.model import MANIFEST, MODEL, SETTINGS
 from reproducible_ml.versioning.git import Revision, run_git
 from reproducible_ml.versioning.lock import (
     LOCK,
@@ -37,6 +37,12 @@ from reproducible_ml.versioning.lock import (
 
 MODELS, LICENSE = PurePosixPath("models"), PurePosixPath("LICENSE")
 README_FILE = PurePosixPath("README.md")
+
+# Beside the wheels: what an image installs with them.
+REQUIREMENTS = "requirements.txt"
+
+# Ways to run the model besides the batch, and the verbs of their commands.
+COMMANDS = {"service": "serve", "worker": "work"}
 
 # The first day that a zip archive can have, so that no wheel has a date of its own.
 EPOCH = "315532800"
@@ -54,9 +60,11 @@ from reproducible_ml.serving.installed import InstalledModel
 
 __version__ = "{version}"
 
-_model = InstalledModel(__path__[0], "{package}", "{command}")
+_model = InstalledModel(__path__[0], "{package}", "{slug}")
 predict = _model.predict
 main = _model.main
+serve = _model.serve
+work = _model.work
 '''
 
 README = """\
@@ -71,7 +79,7 @@ answers = predict(rows)  # a DataFrame, a row for each; the columns: see model.j
 ```
 
 ```sh
-{command} rows.csv --output answers.csv
+{slug}-predict rows.csv --output answers.csv
 ```
 """
 
@@ -93,7 +101,7 @@ def package(project: Project, output: Path, *, force: bool = False) -> list[Path
     module = project.load("deployment.predict")
     params = load_section(module.Predict, root / PARAMS)
     # It refuses what no environment could load.
-    model = module.load(root / MODELS, params)
+    model = module.load(root / MODELS)
     if not force:
         check_up_to_date(root)
     settings = _read(root / PYPROJECT)
@@ -101,14 +109,31 @@ def package(project: Project, output: Path, *, force: bool = False) -> list[Path
         made = Path(temporary)
         toolkit = _build(_toolkit_files(root), made)
         required = _requirements(root, settings, toolkit, model.manifest["versions"])
-        metadata = _metadata(settings, project.package, required)
+        uses = _uses(root, project.package)
+        metadata = _metadata(settings, project.package, required, uses)
         files = _model_files(root, project.package)
         folder = PurePosixPath(f"{project.package}_model")
-        files[folder / PREDICT] = _json(params.model_dump(mode="json"))
+        files[folder / SETTINGS] = _json(params.model_dump(mode="json"))
         source = _model_source(files, metadata, folder, model.version)
         wheels = [toolkit, _build(source, made)]
         output.mkdir(parents=True, exist_ok=True)
+        write_text(_locked(root, project.package), output / REQUIREMENTS)
         return [_move(made / name, output) for name in wheels]
+
+
+def _locked(root: Path, package: str) -> str:
+    """Return the locked packages of the wheels and of the ways in which they run."""
+    names = ["model", *_uses(root, package)]
+    texts = [(root / f"environments/{name}.txt").read_text("utf-8") for name in names]
+    # Each begins with a name and a version; its hashes follow, indented.
+    blocks = re.findall(r"(?m)^\S+==.*\n(?:[ ]+.*\n)*", "".join(texts))
+    return "".join({block.partition(" ")[0]: block for block in blocks}.values())
+
+
+def _uses(root: Path, package: str) -> list[str]:
+    """Return the ways in which the project can run its model by a wheel."""
+    deployment = root / "code" / package / "deployment"
+    return [name for name in COMMANDS if (deployment / f"{name}.py").is_file()]
 
 
 def check_up_to_date(root: Path) -> None:
@@ -204,17 +229,22 @@ def _name(requirement: str) -> str:
 
 
 def _metadata(
-    settings: Mapping[str, Any], package: str, requirements: list[str]
+    settings: Mapping[str, Any], package: str, requirements: list[str], uses: list[str]
 ) -> dict[str, Any]:
     """Return the table `project` for the model, with the version of the project."""
-    name = settings["name"]
+    name, extras = settings["name"], settings["optional-dependencies"]
+    commands = {"predict": "main"} | {COMMANDS[use]: COMMANDS[use] for use in uses}
     kept = ("requires-python", "license", "authors")
     return {
         "name": f"{name}-model",
         "description": f"The model of the project {name}.",
         "readme": "README.md",
         "dependencies": requirements,
-        "scripts": {f"{name}-predict": f"{package}_model:main"},
+        "optional-dependencies": {use: extras[use] for use in uses},
+        "scripts": {
+            f"{name}-{verb}": f"{package}_model:{function}"
+            for verb, function in commands.items()
+        },
         "version": settings["version"],
         **{key: settings[key] for key in kept if key in settings},
     }
@@ -236,12 +266,11 @@ def _model_source(
     files: Files, metadata: Mapping[str, Any], folder: PurePosixPath, identity: str
 ) -> dict[PurePosixPath, bytes]:
     """Return what the model is built from, with a version that names its content."""
-    [command] = metadata["scripts"]
     words = {
         "name": metadata["name"],
         "description": metadata["description"],
         "package": folder.name.removesuffix("_model"),
-        "command": command,
+        "slug": metadata["name"].removesuffix("-model"),
     }
     own = metadata["version"]
     # The model's file has a name in its manifest; all else gets one here.

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -74,15 +75,33 @@ def serve(
     for name, value in settings.items():
         if value is not None:
             os.environ[f"{PREFIX}{name.upper()}"] = value
+    module = load_deployment(project, "service").__name__
+    run(module, host, port, workers, app_dir=str(project.root.resolve() / "code"))
+
+
+def run(
+    module: str, host: str, port: int, workers: int, app_dir: str | None = None
+) -> None:
+    """Run the application that a module makes until it is told to end.
+
+    Args:
+        module: Its function `app` returns the application.
+        host: Address to listen at.
+        port: Port to listen at; 0 for any that is free.
+        workers: Number of processes.
+        app_dir: Folder in which workers find the module, if it is not installed.
+
+    Raises:
+        UserError: The model cannot be loaded, or a setting is wrong.
+    """
     with _folder_for_metrics(workers):
         # Made here in any case: so what is wrong is found before a worker starts.
-        module = load_deployment(project, "service")
-        app = module.app()
+        app = import_module(module).app()
         try:
             uvicorn.run(
-                app if workers == 1 else f"{module.__name__}:app",
+                app if workers == 1 else f"{module}:app",
                 factory=workers > 1,
-                app_dir=str(project.root.resolve() / "code"),
+                app_dir=app_dir,
                 host=host,
                 port=port,
                 workers=workers,

@@ -5,6 +5,7 @@ import logging
 import logging.config
 import os
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from faststream import AckPolicy, FastStream
@@ -142,6 +143,15 @@ def work(project: Project, **settings: str | None) -> None:
     for name, value in settings.items():
         if value is not None:
             os.environ[f"{PREFIX}{name.upper()}"] = value
+    run(load_deployment(project, "worker").__name__)
+
+
+def run(module: str) -> None:
+    """Run the application that a module makes until it is told to end.
+
+    Raises:
+        UserError: The model cannot be loaded, a setting is wrong, or no server answers.
+    """
     logging.config.dictConfig(CONFIG)
-    app: FastStream = load_deployment(project, "worker").app()
+    app: FastStream = import_module(module).app()
     asyncio.run(app.run())
