@@ -69,7 +69,7 @@ class Predictor:
         self._busy: asyncio.Task[None] | None = None
         self._prepared_for: Model | None = None
         self._prepared: dict[tuple[str, ...], FastRows | None] = {}
-        self._thread = ThreadPoolExecutor(1, "predict", _use_one_thread)
+        self._thread: ThreadPoolExecutor | None = None
 
     async def answer(self, rows: Columns | pa.Table) -> Answers:
         """Answer rows, together with those of others that wait.
@@ -94,6 +94,8 @@ class Predictor:
     async def _run(self) -> None:
         """Answer what waits until nothing does."""
         loop = asyncio.get_running_loop()
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "predict", _use_one_thread)
         try:
             while self._waiting:
                 jobs = self._take()
@@ -173,7 +175,9 @@ class Predictor:
         """Wait for what is being answered, and end the thread."""
         if self._busy:
             await self._busy
-        self._thread.shutdown()
+        if self._thread:
+            self._thread.shutdown()
+            self._thread = None
 
 
 def _use_one_thread() -> None:
