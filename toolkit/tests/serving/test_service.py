@@ -94,7 +94,7 @@ def tensors(orders: pd.DataFrame) -> list[dict[str, Any]]:
             "name": name,
             "shape": [len(orders)],
             "datatype": datatypes.get(str(name), "BYTES"),
-            "data": [record[name] for record in records],
+            "data": [record[str(name)] for record in records],
         }
         for name in orders
     ]

@@ -126,6 +126,9 @@ def _complete(operation: dict[str, Any], path: str, service: Service) -> None:
                 "description": says,
                 "content": {JSON: {"schema": ready}},
             }
+    elif path.startswith("/v2"):
+        described = {JSON: {"schema": {"type": "object"}}}
+        operation["responses"]["200"] = {"description": "It is", "content": described}
     if "{name}" in path:
         statuses = statuses | {404: "There is no such model or version"}
     for status, text in statuses.items():

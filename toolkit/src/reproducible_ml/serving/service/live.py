@@ -11,12 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from reproducible_ml.core.errors import UserError, first_line
+from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.serving.answers import Answers
 from reproducible_ml.serving.code_hash import check_code
 from reproducible_ml.serving.logs import log_event
 from reproducible_ml.serving.messages import RefusedError
-from reproducible_ml.serving.model import MANIFEST, Model, PredictFunction
+from reproducible_ml.serving.model import MANIFEST, MODEL, Model, PredictFunction
 from reproducible_ml.serving.prediction_log import PredictionLog
 from reproducible_ml.serving.predictor import OverloadedError, Predictor
 from reproducible_ml.serving.records import Columns
@@ -61,7 +61,7 @@ class Service:
         self._load = load
         self._code = code
         self._running_code = code()
-        self._stamp = self._manifest_stamp()
+        self._stamp = self._files()
         self.predictor = Predictor(
             self._checked(load(settings.model)),
             predict,
@@ -110,6 +110,7 @@ class Service:
 
     async def start(self) -> None:
         """Watch the manifest, and wait for SIGTERM."""
+        self.metrics.forget_dead_workers()
         if self._log:
             self._log.start()
         if self.settings.reload_seconds:
@@ -125,6 +126,7 @@ class Service:
         await self.predictor.close()
         if self._log:
             await asyncio.to_thread(self._log.close)
+        self.metrics.forget_this_worker()
         log_event("stopped")
 
     def _drain_at_sigterm(self) -> None:
@@ -152,13 +154,13 @@ class Service:
         signal.signal(signal.SIGTERM, drain)
 
     async def _watch(self) -> None:
-        """Load the model anew when its manifest changes."""
+        """Load the model anew when its files change."""
         while True:
             await asyncio.sleep(self.settings.reload_seconds)
-            stamp = self._manifest_stamp()
-            if stamp is None or stamp == self._stamp:
+            files = self._files()
+            if files is None or files == self._stamp:
                 continue
-            self._stamp = stamp
+            self._stamp = files
             await self.reload()
 
     async def reload(self) -> None:
@@ -167,15 +169,16 @@ class Service:
             model = await asyncio.to_thread(self._reloaded)
         except Exception as error:
             self.metrics.reloads.labels("refused").inc()
-            log_event("model refused", logging.ERROR, reason=first_line(error))
+            log_event("model refused", logging.ERROR, reason=one_line(str(error)))
             return
-        before = self.model.version
-        if model.version != before:
+        before = self.model
+        if model.manifest != before.manifest:
             # One assignment: a batch that is being answered keeps its model.
             self.predictor.model = model
-            self.metrics.set_model(self.settings.name, model.version, before)
+            name = self.settings.name
+            self.metrics.set_model(name, model.version, before.version)
             self.metrics.reloads.labels("loaded").inc()
-            log_event("model loaded", version=model.version, before=before)
+            log_event("model loaded", version=model.version, before=before.version)
 
     def _reloaded(self) -> Model:
         if self._code() != self._running_code:
@@ -189,12 +192,13 @@ class Service:
         check_code(model, self._running_code, self.settings.model)
         return model
 
-    def _manifest_stamp(self) -> tuple[int, int, int] | None:
+    def _files(self) -> list[tuple[int, int, int]] | None:
+        """Return what changes with the files of the model; None if one is missing."""
         try:
-            found = (self.settings.model / MANIFEST).stat()
+            found = [(self.settings.model / name).stat() for name in (MODEL, MANIFEST)]
         except OSError:
             return None  # it is being replaced
-        return found.st_mtime_ns, found.st_ino, found.st_size
+        return [(each.st_mtime_ns, each.st_ino, each.st_size) for each in found]
 
 
 def _make_log(settings: Settings, metrics: Metrics) -> PredictionLog | None:

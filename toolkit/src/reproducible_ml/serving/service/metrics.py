@@ -5,6 +5,7 @@ With several workers, set PROMETHEUS_MULTIPROC_DIR to an empty folder; `rml serv
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -14,11 +15,10 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from reproducible_ml.serving.rows import RowProblem
-
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+from reproducible_ml.serving.service.settings import FOLDER
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 256, 1024, 4096, 16384)
@@ -117,6 +117,22 @@ class Metrics:
         if earlier and earlier != version:
             self.model.labels(name, earlier).set(0)
         self.model.labels(name, version).set(1)
+
+    def forget_dead_workers(self) -> None:
+        """Remove what processes that were killed left of gauges."""
+        for file in Path(os.environ.get(FOLDER, os.devnull)).glob("gauge_live*_*.db"):
+            process = int(file.stem.rpartition("_")[2])
+            try:
+                os.kill(process, 0)
+            except ProcessLookupError:
+                mark_process_dead(process)  # type: ignore[no-untyped-call]
+            except OSError:
+                continue  # of another user, so it is alive
+
+    def forget_this_worker(self) -> None:
+        """Remove the gauges of this process, which ends."""
+        if FOLDER in os.environ:
+            mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
 
     def text(self) -> tuple[bytes, str]:
         """Return all metrics, of all workers, and their content type."""

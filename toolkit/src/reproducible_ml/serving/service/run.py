@@ -2,11 +2,10 @@
 
 import asyncio
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from reproducible_ml.core.project import Project
 from reproducible_ml.serving.command import load_deployment
 from reproducible_ml.serving.logs import CONFIG
-from reproducible_ml.serving.service.metrics import FOLDER
-from reproducible_ml.serving.service.settings import PREFIX
+from reproducible_ml.serving.service.settings import FOLDER, PREFIX
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -75,12 +73,20 @@ def serve(
     for name, value in settings.items():
         if value is not None:
             os.environ[f"{PREFIX}{name.upper()}"] = value
+    # Read where prometheus_client is imported: only workers use the folder.
+    shared = os.environ.pop(FOLDER, None)
     module = load_deployment(project, "service").__name__
-    run(module, host, port, workers, app_dir=str(project.root.resolve() / "code"))
+    code = str(project.root.resolve() / "code")
+    run(module, host, port, workers, app_dir=code, shared=shared)
 
 
 def run(
-    module: str, host: str, port: int, workers: int, app_dir: str | None = None
+    module: str,
+    host: str,
+    port: int,
+    workers: int,
+    app_dir: str | None = None,
+    shared: str | None = None,
 ) -> None:
     """Run the application that a module makes until it is told to end.
 
@@ -90,13 +96,16 @@ def run(
         port: Port to listen at; 0 for any that is free.
         workers: Number of processes.
         app_dir: Folder in which workers find the module, if it is not installed.
+        shared: Folder in which several workers count; by default, as the environment
+            says, or a temporary one.
 
     Raises:
         UserError: The model cannot be loaded, or a setting is wrong.
     """
-    with _folder_for_metrics(workers):
-        # Made here in any case: so what is wrong is found before a worker starts.
-        app = import_module(module).app()
+    shared = os.environ.pop(FOLDER, shared)
+    # Made here in any case: so what is wrong is found before a worker starts.
+    app = import_module(module).app()
+    with _shared_metrics(shared) if workers > 1 else nullcontext():
         try:
             uvicorn.run(
                 app if workers == 1 else f"{module}:app",
@@ -110,25 +119,26 @@ def run(
                 log_config=CONFIG,
                 access_log=False,
                 server_header=False,
-                timeout_graceful_shutdown=None,
             )
         except KeyboardInterrupt:
             sys.exit(0)
 
 
 @contextmanager
-def _folder_for_metrics(workers: int) -> Iterator[None]:
-    """Let several workers count in files of an empty folder."""
-    if workers == 1:
-        os.environ.pop(FOLDER, None)
-        yield
-        return
-    folder = Path(os.environ.get(FOLDER) or tempfile.mkdtemp(prefix="rml-metrics-"))
-    os.environ[FOLDER] = str(folder)
+def _shared_metrics(given: str | None) -> Iterator[None]:
+    """Let workers count together, in files of a folder, which are removed."""
+    folder = Path(given or tempfile.mkdtemp(prefix="rml-metrics-"))
     folder.mkdir(parents=True, exist_ok=True)
-    for file in folder.glob("*.db"):
-        file.unlink()
+    _remove_counts(folder)
+    os.environ[FOLDER] = str(folder)
     try:
         yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove_counts(folder)
+        if given is None:
+            folder.rmdir()
+
+
+def _remove_counts(folder: Path) -> None:
+    for file in folder.glob("*.db"):
+        file.unlink()

@@ -17,6 +17,9 @@ PREFIX = "RML_SERVE_"
 # The key that clients must send, or several with commas between them.
 KEY = "RML_API_KEY"
 
+# Where prometheus_client keeps the counts of several workers.
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
 
 class Settings(FromEnvironment):
     """What the service loads, and how much it takes.
