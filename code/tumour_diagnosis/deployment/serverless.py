@@ -4,13 +4,12 @@ Edit the defaults of `Function`. Variables of the environment win, as
 RML_SERVE_MAX_ROWS=100. The model is loaded when Lambda starts the function.
 """
 
-from reproducible_ml.core.params import load_section
 from reproducible_ml.serving.code_hash import code_hash
 from reproducible_ml.serving.environment import Positive
 from reproducible_ml.serving.serverless import Handler
 from reproducible_ml.serving.service.app import make_app
 from reproducible_ml.serving.service.settings import Settings
-from tumour_diagnosis.deployment.predict import Predict, load, predict
+from tumour_diagnosis.deployment.predict import load, predict
 
 
 class Function(Settings):
@@ -21,10 +20,9 @@ class Function(Settings):
     max_bytes: Positive = 6_000_000  # Lambda takes no larger event
 
 
-params = load_section(Predict)
 handler = Handler(
     make_app(
-        lambda folder: load(folder, params),
+        load,
         predict,
         Function.from_environment(),
         code=lambda: code_hash(predict),
