@@ -411,10 +411,14 @@ def test_description_has_the_contract(folder: Path) -> None:
     description = get(application(folder), "/openapi.json").json()
     record = description["components"]["schemas"]["Record"]
     assert record["required"] == ["amount", "items", "member", "channel", "ordered_at"]
-    assert record["properties"]["amount"] == {"type": ["number", "null"]}
+    assert record["properties"]["amount"] == {
+        "type": ["number", "null"],
+        "examples": [0.0],
+    }
     assert record["properties"]["channel"] == {
         "type": "string",
         "enum": ["shop", "web", "phone"],
+        "examples": ["shop"],
     }
     body = description["paths"]["/predict"]["post"]["requestBody"]["content"]
     assert body["application/json"]["schema"]["oneOf"][0] == {

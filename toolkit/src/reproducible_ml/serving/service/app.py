@@ -23,6 +23,7 @@ from reproducible_ml.serving.service.gate import (
     handle_refused,
 )
 from reproducible_ml.serving.service.live import Load, Service
+from reproducible_ml.serving.service.page import answer_page
 from reproducible_ml.serving.service.predict_route import answer_predict
 from reproducible_ml.serving.service.settings import Settings, api_keys
 
@@ -86,6 +87,10 @@ def make_app(
 
 
 def _add_routes(app: FastAPI, service: Service) -> None:
+    @app.get("/", include_in_schema=False)
+    async def form() -> Response:
+        return answer_page()
+
     @app.get("/v2", summary="Describe the server")
     async def server() -> Response:
         return Json(protocol.server_metadata(service))

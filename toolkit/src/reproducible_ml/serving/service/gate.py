@@ -22,8 +22,9 @@ from reproducible_ml.serving.service.metrics import Metrics
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-# Orchestrators ask these and have no key.
-OPEN = re.compile(r"/v2/health/(live|ready)")
+# Orchestrators ask these and have no key; the page says nothing of the model, and asks
+# for the key itself.
+OPEN = re.compile(r"/(v2/health/(live|ready))?")
 
 
 class Json(Response):

@@ -7,6 +7,10 @@ from reproducible_ml.contract.checks import format_rule
 from reproducible_ml.contract.schema import Column
 from reproducible_ml.serving.model import Model
 from reproducible_ml.serving.records import TIME, date_column
+from reproducible_ml.serving.service.examples import example
+
+# What the web page asks for, which JSON Schema cannot say: date, local or utc.
+TIME_KIND = "x-time"
 
 KINDS = {
     "float64": "number",
@@ -59,6 +63,8 @@ def column_schema(column: Column, *, any_category: bool = False) -> dict[str, An
     """
     schema = _type_of(column, any_category=any_category)
     notes = [column.description, *_notes(column)]
+    if examples := _examples(column, any_category=any_category):
+        schema["examples"] = examples
     if column.title:
         schema["title"] = column.title
     if description := ". ".join(filter(None, notes)):
@@ -78,7 +84,7 @@ def _type_of(column: Column, *, any_category: bool) -> dict[str, Any]:
         return schema if any_category else schema | {"enum": values}
     schema = {"type": KINDS[column.dtype]}
     if column.dtype == "datetime64[ns]":
-        return schema | {"pattern": f"^{TIME.pattern}$"}
+        return schema | {"pattern": f"^{TIME.pattern}$", TIME_KIND: _time_kind(column)}
     schema |= _bounds(column)
     if column.isin is not None:
         schema["enum"] = list(column.isin)
@@ -90,6 +96,24 @@ def _type_of(column: Column, *, any_category: bool) -> dict[str, Any]:
         bounds = {"minLength": length.min_value, "maxLength": length.max_value}
         schema |= {name: value for name, value in bounds.items() if value is not None}
     return schema
+
+
+def _examples(column: Column, *, any_category: bool) -> list[Any]:
+    if column.dtype == "category" and any_category:
+        return list(column.isin or ())
+    value = example(column)
+    if column.dtype == "datetime64[ns]" and value is not None:
+        kind = _time_kind(column)
+        value = value[:10] if kind == "date" else value + "Z" * (kind == "utc")
+    return [] if value is None else [value]
+
+
+def _time_kind(column: Column) -> str:
+    """Return what the page asks for: a date, a time, or a time in UTC."""
+    form = column.metadata.format
+    if date_column(column).metadata.format:
+        return "utc"
+    return "date" if form and "%H" not in form and "%I" not in form else "local"
 
 
 def _bounds(column: Column) -> dict[str, Any]:
@@ -121,12 +145,17 @@ def _notes(column: Column) -> list[str]:
 
 def answer_schema(model: Model) -> dict[str, Any]:
     """Return the schema of an answer; the project may add columns to it."""
+    target = model.contract.columns[model.data.target]
+    title = {"title": target.title or model.data.target}
     if model.data.task == "regression":
-        columns: dict[str, Any] = {"prediction": {"type": ["number", "null"]}}
+        columns: dict[str, Any] = {"prediction": {"type": ["number", "null"]} | title}
+        return {"type": "object", "properties": columns}
+    names = model.task.names
+    if model.data.task == "multiclass":
+        titles = {f"probability_{name}": name for name in names.values()}
     else:
-        share = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
-        names = ["probability"]
-        if model.data.task == "multiclass":
-            names = [f"probability_{name}" for name in model.task.names.values()]
-        columns = {"prediction": {"type": "string"}} | dict.fromkeys(names, share)
+        titles = {"probability": f"Probability of {names[True]}"}
+    share = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+    columns = {"prediction": {"type": "string"} | title}
+    columns |= {name: share | {"title": text} for name, text in titles.items()}
     return {"type": "object", "properties": columns}
