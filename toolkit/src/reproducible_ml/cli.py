@@ -357,13 +357,11 @@ def package(*, output: Path, force: bool) -> None:
         "RML_API_KEY=secret RML_SERVE_LOG_FOLDER=logs rml serve --model models",
     )
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address.")
+@click.option("--host", help="Address, by default 127.0.0.1.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    default=8080,
-    show_default=True,
-    help="Port; 0 for any that is free.",
+    help="Port, by default 8080; 0 for any that is free.",
 )
 @click.option(
     "--workers",
@@ -375,7 +373,12 @@ def package(*, output: Path, force: bool) -> None:
 @click.option("--model", help="Folder with model.skops and model.json; else models/.")
 @click.option("--name", help="Name of the model in addresses.")
 def serve(
-    *, host: str, port: int, workers: int, model: str | None, name: str | None
+    *,
+    host: str | None,
+    port: int | None,
+    workers: int,
+    model: str | None,
+    name: str | None,
 ) -> None:
     """Answer requests over HTTP with the model.
 
@@ -384,6 +387,8 @@ def serve(
     checked against the contract. Another model in the folder takes the place of the
     first without a lost request; Ctrl-C or SIGTERM ends the service when all requests
     are answered. Settings are in deployment/service.py of the project.
+    On Amazon SageMaker and Google Vertex AI, address, port, model and routes are those
+    that they want.
     """
     _use_one_thread()
     from reproducible_ml.serving.service.run import serve as run

@@ -1,5 +1,6 @@
 """Trained models of each task, and rows to predict."""
 
+import json
 import shutil
 from collections.abc import Callable
 from itertools import count
@@ -68,6 +69,16 @@ def train(train_folder: Callable[..., Path]) -> Callable[..., Model]:
         return load(train_folder(task, path, **settings), Predict(unseen=unseen))
 
     return make
+
+
+def as_records(orders: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return orders as a client sends them, by row."""
+    dates = orders["ordered_at"].dt.strftime("%Y-%m-%d")
+    text = orders.assign(ordered_at=dates).to_json(
+        orient="records", double_precision=15
+    )
+    found: list[dict[str, Any]] = json.loads(text)
+    return found
 
 
 @pytest.fixture

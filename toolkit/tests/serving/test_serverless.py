@@ -25,16 +25,11 @@ from reproducible_ml.serving.service.settings import Settings
 from tumour_diagnosis.deployment.predict import predict
 
 from ..copies import ROOT
-from .conftest import LINEAR
+from .conftest import LINEAR, as_records
 from .lambda_runtime import Function, running
 
 HANDLER = "tumour_diagnosis.deployment.serverless.handler"
 IMAGE = ROOT / "environments" / "Dockerfile.serverless"
-
-
-def as_records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = rows.assign(ordered_at=rows["ordered_at"].dt.strftime("%Y-%m-%d"))
-    return json.loads(rows.to_json(orient="records", double_precision=15))  # type: ignore[no-any-return]
 
 
 def request(

@@ -35,7 +35,7 @@ from reproducible_ml.serving.worker.streams import declare
 from tumour_diagnosis.deployment.predict import predict
 
 from ..loopback import free_port
-from .conftest import LINEAR
+from .conftest import LINEAR, as_records
 from .nats_server import Queue, Server, Stored, nats_server, store
 
 pytestmark = [pytest.mark.integration, pytest.mark.anyio]
@@ -128,12 +128,6 @@ def wait_for(event: str, process: "subprocess.Popen[str]") -> dict[str, Any]:
         if facts["event"] == event:
             return facts
     raise AssertionError(f"the worker ended without {event}")
-
-
-def as_records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows as JSON has them."""
-    rows = rows.assign(ordered_at=rows["ordered_at"].dt.strftime("%Y-%m-%d"))
-    return json.loads(rows.to_json(orient="records", double_precision=15))  # type: ignore[no-any-return]
 
 
 def body(rows: pd.DataFrame) -> bytes:

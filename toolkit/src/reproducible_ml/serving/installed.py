@@ -128,8 +128,8 @@ class InstalledModel:
             description="Answer requests over HTTP with the model. Settings are"
             " variables of the environment, as RML_SERVE_MAX_ROWS and RML_API_KEY.",
         )
-        parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=8080)
+        parser.add_argument("--host", help="by default 127.0.0.1")
+        parser.add_argument("--port", type=int, help="by default 8080")
         parser.add_argument("--workers", type=int, default=1, help="processes")
         options = parser.parse_args()
         self._use_own_model("RML_SERVE_MODEL")
@@ -153,11 +153,14 @@ class InstalledModel:
             run(f"{self.package}.deployment.worker")
 
     def _use_own_model(self, variable: str) -> None:
-        """Let a server use this model, unless another folder is named."""
-        os.environ.setdefault(variable, str(self.folder))
+        """Let a server use this model, unless another one is named or mounted."""
         # One thread is faster for single rows than many.
         for library in ("OMP", "OPENBLAS", "MKL"):
             os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+        from reproducible_ml.serving.platforms import use_platform_model
+
+        use_platform_model(os.environ, variable)
+        os.environ.setdefault(variable, str(self.folder))
 
     def _parse(self, arguments: list[str]) -> argparse.Namespace:
         parser = argparse.ArgumentParser(

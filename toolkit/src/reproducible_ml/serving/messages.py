@@ -174,7 +174,7 @@ def write_stream(answers: Answers) -> bytes:
         columns[name] = [None] * answers.length
         for row, value in zip(answers.rows, values, strict=True):
             columns[name][row] = value
-    columns["problem"] = _texts(answers.problems, answers.length)
+    columns["problem"] = problem_texts(answers.problems, answers.length)
     table = pa.table(
         {
             name: pa.array(values, pa.string() if name == "problem" else None)
@@ -188,7 +188,8 @@ def write_stream(answers: Answers) -> bytes:
     return content
 
 
-def _texts(problems: Iterable[RowProblem], count: int) -> list[str | None]:
+def problem_texts(problems: Iterable[RowProblem], count: int) -> list[str | None]:
+    """Return what is wrong with each of so many rows; None if nothing is."""
     texts: list[str | None] = [None] * count
     for problem in problems:
         before = texts[problem.row]

@@ -1,5 +1,6 @@
 """The web application: routes, and their description."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from starlette.responses import Response
 
 from reproducible_ml.serving.messages import RefusedError
 from reproducible_ml.serving.model import PredictFunction
+from reproducible_ml.serving.platforms import open_paths
 from reproducible_ml.serving.service import protocol
 from reproducible_ml.serving.service.description import describe
 from reproducible_ml.serving.service.gate import (
@@ -24,6 +26,7 @@ from reproducible_ml.serving.service.gate import (
 )
 from reproducible_ml.serving.service.live import Load, Service
 from reproducible_ml.serving.service.page import answer_page
+from reproducible_ml.serving.service.platform_routes import add_platform_routes
 from reproducible_ml.serving.service.predict_route import answer_predict
 from reproducible_ml.serving.service.settings import Settings, api_keys
 
@@ -70,10 +73,12 @@ def make_app(
         metrics=service.metrics,
         keys=api_keys(),
         is_draining=lambda: service.draining,
+        open_paths=open_paths(os.environ),
     )
     app.add_exception_handler(RefusedError, handle_refused)
     app.add_exception_handler(HTTPException, handle_http_error)
     app.add_exception_handler(RequestValidationError, handle_invalid)
+    add_platform_routes(app, service)
     _add_routes(app, service)
 
     def openapi() -> dict[str, Any]:

@@ -5,7 +5,7 @@ import hmac
 import logging
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -78,6 +78,7 @@ class Gate:
         metrics: Metrics,
         keys: Sequence[str],
         is_draining: Callable[[], bool],
+        open_paths: Collection[str] = (),
     ) -> None:
         """Wrap an application.
 
@@ -86,11 +87,13 @@ class Gate:
             metrics: Where requests are counted.
             keys: Keys of which a client must send one; empty: none is needed.
             is_draining: Whether connections are to be closed after each response.
+            open_paths: Paths for which no key is needed, besides those of health.
         """
         self.app = app
         self.metrics = metrics
         self.keys = [_digest(key.encode()) for key in keys]
         self.is_draining = is_draining
+        self.open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -140,7 +143,8 @@ class Gate:
             LOGGER.log(level, "request", extra={"facts": facts})
 
     def _may_pass(self, scope: Scope) -> bool:
-        if not self.keys or OPEN.fullmatch(scope["path"]):
+        path = scope["path"]
+        if not self.keys or OPEN.fullmatch(path) or path in self.open_paths:
             return True
         given = b""
         for name, value in scope["headers"]:

@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from reproducible_ml.core.project import Project
 from reproducible_ml.serving.command import load_deployment
 from reproducible_ml.serving.logs import CONFIG
+from reproducible_ml.serving.platforms import find_place, use_platform_model
 from reproducible_ml.serving.service.settings import FOLDER, PREFIX
 
 
@@ -56,14 +57,20 @@ class PatientProtocol(HttpToolsProtocol):
 
 
 def serve(
-    project: Project, *, host: str, port: int, workers: int, **settings: str | None
+    project: Project,
+    *,
+    host: str | None,
+    port: int | None,
+    workers: int,
+    **settings: str | None,
 ) -> None:
     """Run the service of a project until it is told to end.
 
     Args:
         project: Its `deployment/service.py` makes the application.
-        host: Address to listen at.
-        port: Port to listen at; 0 for any that is free.
+        host: Address to listen at; None: what a platform wants, else 127.0.0.1.
+        port: Port to listen at, 0 for any that is free; None: what a platform wants,
+            else 8080.
         workers: Number of processes.
         **settings: Settings that were given on the command line.
 
@@ -73,6 +80,7 @@ def serve(
     for name, value in settings.items():
         if value is not None:
             os.environ[f"{PREFIX}{name.upper()}"] = value
+    use_platform_model(os.environ, f"{PREFIX}MODEL")
     # Read where prometheus_client is imported: only workers use the folder.
     shared = os.environ.pop(FOLDER, None)
     module = load_deployment(project, "service").__name__
@@ -82,8 +90,8 @@ def serve(
 
 def run(
     module: str,
-    host: str,
-    port: int,
+    host: str | None,
+    port: int | None,
     workers: int,
     app_dir: str | None = None,
     shared: str | None = None,
@@ -92,8 +100,9 @@ def run(
 
     Args:
         module: Its function `app` returns the application.
-        host: Address to listen at.
-        port: Port to listen at; 0 for any that is free.
+        host: Address to listen at; None: what a platform wants, else 127.0.0.1.
+        port: Port to listen at, 0 for any that is free; None: what a platform wants,
+            else 8080.
         workers: Number of processes.
         app_dir: Folder in which workers find the module, if it is not installed.
         shared: Folder in which several workers count; by default, as the environment
@@ -102,6 +111,8 @@ def run(
     Raises:
         UserError: The model cannot be loaded, or a setting is wrong.
     """
+    model = Path(os.environ.get(f"{PREFIX}MODEL") or "models")
+    place = find_place(os.environ, model)
     shared = os.environ.pop(FOLDER, shared)
     # Made here in any case: so what is wrong is found before a worker starts.
     app = import_module(module).app()
@@ -111,8 +122,8 @@ def run(
                 app if workers == 1 else f"{module}:app",
                 factory=workers > 1,
                 app_dir=app_dir,
-                host=host,
-                port=port,
+                host=host or place.host or "127.0.0.1",
+                port=port if port is not None else place.port or 8080,
                 workers=workers,
                 http=PatientProtocol,
                 ws="none",
