@@ -8,6 +8,7 @@ other rows are answered.
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -72,11 +73,16 @@ def by_column(records: Sequence[Mapping[str, Any]], model: Model) -> Columns:
         for name in model.keys
         if name not in model.needed.columns and any(name in each for each in records)
     ]
-    values = {name: [record.get(name, ABSENT) for record in records] for name in names}
-    others: set[str] = set()
-    if any(ABSENT in column for column in values.values()):
+    if not records:
+        return Columns({name: [] for name in names}, 0)
+    try:
+        rows = [*map(itemgetter(*names), records)]
+    except KeyError:
+        lists = {n: [record.get(n, ABSENT) for record in records] for n in names}
         others = {name for record in records for name in record} - {*names}
-    return Columns(values, len(records), tuple(sorted(others)))
+        return Columns(lists, len(records), tuple(sorted(others)))
+    columns = zip(*rows, strict=True) if len(names) > 1 else [rows]
+    return Columns(dict(zip(names, columns, strict=True)), len(records))
 
 
 def answer_records(
