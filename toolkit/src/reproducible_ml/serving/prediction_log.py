@@ -86,7 +86,7 @@ class PredictionLog:
         self._wake = threading.Event()
         self._closing = False
         self._number = 0
-        self._thread = threading.Thread(target=self._run, name="prediction log")
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Make the folder, remove old files, and begin to write.
@@ -96,11 +96,15 @@ class PredictionLog:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._remove_old()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="prediction log")
         self._thread.start()
 
     def add(self, request_id: str, rows: Columns | pa.Table, answers: Answers) -> None:
         """Log the answers to a request, later."""
         number = len(answers.rows)
+        if not number:
+            return
         with self._lock:
             fits = self._waiting_rows + number <= self.max_waiting_rows
             if fits:
@@ -115,7 +119,8 @@ class PredictionLog:
         """Write what waits, and end."""
         self._closing = True
         self._wake.set()
-        self._thread.join()
+        if self._thread:
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._closing:
@@ -127,6 +132,9 @@ class PredictionLog:
     def _write_waiting(self) -> None:
         with self._lock:
             entries, self._entries = self._entries, []
+        self._remove_old()
+        if not entries:
+            return
         rows = sum(len(entry.answers.rows) for entry in entries)
         try:
             for day, group in _by_day(entries).items():
@@ -138,7 +146,6 @@ class PredictionLog:
             log_event("prediction log", logging.ERROR, reason=first_line(error))
         with self._lock:
             self._waiting_rows -= rows
-        self._remove_old()
 
     def _write(self, day: str, entries: Sequence[Entry]) -> None:
         table = make_table(entries, self.without)
@@ -161,8 +168,7 @@ def _by_day(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     found = defaultdict(list)
     for entry in entries:
         day = datetime.datetime.fromtimestamp(entry.time, datetime.UTC).date()
-        if entry.answers.rows:
-            found[day.isoformat()].append(entry)
+        found[day.isoformat()].append(entry)
     return found
 
 
