@@ -1,5 +1,6 @@
 """The Runtime API of AWS Lambda, as its real client meets it."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -10,7 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Queue
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from reproducible_ml.serving.serverless import Handler
 
 VERSION = "/2018-06-01/runtime"
 
@@ -37,6 +43,20 @@ class Function:
 
 
 @contextmanager
+def handling(app: "FastAPI") -> Iterator["Handler"]:
+    """Yield the handler of a function, which runs in this process."""
+    from reproducible_ml.serving.serverless import Handler
+
+    handler = Handler(app)
+    try:
+        yield handler
+    finally:
+        handler.loop.run_until_complete(handler.service.predictor.close())
+        handler.loop.close()
+        asyncio.set_event_loop(None)
+
+
+@contextmanager
 def running(
     folder: Path, handler: str, **environment: str
 ) -> Iterator[tuple[Function, "subprocess.Popen[str]"]]:
@@ -45,6 +65,7 @@ def running(
 
     class Api(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet
 
         def do_GET(self) -> None:
             assert self.path == f"{VERSION}/invocation/next"
@@ -70,8 +91,13 @@ def running(
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            """Say nothing: the client is killed while it waits."""
+
+    server = Server(("127.0.0.1", 0), Api)
     Thread(target=server.serve_forever, daemon=True).start()
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     process = subprocess.Popen(

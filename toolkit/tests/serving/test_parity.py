@@ -369,6 +369,25 @@ def by_worker_and_arrow(case: Case) -> pd.DataFrame:
     return from_streams(ask_worker(case, as_stream, ARROW))
 
 
+def by_function(case: Case) -> pd.DataFrame:
+    """Call what Lambda calls; test_serverless.py runs it as Lambda does."""
+    pytest.importorskip("mangum")
+    from reproducible_ml.serving.service.app import make_app
+    from reproducible_ml.serving.service.settings import Settings
+
+    from .lambda_runtime import handling
+
+    app = make_app(
+        lambda folder: load(folder, Predict()), predict, Settings(model=case.folder)
+    )
+    with handling(app) as handler:
+        found = [
+            handler({"records": json.loads(as_records(part))}, None)["predictions"]
+            for part in slices(case.rows)
+        ]
+    return pd.DataFrame([*chain(*found)])
+
+
 WAYS: dict[str, Callable[[Case], pd.DataFrame]] = {
     "rows": by_rows,
     "batch of CSV": by_csv,
@@ -380,6 +399,7 @@ WAYS: dict[str, Callable[[Case], pd.DataFrame]] = {
     "service, V2": by_v2,
     "worker, records": by_worker,
     "worker, Arrow": by_worker_and_arrow,
+    "function": by_function,
 }
 
 # These start a server.

@@ -1,6 +1,5 @@
 """The function, run by the real runtime client of AWS Lambda."""
 
-import asyncio
 import base64
 import json
 import re
@@ -12,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
+from fastapi import FastAPI
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.serving import serverless
@@ -26,7 +26,7 @@ from tumour_diagnosis.deployment.predict import predict
 
 from ..copies import ROOT
 from .conftest import LINEAR, as_records
-from .lambda_runtime import Function, running
+from .lambda_runtime import Function, handling, running
 
 HANDLER = "tumour_diagnosis.deployment.serverless.handler"
 IMAGE = ROOT / "environments" / "Dockerfile.serverless"
@@ -151,17 +151,14 @@ def test_a_function_without_a_model_says_so_at_the_start(
     assert "model.json: does not exist" in found["errorMessage"]
 
 
-def make_handler(model: Model, **settings: Any) -> Handler:
-    return Handler(make_app(lambda _: model, predict, Settings(**settings)))
+def make(model: Model, **settings: Any) -> FastAPI:
+    return make_app(lambda _: model, predict, Settings(**settings))
 
 
 @pytest.fixture
 def handler(train: Callable[..., Model]) -> Iterator[Handler]:
-    found = make_handler(train("multiclass", LINEAR["multiclass"]))
-    yield found
-    found.loop.run_until_complete(found.service.predictor.close())
-    found.loop.close()
-    asyncio.set_event_loop(None)
+    with handling(make(train("multiclass", LINEAR["multiclass"]))) as found:
+        yield found
 
 
 def test_an_answer_that_lambda_would_refuse_is_an_error(
@@ -185,4 +182,4 @@ def test_a_function_logs_no_answers_to_files(
     train: Callable[..., Model], tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match="a function has no files that stay"):
-        make_handler(train(), log_folder=tmp_path)
+        Handler(make(train(), log_folder=tmp_path))
