@@ -103,7 +103,8 @@ def test_a_request_is_answered_by_the_model_at_its_time(
         await asyncio.to_thread(held.began.wait, 10)
         second = asyncio.create_task(predictor.answer(rows))
         await asyncio.sleep(0)
-        predictor.model = new
+        predictor.prepare(new)
+        predictor.use(new)
         third = asyncio.create_task(predictor.answer(rows))
         await asyncio.sleep(0)
         held.go.set()

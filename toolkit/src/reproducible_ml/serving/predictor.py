@@ -19,6 +19,9 @@ from reproducible_ml.serving.model import Model, PredictFunction
 from reproducible_ml.serving.records import Columns, answer_columns
 from reproducible_ml.serving.rows import answer
 
+# What answers rows of a model fast, by their columns.
+Prepared = dict[tuple[str, ...], FastRows | None]
+
 
 class OverloadedError(Exception):
     """More rows wait than the limit."""
@@ -67,9 +70,18 @@ class Predictor:
         self.waiting_rows = 0
         self._waiting: deque[Job] = deque()
         self._busy: asyncio.Task[None] | None = None
-        self._prepared_for: Model | None = None
-        self._prepared: dict[tuple[str, ...], FastRows | None] = {}
+        self._prepared: dict[Model, Prepared] = {}
+        self.prepare(model)
         self._thread: ThreadPoolExecutor | None = None
+
+    def prepare(self, model: Model) -> None:
+        """Do for a model what the first request would have to wait for."""
+        self._fast(model, tuple(model.features))
+
+    def use(self, model: Model) -> None:
+        """Answer with another model; what waits is answered by the one before."""
+        self.model = model
+        self._prepared = {m: each for m, each in self._prepared.items() if m is model}
 
     async def answer(self, rows: Columns | pa.Table) -> Answers:
         """Answer rows, together with those of others that wait.
@@ -164,12 +176,10 @@ class Predictor:
 
     def _fast(self, model: Model, names: tuple[str, ...]) -> FastRows | None:
         """Return what answers rows of these columns fast, made at the first need."""
-        if self._prepared_for is not model:
-            self._prepared_for = model
-            self._prepared = {}
-        if names not in self._prepared:
-            self._prepared[names] = FastRows.of(model, names)
-        return self._prepared[names]
+        prepared = self._prepared.setdefault(model, {})
+        if names not in prepared:
+            prepared[names] = FastRows.of(model, names)
+        return prepared[names]
 
     async def close(self) -> None:
         """Wait for what is being answered, and end the thread."""

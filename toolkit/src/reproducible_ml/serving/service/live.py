@@ -173,8 +173,7 @@ class Service:
             return
         before = self.model
         if model.manifest != before.manifest:
-            # One assignment: a batch that is being answered keeps its model.
-            self.predictor.model = model
+            self.predictor.use(model)
             name = self.settings.name
             self.metrics.set_model(name, model.version, before.version)
             self.metrics.reloads.labels("loaded").inc()
@@ -186,7 +185,9 @@ class Service:
                 f"{self.settings.model}: the prediction code changed since the service"
                 " was started. Fix: start it again, with the code of the model"
             )
-        return self._checked(self._load(self.settings.model))
+        model = self._checked(self._load(self.settings.model))
+        self.predictor.prepare(model)
+        return model
 
     def _checked(self, model: Model) -> Model:
         check_code(model, self._running_code, self.settings.model)
