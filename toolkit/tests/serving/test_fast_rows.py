@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from reproducible_ml.serving.fast_features import Features
 from reproducible_ml.serving.fast_rows import FastRows, has_own_rules
 from reproducible_ml.serving.model import Model
 from reproducible_ml.serving.records import answer_columns, by_column
+from reproducible_ml.serving.rows import answer
 from tumour_diagnosis.deployment.predict import predict
 from tumour_diagnosis.features.build import Features as Params
 from tumour_diagnosis.models.train import Train, make_pipeline
@@ -325,6 +327,71 @@ def test_features_are_those_of_the_pipeline(
     expected = model.pipeline[:-1].transform(rows[model.features])
     np.testing.assert_array_equal(features.matrix(read), expected)
     assert features.matrix(read).flags.c_contiguous
+
+
+def broken(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of which some break a rule."""
+    channels = ["pigeon", *COLUMNS["channel"]["isin"]]
+    rows = rows.astype({"channel": pd.CategoricalDtype(channels)})
+    rows.loc[3, "plain"] = np.nan
+    rows.loc[5, "plain"] = np.inf
+    rows.loc[6, "share"] = 1.5
+    rows.loc[8, "open"] = -1.0  # stands for a missing value
+    rows.loc[9, "items"] = -1
+    rows.loc[11, "stars"] = 4
+    rows.loc[12, "channel"] = "pigeon"
+    rows.loc[13, "note"] = "x" * 21
+    rows.loc[14, "ordered_at"] = pd.Timestamp("2019-12-31 23:59:59.999999999")
+    rows.loc[15, "code"] = None
+    return rows
+
+
+AS_ARROW: dict[str, dict[str, pa.DataType]] = {
+    "as the contract": {},
+    "narrow": {"items": pa.int8(), "stars": pa.int16(), "code": pa.large_string()},
+    "dates by seconds": {
+        "ordered_at": pa.timestamp("s"),
+        "paid_at": pa.timestamp("ms"),
+    },
+    "floats of 32 bits": {"plain": pa.float32()},
+    "a zone": {"paid_at": pa.timestamp("us", "UTC")},
+    "texts": {"plain": pa.string(), "items": pa.string()},
+    "days": {"paid_at": pa.date32()},
+    "dictionary": {"code": pa.dictionary(pa.int8(), pa.string())},
+}
+
+
+@pytest.mark.parametrize("types", AS_ARROW)
+@pytest.mark.parametrize("valid", [True, False])
+def test_tables_of_arrow_are_answered_as_the_pipeline_does(
+    types: str, valid: bool
+) -> None:
+    model = make_model("binary", linear=False)
+    rows = make_rows(40).drop(
+        columns=[*TARGETS["binary"], "parcel", "costs", "ignored"]
+    )
+    table = pa.Table.from_pandas(rows if valid else broken(rows), preserve_index=False)
+    for name, kind in AS_ARROW[types].items():
+        column = table[name].cast(kind, safe=False)
+        table = table.set_column(table.column_names.index(name), name, column)
+    fast = FastRows.of(model, model.features)
+    assert fast is not None
+    found = fast.answer_table(table, predict)
+    expected = Answers.of(answer(table, model, predict), len(rows), model)
+    assert found == expected
+    assert (len(found.rows) == len(rows)) == valid
+
+
+def test_tables_of_the_contracts_types_need_no_slow_checks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = make_model("binary", linear=False)
+    rows = make_rows(40)
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    fast = FastRows.of(model, model.features)
+    assert fast is not None
+    monkeypatch.setattr("reproducible_ml.serving.fast_rows.answer", None)
+    assert len(fast.answer_table(table, predict).rows) == 40
 
 
 def test_features_that_depend_on_other_rows_are_left_to_the_pipeline() -> None:

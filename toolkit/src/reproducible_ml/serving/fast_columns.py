@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from reproducible_ml.contract.checks import broken_rules, cast, set_categories
 from reproducible_ml.contract.schema import Column, Contract
-from reproducible_ml.reading.parquet_files import convert
+from reproducible_ml.reading.parquet_files import convert, is_text
 from reproducible_ml.reading.values import ISO_WITH_OFFSET, NA_VALUES, arrow_type
 from reproducible_ml.serving.records import EXACT
 
@@ -78,7 +78,8 @@ class Numbers:
         for column, kinds, is_listed in zip(
             values, self.kinds, self.listed, strict=True
         ):
-            if not {*map(type, column)} <= kinds:
+            # Arrays, of Arrow tables, have floats alone, and NaN for missing values.
+            if not (isinstance(column, np.ndarray) or {*map(type, column)} <= kinds):
                 right = [type(value) in kinds for value in column]
                 sure &= np.array(right, dtype=bool)
                 column = [
@@ -235,14 +236,18 @@ def _dates(column: Column) -> Reader:
     refused = [_time(each) for each in column.notin or ()]
 
     def read(values: Sequence[Any]) -> tuple[Array, Mask]:
-        found = np.array([_date(value) for value in values], "datetime64[ns]")
+        if isinstance(values, np.ndarray):
+            found, missing = values, np.isnat(values)
+        else:
+            found = np.array([_date(value) for value in values], "datetime64[ns]")
+            missing = np.array([value is None for value in values], bool)
         right = (found >= low) & (found <= high)
         if allowed is not None:
             right &= np.isin(found, allowed)
         if refused:
             right &= ~np.isin(found, refused)
         if column.nullable:
-            right |= np.array([value is None for value in values], bool)
+            right |= missing
         return found, right
 
     return read
@@ -270,3 +275,31 @@ def template(columns: Mapping[str, Column]) -> pd.DataFrame:
     }
     whole = {n: c.dtype for n, c in columns.items() if c.dtype in ("int64", "bool")}
     return set_categories(cast(pa.table(arrays), contract).astype(whole), contract)
+
+
+def lists_of(
+    table: pa.Table, columns: Mapping[str, Column]
+) -> dict[str, Sequence[Any]] | None:
+    """Return the columns of a table as values of JSON, or as arrays that readers take.
+
+    None if a column has not the type of the contract: `answer` converts it.
+    """
+    found: dict[str, Any] = {}
+    for name, column in columns.items():
+        kind, wanted = table.schema.field(name).type, arrow_type(column)
+        if wanted == pa.float64() == kind:
+            found[name] = table[name].to_numpy()
+        elif pa.types.is_timestamp(kind) and kind.tz is None and wanted != pa.string():
+            try:
+                found[name] = table[name].cast(pa.timestamp("ns")).to_numpy()
+            except pa.ArrowInvalid:
+                return None
+        elif (
+            wanted == kind
+            or (wanted == pa.string() and is_text(kind))
+            or (wanted == pa.int64() and pa.types.is_integer(kind))
+        ):
+            found[name] = table[name].to_pylist()
+        else:
+            return None
+    return found

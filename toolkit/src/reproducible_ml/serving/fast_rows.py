@@ -4,12 +4,13 @@ A row is answered here if it certainly meets the contract. Every other row is le
 `answer`, which says what is wrong with it: so there is one text for each problem.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from reproducible_ml.contract.schema import Column
 from reproducible_ml.serving.answers import Answers, as_json
@@ -19,13 +20,14 @@ from reproducible_ml.serving.fast_columns import (
     Numbers,
     Reader,
     is_number,
+    lists_of,
     make_reader,
     template,
 )
 from reproducible_ml.serving.fast_features import Codes, Features, Floats
 from reproducible_ml.serving.model import Model, PredictFunction
 from reproducible_ml.serving.records import Columns, answer_columns
-from reproducible_ml.serving.rows import check_answers
+from reproducible_ml.serving.rows import Answered, answer, check_answers
 
 
 def _without_rules(rows: pd.DataFrame, model: Model) -> pd.DataFrame:
@@ -73,6 +75,31 @@ class FastRows:
 
     def answer(self, columns: Columns, predict: PredictFunction) -> Answers:
         """Answer rows, as `answer_columns` does."""
+
+        def rest(rows: list[int]) -> Answered:
+            return answer_columns(columns.take(rows), self.model, predict)
+
+        return self._answer(columns, predict, rest)
+
+    def answer_table(self, table: pa.Table, predict: PredictFunction) -> Answers:
+        """Answer rows, as `answer` of `rows` does."""
+
+        def rest(rows: list[int]) -> Answered:
+            some = table.take(pa.array(rows, pa.int64()))
+            return answer(some, self.model, predict)
+
+        lists = lists_of(table, self.columns)
+        if lists is None:
+            found = answer(table, self.model, predict)
+            return Answers.of(found, table.num_rows, self.model)
+        return self._answer(Columns(lists, table.num_rows), predict, rest)
+
+    def _answer(
+        self,
+        columns: Columns,
+        predict: PredictFunction,
+        rest: Callable[[list[int]], Answered],
+    ) -> Answers:
         rows, places = self.read(columns)
         answers = self._answers(rows, predict) if len(places) else {}
         found = Answers(answers, places.tolist(), columns.length, [], self.model)
@@ -81,8 +108,8 @@ class FastRows:
         left = np.ones(columns.length, dtype=bool)
         left[places] = False
         others = np.flatnonzero(left).tolist()
-        rest = answer_columns(columns.take(others), self.model, predict)
-        return found.with_rest(others, Answers.of(rest, len(others), self.model))
+        more = Answers.of(rest(others), len(others), self.model)
+        return found.with_rest(others, more)
 
     def read(self, columns: Columns) -> tuple["FastValues", npt.NDArray[np.intp]]:
         """Return the rows that certainly meet the contract, and their positions."""

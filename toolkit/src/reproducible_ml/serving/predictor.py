@@ -153,8 +153,7 @@ class Predictor:
     def _answer_together(self, jobs: list[Job]) -> list[Answers | Exception]:
         rows, model = jobs[0].rows, jobs[0].model
         if isinstance(rows, pa.Table):
-            found = answer(rows, model, self.predict)
-            return [Answers.of(found, rows.num_rows, model)]
+            return [self._answer_table(rows, model)]
         columns = Columns(
             {
                 name: [value for job in jobs for value in _columns(job).lists[name]]
@@ -173,6 +172,18 @@ class Predictor:
             found = answer_columns(columns, model, self.predict)
             return Answers.of(found, columns.length, model)
         return fast.answer(columns, self.predict)
+
+    def _answer_table(self, table: pa.Table, model: Model) -> Answers:
+        """Answer rows of an Arrow table, likewise."""
+        present = {*table.column_names}
+        names = dict.fromkeys(model.features)
+        if present.issuperset(model.keys):
+            names |= dict.fromkeys(model.keys)
+        fast = self._fast(model, tuple(names)) if present.issuperset(names) else None
+        if fast is None:
+            found = answer(table, model, self.predict)
+            return Answers.of(found, table.num_rows, model)
+        return fast.answer_table(table, self.predict)
 
     def _fast(self, model: Model, names: tuple[str, ...]) -> FastRows | None:
         """Return what answers rows of these columns fast, made at the first need."""
