@@ -354,6 +354,7 @@ def package(*, output: Path, force: bool) -> None:
     epilog=_examples(
         "rml serve",
         "rml serve --host 0.0.0.0 --port 80 --workers 4",
+        "rml serve --grpc-port 8081",
         "RML_API_KEY=secret RML_SERVE_LOG_FOLDER=logs rml serve --model models",
     )
 )
@@ -370,6 +371,11 @@ def package(*, output: Path, force: bool) -> None:
     show_default=True,
     help="Number of processes.",
 )
+@click.option(
+    "--grpc-port",
+    type=click.IntRange(1, 65535),
+    help="Port for gRPC; without it, there is none.",
+)
 @click.option("--model", help="Folder with model.skops and model.json; else models/.")
 @click.option("--name", help="Name of the model in addresses.")
 def serve(
@@ -377,24 +383,33 @@ def serve(
     host: str | None,
     port: int | None,
     workers: int,
+    grpc_port: int | None,
     model: str | None,
     name: str | None,
 ) -> None:
     """Answer requests over HTTP with the model.
 
-    POST /predict takes rows as JSON or as an Arrow stream; /v2 is the Open Inference
-    Protocol; /openapi.json describes both; /metrics is for Prometheus. Each row is
-    checked against the contract. Another model in the folder takes the place of the
-    first without a lost request; Ctrl-C or SIGTERM ends the service when all requests
-    are answered. Settings are in deployment/service.py of the project.
-    On Amazon SageMaker and Google Vertex AI, address, port, model and routes are those
-    that they want.
+    / is a page with a form for one row; POST /predict takes rows as JSON or as an Arrow
+    stream; /v2 is the Open Inference Protocol, which --grpc-port adds over gRPC;
+    /openapi.json describes all; /metrics is for Prometheus. Each row is checked against
+    the contract. Another model in the folder takes the place of the first without a
+    lost request; Ctrl-C or SIGTERM ends the service when all requests are answered.
+    Settings are in deployment/service.py of the project. On Amazon SageMaker and Google
+    Vertex AI, address, port, model and routes are those that they want.
     """
     _use_one_thread()
     from reproducible_ml.serving.service.run import serve as run
 
-    folder = str(Path(model).absolute()) if model else None
-    run(_project(), host=host, port=port, workers=workers, model=folder, name=name)
+    at = f"[{host}]" if host and ":" in host else host or "127.0.0.1"
+    run(
+        _project(),
+        host=host,
+        port=port,
+        workers=workers,
+        grpc_address=f"{at}:{grpc_port}" if grpc_port else None,
+        model=str(Path(model).absolute()) if model else None,
+        name=name,
+    )
 
 
 @cli.command(

@@ -31,6 +31,7 @@ from reproducible_ml.serving.model import BATCH, Model
 from reproducible_ml.serving.rows import answer
 from tumour_diagnosis.deployment.predict import Predict, load, predict
 
+from ..loopback import free_port
 from ..modeling.conftest import (
     DATA,
     TARGETS,
@@ -330,6 +331,66 @@ def by_v2(case: Case) -> pd.DataFrame:
     )
 
 
+def by_grpc(case: Case) -> pd.DataFrame:
+    """Send tensors with contents, and one for the missing values of each column."""
+    grpc = pytest.importorskip("grpc")
+    from reproducible_ml.serving.service.grpc_messages import SERVICE, message_class
+
+    from .client import application, in_thread
+
+    fields = {"FP64": "fp64_contents", "INT64": "int64_contents"}
+    fields |= {"BOOL": "bool_contents", "BYTES": "bytes_contents"}
+    empty: dict[str, Any] = {"FP64": 0.0, "INT64": 0, "BOOL": False, "BYTES": b""}
+
+    def tensor(name: str, datatype: str, values: list[Any]) -> dict[str, Any]:
+        sent = [
+            empty[datatype]
+            if value is None
+            else value.encode()
+            if isinstance(value, str)
+            else value
+            for value in values
+        ]
+        return {
+            "name": name,
+            "datatype": datatype,
+            "shape": [len(values)],
+            "contents": {fields[datatype]: sent},
+        }
+
+    def request(part: pd.DataFrame) -> bytes:
+        inputs = []
+        for name in map(str, part):
+            values = values_of_json(part[name])
+            missing = [value is None for value in values]
+            inputs.append(tensor(name, DATATYPES.get(name, "BYTES"), values))
+            inputs.append(tensor(f"{name}.missing", "BOOL", missing))
+        message = message_class("ModelInferRequest")(model_name="orders", inputs=inputs)
+        content: bytes = message.SerializeToString()
+        return content
+
+    def read(reply: bytes) -> pd.DataFrame:
+        found = message_class("ModelInferResponse").FromString(reply).outputs
+        return pd.DataFrame(
+            {
+                one.name: [
+                    value.decode() if isinstance(value, bytes) else value
+                    for value in getattr(one.contents, fields[one.datatype])
+                ]
+                for one in found
+            }
+        )
+
+    address = f"127.0.0.1:{free_port()}"
+    with (
+        in_thread(application(case.folder, grpc_address=address)),
+        grpc.insecure_channel(address) as channel,
+    ):
+        infer = channel.unary_unary(f"/{SERVICE}/ModelInfer")
+        calls = [infer.future(request(part), timeout=20) for part in slices(case.rows)]
+        return pd.concat([read(call.result()) for call in calls])
+
+
 def ask_worker(
     case: Case, content: Callable[[pd.DataFrame], bytes], kind: str
 ) -> list[bytes]:
@@ -397,6 +458,7 @@ WAYS: dict[str, Callable[[Case], pd.DataFrame]] = {
     "service, records": by_records,
     "service, Arrow": by_arrow,
     "service, V2": by_v2,
+    "service, gRPC": by_grpc,
     "worker, records": by_worker,
     "worker, Arrow": by_worker_and_arrow,
     "function": by_function,

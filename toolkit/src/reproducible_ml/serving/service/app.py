@@ -20,6 +20,7 @@ from reproducible_ml.serving.service.description import describe
 from reproducible_ml.serving.service.gate import (
     Gate,
     Json,
+    Keys,
     handle_http_error,
     handle_invalid,
     handle_refused,
@@ -56,7 +57,8 @@ def make_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await service.start()
-        yield
+        async with _grpc(service):
+            yield
         await service.stop()
 
     app = FastAPI(
@@ -89,6 +91,22 @@ def make_app(
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
+
+
+@asynccontextmanager
+async def _grpc(service: Service) -> AsyncIterator[None]:
+    """Answer over gRPC as well, if the settings say so."""
+    if service.settings.grpc_address is None:
+        yield
+        return
+    from reproducible_ml.serving.service.grpc_server import GrpcServer
+
+    server = GrpcServer(service, Keys(api_keys()), service.settings.grpc_address)
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop()
 
 
 def _add_routes(app: FastAPI, service: Service) -> None:

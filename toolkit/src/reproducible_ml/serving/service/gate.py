@@ -91,7 +91,7 @@ class Gate:
         """
         self.app = app
         self.metrics = metrics
-        self.keys = [_digest(key.encode()) for key in keys]
+        self.keys = Keys(keys)
         self.is_draining = is_draining
         self.open_paths = open_paths
 
@@ -101,7 +101,7 @@ class Gate:
             await self.app(scope, receive, send)
             return
         start = time.perf_counter()
-        request_id = _request_id(scope["headers"])
+        request_id = choose_request_id(scope["headers"])
         facts: dict[str, Any] = {"request_id": request_id}
         scope.setdefault("state", {})["facts"] = facts
         status = 0
@@ -130,39 +130,55 @@ class Gate:
             text = f"internal error; the log has it under the request id {request_id}"
             await error_response(500, text)(scope, receive, send_with_id)
         finally:
-            seconds = time.perf_counter() - start
             self.metrics.active.dec()
-            self.metrics.count_request(_route(scope), status, seconds)
-            facts |= {
-                "method": scope["method"],
-                "path": scope["path"],
-                "status": status,
-                "ms": round(seconds * 1000, 3),
-            }
-            level = logging.INFO if status < 500 else logging.ERROR
-            LOGGER.log(level, "request", extra={"facts": facts})
+            facts |= {"method": scope["method"], "path": scope["path"]}
+            record_request(self.metrics, _route(scope), status, start, facts)
 
     def _may_pass(self, scope: Scope) -> bool:
         path = scope["path"]
-        if not self.keys or OPEN.fullmatch(path) or path in self.open_paths:
+        is_open = OPEN.fullmatch(path) or path in self.open_paths
+        return bool(is_open) or self.keys.fit(scope["headers"])
+
+
+class Keys:
+    """Keys of which a client must send one; empty: none is needed."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.digests = [_digest(key.encode()) for key in keys]
+
+    def fit(self, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+        """Return whether headers, or metadata of gRPC, have one of the keys."""
+        if not self.digests:
             return True
         given = b""
-        for name, value in scope["headers"]:
+        for name, value in headers:
             if name == b"x-api-key":
                 given = value
             elif name == b"authorization" and value[:7].lower() == b"bearer ":
                 given = value[7:]
         digest = _digest(given)
         # All are compared, and hashes of equal length: the time tells nothing.
-        found = [hmac.compare_digest(digest, key) for key in self.keys]
+        found = [hmac.compare_digest(digest, key) for key in self.digests]
         return any(found)
+
+
+def record_request(
+    metrics: Metrics, route: str, status: int, start: float, facts: dict[str, Any]
+) -> None:
+    """Count and log a request that got a response."""
+    seconds = time.perf_counter() - start
+    metrics.count_request(route, status, seconds)
+    facts |= {"status": status, "ms": round(seconds * 1000, 3)}
+    level = logging.INFO if status < 500 else logging.ERROR
+    LOGGER.log(level, "request", extra={"facts": facts})
 
 
 def _digest(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()
 
 
-def _request_id(headers: Sequence[tuple[bytes, bytes]]) -> str:
+def choose_request_id(headers: Sequence[tuple[bytes, bytes]]) -> str:
+    """Return the id that a client chose, or a new one."""
     for name, value in headers:
         text = value.decode("latin-1")
         if name == b"x-request-id" and REQUEST_ID.fullmatch(text):

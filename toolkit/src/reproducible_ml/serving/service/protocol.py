@@ -3,6 +3,7 @@
 Row problems have no place in it: a request with a row that is not valid is refused.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import reproducible_ml
+from reproducible_ml.contract.schema import Column
 from reproducible_ml.serving.answers import Answers
 from reproducible_ml.serving.messages import RefusedError, parse_json
 from reproducible_ml.serving.model import Model
@@ -32,6 +34,9 @@ PLATFORM = "sklearn_skops"
 
 # Length of the part of a body that is JSON, if binary data follows.
 HEADER_LENGTH = "inference-header-content-length"
+
+# What stands behind the name of a column in that of the input with its missing values.
+MISSING, MASK = ".missing", Column(dtype="bool")
 
 # How many row problems an error names.
 SHOWN = 20
@@ -104,12 +109,21 @@ async def answer_infer(
     content = parse_json(head)
     columns = read_request(content, binary, service)
     answers = await service.answer(columns, request.state.facts)
+    refuse_problems(answers)
+    return write_response(content, answers, service)
+
+
+def refuse_problems(answers: Answers) -> None:
+    """Refuse a request with a row that is not valid.
+
+    Raises:
+        RefusedError: It has one.
+    """
     if answers.problems:
         lines = [f"row {each.row}: {each}" for each in answers.problems[:SHOWN]]
         more = len(answers.problems) - SHOWN
         lines += [f"and {more} more"] if more > 0 else []
         raise RefusedError(400, "; ".join(lines))
-    return write_response(content, answers, service)
 
 
 def _parts(request: Request, body: bytes) -> tuple[bytes, memoryview]:
@@ -142,13 +156,30 @@ def read_request(content: Any, binary: memoryview, service: Service) -> Columns:
     if not isinstance(tensors, list) or not tensors:
         raise RefusedError(400, "inputs must be an array with an input for each column")
     inputs = [read_input(tensor) for tensor in tensors]
+    return make_columns(inputs, _cut(inputs, binary), service)
+
+
+def make_columns(
+    inputs: list[Input], binary: Sequence[memoryview], service: Service
+) -> Columns:
+    """Return the rows that input tensors hold, each with its binary data.
+
+    Binary data has no null. So an input of type BOOL whose name is that of a column
+    with `.missing` behind it says where the values of that column are missing.
+
+    Raises:
+        RefusedError: They are not as the contract demands.
+    """
     values: dict[str, list[Any]] = {}
-    for tensor, data in zip(inputs, _cut(inputs, binary), strict=True):
-        column = service.model.contract.columns.get(tensor.name)
-        if tensor.name in values:
-            raise RefusedError(400, f'input "{tensor.name:.100}": is there twice')
-        if column is not None:
-            values[tensor.name] = read_values(tensor, column, data)
+    known = service.model.contract.columns
+    for tensor, data in zip(inputs, binary, strict=True):
+        name = tensor.name
+        if name in values:
+            raise RefusedError(400, f'input "{name:.100}": is there twice')
+        if name in known:
+            values[name] = read_values(tensor, known[name], data)
+        elif name.endswith(MISSING) and name.removesuffix(MISSING) in known:
+            values[name] = read_values(tensor, MASK, data)
     counts = {tensor.shape[0] for tensor in inputs}
     if len(counts) > 1:
         raise RefusedError(
@@ -159,8 +190,19 @@ def read_request(content: Any, binary: memoryview, service: Service) -> Columns:
         text = str(MissingColumnsError(missing, others)).replace("\n", "; ")
         raise RefusedError(400, text)
     wanted = dict.fromkeys([*service.model.features, *service.model.keys])
-    rows = {name: values[name] for name in wanted if name in values}
+    rows = {
+        name: _masked(values[name], values.get(f"{name}{MISSING}"))
+        for name in wanted
+        if name in values
+    }
     return Columns(rows, counts.pop())
+
+
+def _masked(values: list[Any], mask: list[Any] | None) -> list[Any]:
+    if mask is None:
+        return values
+    pairs = zip(values, mask, strict=True)
+    return [None if missing is True else value for value, missing in pairs]
 
 
 def _cut(inputs: list[Input], binary: memoryview) -> list[memoryview]:
@@ -182,17 +224,10 @@ def write_response(
     Raises:
         RefusedError: It asks for an output that does not exist.
     """
-    known = output_datatypes(answers.model)
-    outputs = {
-        name: make_output(name, values, known.get(name))
-        for name, values in answers.columns.items()
-    }
     all_binary = _flag(content, "binary_data_output")
-    wanted = content.get("outputs") or [{"name": name} for name in outputs]
     written: list[dict[str, Any]] = []
     binary: list[bytes] = []
-    for each in wanted if isinstance(wanted, list) else [wanted]:
-        output = _wanted(each, outputs)
+    for each, output in choose_outputs(content.get("outputs"), answers):
         if _flag(each, "binary_data", default=all_binary):
             data = output.as_binary()
             binary.append(data)
@@ -216,6 +251,26 @@ def write_response(
         media_type="application/octet-stream",
         headers={HEADER_LENGTH: str(len(head))},
     )
+
+
+def choose_outputs(wanted: Any, answers: Answers) -> Iterator[tuple[Any, Output]]:
+    """Yield what a request says of each output it wants, and the output.
+
+    Args:
+        wanted: As in a request; if there is nothing, it is all outputs.
+        answers: The answers.
+
+    Raises:
+        RefusedError: It wants an output that does not exist.
+    """
+    known = output_datatypes(answers.model)
+    outputs = {
+        name: make_output(name, values, known.get(name))
+        for name, values in answers.columns.items()
+    }
+    wanted = wanted or [{"name": name} for name in outputs]
+    for each in wanted if isinstance(wanted, list) else [wanted]:
+        yield each, _wanted(each, outputs)
 
 
 def _flag(content: dict[str, Any], name: str, *, default: bool = False) -> bool:

@@ -27,6 +27,7 @@ class Settings(FromEnvironment):
     Attributes:
         model: Folder with model.skops and model.json.
         name: Name of the model in addresses.
+        grpc_address: Host and port for gRPC, as 0.0.0.0:8001; None for none.
         max_rows: Most rows of a request.
         max_bytes: Most bytes of the body of a request.
         max_waiting_rows: Most rows that wait; then requests are answered with 503.
@@ -49,6 +50,7 @@ class Settings(FromEnvironment):
 
     model: Path = Path("models")
     name: Name = "model"
+    grpc_address: str | None = None
     max_rows: Positive = 10_000
     max_bytes: Positive = 16_000_000
     max_waiting_rows: Positive = 20_000
