@@ -231,6 +231,7 @@ def test_wheel_pins_what_the_model_was_made_with(
     folder_of: Callable[..., Path], tmp_path: Path
 ) -> None:
     project = copy_with_model(tmp_path, folder_of())
+    package(project, tmp_path / "dist", force=True)
     pyproject = tmp_path / "pyproject.toml"
     text = pyproject.read_text().replace(
         'dependencies = [\n  "charset',
@@ -238,6 +239,8 @@ def test_wheel_pins_what_the_model_was_made_with(
     )
     pyproject.write_text(text)
     toolkit, model = package(project, tmp_path / "dist", force=True)
+    # The wheel of before is gone: an image installs all of the folder.
+    assert {*(tmp_path / "dist").glob("*.whl")} == {toolkit, model}
     facts = json.loads((tmp_path / "models/model.json").read_text())
     found = metadata(model)
     assert found["Version"].startswith(f"0.1.0+m{facts['sha256'][:12]}.c")

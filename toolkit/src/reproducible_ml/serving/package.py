@@ -118,7 +118,13 @@ def package(project: Project, output: Path, *, force: bool = False) -> list[Path
         wheels = [toolkit, _build(source, made)]
         output.mkdir(parents=True, exist_ok=True)
         write_text(_locked(root, project.package), output / REQUIREMENTS)
-        return [_move(made / name, output) for name in wheels]
+        moved = [_move(made / name, output) for name in wheels]
+    for wheel in moved:
+        # An image installs all wheels of the folder; older ones can be built again.
+        for other in output.glob(f"{wheel.name.split('-')[0]}-*.whl"):
+            if other not in moved:
+                other.unlink()
+    return moved
 
 
 def _locked(root: Path, package: str) -> str:
