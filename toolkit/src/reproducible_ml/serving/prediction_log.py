@@ -12,6 +12,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -228,7 +229,7 @@ def _answered(entries: Sequence[Entry]) -> pa.Table:
     # Put together as lists: a table for each request would take far longer.
     chosen = [_chosen(entry) for entry in entries]
     lists = {
-        name: [value for columns in chosen for value in columns.lists[name]]
+        name: [*chain.from_iterable([columns.lists[name] for columns in chosen])]
         for name in chosen[0].lists
     }
     length = sum(columns.length for columns in chosen)

@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -154,13 +155,16 @@ class Predictor:
         rows, model = jobs[0].rows, jobs[0].model
         if isinstance(rows, pa.Table):
             return [self._answer_table(rows, model)]
+        if len(jobs) == 1:
+            return [self._answer_columns(rows, model)]
+        several = [_columns(job) for job in jobs]
         columns = Columns(
             {
-                name: [value for job in jobs for value in _columns(job).lists[name]]
+                name: [*chain.from_iterable([each.lists[name] for each in several])]
                 for name in rows.lists
             },
             sum(job.length for job in jobs),
-            tuple(name for job in jobs for name in _columns(job).others),
+            tuple(name for each in several for name in each.others),
         )
         lengths = [job.length for job in jobs]
         return [*self._answer_columns(columns, model).split(lengths)]

@@ -8,6 +8,7 @@ other rows are answered.
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -127,6 +128,9 @@ def _typed(
     if kind == pa.timestamp("ns"):
         return _times(values, column)
     reads, noun = READERS[kind]
+    if {*map(type, values)} <= {QUICK[kind], type(None)}:
+        with suppress(pa.ArrowInvalid, OverflowError):  # of integers beyond 64 bits
+            return pa.array(values, kind), {}
     found: dict[int, tuple[str, str]] = {}
     typed = []
     for row, value in enumerate(values):
@@ -178,6 +182,15 @@ READERS: dict[pa.DataType, tuple[Callable[[Any], Any], str]] = {
     pa.int64(): (_whole, "a whole number"),
     pa.bool_(): (_boolean, "true or false"),
     pa.string(): (_text, "text"),
+}
+
+
+# The type of Python whose values are all valid; whole numbers may be too large.
+QUICK: dict[pa.DataType, type] = {
+    pa.float64(): float,
+    pa.int64(): int,
+    pa.bool_(): bool,
+    pa.string(): str,
 }
 
 
