@@ -14,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.serving.messages import RefusedError, read_stream
 from reproducible_ml.serving.model import Model
 from reproducible_ml.serving.rows import answer
 from reproducible_ml.serving.service.settings import Settings
@@ -258,6 +259,15 @@ def test_arrow_streams_come_and_go(
     problems = found["problem"].to_pylist()
     assert problems[2] == str(expected.problems[0])
     assert [row for row, text in enumerate(problems) if text] == [2]
+    for codec in ("lz4", "zstd"):
+        options = pa.ipc.IpcWriteOptions(compression=codec)
+        for some in (rows, rows.select(["channel"])):
+            small = pa.BufferOutputStream()
+            with pa.ipc.new_stream(small, some.schema, options=options) as writer:
+                writer.write_table(some)
+            refused = post(app, small.getvalue().to_pybytes(), content_type=kind)
+            assert refused.status_code == 400
+            assert "compressed" in refused.json()["error"]
     for content in (b"", b"x" * 100, stream.getvalue().to_pybytes()[:-200]):
         refused = post(app, content, content_type=kind)
         assert refused.status_code == 400
@@ -443,3 +453,25 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert lines[0].startswith("RML_SERVE_NAME: ")
     assert lines[1].startswith("RML_SERVE_MAX_ROWS: ")
     assert "'many'" in lines[1]
+
+
+def test_damaged_streams_are_refused_or_read(orders: pd.DataFrame) -> None:
+    table = pa.Table.from_pandas(orders[:20], preserve_index=False)
+    table = table.append_column("when", pa.array([0] * 20, pa.timestamp("s", "UTC")))
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    whole = stream.getvalue().to_pybytes()
+    random = np.random.default_rng(0)
+    found = []
+    for _ in range(500):
+        damaged = bytearray(whole)
+        for place in random.integers(0, len(whole), 4):
+            damaged[place] = random.integers(256)
+        try:
+            read = read_stream(bytes(damaged), 100)
+            read.schema.to_string()
+            found.append(200)
+        except RefusedError as error:
+            found.append(error.status)
+    assert {*found} == {200, 400}

@@ -5,6 +5,7 @@ What takes them, such as the service or the queue worker, adds how they arrive.
 
 import json
 import re
+import struct
 from collections.abc import Iterable
 from typing import Any
 
@@ -141,13 +142,17 @@ def read_stream(body: bytes, max_rows: int) -> pa.Table:
     """Return the rows of an Arrow stream.
 
     Raises:
-        RefusedError: It is damaged, or has too many rows.
+        RefusedError: It is damaged, compressed, or has too many rows.
     """
     batches: list[pa.RecordBatch] = []
     rows = 0
     try:
+        if any(map(_is_compressed, pa.ipc.MessageReader.open_stream(body))):
+            raise RefusedError(400, "a compressed Arrow stream is not supported")
         with pa.ipc.open_stream(body) as stream:
             schema = stream.schema
+            names = schema.names
+            str(schema)  # names of time zones, for instance, may be no text
             for batch in stream:
                 rows += batch.num_rows
                 if rows > max_rows:
@@ -155,12 +160,43 @@ def read_stream(body: bytes, max_rows: int) -> pa.Table:
                 # Offsets of a crafted stream may point anywhere.
                 batch.validate(full=True)
                 batches.append(batch)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, struct.error) as error:
         text = " ".join(str(error).split())
         raise RefusedError(400, f"is not a valid Arrow stream: {text:.200}") from None
-    if len(set(schema.names)) < len(schema.names):
+    if len({*names}) < len(names):
         raise RefusedError(400, "two columns have the same name")
     return pa.Table.from_batches(batches, schema)
+
+
+def _is_compressed(message: Any) -> bool:
+    """Return whether a message is compressed: a small one could fill the memory.
+
+    pyarrow does not tell. A message is a table of FlatBuffers whose third field is the
+    batch, in which the fourth field is the compression; in a dictionary, the batch is
+    the second field. See Message.fbs in apache/arrow.
+    """
+    data = message.metadata.to_pybytes()
+    [root] = struct.unpack_from("<I", data)
+    batch = _table(data, root, 2)
+    if message.type == "dictionary" and batch:
+        batch = _table(data, batch, 1)
+    is_batch = message.type in ("record batch", "dictionary")
+    return is_batch and bool(batch) and _table(data, batch, 3) > 0
+
+
+def _table(data: bytes, table: int, field: int) -> int:
+    """Return the place of a table in a field of another one; 0 if it is not there."""
+    [back] = struct.unpack_from("<i", data, table)
+    start = table - back
+    [size] = struct.unpack_from("<H", data, start)
+    place = 4 + 2 * field
+    if place + 2 > size:
+        return 0
+    [offset] = struct.unpack_from("<H", data, start + place)
+    if not offset:
+        return 0
+    [further] = struct.unpack_from("<I", data, table + offset)
+    return int(table + offset + further)
 
 
 def write_stream(answers: Answers) -> bytes:

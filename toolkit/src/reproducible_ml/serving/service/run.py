@@ -1,6 +1,7 @@
 """Run the service with uvicorn: one process, or several behind one address."""
 
 import asyncio
+import math
 import os
 import sys
 import tempfile
@@ -130,9 +131,16 @@ def run(
                 log_config=CONFIG,
                 access_log=False,
                 server_header=False,
+                timeout_graceful_shutdown=_patience(app),
             )
         except KeyboardInterrupt:
             sys.exit(0)
+
+
+def _patience(app: Any) -> int:
+    """Return for how many seconds the end waits for clients that read slowly."""
+    seconds: float = app.state.service.settings.answer_seconds
+    return math.ceil(seconds) + 5
 
 
 @contextmanager
