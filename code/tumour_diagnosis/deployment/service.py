@@ -7,7 +7,7 @@ environment win, as RML_SERVE_MAX_ROWS=100: docs/deployment.md lists them.
 from fastapi import FastAPI
 
 from reproducible_ml.serving.code_hash import code_hash
-from reproducible_ml.serving.environment import Positive
+from reproducible_ml.serving.environment import Name, Positive
 from reproducible_ml.serving.service.app import make_app
 from reproducible_ml.serving.service.settings import Settings
 from tumour_diagnosis.deployment.predict import load, predict
@@ -16,7 +16,7 @@ from tumour_diagnosis.deployment.predict import load, predict
 class Service(Settings):
     """What the service takes, and what it logs."""
 
-    name: str = "tumour_diagnosis"
+    name: Name = "tumour_diagnosis"
     max_rows: Positive = 10_000
     log_without: tuple[str, ...] = ()  # columns that must not be logged
 
