@@ -39,8 +39,8 @@ command=$(run sh -c 'ls /opt/model/bin' | grep -e '-predict$')
 buildah copy --quiet "$container" "$rows" /tmp/rows.csv > /dev/null
 run "$command" /tmp/rows.csv --output /tmp/answers.csv
 run cat /tmp/answers.csv > "$wheels/answers.csv"
-setsid buildah --storage-driver vfs run --isolation chroot --user 1000 "$container" -- \
-  "${command%predict}serve" --port "$port" > "$wheels/service.log" 2>&1 &
+# As Amazon SageMaker starts it.
+run serve --port "$port" > "$wheels/service.log" 2>&1 &
 service=$!
 for _ in $(seq 100); do
   sleep 0.3
@@ -48,8 +48,10 @@ for _ in $(seq 100); do
     break
   fi
 done
+curl --silent --show-error --fail "http://127.0.0.1:$port/ping"
 curl --silent --show-error --fail "http://127.0.0.1:$port/v2" > "$wheels/server.json"
-kill -s TERM -- "-$service"
-wait "$service" || true
+# The service alone: buildah would kill it at once.
+kill -s TERM "$(sed -n 's/.*Started server process \[\([0-9]*\)\].*/\1/p' "$wheels/service.log")"
+wait "$service" || true # it ends by the signal
 buildah rm "$container" > /dev/null
 buildah images "$image"

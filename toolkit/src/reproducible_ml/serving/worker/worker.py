@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,7 +17,7 @@ import pyarrow as pa
 from faststream.exceptions import NackMessage, RejectMessage
 from faststream.nats.annotations import NatsMessage
 from nats.aio.msg import Msg
-from nats.errors import MaxPayloadError
+from nats.errors import Error, MaxPayloadError
 from nats.js import JetStreamContext
 
 from reproducible_ml.core.errors import first_line, one_line
@@ -250,7 +250,9 @@ class Worker:
         async def tell() -> None:
             while True:
                 await asyncio.sleep(self.settings.ack_seconds / 3)
-                await message.in_progress()
+                # Without a connection, another worker may get the message.
+                with suppress(Error):
+                    await message.in_progress()
 
         task = asyncio.create_task(tell())
         try:
