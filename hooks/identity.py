@@ -33,9 +33,11 @@ def replacements(
 def swap(text: str, words: Mapping[str, str]) -> str:
     """Replace whole words, the longest first, in one pass."""
     longest = sorted(words, key=len, reverse=True)
-    # `\b` beside a letter: "churn" in "churned" is not a whole word.
+    # "churn" in "churned" is not a whole word, but in "churn_model" it is.
     pattern = "|".join(
-        re.sub(r"^(?=\w)|(?<=\w)$", r"\\b", re.escape(w)) for w in longest
+        re.sub(r"^(?=\w)", r"\\b", re.escape(word))
+        + (r"(?![^\W_])" if re.search(r"\w$", word) else "")
+        for word in longest
     )
     return re.sub(pattern, lambda found: words[found.group()], text)
 
