@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from reproducible_ml.core.errors import report_errors
+from reproducible_ml.core.errors import UserError, report_errors
 
 # Packages that a command needs and that not every project installs.
 OPTIONAL = {"serve": "uvicorn", "track": "mlflow", "work": "faststream"}
@@ -397,6 +397,7 @@ def serve(
     Settings are in deployment/service.py of the project. On Amazon SageMaker and Google
     Vertex AI, address, port, model and routes are those that they want.
     """
+    _check_installed("serve", "deployment/service.py")
     _use_one_thread()
     from reproducible_ml.serving.service.run import serve as run
 
@@ -439,12 +440,22 @@ def work(*, server: str | None, model: str | None, messages: int | None) -> None
     credentials are read from NATS_CREDS or NATS_NKEY (files), NATS_TOKEN, or NATS_USER
     and NATS_PASSWORD.
     """
+    _check_installed("work", "deployment/worker.py")
     _use_one_thread()
     from reproducible_ml.serving.worker.app import work as run
 
     folder = str(Path(model).absolute()) if model else None
     number = str(messages) if messages else None
     run(_project(), server=server, model=folder, messages=number)
+
+
+def _check_installed(command: str, module: str) -> None:
+    """Refuse a command whose packages `make setup` installs if there is a module."""
+    if not find_spec(OPTIONAL[command]):
+        raise UserError(
+            f"rml {command}: {OPTIONAL[command]} is not installed. Fix: run `make"
+            f" setup` in a project that has {module}"
+        )
 
 
 def _use_one_thread() -> None:

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,14 +13,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from reproducible_ml import cli
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.serving.model import Model
 from reproducible_ml.serving.rows import answer
+from reproducible_ml.serving.service.metrics import Metrics
 from tumour_diagnosis.deployment.predict import Predict, load, predict
 
 from .client import Running, application, as_records, ask, in_process, start
@@ -291,3 +296,37 @@ def test_workers_count_together_and_end_together(
         assert 'rml_requests_total{route="/predict",status="200"} 30.0' in text
         assert 'rml_rows_total{result="answered"} 30.0' in text
         assert text.count("rml_model_info{") == 1
+
+
+def test_gauges_of_dead_workers_are_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for number in (ended.pid, os.getpid()):
+        for kind in ("gauge_livesum", "counter"):
+            (tmp_path / f"{kind}_{number}.db").write_bytes(b"")
+    metrics = Metrics()
+    metrics.forget_dead_workers()
+    metrics.forget_this_worker()
+    assert len(list(tmp_path.iterdir())) == 4  # there are no workers
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    metrics.forget_dead_workers()
+    own, dead = os.getpid(), ended.pid
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {
+        f"counter_{dead}.db",
+        f"counter_{own}.db",
+        f"gauge_livesum_{own}.db",
+    }
+    metrics.forget_this_worker()
+    assert not list(tmp_path.glob("gauge*"))
+
+
+def test_a_command_without_its_packages_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(cli.OPTIONAL, "serve", "no_such_package")
+    with pytest.raises(UserError, match="rml serve: no_such_package is not installed"):
+        cli.cli.main(["serve"], standalone_mode=False)
+    assert "serve" not in cli.cli.list_commands(click.Context(cli.cli))

@@ -103,7 +103,7 @@ class Service:
         except MissingColumnsError as error:
             raise RefusedError(400, str(error).replace("\n", "; ")) from None
         if self._log:
-            self._log.add(facts["request_id"], rows, answers)
+            self._log.add(facts.get("request_id", ""), rows, answers)
         refused = self.metrics.count_rows(count, answers.problems)
         facts |= {"rows": count, "refused": refused, "model": answers.model.version}
         return answers
