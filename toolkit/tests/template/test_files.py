@@ -33,7 +33,8 @@ WORDS = {"tumour_diagnosis": "churn", "Tumour diagnosis": "Churn"}
         ("code/tumour_diagnosis/a.py", "code/churn/a.py"),
         ("Tumour diagnosis.", "Churn."),
         ("untumour_diagnosis", "untumour_diagnosis"),
-        ("tumour_diagnosis_2", "tumour_diagnosis_2"),
+        ("import tumour_diagnosis_model", "import churn_model"),
+        ("tumour_diagnosis2", "tumour_diagnosis2"),
         ("tumour diagnosis", "tumour diagnosis"),
     ],
 )
