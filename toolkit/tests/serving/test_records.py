@@ -4,6 +4,7 @@ import datetime
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from reproducible_ml.contract.schema import Contract
@@ -133,7 +134,7 @@ def test_columns_that_only_identify_a_row_may_be_missing() -> None:
 def test_answers_have_null_for_missing_values() -> None:
     nan = float("nan")
     moment = datetime.datetime(2026, 1, 31)
-    assert as_json([1.5, nan, None, "a", True, moment]) == [
-        *(1.5, None, None, "a", True),
+    assert as_json([1.5, nan, None, pd.NA, pd.NaT, "a", True, moment]) == [
+        *(1.5, None, None, None, None, "a", True),
         "2026-01-31T00:00:00",
     ]

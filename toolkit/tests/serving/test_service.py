@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -475,3 +476,38 @@ def test_damaged_streams_are_refused_or_read(orders: pd.DataFrame) -> None:
         except RefusedError as error:
             found.append(error.status)
     assert {*found} == {200, 400}
+
+
+def test_a_project_may_answer_with_columns_of_its_own(
+    app: FastAPI, records: list[dict[str, Any]], orders: pd.DataFrame
+) -> None:
+    def with_more(rows: pd.DataFrame, model: Model) -> pd.DataFrame:
+        whole = pd.array([1, None, 3, 4], "Int64")
+        fees: Any = [Decimal("1.50"), None, Decimal(2), Decimal(3)]
+        return predict(rows, model).assign(
+            fee=fees,
+            until=rows["ordered_at"] + pd.Timedelta(days=1),
+            items=whole,
+            sure=[True, False, True, True],
+        )
+
+    app.state.service.predictor.predict = with_more
+    first, second = post(app, records).json()["predictions"][:2]
+    assert {name: first[name] for name in ("fee", "until", "items", "sure")} == {
+        "fee": "1.50",
+        "until": "2024-01-02T00:00:00",
+        "items": 1,
+        "sure": True,
+    }
+    assert second["fee"] is second["items"] is None
+    outputs = post(app, {"inputs": tensors(orders[:4])}, f"{V2}/infer").json()[
+        "outputs"
+    ]
+    assert {each["name"]: each["datatype"] for each in outputs} == {
+        "prediction": "BYTES",
+        "probability": "FP64",
+        "fee": "BYTES",
+        "until": "BYTES",
+        "items": "BYTES",
+        "sure": "BOOL",
+    }

@@ -1,7 +1,10 @@
 """Answers as values of JSON: to be merged, split and written."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
+
+import pandas as pd
 
 from reproducible_ml.serving.model import Model
 from reproducible_ml.serving.rows import Answered, RowProblem
@@ -66,11 +69,12 @@ class Answers(NamedTuple):
 
 def as_json(values: Iterable[Any]) -> list[Any]:
     """Return values of a column of answers as JSON has them: null for missing ones."""
-    return [
-        None
-        if value is None or value != value
-        else value.isoformat()
-        if hasattr(value, "isoformat")
-        else value
-        for value in values
-    ]
+    return [_as_json(value) for value in values]
+
+
+def _as_json(value: Any) -> Any:
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, float):
+        return None if math.isnan(value) else value
+    return value.isoformat() if hasattr(value, "isoformat") else value

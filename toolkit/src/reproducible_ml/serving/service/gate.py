@@ -34,7 +34,8 @@ class Json(Response):
 
     def render(self, content: Any) -> bytes:
         """Return the body."""
-        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+        # A project may answer what JSON does not have, such as decimals.
+        return orjson.dumps(content, str, orjson.OPT_SERIALIZE_NUMPY)
 
 
 def error_response(status: int, text: str, **details: Any) -> Json:
