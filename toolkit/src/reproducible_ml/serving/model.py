@@ -139,7 +139,7 @@ class Model:
         columns = {name: self.contract.columns[name] for name in self.features}
         return self.contract.model_copy(update={"columns": columns})
 
-    @property
+    @cached_property
     def keys(self) -> list[str]:
         """Columns that identify a row."""
         return list(self.data.id) or list(self.contract.inputs(self.data))

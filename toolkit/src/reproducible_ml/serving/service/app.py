@@ -110,6 +110,16 @@ async def _grpc(service: Service) -> AsyncIterator[None]:
 
 
 def _add_routes(app: FastAPI, service: Service) -> None:
+    # Routes are tried in this order: first those that are used most.
+    @app.post("/predict", summary="Predict rows of JSON, or of an Arrow stream")
+    async def predict(request: Request) -> Response:
+        return await answer_predict(request, service)
+
+    @app.post(f"{MODEL}/infer", summary="Predict, by the Open Inference Protocol")
+    @app.post(f"{VERSION}/infer", summary="Predict, by the Open Inference Protocol")
+    async def infer(request: Request) -> Response:
+        return await protocol.answer_infer(request, service, **request.path_params)
+
     @app.get("/", include_in_schema=False)
     async def form() -> Response:
         return answer_page()
@@ -143,12 +153,3 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         protocol.check_model(service, **request.path_params)
         name, status = service.settings.name, 503 if service.draining else 200
         return Json({"name": name, "ready": not service.draining}, status)
-
-    @app.post(f"{MODEL}/infer", summary="Predict, by the Open Inference Protocol")
-    @app.post(f"{VERSION}/infer", summary="Predict, by the Open Inference Protocol")
-    async def infer(request: Request) -> Response:
-        return await protocol.answer_infer(request, service, **request.path_params)
-
-    @app.post("/predict", summary="Predict rows of JSON, or of an Arrow stream")
-    async def predict(request: Request) -> Response:
-        return await answer_predict(request, service)
