@@ -284,13 +284,15 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def own_service(folder: Path) -> Iterator[tuple[psutil.Process, int]]:
-    """Yield this service, which logs answers, and its port."""
+def own_service(
+    folder: Path, *, logs: bool = True
+) -> Iterator[tuple[psutil.Process, int]]:
+    """Yield this service, which logs predictions or not, and its port."""
     [port] = free_ports(1)
     command = [shutil.which("rml"), "serve", "--port", port]
     command += ["--model", ROOT / "models", "--name", "model"]
-    answers = {"RML_SERVE_LOG_FOLDER": str(folder / "answers")}
-    with running(command, ROOT, folder / "own.log", port, **answers) as server:
+    answers = {"RML_SERVE_LOG_FOLDER": str(folder / "answers") if logs else ""}
+    with running(command, ROOT, folder / f"own-{logs}.log", port, **answers) as server:
         yield server, port
 
 
@@ -306,6 +308,9 @@ def all_ways(folder: Path, pipeline: Any) -> Iterator[dict[str, Way]]:
             "V2": Way(server, port, "/v2/models/model/infer", as_v2, read_own_v2),
             "records": Way(server, port, "/predict", as_records, read_own_records),
         }
+        plain, port = stack.enter_context(own_service(work, logs=False))
+        path = "/v2/models/model/infer"
+        ways["V2, predictions not logged"] = Way(plain, port, path, as_v2, read_own_v2)
         bins = install(folder)
         for peer in PEERS:
             (work / peer).mkdir()
@@ -327,7 +332,6 @@ def all_ways(folder: Path, pipeline: Any) -> Iterator[dict[str, Way]]:
         (place / "model-settings.json").write_text(json.dumps(model))
         command = [bins["mlserver"] / "mlserver", "start", "."]
         server = stack.enter_context(running(command, place, place / "log", ports[0]))
-        path = "/v2/models/model/infer"
         ways["MLServer"] = Way(server, ports[0], path, as_v2, read_mlserver)
         place = work / "bentoml"
         (place / "service.py").write_text(BENTO)

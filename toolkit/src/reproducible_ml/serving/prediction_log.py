@@ -12,18 +12,24 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reproducible_ml.core.errors import first_line
 from reproducible_ml.core.files import replacing
+from reproducible_ml.core.keys import hash_rows
 from reproducible_ml.serving.answers import Answers
+from reproducible_ml.serving.fast_rows import FastRows
 from reproducible_ml.serving.logs import log_event
+from reproducible_ml.serving.model import Model
 from reproducible_ml.serving.records import Columns, typed_table
 from reproducible_ml.serving.rows import check_rows
 
@@ -191,23 +197,21 @@ def make_table(entries: Sequence[Entry], without: frozenset[str]) -> pa.Table:
         without: Features that are left out.
     """
     model = entries[0].answers.model
-    checked = check_rows(_answered(entries), model)
+    rows, row_keys = _checked(_answered(entries), model)
     counts = [len(entry.answers.rows) for entry in entries]
 
-    def repeated(values: Iterable[Any]) -> list[Any]:
-        pairs = zip(values, counts, strict=True)
-        return [value for value, count in pairs for _ in range(count)]
-
-    times = [round(entry.time * 1e6) for entry in entries]
+    places = pa.array(np.repeat(np.arange(len(entries)), counts))
+    times = pa.array([round(entry.time * 1e6) for entry in entries])
+    ids = pa.array([entry.request_id for entry in entries])
     keys: list[str | None] = [None] * sum(counts)
-    if checked.keys is not None:
-        keys = [f"{key:016x}" for key in checked.keys.tolist()]
+    if row_keys is not None:
+        keys = [f"{key:016x}" for key in row_keys.tolist()]
     columns: dict[str, Any] = {
-        "time": pa.array(repeated(times), pa.timestamp("us", "UTC")),
-        "request_id": repeated(entry.request_id for entry in entries),
-        "row": [row for entry in entries for row in entry.answers.rows],
+        "time": times.cast(pa.timestamp("us", "UTC")).take(places),
+        "request_id": ids.take(places),
+        "row": np.concatenate([entry.answers.rows for entry in entries]),
         "row_key": pa.array(keys, pa.string()),
-        "model_version": [model.version] * sum(counts),
+        "model_version": pa.repeat(model.version, sum(counts)),
     }
     for name in entries[0].answers.columns:
         values = [v for entry in entries for v in entry.answers.columns[name]]
@@ -215,11 +219,34 @@ def make_table(entries: Sequence[Entry], without: frozenset[str]) -> pa.Table:
     for name in model.features:
         if name not in without:
             logged = f"input_{name}" if name in columns else name
-            columns[logged] = _inputs(checked.rows[name])
+            columns[logged] = _inputs(rows[name])
     return pa.table(columns)
 
 
-def _answered(entries: Sequence[Entry]) -> pa.Table:
+def _checked(
+    rows: Columns | pa.Table, model: Model
+) -> tuple[pd.DataFrame, npt.NDArray[np.uint64] | None]:
+    """Return rows that were answered as the model got them, and their keys."""
+    if isinstance(rows, pa.Table):
+        checked = check_rows(rows, model)
+        return checked.rows, checked.keys
+    fast = _fast_rows(model, tuple(rows.lists))
+    if fast is not None:
+        values, places = fast.read(rows)
+        if len(places) == rows.length:
+            has_keys = set(model.keys) <= rows.lists.keys()
+            frame = values.frame([*rows.lists])
+            return frame, hash_rows(frame, model.keys) if has_keys else None
+    return _checked(typed_table(rows, model)[0], model)
+
+
+# For the model that answers, and the one before it.
+@lru_cache(2)
+def _fast_rows(model: Model, names: tuple[str, ...]) -> FastRows | None:
+    return FastRows.of(model, names)
+
+
+def _answered(entries: Sequence[Entry]) -> Columns | pa.Table:
     """Return the rows that were answered."""
     if isinstance(entries[0].rows, pa.Table):
         return pa.concat_tables(
@@ -233,7 +260,7 @@ def _answered(entries: Sequence[Entry]) -> pa.Table:
         for name in chosen[0].lists
     }
     length = sum(columns.length for columns in chosen)
-    return typed_table(Columns(lists, length), entries[0].answers.model)[0]
+    return Columns(lists, length)
 
 
 def _chosen(entry: Entry) -> Columns:
