@@ -110,6 +110,24 @@ def test_type_that_the_contract_does_not_support_is_rejected() -> None:
             " +01:00, Z): all become UTC",
         ),
         (["1 kg", "2 kg", "3"], "warn", "unit", 'lacks the unit "kg"'),
+        (
+            [*(f"{n}.5K" for n in range(1, 50)), "950"],
+            "reject",
+            "multiples",
+            'has one of several multiples: "K" 49 times, none 1 times',
+        ),
+        (
+            [*(f"{n}万" for n in range(1, 50)), *["1.5亿"] * 9],
+            "reject",
+            "multiples",
+            '"万" 49 times, "亿" 9 times',
+        ),
+        (
+            ["1900-01-01"] * 3 + ["2024-01-01", "2024-05-01"],
+            "warn",
+            "code",
+            "far from all other dates (2024-01-01 to 2024-05-01) and repeats",
+        ),
     ],
 )
 def test_ambiguity_is_asked_or_warned_about(
@@ -129,6 +147,36 @@ def test_conventions_of_the_table_resolve_ambiguities() -> None:
     assert numbers.column.metadata.decimal == ","
     assert numbers.evidence.endswith("as in price")
     assert dates.found == numbers.found == ()
+
+
+def test_money_that_the_table_reads_with_three_decimals_is_warned_about() -> None:
+    texts = ["€ 240.500", "€ 199.000"]
+    known = TableConventions(".", "area")
+    (found,) = detected(texts, known=known).found
+    assert 'read with "." as decimal sign, as in area' in str(found.finding)
+    assert detected(texts).column.metadata.thousands == "."
+    asked = TableConventions(".", "--decimal")
+    assert detected(texts, known=asked).found == ()
+
+
+def test_currency_and_multiple_are_both_told() -> None:
+    found = detected([f"${n}.5B" for n in range(1, 20)])
+    assert 'with "$" and "B"' in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("last", "kind"), [("20240131", "date"), ("20240231", "number"), ("7", "number")]
+)
+def test_many_days_of_the_calendar_are_dates_whatever_the_name(
+    last: str, kind: str
+) -> None:
+    days = [f"202401{day:02d}" for day in range(1, 31)]
+    assert detected([*days, last], "BUDAT").kind == kind
+
+
+def test_date_that_is_near_the_others_stands_for_itself() -> None:
+    texts = ["1900-01-01"] * 3 + ["1880-01-01", "1920-05-01"]
+    assert detected(texts).found == ()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +207,7 @@ def test_conventions_of_the_table_resolve_ambiguities() -> None:
             "negative",
             '"($446.08)" is a negative number without a leading minus (20 rows)',
         ),
-        (["446.08", "12.50-"], "negative", '"12.50-" is a negative number without'),
+        (["446.08", "12.50-"], "negative", "Export it as -12.50; or"),
     ],
 )
 def test_mixed_formats_are_rejected(texts: list[str], kind: str, problem: str) -> None:

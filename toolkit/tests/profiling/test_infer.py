@@ -284,6 +284,16 @@ def test_inconsistent_categories_are_a_warning(tmp_path: Path) -> None:
     assert (found.severity, found.finding.kind) == ("warn", "spelling")
 
 
+def test_names_of_totals_are_a_warning(tmp_path: Path) -> None:
+    rows = ["North", "South"] * 20
+    columns = table(
+        tmp_path, a=[*rows, "Total North", "Summe"], b=["Totality", "Summer"] * 21
+    )
+    (finding,) = columns["a"].findings("warn")
+    assert (finding.value, finding.rows) == ("Total North", 2)
+    assert columns["b"].findings("warn") == []
+
+
 def test_types_of_the_file_are_kept(tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
     rows = {

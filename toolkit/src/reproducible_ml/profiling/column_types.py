@@ -1,5 +1,6 @@
 """Detect the type of a column: dates, numbers, booleans or text."""
 
+import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -22,7 +23,7 @@ from reproducible_ml.profiling.dates import (
 )
 from reproducible_ml.profiling.distinct import Tally
 from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory
-from reproducible_ml.profiling.mixtures import mixed_formats
+from reproducible_ml.profiling.mixtures import mixed_formats, mixed_multiples
 from reproducible_ml.profiling.profile import ColumnProfile
 from reproducible_ml.quality.spellings import (
     are_default_booleans,
@@ -42,6 +43,23 @@ MISTAKES = 0.05
 # Years of two digits are of the last century from 69 on. Their century is in doubt if
 # they reach far into the future, as those of a birth in 1945 do, or span so many years.
 FUTURE, SPAN = 2035, 60
+
+
+# Different days such as 20240131 that are no numbers by chance.
+COMPACT_DAYS = 20
+
+# Days that programs write where there is no date; they repeat, in such a share of rows.
+PLACEHOLDERS = (
+    *(datetime.date(1899, 12, 30), datetime.date(1899, 12, 31)),
+    *(datetime.date(1900, 1, 1), datetime.date(1901, 1, 1), datetime.date(1970, 1, 1)),
+    *(
+        datetime.date(1753, 1, 1),
+        datetime.date(1800, 1, 1),
+        datetime.date(2099, 12, 31),
+    ),
+    *(datetime.date(2100, 1, 1), datetime.date(2199, 12, 31)),
+)
+CODE_ROWS, CODE_SHARE = 3, 0.002
 
 
 def date_ambiguities(
@@ -105,8 +123,14 @@ def number_ambiguities(
         yield make_finding(
             "ask", "decimal", problem, fix, example, tally.rows[key], place
         )
-    if reading.bare and reading.suffix:
-        key = next(key for key in tally.rows if key.startswith("\t\t"))
+    if reading.bare and numbers.is_multiple(reading.suffix):
+        yield from mixed_multiples(profile, profile.present, make_finding)
+        return
+    lacking = [
+        key for key in tally.rows if not numbers.NumberPattern(*key.split("\t")).suffix
+    ]
+    if reading.bare and reading.suffix and lacking:
+        key = lacking[0]
         problem = f"lacks the unit {quoted(reading.suffix)} that other rows have"
         fix = "Check that the unit is meant, and export it as well."
         place, example = tally.places[key], tally.examples[key]
@@ -287,7 +311,7 @@ def _date(
     make_finding: FindingFactory,
 ) -> TypeCandidate | None:
     tally = profile.dates
-    if not is_date_name(profile.name):
+    if not is_date_name(profile.name) and not _all_compact(profile):
         tally = tally.without(COMPACT_PATTERN)
     if not is_period_name(profile.name):
         tally = tally.without(COMPACT_MONTH_PATTERN)
@@ -308,8 +332,50 @@ def _date(
     found = [
         *date_ambiguities(form, example, tally, make_finding),
         *doubtful_century(column, profile, make_finding),
+        *_placeholders(column, profile, make_finding),
     ]
     return TypeCandidate("date", column, evidence, 0, tuple(found))
+
+
+def _all_compact(profile: ColumnProfile) -> bool:
+    """Return whether all values are days such as 20240131, too many for chance.
+
+    Of whole numbers that begin like years, one in 27 is a day of the calendar.
+    """
+    if profile.dates.rows.get(COMPACT_PATTERN) != profile.present:
+        return False
+    column = Column(
+        dtype="datetime64[ns]", metadata=ColumnMetadata(format="%Y%m%d"), nullable=True
+    )
+    texts = profile.seen.content.texts
+    return (
+        len(texts) >= COMPACT_DAYS and not pc.any(try_convert(texts, column)[1]).as_py()
+    )
+
+
+def _placeholders(
+    column: Column, profile: ColumnProfile, make_finding: FindingFactory
+) -> Iterator[ColumnFinding]:
+    """Yield days such as 1900-01-01 that repeat, far from all others."""
+    found = profile.seen.content
+    days = pc.cast(try_convert(found.texts, column)[0], pa.date32()).to_pylist()
+    least = max(CODE_ROWS, CODE_SHARE * profile.rows)
+    for code in PLACEHOLDERS:
+        others = [day for day in days if day is not None and day != code]
+        places = [place for place, day in enumerate(days) if day == code]
+        rows = int(sum(found.rows[place] for place in places))
+        if rows < least or len({*others}) < 2:
+            continue
+        low, high = min(others), max(others)
+        if max(low - code, code - high) <= high - low:
+            continue
+        problem = (
+            f"is far from all other dates ({low} to {high}) and repeats, so it may"
+        )
+        problem += " stand for a missing one"
+        fix = "If so, add --missing with this text."
+        value, place = found.texts[places[0]].as_py(), int(found.places[places[0]])
+        yield make_finding("warn", "code", problem, fix, value, rows, place)
 
 
 def _number(
@@ -341,12 +407,36 @@ def _describe_format(
         parts.append("decimal comma")
     if reading.thousands:
         parts.append(f"thousands separated by {quoted(reading.thousands)}")
-    if reading.prefix or reading.suffix:
-        parts.append(f"with {quoted(reading.prefix or reading.suffix)}")
+    if around := [quoted(sign) for sign in (reading.prefix, reading.suffix) if sign]:
+        parts.append(f"with {' and '.join(around)}")
     by_itself = numbers.choose_number_format(profile.numbers, None)
     if by_itself and by_itself[:2] != reading[:2]:
         parts.append(f"as in {known.decimal_from}")
-    return ", ".join(parts), tuple(number_ambiguities(reading, profile, make_finding))
+    found = list(number_ambiguities(reading, profile, make_finding))
+    is_money = not numbers.CURRENCIES.isdisjoint((reading.prefix, reading.suffix))
+    if is_money and by_itself and by_itself.thousands and not reading.thousands:
+        found += _three_decimals(reading, profile, known, make_finding)
+    return ", ".join(parts), tuple(found)
+
+
+def _three_decimals(
+    reading: numbers.NumberFormat,
+    profile: ColumnProfile,
+    known: TableConventions,
+    make_finding: FindingFactory,
+) -> Iterator[ColumnFinding]:
+    """Yield a warning about groups of three digits that other columns make decimals."""
+    if known.decimal_from == "--decimal":
+        return
+    tally = profile.numbers
+    key = next((key for key in tally.rows if key.endswith("3")), None)
+    if key is not None:
+        sign = quoted(reading.decimal)
+        problem = f"is read with {sign} as decimal sign, as in {known.decimal_from},"
+        problem += " but it may separate thousands"
+        fix = "If it does, export these numbers without it."
+        value, place = tally.examples[key], tally.places[key]
+        yield make_finding("warn", "decimal", problem, fix, value, reading.rows, place)
 
 
 def _mostly(fitting: int, present: int) -> bool:

@@ -109,7 +109,9 @@ DATELIKE = (
     rf"|(?:{ANY_MONTH})\p{{L}}*\.?[-/ ]*[0-9]{{1,4}}"
     r"|[0-3]?[0-9](?:\.|st|nd|rd|th)? (?:of |de )?\p{L}{3,12}\.?,? "
     r"(?:de )?(?:19|20)[0-9]{2}"
-    r")(?:[\sT,;(].{0,30})?$"
+    r")(?:[\sT,;:(].{0,30})?$"
+    # JSON of .NET: milliseconds since 1970.
+    r"|^/Date\(-?[0-9]+(?:[-+][0-9]{4})?\)/$"
 )
 
 # Share of the different texts that must be times of day.

@@ -53,6 +53,14 @@ SAME = "Export all parts with the same columns."
 
 LEAVE_OUT = "Remove it here, or export it in all parts."
 
+# Texts that begin or end so name rows of totals, if they are fewer than this share.
+TOTAL_WORDS = (
+    r"(?:(?:grand |sub-?)?totals?|(?:zwischen|gesamt)?summe|gesamt|totale|totaal|suma"
+    r"|total g.n.ral|celkem|\x{438}\x{442}\x{43E}\x{433}\x{43E})"
+)
+TOTAL = rf"(?i)^\s*{TOTAL_WORDS}(?:\s.{{0,30}}|:)?$|(?i)^.{{1,30}}\s{TOTAL_WORDS}\s*$"
+FEW_TOTALS = 0.2
+
 # Among codes of two letters in so many rows, NA may be Namibia.
 CODE, CODES = r"^\s*[A-Z]{2}\s*$", 0.95
 
@@ -175,6 +183,7 @@ def _inferred(
     evidence = use.evidence + _missing_shown(missing, spelled)
     findings += doubtful_spellings(profile, use, common, make_finding)
     if found.kind == "text":
+        findings += totals(profile, make_finding)
         findings += hidden_characters(profile, make_finding)
         findings += far_longer(profile, make_finding)
     if profile.name == hints.target and found.kind == "empty":
@@ -348,6 +357,22 @@ def doubtful_spellings(
         problem = f"is read as a missing value{doubt}"
         place = profile.spelled.places[text]
         yield make_finding("warn", "missing", problem, fix, text, rows, place)
+
+
+def totals(
+    profile: ColumnProfile, make_finding: FindingFactory
+) -> Iterator[ColumnFinding]:
+    """Yield a warning about texts such as "Total North", which name sums of rows."""
+    texts, rows, places = profile.seen.content
+    named = pc.match_substring_regex(texts, TOTAL)
+    count = int(rows[named.to_numpy(zero_copy_only=False)].sum())
+    if not 0 < count < FEW_TOTALS * int(rows.sum()):
+        return
+    first = pc.index(named, True).as_py()
+    problem = "names a row that may be the sum of others"
+    fix = "If it is, delete these rows in the source."
+    value, place = texts[first].as_py(), int(places[first])
+    yield make_finding("warn", "totals", problem, fix, value, count, place)
 
 
 def hidden_characters(

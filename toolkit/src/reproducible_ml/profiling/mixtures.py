@@ -11,6 +11,7 @@ from reproducible_ml.profiling import dates, numbers
 from reproducible_ml.profiling.distinct import Ints, Tally
 from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory, Severity
 from reproducible_ml.profiling.profile import ColumnProfile
+from reproducible_ml.profiling.quantities import unread_quantities
 from reproducible_ml.reading.values import SERIAL, unconvertible
 
 # Share of rows that must be numbers, or dates, for two formats to count as a mixture.
@@ -58,7 +59,8 @@ def mixed_formats(
         found = list(_mixed_numbers(profile, present, make_finding))
     found = found or list(_negative(profile, make_finding))
     found = found or list(_texts_among_numbers(profile, present, make_finding))
-    yield from found or _unread_dates(profile, present, make_finding)
+    found = found or list(_unread_dates(profile, present, make_finding))
+    yield from found or unread_quantities(profile, make_finding)
 
 
 def _negative(
@@ -75,7 +77,10 @@ def _negative(
     if pc.any(unfit).as_py() and both >= MIXTURE * len(texts):
         first = pc.index(unfit, True).as_py()
         problem = "is a negative number without a leading minus"
-        fix = "Export it as -446.08; or add --text with this column if it holds text."
+        digits = re.sub(r"[^0-9.,' ]", "", texts[first].as_py()).strip()
+        fix = (
+            f"Export it as -{digits}; or add --text with this column if it holds text."
+        )
         count = int(rows[unfit.to_numpy(zero_copy_only=False)].sum())
         value, place = texts[first].as_py(), int(places[first])
         yield make_finding("reject", "negative", problem, fix, value, count, place)
@@ -181,7 +186,7 @@ def _mixed_numbers(
         value, place = tally.examples[key], tally.places[key]
         yield make_finding("reject", "units", problem, fix, value, rows, place)
         return
-    if multiples := list(_mixed_multiples(profile, present, make_finding)):
+    if multiples := list(mixed_multiples(profile, present, make_finding)):
         yield from multiples
         return
     styles = {key.split("\t")[2]: key for key in tally.rows}
@@ -195,7 +200,7 @@ def _mixed_numbers(
         yield make_finding("reject", "decimal", problem, fix, example, rows, place)
 
 
-def _mixed_multiples(
+def mixed_multiples(
     profile: ColumnProfile, present: int, make_finding: FindingFactory
 ) -> Iterator[ColumnFinding]:
     """Yield a finding if some numbers are in thousands, others in millions or plain."""

@@ -1,6 +1,7 @@
 """Detect the format of numbers: decimal sign, thousands separator, currency, unit."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -40,10 +41,10 @@ UNITS = frozenset(MEASURES.split())
 FOLDED_UNITS = frozenset(unit.casefold() for unit in UNITS if len(unit) > 1)
 
 # Multiples are not units: "12k" and "950" differ in size.
-MULTIPLES = frozenset("kKMBGT")
+MULTIPLES = frozenset("kKMBGT千万萬億亿만억")
 MULTIPLE_WORDS = """
     k m b g t mn mm bn mio mio. mrd mrd. tsd tsd. million millions billion billions
-    thousand lakh crore cr mil
+    thousand lakh crore cr mil 千 万 萬 億 亿 만 억
 """
 FOLDED_MULTIPLES = frozenset(MULTIPLE_WORDS.split())
 
@@ -142,9 +143,18 @@ def is_unit(unit: str) -> bool:
 
 
 def may_be_unit(suffix: str) -> bool:
-    """Return whether a suffix may be a unit; single letters are codes, as in "12A"."""
+    """Return whether a suffix may be a unit; single letters are codes, as in "12A".
+
+    A single character of Chinese, Japanese or Korean is a word: 12元.
+    """
     known = is_unit(suffix) or suffix in MULTIPLES
-    return known or not (len(suffix) == 1 and suffix.isalpha())
+    is_letter = len(suffix) == 1 and suffix.isalpha()
+    return known or not is_letter or unicodedata.category(suffix) == "Lo"
+
+
+def is_multiple(suffix: str) -> bool:
+    """Return whether this multiplies a number, as M does, and is no unit, as m is."""
+    return not is_unit(suffix) and suffix.casefold() in FOLDED_MULTIPLES
 
 
 class NumberPattern(NamedTuple):
@@ -397,12 +407,11 @@ def _counts(
     styles: Counter[str] = Counter()
     bare = 0
     for spelling, rows in found.items():
-        if spelling.prefix not in ("", prefix):
+        if spelling.prefix not in ("", prefix) or spelling.suffix not in ("", suffix):
             continue
-        lacks = (spelling.prefix, spelling.suffix) != (prefix, suffix)
-        if spelling.suffix == suffix or (spelling.suffix == "" and is_unit(suffix)):
+        if spelling.suffix == suffix or is_unit(suffix):
             styles[spelling.style] += rows
-            bare += rows * lacks
+        bare += rows * (spelling[:2] != (prefix, suffix))
     return dict(styles), bare
 
 
