@@ -28,6 +28,7 @@ Findings = Callable[..., list[Finding]]
 NAMES = """
     patient Patient-No userName device subject# DeviceKey Kunde Kundennr Geräte-Nr
     Schüler élève utilisateur code_client usuario Paciente funcionário Utente klant
+    USUBJID SUBJID cust_no IBAN email MRN
     użytkownik pacjent användare müşteri Пациент клиент_код 患者番号 客户编号 고객
 """
 

@@ -32,10 +32,11 @@ HARM = (
     *("duplicate id", "duplicate rows", "conflicting targets", "drift"),
     # The target cannot be learned well.
     *("class not trained on", "class not tested", "imbalance", "few groups"),
-    *("other split", "two numbers", "common number"),
+    *("class of missing values", "other split", "two numbers", "common number"),
     *("few rows", "fewer rows", "too few rows to tell", "dropped setting"),
     # Values may be misread.
-    *("encoding", "delimiter", "preamble", "index", "number", "date", "code"),
+    *("encoding", "delimiter", "preamble", "index", "number", "decimal"),
+    *("date", "quantity", "code", "totals"),
     *("code for no value", "unit", "year", "time zones", "rounding"),
     OTHERS,
     # Columns are of no use, or hard to handle.

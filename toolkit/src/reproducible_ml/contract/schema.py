@@ -365,7 +365,7 @@ def _role_problems(contract: Contract, data: Data) -> list[str]:
     target = contract.columns.get(data.target)
     if target:
         problems += _target_problems(target, data)
-    time = contract.columns.get(str(data.time))
+    time = contract.columns.get(data.time or "")
     if time and time.dtype != "datetime64[ns]":
         problems.append(f'data.time = "{data.time}" must have the dtype datetime64[ns]')
     return problems

@@ -17,6 +17,7 @@ from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import Data
 from reproducible_ml.contract.target import CLASS_ROWS, rare_class
 from reproducible_ml.quality.leaks import ODDS, as_numbers, odds_against
+from reproducible_ml.quality.spellings import is_placeholder
 
 # A code for "no value" occurs in at least this many rows, and this share of them: a
 # mistake is rarer.
@@ -183,8 +184,16 @@ def _gap(end: float, nearest: float, others: npt.NDArray[np.float64]) -> float:
     nines = re.fullmatch(r"99+|9+\.9+", f"{abs(end):.12g}")
     limit = FAR_NINES if nines else FAR
     gap = float(abs(end - nearest) / (limit * np.ptp(others)))
-    # Beside numbers that are positive or zero, the distance does not matter.
-    return max(gap, 1.0) if nines and end < 0 <= nearest else gap
+    # Beside numbers that are positive or zero, the distance does not matter; surveys
+    # have -9, -8 and -7 for several reasons.
+    if end < 0 and (nines or _is_survey_code(end)):
+        negative = others[others < 0]
+        return max(gap, float(all(map(_is_survey_code, negative))))
+    return gap
+
+
+def _is_survey_code(number: float) -> bool:
+    return re.fullmatch(r"-(9+|8+|7+)", f"{number:.12g}") is not None
 
 
 def _same(rows: pd.DataFrame, raw: Path) -> Iterator[Finding]:
@@ -300,6 +309,7 @@ def check_classes(
     rest = {label: n for label, n in present.items() if label not in misspelled}
     yield from mixed
     yield from _rare(rest, target, raw)
+    yield from _unknown(rest, target, raw)
 
 
 def normalized_label(label: str) -> str:
@@ -371,20 +381,40 @@ def _constant_number(value: str, target: str, raw: Path) -> Finding:
 
 
 def _rare(counts: Mapping[str, int], target: str, raw: Path) -> Iterator[Finding]:
+    numbers = len(counts) > 2 and all(map(NUMBER.fullmatch, counts))
+    amount = (
+        "; if it is an amount, add --task regression to rml data" if numbers else ""
+    )
     for label, rows in counts.items():
         if rows < 2:
             kind = "single row of a class"
             problem = (
                 "is a class with one row, which cannot be in both training and test set"
             )
-            fix = "Merge it with another class, or remove the row."
+            fix = f"Merge it with another class, or remove the row{amount}."
         elif rows < CLASS_ROWS:
             kind = "rare class"
             problem = "is a class too rare to be learned or evaluated well"
-            fix = "Merge it with another class, or collect more rows of it."
+            fix = f"Merge it with another class, or collect more rows of it{amount}."
         else:
             continue
         yield Finding(kind, raw, problem, fix, None, target, label, rows)
+
+
+def _unknown(counts: Mapping[str, int], target: str, raw: Path) -> Iterator[Finding]:
+    """Yield a class beside others that says that the target is not known."""
+    for label, rows in counts.items():
+        # The sign of a number, or of a test, may be a class.
+        if len(counts) > 2 and len(label) > 1 and is_placeholder(label):
+            yield Finding(
+                "class of missing values",
+                raw,
+                "is a class to be predicted, but may mean that the class is not known",
+                "If it does, remove these rows in the source.",
+                column=target,
+                value=label,
+                rows=rows,
+            )
 
 
 def _mixed(counts: Mapping[str, int], target: str, raw: Path) -> Iterator[Finding]:

@@ -54,6 +54,7 @@ NOUNS = """
     device donor employee guest household learner machine member participant passenger
     patient person player policyholder proband pupil respondent sensor session speaker
     specimen student subject teacher tenant user vehicle visitor volunteer worker
+    acct cust email iban imei imsi mrn msisdn subj usubj
     abonne adherent appareil assure capteur compte eleve employe etudiant foyer membre
     menage patiente personne salarie sujet usager utilisateur vehicule
     benutzer bewohner fahrzeug geraet gerat haushalt konto kunde kundin lehrer maschine
