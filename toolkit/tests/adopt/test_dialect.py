@@ -117,6 +117,11 @@ def test_delimiter_that_is_told_to_excel_is_left_out_without_words(
     )
 
 
+def test_single_quotes_are_no_part_of_a_delimiter(tmp_path: Path) -> None:
+    found = rejected(tmp_path, "'a','b'\n'x, y','1'\n'x, z','2'\n")
+    assert "single quotes" in found.problem
+
+
 def test_second_delimiter_is_a_warning(tmp_path: Path) -> None:
     dialect, warning = warned(tmp_path, "a,b;c,d\n1,2;3,4\n5,6;7,8\n")
     assert dialect == CsvDialect()

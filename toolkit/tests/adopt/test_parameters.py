@@ -336,6 +336,14 @@ def test_rows_of_one_day_cannot_be_split(
         next(cutoffs(table, "day"))
 
 
+def test_column_may_be_named_none() -> None:
+    number = Column(dtype="float64")
+    contract = CONTRACT.model_copy(
+        update={"columns": {**CONTRACT.columns, "None": number}}
+    )
+    check_roles(contract, Data(target="returned", task="binary", positive="yes"))
+
+
 # A gate.
 
 GATE = {

@@ -123,6 +123,8 @@ def other_delimiter(file: Path, text: str, layout: Layout) -> Finding | None:
         same = sum(_width(row, delimiter) == width for row in rows)
         least = 3 if delimiter in WITHIN_WORDS else 2
         if width >= least and same >= CONSISTENT * len(rows):
+            if delimiter.strip("'") in DELIMITERS and delimiter == f"'{delimiter[1]}'":
+                return _single_quotes(file, header)
             return _divided(file, header, delimiter, width)
     if layout.width == 1 and GAP.search(header.strip()):
         gaps = sum(GAP.search(row.strip()) is not None for row in rows)
@@ -162,6 +164,12 @@ def _divided(file: Path, header: str, delimiter: str, width: int) -> Finding:
     typed = delimiter if delimiter.isprintable() else ascii(delimiter)[1:-1]
     problem = f"looks like {width} names divided by {shown}"
     fix = f'Set `delimiter: "{typed}"` in metadata of data/schema.yaml.'
+    return Finding("delimiter", file, problem, fix, 1, value=header)
+
+
+def _single_quotes(file: Path, header: str) -> Finding:
+    problem = "has values in single quotes, which would be parts of them"
+    fix = "Export it with double quotes, or without any."
     return Finding("delimiter", file, problem, fix, 1, value=header)
 
 

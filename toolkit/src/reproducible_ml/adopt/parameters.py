@@ -247,7 +247,7 @@ def check_roles(contract: Contract, data: Data) -> None:
                 f"--{role} {data.target}: {quoted(data.target)} is the target. Name"
                 " another column."
             )
-    time = contract.columns.get(str(data.time))
+    time = contract.columns.get(data.time or "")
     if time and time.dtype != "datetime64[ns]":
         held = "texts" if time.dtype in ("str", "category") else "numbers"
         raise UserError(
@@ -266,7 +266,7 @@ def with_calendar(contract: Contract, table: Path, data: Data, cutoff: Any) -> C
         data: Roles of the columns.
         cutoff: Day from which on rows are for testing; None: the split is another one.
     """
-    column = contract.columns.get(str(data.time))
+    column = contract.columns.get(data.time or "")
     if column is None or data.time in data.id or not column.is_used:
         return contract
     if column.metadata.calendar is not None:

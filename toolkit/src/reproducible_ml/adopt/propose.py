@@ -58,6 +58,9 @@ ENCODED = (
 )
 ALLOWED = "Nothing if it is right: the proposed contract allows it."
 
+# Kinds of warnings that a column of numbers is read as text.
+UNREAD = ("number", "quantity")
+
 # Kinds of warnings that are about the values, not about how they are read.
 OF_VALUES = ("spelling", "encoding")
 
@@ -320,10 +323,15 @@ def _params(
     asked = request
     if context.contract is not None:
         asked = keep_task(request, contract, context.params["data"])
+    target = read.inferred[request.target]
+    # Texts among numbers are why a number is no target.
+    doubts = [found for found in target.findings("warn") if found.kind in UNREAD]
+    if contract.columns[request.target].dtype == "str" and doubts:
+        raise UserError(str(doubts[0]))
     choice = choose_task(
         request.target,
         contract.columns[request.target],
-        read.inferred[request.target].counts,
+        target.counts,
         asked.task,
         asked.positive,
     )
