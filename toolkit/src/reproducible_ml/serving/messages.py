@@ -108,6 +108,8 @@ def _colons(value: Any) -> int:
             for name, item in value.items()
         )
     if isinstance(value, list):
+        if {*map(type, value)} <= PLAIN:  # such as a column of a thousand numbers
+            return 0
         return sum(_colons(item) for item in value if type(item) not in PLAIN)
     return value.count(":") if isinstance(value, str) else 0
 
