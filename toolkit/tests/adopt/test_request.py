@@ -216,6 +216,8 @@ def test_number_is_a_regression(dtype: Any) -> None:
         ((-1, 1), 1),
         (("0.0", "1.0"), "1.0"),
         (("N", "Y"), "Y"),
+        (("да", "нет"), "да"),
+        (("いいえ", "はい"), "はい"),
         (("negative", "positive"), "positive"),
     ],
 )

@@ -159,6 +159,12 @@ def test_money_that_the_table_reads_with_three_decimals_is_warned_about() -> Non
     assert detected(texts, known=asked).found == ()
 
 
+def test_long_codes_that_a_spreadsheet_shortened_are_warned_about() -> None:
+    (found,) = detected([f"4.000{n}E+15" for n in range(20)]).found
+    assert "its end is lost" in str(found.finding)
+    assert detected([f"4.0E+1{n}" for n in range(1, 9)]).found == ()
+
+
 def test_currency_and_multiple_are_both_told() -> None:
     found = detected([f"${n}.5B" for n in range(1, 20)])
     assert 'with "$" and "B"' in found.evidence

@@ -37,6 +37,13 @@ def found(texts: list[str]) -> list[ColumnFinding]:
         ("{0} days 05:00:00", "duration"),
         ("1{0}:30:00", "duration"),
         ("1.{0}D-07", "exponent"),
+        ("52° {0}' 30\" N", "several numbers"),
+        ("POINT(13.{0} 52.5)", "several numbers"),
+        ("CHF 1'{0}0.\u2013", "number with other text"),
+        ("from ${0}", "number with other text"),
+        ("ab {0} €", "number with other text"),
+        ("{0},-", "number with other text"),
+        ("~{0}", "number with other text"),
     ],
 )
 def test_quantities_that_are_not_read_are_warned_about(form: str, problem: str) -> None:

@@ -27,7 +27,7 @@ from reproducible_ml.adopt.table_files import (
     unknown_column,
 )
 from reproducible_ml.adopt.table_form import TableForm, read_table_form
-from reproducible_ml.contract.findings import Finding, TableRejected, reject
+from reproducible_ml.contract.findings import Finding, TableRejected, quoted, reject
 from reproducible_ml.contract.schema import Contract, Data, Dtype
 from reproducible_ml.contract.target import ClassSummary, summarise_table_target
 from reproducible_ml.core.errors import UserError
@@ -63,6 +63,9 @@ UNREAD = ("number", "quantity")
 
 # Kinds of warnings that are about the values, not about how they are read.
 OF_VALUES = ("spelling", "encoding")
+
+# Excluded columns that are named if no other is left.
+SHOWN = 5
 
 # The contract is widened in so many steps, at most: a value may break a second rule
 # only once the first allows it.
@@ -273,6 +276,12 @@ def _no_features(contract: Contract, data: Data, raw: Path) -> list[Finding]:
     if contract.features(data):
         return []
     problem = "has no features: every column but the target is excluded"
+    reasons = [
+        f"{quoted(name)} ({column.metadata.reason})"
+        for name, column in contract.columns.items()
+        if name != data.target and column.metadata.reason
+    ]
+    problem += f": {', '.join(reasons[:SHOWN])}" if reasons else ""
     fix = "Add columns that are known before the target is."
     return [Finding("no features", raw, problem, fix)]
 

@@ -16,6 +16,7 @@ from reproducible_ml.contract.schema import Column, Contract, CsvDialect
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Section
 from reproducible_ml.profiling.inferred import Hints
+from reproducible_ml.quality.spellings import BOOLEANS
 
 DELIMITER_NAMES = {
     "comma": ",",
@@ -34,10 +35,7 @@ Task = Literal["binary", "multiclass", "regression"]
 # Of two classes, the one whose probability is usually of interest. Letters and numbers
 # have a meaning only beside their opposite: 1 and 2 are codes.
 POSITIVE = {"yes", "true", "positive", "pos", "ja", "oui", "si", "sí", "sim", "wahr"}
-OPPOSITES = (
-    *(("1", "0"), ("1", "-1"), ("+1", "-1"), ("y", "n"), ("t", "f"), ("j", "n")),
-    *(("+", "-"), ("on", "off"), ("vrai", "faux")),
-)
+OPPOSITES = (("1", "0"), ("1", "-1"), ("+1", "-1"), ("+", "-"), *BOOLEANS)
 
 
 class Request(Section):

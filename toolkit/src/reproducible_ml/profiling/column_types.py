@@ -45,6 +45,9 @@ MISTAKES = 0.05
 FUTURE, SPAN = 2035, 60
 
 
+# Whole numbers of 12 digits or more as spreadsheets show them, and their share.
+SHORTENED, MOSTLY_SHORTENED = r"^\s*[1-9](?:[.,][0-9]{1,5})?E\+1[1-9]\s*$", 0.5
+
 # Different days such as 20240131 that are no numbers by chance.
 COMPACT_DAYS = 20
 
@@ -395,6 +398,29 @@ def _number(
     return TypeCandidate("number", column, evidence, 0, found)
 
 
+def _shortened(
+    profile: ColumnProfile, make_finding: FindingFactory
+) -> Iterator[ColumnFinding]:
+    """Yield a warning about long codes that a spreadsheet shows as 4.00023E+15.
+
+    They are of about the same length, unlike measurements.
+    """
+    texts, rows, places = profile.seen.content
+    short = pc.match_substring_regex(texts, SHORTENED)
+    count = int(rows[short.to_numpy(zero_copy_only=False)].sum())
+    if count < MOSTLY_SHORTENED * profile.present:
+        return
+    powers = pc.utf8_slice_codeunits(pc.utf8_rtrim_whitespace(texts.filter(short)), -2)
+    low, high = pc.min_max(powers.cast(pa.int64())).values()
+    if high.as_py() - low.as_py() > 1:
+        return
+    first = pc.index(short, True).as_py()
+    problem = "may be a long code that a spreadsheet shortened: its end is lost"
+    fix = "If so, format the column as text or as whole numbers, and export it again."
+    value, place = texts[first].as_py(), int(places[first])
+    yield make_finding("warn", "rounding", problem, fix, value, count, place)
+
+
 def _describe_format(
     reading: numbers.NumberFormat,
     profile: ColumnProfile,
@@ -413,6 +439,7 @@ def _describe_format(
     if by_itself and by_itself[:2] != reading[:2]:
         parts.append(f"as in {known.decimal_from}")
     found = list(number_ambiguities(reading, profile, make_finding))
+    found += _shortened(profile, make_finding)
     is_money = not numbers.CURRENCIES.isdisjoint((reading.prefix, reading.suffix))
     if is_money and by_itself and by_itself.thousands and not reading.thousands:
         found += _three_decimals(reading, profile, known, make_finding)

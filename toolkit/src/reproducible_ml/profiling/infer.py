@@ -176,8 +176,10 @@ def _inferred(
         findings += more
     missing = profile.absent + found.missing
     use, counts = _use(profile, found, measured, hints, full=missing == 0)
-    if use.kind in ("category", "many categories", "boolean"):
-        findings += inconsistent_spellings(profile, use.column, make_finding)
+    if use.kind in ("category", "many categories"):
+        # Classes that differ in case or blanks are reported with the target.
+        known = ("case", "blanks") if profile.name == hints.target else ()
+        findings += inconsistent_spellings(profile, use.column, make_finding, known)
     column = use.column.model_copy(update={"nullable": missing > 0})
     spelled = count_spellings(profile, found)
     evidence = use.evidence + _missing_shown(missing, spelled)

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -172,9 +172,15 @@ def exclude(use: ColumnProposal, reason: str) -> ColumnProposal:
 
 
 def inconsistent_spellings(
-    profile: ColumnProfile, column: Column, make_finding: FindingFactory
+    profile: ColumnProfile,
+    column: Column,
+    make_finding: FindingFactory,
+    known: Collection[str] = (),
 ) -> Iterator[ColumnFinding]:
-    """Yield texts that look like another spelling of a more frequent one."""
+    """Yield texts that look like another spelling of a more frequent one.
+
+    Differences that are `known` are left out, such as "case".
+    """
     texts, rows, first = profile.seen.content
     names = texts.to_pylist()
     counts = dict(zip(names, rows.tolist(), strict=True))
@@ -188,6 +194,8 @@ def inconsistent_spellings(
         meant = max(group, key=lambda text: (fix_encoding(text) == text, counts[text]))
         for text in group:
             rows, place = counts[text], places[text]
+            if text != meant and _difference(text, meant) in known:
+                continue
             if text != meant:
                 alike = f"{quoted(meant)} ({_rows(counts[meant])})"
                 problem = f"differs from {alike} only in {_difference(text, meant)}"

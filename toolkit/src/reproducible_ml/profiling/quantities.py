@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from reproducible_ml.profiling.dates import describe_times_of_day
 from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory
+from reproducible_ml.profiling.numbers import CURRENCY
 from reproducible_ml.profiling.profile import ColumnProfile
 
 # Share of the rows that must have one form, and different texts from which they are
@@ -23,7 +24,8 @@ PERIOD = (
     r"|seconds?|y|yrs?|years?|mo|months?|w|wks?|weeks?)"
 )
 
-# Blood pressure, sizes, places, heights in feet, errors, shares and intervals, ratings.
+# Blood pressure, sizes, places, heights in feet, errors, shares and intervals, ratings,
+# degrees with minutes, points.
 SEVERAL = (
     rf"^{NUMBER} ?/ ?{NUMBER}$",
     rf"(?i)^{NUMBER}(?: ?{TIMES} ?{NUMBER}){{1,2}}(?: ?\p{{L}}{{1,4}})?$",
@@ -32,6 +34,8 @@ SEVERAL = (
     rf"^{NUMBER} ?{PLUS_MINUS} ?{NUMBER}(?: ?%)?$",
     rf"^{NUMBER} ?%? ?[(\[]{NUMBER} ?%?(?: ?(?:{TO}|[,;]) ?{NUMBER})?[)\]]$",
     rf"(?i)^{NUMBER} (?:out )?of {NUMBER}(?: \p{{L}}+)?$",
+    r"^[0-9.]+ ?\x{B0} ?[0-9.]+ ?\S? ?(?:[0-9.]+ ?\S{0,2})? ?[NSEWO]?$",
+    rf"(?i)^point ?\({NUMBER} {NUMBER}\)$",
 )
 END = r"[0-9]+(?:[.,][0-9]+)*"
 RANGE = rf"^(?P<low>{END}) ?(?:{TO}|to|bis) ?(?P<high>{END})$"
@@ -40,6 +44,15 @@ DURATIONS = (
     rf"(?i)^-?[0-9]+ ?d(?:ays?)?,? \+?{CLOCK}$",
     r"^-?P(?:[0-9.]+[YMWD])*(?:T(?:[0-9.]+[HMS])+)?$",
     rf"^{CLOCK}$",
+)
+# Numbers with words besides a currency, with signs for about and more, or with a dash
+# for no cents.
+AMOUNT = rf"{NUMBER}(?:[' ][0-9]{{3}})*(?:[.,]-|[.,]?\x{{2013}})?"
+WITH_TEXT = (
+    rf"^\D{{0,12}}(?:{CURRENCY})\D{{0,8}}{AMOUNT}\D{{0,12}}$",
+    rf"^\D{{0,12}}{AMOUNT}\D{{0,8}}(?:{CURRENCY})\D{{0,12}}$",
+    rf"^[~<>=\x{{2248}}\x{{2264}}\x{{2265}}]{{1,2}} ?{NUMBER}$",
+    r"^[0-9]+(?:[.,' ][0-9]{3})*[.,] ?[-\x{2013}\x{2014}]+$",
 )
 EXPONENT = r"^[-+]?[0-9]*\.?[0-9]+[dD][-+]?[0-9]{1,3}$"
 
@@ -65,6 +78,7 @@ FORMS = (
         "is a duration",
         "Export durations as numbers of one unit, such as minutes",
     ),
+    Form(WITH_TEXT, "is a number with other text", "Export the number alone"),
     Form(
         (EXPONENT,),
         'has "D" before the exponent of a number',

@@ -47,6 +47,12 @@ BOOLEANS = (
     *(("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"), ("on", "off")),
     *(("ja", "nein"), ("j", "n"), ("wahr", "falsch"), ("oui", "non")),
     *(("vrai", "faux"), ("si", "no"), ("sí", "no"), ("sim", "não")),
+    *(("verdadero", "falso"), ("verdadeiro", "falso"), ("vero", "falso")),
+    *(("ja", "nej"), ("ja", "nei"), ("ja", "nee"), ("tak", "nie"), ("ano", "ne")),
+    *(("igen", "nem"), ("evet", "hay\u0131r"), ("evet", "hayir"), ("da", "nu")),
+    *(("да", "нет"), ("так", "ні"), ("истина", "ложь")),
+    *(("是", "否"), ("はい", "いいえ"), ("예", "아니요"), ("예", "아니오")),
+    ("نعم", "لا"),
 )
 
 # Cyrillic and Greek letters, each above the Latin one that it looks like.
