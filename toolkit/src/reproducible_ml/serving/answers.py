@@ -2,12 +2,19 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
 from reproducible_ml.serving.model import Model
 from reproducible_ml.serving.rows import Answered, RowProblem
+
+
+class Values(Protocol):
+    """The values of rows, as a model got them."""
+
+    def take(self, places: Any) -> "Values":
+        """Return some of the rows."""
 
 
 class Answers(NamedTuple):
@@ -19,6 +26,7 @@ class Answers(NamedTuple):
         length: The number of rows.
         problems: Of the other rows, in their order.
         model: The model that answered.
+        read: The values of the rows, if all are valid and were read fast: for the log.
     """
 
     columns: dict[str, list[Any]]
@@ -26,6 +34,7 @@ class Answers(NamedTuple):
     length: int
     problems: list[RowProblem]
     model: Model
+    read: Values | None = None
 
     @classmethod
     def of(cls, found: Answered, length: int, model: Model) -> "Answers":
@@ -63,6 +72,7 @@ class Answers(NamedTuple):
                     for each in self.problems[problem:end]
                 ],
                 self.model,
+                self.read and self.read.take(slice(first, last)),
             )
             start, first, problem = start + length, last, end
 

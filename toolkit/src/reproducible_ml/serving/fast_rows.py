@@ -104,7 +104,7 @@ class FastRows:
         answers = self._answers(rows, predict) if len(places) else {}
         found = Answers(answers, places.tolist(), columns.length, [], self.model)
         if 0 < len(places) == columns.length:
-            return found
+            return found._replace(read=rows)
         left = np.ones(columns.length, dtype=bool)
         left[places] = False
         others = np.flatnonzero(left).tolist()
@@ -171,6 +171,16 @@ class FastValues:
         """Return some of the rows."""
         arrays = {name: array[places] for name, array in self.arrays.items()}
         return FastValues(self.rows, self.matrix[places], arrays)
+
+    @classmethod
+    def concat(cls, parts: Sequence["FastValues"]) -> "FastValues":
+        """Return rows of the same columns, one after the other."""
+        arrays = {
+            name: np.concatenate([part.arrays[name] for part in parts])
+            for name in parts[0].arrays
+        }
+        matrix = np.concatenate([part.matrix for part in parts])
+        return cls(parts[0].rows, matrix, arrays)
 
     def numbers(self, names: Sequence[str]) -> Floats:
         """Return numbers and booleans as columns of floats, NaN if missing."""

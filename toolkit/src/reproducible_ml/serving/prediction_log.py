@@ -12,7 +12,6 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,9 +26,8 @@ from reproducible_ml.core.errors import first_line
 from reproducible_ml.core.files import replacing
 from reproducible_ml.core.keys import hash_rows
 from reproducible_ml.serving.answers import Answers
-from reproducible_ml.serving.fast_rows import FastRows
+from reproducible_ml.serving.fast_rows import FastValues
 from reproducible_ml.serving.logs import log_event
-from reproducible_ml.serving.model import Model
 from reproducible_ml.serving.records import Columns, typed_table
 from reproducible_ml.serving.rows import check_rows
 
@@ -45,7 +43,7 @@ class Entry(NamedTuple):
 
     time: float
     request_id: str
-    rows: Columns | pa.Table
+    rows: Columns | pa.Table | FastValues
     answers: Answers
 
 
@@ -115,7 +113,10 @@ class PredictionLog:
         with self._lock:
             fits = self._waiting_rows + number <= self.max_waiting_rows
             if fits:
-                self._entries.append(Entry(time.time(), request_id, rows, answers))
+                # Arrays, if there are any, rather than a list of objects.
+                read = answers.read
+                kept = read if isinstance(read, FastValues) else rows
+                self._entries.append(Entry(time.time(), request_id, kept, answers))
                 self._waiting_rows += number
         if not fits:
             self.count("dropped", number)
@@ -184,7 +185,13 @@ def _alike(entries: Iterable[Entry]) -> dict[Any, list[Entry]]:
     found = defaultdict(list)
     for entry in entries:
         rows = entry.rows
-        kind: Any = rows.schema if isinstance(rows, pa.Table) else tuple(rows.lists)
+        kind: Any
+        if isinstance(rows, pa.Table):
+            kind = rows.schema
+        elif isinstance(rows, FastValues):
+            kind = "read", *rows.rows.columns
+        else:
+            kind = tuple(rows.lists)
         found[entry.answers.model.version, kind].append(entry)
     return found
 
@@ -197,7 +204,7 @@ def make_table(entries: Sequence[Entry], without: frozenset[str]) -> pa.Table:
         without: Features that are left out.
     """
     model = entries[0].answers.model
-    rows, row_keys = _checked(_answered(entries), model)
+    rows, row_keys = _checked(entries)
     counts = [len(entry.answers.rows) for entry in entries]
 
     places = pa.array(np.repeat(np.arange(len(entries)), counts))
@@ -224,29 +231,22 @@ def make_table(entries: Sequence[Entry], without: frozenset[str]) -> pa.Table:
 
 
 def _checked(
-    rows: Columns | pa.Table, model: Model
+    entries: Sequence[Entry],
 ) -> tuple[pd.DataFrame, npt.NDArray[np.uint64] | None]:
-    """Return rows that were answered as the model got them, and their keys."""
-    if isinstance(rows, pa.Table):
-        checked = check_rows(rows, model)
+    """Return the rows that were answered, as the model got them, and their keys."""
+    model = entries[0].answers.model
+    read = [entry.rows for entry in entries if isinstance(entry.rows, FastValues)]
+    if not read:
+        checked = check_rows(_answered(entries), model)
         return checked.rows, checked.keys
-    fast = _fast_rows(model, tuple(rows.lists))
-    if fast is not None:
-        values, places = fast.read(rows)
-        if len(places) == rows.length:
-            has_keys = set(model.keys) <= rows.lists.keys()
-            frame = values.frame([*rows.lists])
-            return frame, hash_rows(frame, model.keys) if has_keys else None
-    return _checked(typed_table(rows, model)[0], model)
+    values = FastValues.concat(read)
+    names = [*values.rows.columns]
+    frame = values.frame(names)
+    has_keys = {*names}.issuperset(model.keys)
+    return frame, hash_rows(frame, model.keys) if has_keys else None
 
 
-# For the model that answers, and the one before it.
-@lru_cache(2)
-def _fast_rows(model: Model, names: tuple[str, ...]) -> FastRows | None:
-    return FastRows.of(model, names)
-
-
-def _answered(entries: Sequence[Entry]) -> Columns | pa.Table:
+def _answered(entries: Sequence[Entry]) -> pa.Table:
     """Return the rows that were answered."""
     if isinstance(entries[0].rows, pa.Table):
         return pa.concat_tables(
@@ -260,7 +260,7 @@ def _answered(entries: Sequence[Entry]) -> Columns | pa.Table:
         for name in chosen[0].lists
     }
     length = sum(columns.length for columns in chosen)
-    return Columns(lists, length)
+    return typed_table(Columns(lists, length), entries[0].answers.model)[0]
 
 
 def _chosen(entry: Entry) -> Columns:
