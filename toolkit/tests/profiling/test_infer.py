@@ -294,6 +294,14 @@ def test_names_of_totals_are_a_warning(tmp_path: Path) -> None:
     assert columns["b"].findings("warn") == []
 
 
+def test_mark_in_some_rows_is_encoded_as_trees_do_not_split_one_category(
+    tmp_path: Path,
+) -> None:
+    column = table(tmp_path, a=["X", ""] * 20, b=["X", "Y"] * 20)["a"].column
+    assert (column.isin, column.nullable) == (("X",), True)
+    assert column.metadata.treatment == "target_encoding"
+
+
 def test_types_of_the_file_are_kept(tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
     rows = {

@@ -141,7 +141,9 @@ def propose_text_column(
         use = _category(column, known.counts, "constant")
         return exclude(use, "the same value in every row")
     if known.counts and _are_categories(known, target=target):
-        return _category(column, known.counts, "category")
+        use = _category(column, known.counts, "category")
+        # Trees of scikit-learn do not tell one category from a missing value.
+        return _encoded(use) if different == 1 and not target else use
     shown = f"{_about(known)} different texts in {rows} rows"
     if known.words >= WORDS and share > SENTENCES:
         text = _treated(column, "bag_of_words", length_bounds(known.longest))
@@ -156,6 +158,12 @@ def propose_text_column(
         text = _treated(column, "target_encoding", length_bounds(known.longest))
         return ColumnProposal("many categories", text, shown)
     return exclude(ColumnProposal("text", column, shown), "hardly any value repeats")
+
+
+def _encoded(use: ColumnProposal) -> ColumnProposal:
+    """Return the proposal with the mean of the target for each value, or for none."""
+    metadata = use.column.metadata.model_copy(update={"treatment": "target_encoding"})
+    return use._replace(column=use.column.model_copy(update={"metadata": metadata}))
 
 
 def describe_uniqueness(known: TextSummary) -> str:
