@@ -223,3 +223,85 @@ def test_missing_columns_are_named(train: Train, table: Path, tmp_path: Path) ->
         batch(table, File(tmp_path / "out.csv"), train())
     with pytest.raises(UserError, match='"nothing": is missing'):
         batch(table, File(tmp_path / "out.csv"), train(), keep=["nothing"])
+
+
+def test_what_is_written_never_replaces_what_is_read(
+    train: Train, table: Path, tmp_path: Path
+) -> None:
+    before = table.read_bytes()
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    (folder / "part-00000.csv").write_bytes(before)
+    link, bad = tmp_path / "link.csv", tmp_path / "bad.jsonl"
+    link.symlink_to(table)
+    for source, destination, quarantine in (
+        (table, File(table), bad),
+        (link, File(table), bad),
+        (table, File(link), bad),
+        (folder, Folder(folder, "csv"), bad),
+        (folder / "part-00000.csv", Folder(folder, "csv"), bad),
+        (folder, File(folder / "answers.csv"), bad),
+        (table, File(tmp_path / "answers.csv"), table),
+        (folder, File(tmp_path / "answers.csv"), folder / "bad.jsonl"),
+    ):
+        with pytest.raises(UserError, match="is the source"):
+            batch(source, destination, train(), quarantine=quarantine)
+    for destination, quarantine in (
+        (File(bad), bad),
+        (Folder(tmp_path / "out"), tmp_path / "out/bad.jsonl"),
+        (File(tmp_path / "answers.csv"), folder),
+    ):
+        with pytest.raises(UserError, match=r"answers too|Name a file for bad rows"):
+            batch(table, destination, train(), quarantine=quarantine)
+    assert table.read_bytes() == (folder / "part-00000.csv").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.glob("*.csv")) == [
+        *("link.csv", "orders.csv")
+    ]
+
+
+def test_copied_columns_must_not_have_the_names_of_others(
+    train: Train, orders: pd.DataFrame, table: Path, tmp_path: Path
+) -> None:
+    orders.assign(row=7, prediction=8).to_csv(table, index=False)
+    for name in ("row", "prediction"):
+        with pytest.raises(UserError, match=f'"{name}" cannot be copied'):
+            batch(table, File(tmp_path / "out.csv"), train(), keep=[name])
+
+
+def test_part_without_valid_rows_leaves_the_types_of_answers(
+    train: Train, orders: pd.DataFrame, table: Path, tmp_path: Path
+) -> None:
+    broken = orders.astype({"items": object})
+    broken.loc[:69, "items"] = "many"
+    broken.to_csv(table, index=False)
+    for task in ("binary", "multiclass", "regression"):
+        for name in ("out.csv", "out.parquet"):
+            out = File(tmp_path / name)
+            result = batch(table, out, train(task=task), on_bad_row="quarantine")
+            assert result[:2] == (300, 70)
+        assert len(pd.read_parquet(tmp_path / "out.parquet")) == 230
+        assert len(pd.read_csv(tmp_path / "out.csv")) == 230
+
+
+def test_text_that_is_not_as_the_raw_table_is_refused(
+    train: Train, orders: pd.DataFrame, table: Path, tmp_path: Path
+) -> None:
+    text = table.read_text()
+    lines = text.splitlines()
+    # Readers take the lines in between for one value in quotes.
+    swallowed = [*lines]
+    swallowed[5] = f'{lines[5]},"note'
+    swallowed[9] = f'{lines[9]},note"'
+    swallowed = [f"{lines[0]},notes"] + [
+        line if '"' in line else f"{line},note" for line in swallowed[1:]
+    ]
+    for content, message in (
+        ("\n".join(swallowed).encode(), "line 6: .* not closed, and swallows"),
+        (text.replace(",", ";").encode(), "its delimiter is ';'.* is ','"),
+        (text.encode("utf-16"), "is utf-16, not utf-8. Fix: Export it as utf-8"),
+        (text.replace("web", "wéb").encode("latin-1"), "line .* is not UTF-8"),
+        (text.rpartition(",")[0].encode(), "is truncated"),
+    ):
+        table.write_bytes(content)
+        with pytest.raises(UserError, match=message):
+            batch(table, File(tmp_path / "out.csv"), train())

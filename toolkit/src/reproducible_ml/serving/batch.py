@@ -21,11 +21,13 @@ from reproducible_ml.core.params import Compute
 from reproducible_ml.reading.raw import cut, raw_files, text_batches
 from reproducible_ml.serving.destination import (
     Destination,
+    check_apart,
     check_keys,
     write_part,
 )
 from reproducible_ml.serving.model import Model, PredictFunction
 from reproducible_ml.serving.rows import MissingColumnsError, RowProblem, answer
+from reproducible_ml.serving.text_files import check_text_files
 
 logger = logging.getLogger(__name__)
 
@@ -101,9 +103,16 @@ def predict_table(
         UserError: A column is missing, a row is bad and `on_bad_row` is `fail`, or the
             destination cannot be written.
     """
-    destination.check()
-    files = raw_files(source)
     columns = [*dict.fromkeys([*keep, *model.data.id])]
+    if own := [name for name in columns if name in (ROW, ROW_KEY, VERSION)]:
+        raise UserError(
+            f'column "{own[0]}" cannot be copied: the result has a column of this name'
+            " of its own. Rename it in the source."
+        )
+    destination.check()
+    check_apart(source, destination, quarantine)
+    files = raw_files(source)
+    check_text_files(files, model.contract.metadata, model.features, compute)
     with tempfile.TemporaryDirectory(prefix="rml-") as folder:
         work = partial(
             _predict_part,
@@ -197,6 +206,11 @@ def _result(
     if keys is not None:
         found[ROW_KEY] = _as_text(keys)
     own = pa.Table.from_pandas(answers, preserve_index=False)
+    if clash := sorted({*own.column_names} & {*columns}):
+        raise UserError(
+            f'column "{clash[0]}" cannot be copied: it has the name of an answer.'
+            " Rename it in the source."
+        )
     if clash := sorted({*own.column_names} & {*found, VERSION}):
         raise UserError(
             f'deployment/predict.py: the answer "{clash[0]}" has the name of another'

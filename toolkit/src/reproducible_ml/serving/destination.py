@@ -30,9 +30,11 @@ class Destination(ABC):
 
     Attributes:
         needs_keys: Whether each row must have a key of its own.
+        path: File or folder that is replaced, if it is one.
     """
 
     needs_keys = False
+    path: Path | None = None
 
     @abstractmethod
     def check(self) -> None:
@@ -45,6 +47,8 @@ class Destination(ABC):
 
 class File(Destination):
     """A single file, in Parquet or CSV by its name."""
+
+    path: Path
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -63,6 +67,8 @@ class File(Destination):
 
 class Folder(Destination):
     """A folder with a file for each part."""
+
+    path: Path
 
     def __init__(self, path: Path, kind: Format = "parquet") -> None:
         self.path = path
@@ -101,6 +107,39 @@ def place(path: Path, kind: Format = "parquet") -> Destination:
     """
     is_file = path.suffix.lower() in FILES and not path.is_dir()
     return File(path) if is_file else Folder(path, kind)
+
+
+def check_apart(source: Path, destination: Destination, quarantine: Path) -> None:
+    """Check that no file or folder that is written replaces what is read or written.
+
+    Raises:
+        UserError: It would, or a folder that is read would hold it.
+    """
+    if quarantine.is_dir():
+        raise UserError(f"{quarantine}: is a folder. Name a file for bad rows.")
+    output = destination.path
+    for written in (output, quarantine):
+        if written and _overlap(written, source):
+            raise UserError(
+                f"{written}: would replace what is read, or be read the next time, as"
+                f" {source} is the source. Name another place."
+            )
+    if output and _overlap(output, quarantine):
+        raise UserError(
+            f"{quarantine}: is where bad rows would be written, and the answers too."
+            " Name another place."
+        )
+
+
+def _overlap(first: Path, second: Path) -> bool:
+    """Return whether two paths are the same, or one is inside the other."""
+    # A link is replaced, not what it points at; both places count.
+    places = [{p.resolve(), p.parent.resolve() / p.name} for p in (first, second)]
+    return any(
+        one.is_relative_to(other) or other.is_relative_to(one)
+        for one in places[0]
+        for other in places[1]
+    )
 
 
 def check_keys(
