@@ -355,6 +355,26 @@ def test_keys_are_needed_if_there_are_any(
     assert description["security"] == [{"key": []}, {"header": []}]
 
 
+def test_a_key_that_is_set_but_empty_does_not_open_the_service(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in ("", " , "):
+        monkeypatch.setenv("RML_API_KEY", text)
+        with pytest.raises(UserError, match="RML_API_KEY: is set, but has no key"):
+            application(folder)
+
+
+def test_log_that_cannot_be_as_it_is_set_is_refused(
+    folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r'no column "itmes"\. Did you mean "items"\?'):
+        application(folder, log_folder=tmp_path / "logs", log_without=("itmes",))
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "file/logs", Path("/proc/logs")):
+        with pytest.raises(UserError, match="no log can be written there: "):
+            application(folder, log_folder=place)
+
+
 def test_each_request_has_an_id_and_a_line_in_the_log(
     app: FastAPI,
     records: list[dict[str, Any]],
@@ -440,7 +460,7 @@ def test_description_has_the_contract(folder: Path) -> None:
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RML_SERVE_MAX_ROWS", "7")
-    monkeypatch.setenv("RML_SERVE_LOG_WITHOUT", "name,address")
+    monkeypatch.setenv("RML_SERVE_LOG_WITHOUT", "name, address,")
     monkeypatch.setenv("RML_SERVE_LOG_FOLDER", "logs")
     found = Settings.from_environment()
     assert found.max_rows == 7

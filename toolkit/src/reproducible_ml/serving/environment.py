@@ -39,7 +39,9 @@ class FromEnvironment(Section):
             if not text:
                 continue
             kind = field.rebuild_annotation()
-            value = text.split(",") if "tuple" in str(kind) else text
+            value: str | list[str] = text
+            if "tuple" in str(kind):
+                value = [one.strip() for one in text.split(",") if one.strip()]
             try:
                 found[name] = TypeAdapter[Any](kind).validate_python(value)
             except ValidationError as error:

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import signal
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from reproducible_ml.core.errors import UserError, one_line
+from reproducible_ml.quality.spellings import closest_match
 from reproducible_ml.serving.answers import Answers
 from reproducible_ml.serving.code_hash import check_code
 from reproducible_ml.serving.logs import log_event
@@ -71,7 +73,7 @@ class Service:
         )
         self.metrics.set_model(settings.name, self.model.version)
         self._tasks: list[asyncio.Task[None]] = []
-        self._log = _make_log(settings, self.metrics)
+        self._log = _make_log(settings, self.metrics, self.model.contract.columns)
 
     @property
     def model(self) -> Model:
@@ -202,10 +204,28 @@ class Service:
         return [(each.st_mtime_ns, each.st_ino, each.st_size) for each in found]
 
 
-def _make_log(settings: Settings, metrics: Metrics) -> PredictionLog | None:
-    """Return the log of answers; None without a folder for it."""
+def _make_log(
+    settings: Settings, metrics: Metrics, columns: Collection[str]
+) -> PredictionLog | None:
+    """Return the log of answers; None without a folder for it.
+
+    Raises:
+        UserError: Nothing can be written there, or a column that must not be logged is
+            none of the contract: the one that was meant would be.
+    """
     if settings.log_folder is None:
         return None
+    for name in settings.log_without:
+        if name not in columns:
+            near = closest_match(name, list(columns))
+            hint = f'. Did you mean "{near[0]}"?' if near else ""
+            raise UserError(f'log_without: the contract has no column "{name}"{hint}')
+    try:
+        settings.log_folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=settings.log_folder).close()
+    except OSError as error:
+        problem = f"no log can be written there: {error.strerror}"
+        raise UserError(f"{settings.log_folder}: {problem}") from error
     return PredictionLog(
         settings.log_folder,
         without=settings.log_without,

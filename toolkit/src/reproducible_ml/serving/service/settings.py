@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
+from reproducible_ml.core.errors import UserError
 from reproducible_ml.serving.environment import (
     FromEnvironment,
     Name,
@@ -69,6 +70,13 @@ class Settings(FromEnvironment):
 
 
 def api_keys() -> list[str]:
-    """Return the keys that are accepted; none if the service is open to all."""
-    keys = [key.strip() for key in os.environ.get(KEY, "").split(",")]
-    return [key for key in keys if key]
+    """Return the keys that are accepted; none if the service is open to all.
+
+    Raises:
+        UserError: The variable is set, but has no key: its secret may be missing.
+    """
+    text = os.environ.get(KEY)
+    keys = [key.strip() for key in (text or "").split(",") if key.strip()]
+    if text is not None and not keys:
+        raise UserError(f"{KEY}: is set, but has no key. Fix: unset it to serve all")
+    return keys
