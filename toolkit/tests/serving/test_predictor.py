@@ -60,6 +60,7 @@ def test_what_waits_is_answered_together(train: Train, orders: pd.DataFrame) -> 
     assert held.sizes == [4, 28, 28, 20]
     for request, answers in zip(requests, found, strict=True):
         alone = asyncio.run(_alone(model, request))
+        assert isinstance(answers, Answers)
         assert answers._replace(read=None) == alone._replace(read=None)
 
 
