@@ -38,6 +38,11 @@ def column(dtype: Any, isin: Any = None, **notes: Any) -> Column:
         ([1, 0], "bool", [True, False]),
         ([1.0, None], "boolean", [True, None]),
         ([Decimal("1.10")], "float64", [1.1]),
+        (
+            [Decimal(f"{cents / 100:.2f}") for cents in range(-500, 10_000, 7)],
+            "float64",
+            [cents / 100 for cents in range(-500, 10_000, 7)],
+        ),
         ([date(2024, 1, 31)], "datetime64[ns]", [DAY]),
         ([datetime(2024, 1, 31, tzinfo=UTC)], "datetime64[ns]", [DAY]),
         (["1.5", "NA", " 2 "], "float64", [1.5, None, 2.0]),

@@ -1,5 +1,6 @@
 """Tables are predicted part by part; what is bad is named, and nothing half-written."""
 
+import copy
 import json
 import sqlite3
 from collections.abc import Callable
@@ -12,12 +13,15 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
+from reproducible_ml.contract.schema import ColumnMetadata, CsvDialect
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Compute
 from reproducible_ml.serving.batch import Result, predict_table
+from reproducible_ml.serving.command import as_of_database
 from reproducible_ml.serving.database import DatabaseTable
 from reproducible_ml.serving.destination import Destination, File, Folder
 from reproducible_ml.serving.model import Model
+from reproducible_ml.sources.database import make_query, snapshot
 from tumour_diagnosis.deployment.predict import predict
 
 from .conftest import LINEAR
@@ -305,3 +309,28 @@ def test_text_that_is_not_as_the_raw_table_is_refused(
         table.write_bytes(content)
         with pytest.raises(UserError, match=message):
             batch(table, File(tmp_path / "out.csv"), train())
+
+
+def test_rows_of_a_database_are_not_spelled_as_those_of_the_raw_table(
+    train: Train, orders: pd.DataFrame, table: Path, tmp_path: Path
+) -> None:
+    model = train()
+    batch(table, File(tmp_path / "plain.csv"), model)
+    german = ColumnMetadata(decimal=",", thousands=".", suffix="EUR")
+    columns = {**model.contract.columns}
+    columns["amount"] = columns["amount"].model_copy(update={"metadata": german})
+    columns["member"] = columns["member"].model_copy(
+        update={"metadata": ColumnMetadata(true=("yes",), false=("no",))}
+    )
+    spelled = copy.copy(model)
+    spelled.contract = model.contract.model_copy(
+        update={"metadata": CsvDialect(delimiter=";"), "columns": columns}
+    )
+    place = f"sqlite:///{tmp_path / 'shop.db'}"
+    with sa.create_engine(place).begin() as connection:
+        orders.assign(number=range(300)).to_sql("orders", connection, index=False)
+    query = make_query(sa.make_url(place), "SELECT * FROM orders", "number")
+    snapshot(query, tmp_path / "rows.csv")
+    out = tmp_path / "out.csv"
+    batch(tmp_path / "rows.csv", File(out), as_of_database(spelled))
+    assert out.read_bytes() == (tmp_path / "plain.csv").read_bytes()

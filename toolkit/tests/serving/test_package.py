@@ -493,6 +493,20 @@ def test_command_predicts_files(
         )
 
 
+def test_servers_name_the_package_that_is_missing(
+    folder_of: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = installed(folder_of())
+    monkeypatch.setattr("reproducible_ml.serving.installed.find_spec", lambda _: None)
+    monkeypatch.setattr("sys.argv", ["serve"])
+    for run, needed in ((model.serve, "uvicorn"), (model.work, "faststream")):
+        with pytest.raises(SystemExit, match=f"{needed} is not installed. Fix: "):
+            run()
+    with pytest.raises(TypeError, match="rows must be a DataFrame, not list"):
+        model.predict([1])  # type: ignore[arg-type]
+
+
 def test_command_writes_nothing_or_the_good_rows(
     folder_of: Callable[..., Path],
     orders: pd.DataFrame,

@@ -108,6 +108,10 @@ def convert(array: pa.Array, column: Column) -> pa.Array:
         return array  # the contract spells those of texts alone
     if is_text(array.type) or wanted in (pa.bool_(), pa.string()):
         return values.convert(array.cast(pa.string()), column)
+    if types.is_decimal(array.type) and wanted == pa.float64():
+        # By itself, Arrow multiplies by a power of ten, and misses the nearest float
+        # for every seventh value.
+        array = array.cast(pa.string())
     return array.cast(wanted)
 
 

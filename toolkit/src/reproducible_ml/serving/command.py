@@ -1,10 +1,12 @@
 """The command `rml predict`: from what was typed to a table of answers."""
 
+import copy
 import logging
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from reproducible_ml.contract.schema import CsvDialect
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.core.project import Project
@@ -13,6 +15,9 @@ from reproducible_ml.serving.destination import Destination, Format, place
 from reproducible_ml.serving.model import Model
 
 logger = logging.getLogger(__name__)
+
+# How numbers and dates of a database are written.
+PLAIN = {"decimal": ".", "thousands": "", "prefix": "", "suffix": "", "format": None}
 
 
 def load_project_model(project: Project, folder: Path | None = None) -> Model:
@@ -78,7 +83,7 @@ def predict(
         result = predict_table(
             _fetch(source, folder, query, key, Path(temporary)),
             target,
-            loaded,
+            as_of_database(loaded) if query else loaded,
             project.load("deployment.predict").predict,
             load_section(Compute, project.root / "params.yaml"),
             keep=columns,
@@ -91,6 +96,29 @@ def predict(
         result.rows - result.rejected,
         loaded.version,
     )
+
+
+def as_of_database(model: Model) -> Model:
+    """Return a model that reads rows as a query of a database is written to a file.
+
+    There a number has a point and no thousands, and a date is as in ISO 8601, however
+    the raw table spells them: 1.234 must not become 1234.
+    """
+    columns = {}
+    for name, column in model.contract.columns.items():
+        notes = column.metadata
+        changes: dict[str, Any] = dict(PLAIN)
+        if notes.true and not {*notes.true, *notes.false} & {"true", "1", "0"}:
+            # Some databases have 1 and 0 for booleans.
+            changes |= {"true": (*notes.true, "true", "1")}
+            changes |= {"false": (*notes.false, "false", "0")}
+        plain = notes.model_copy(update=changes)
+        columns[name] = column.model_copy(update={"metadata": plain})
+    found = copy.copy(model)
+    found.contract = model.contract.model_copy(
+        update={"metadata": CsvDialect(), "columns": columns}
+    )
+    return found
 
 
 def _destination(

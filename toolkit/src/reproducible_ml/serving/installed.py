@@ -9,6 +9,7 @@ import os
 import sys
 from functools import cached_property
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -82,10 +83,15 @@ class InstalledModel:
 
         Raises:
             BadRowsError: Rows break the contract; the message lists them.
+            TypeError: The rows are no DataFrame.
             UserError: A column is missing.
         """
+        from pandas import DataFrame
+
         from reproducible_ml.serving.rows import answer, to_table
 
+        if not isinstance(rows, DataFrame):
+            raise TypeError(f"rows must be a DataFrame, not {type(rows).__name__}")
         if on_bad_row not in ("raise", "missing"):
             raise ValueError(f'on_bad_row is "raise" or "missing", not {on_bad_row!r}')
         table = to_table(rows, self.model)
@@ -132,8 +138,9 @@ class InstalledModel:
         parser.add_argument("--port", type=int, help="by default 8080")
         parser.add_argument("--workers", type=int, default=1, help="processes")
         options = parser.parse_args()
-        self._use_own_model("RML_SERVE_MODEL")
         with report_errors():
+            self._check_installed("serve", "uvicorn")
+            self._use_own_model("RML_SERVE_MODEL")
             from reproducible_ml.serving.service.run import run
 
             run(f"{self.package}.deployment.service", **vars(options))
@@ -146,11 +153,21 @@ class InstalledModel:
             " Settings are variables of the environment, as RML_WORK_SERVER.",
         )
         parser.parse_args()
-        self._use_own_model("RML_WORK_MODEL")
         with report_errors():
+            self._check_installed("work", "faststream")
+            self._use_own_model("RML_WORK_MODEL")
             from reproducible_ml.serving.worker.app import run
 
             run(f"{self.package}.deployment.worker")
+
+    def _check_installed(self, command: str, package: str) -> None:
+        """Refuse a command whose packages the wheels do not bring."""
+        if not find_spec(package):
+            raise UserError(
+                f"{self.name}-{command}: {package} is not installed. Fix: install the"
+                " packages of the requirements.txt that `rml package` writes beside the"
+                " wheels"
+            )
 
     def _use_own_model(self, variable: str) -> None:
         """Let a server use this model, unless another one is named or mounted."""
