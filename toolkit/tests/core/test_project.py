@@ -121,3 +121,13 @@ def test_code_that_fails_is_an_error_with_its_line(root: Path) -> None:
     place = r"code/example_project/broken\.py line 2: ZeroDivisionError: division by"
     with pytest.raises(UserError, match=place):
         Project(root).load("broken")
+
+
+def test_code_that_is_no_python_is_an_error_with_its_line(root: Path) -> None:
+    (root / "code/example_project/unfinished.py").write_text("x = 1\ndef (\n")
+    (root / "code/example_project/importing.py").write_text(
+        "import example_project.unfinished\n"
+    )
+    for module in ("unfinished", "importing"):
+        with pytest.raises(UserError, match=r"unfinished\.py line 2: SyntaxError: inv"):
+            Project(root).load(module)

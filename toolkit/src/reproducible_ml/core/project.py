@@ -77,16 +77,20 @@ class Project:
         except UserError:
             raise
         except Exception as error:
-            own = [
-                frame
-                for frame in traceback.extract_tb(error.__traceback__)
-                if frame.filename.startswith(code)
-            ]
+            frames = traceback.extract_tb(error.__traceback__)
+            places = [(frame.filename, frame.lineno) for frame in frames]
+            text = str(error)
+            if isinstance(error, SyntaxError):
+                # It is found before the file runs, so no frame is in the file.
+                places.append((error.filename or "", error.lineno))
+                text = error.msg
+            own = [place for place in places if place[0].startswith(code)]
             if not own:
                 raise
-            place = Path(own[-1].filename).relative_to(self.root.resolve())
-            problem = one_line(f"{type(error).__name__}: {error}")
-            raise UserError(f"{place} line {own[-1].lineno}: {problem}") from error
+            file, line = own[-1]
+            place = Path(file).relative_to(self.root.resolve())
+            problem = one_line(f"{type(error).__name__}: {text}")
+            raise UserError(f"{place} line {line}: {problem}") from error
 
     def params(self, path: Path | None = None) -> Any:
         """Return all sections of params.yaml, validated.
