@@ -26,14 +26,7 @@ PACKAGE = Project(ROOT).package
 SOURCES = {PACKAGE: ROOT / "code", "reproducible_ml": ROOT / "toolkit/src"}
 
 # What no result depends on: changing it must not run a stage again.
-NO_DEPS = (
-    "report",
-    "experiments",
-    "tracking",
-    "modeling/drawing",
-    "cli.py",
-    "reproduce.py",
-)
+NO_DEPS = ("report", "experiments", "tracking", "serving", "modeling/drawing", "cli.py")
 
 # The stages that run a module of the project.
 STAGES = {n: s for n, s in read_stages(ROOT).items() if f"-m {PACKAGE}." in s.command}
