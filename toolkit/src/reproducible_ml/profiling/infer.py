@@ -176,7 +176,7 @@ def _inferred(
         findings += more
     missing = profile.absent + found.missing
     use, counts = _use(profile, found, measured, hints, full=missing == 0)
-    if use.kind in ("category", "many categories"):
+    if use.kind in ("category", "many categories", "boolean"):
         # Classes that differ in case or blanks are reported with the target.
         known = ("case", "blanks") if profile.name == hints.target else ()
         findings += inconsistent_spellings(profile, use.column, make_finding, known)
