@@ -32,7 +32,7 @@ from reproducible_ml.serving.worker.app import make_app
 from reproducible_ml.serving.worker.connection import make_broker, read_security
 from reproducible_ml.serving.worker.settings import Settings
 from reproducible_ml.serving.worker.streams import declare
-from tumour_diagnosis.deployment.predict import predict
+from tumour_diagnosis.deployment.predict import Predict, load, predict
 
 from ..loopback import free_port
 from .conftest import LINEAR, as_records
@@ -496,7 +496,7 @@ def refusal(settings: Settings, **environment: str) -> str:
 
 
 async def test_credentials_are_read_from_the_environment_and_not_logged(
-    train: Callable[..., Model],
+    train_folder: Callable[..., Path],
     settings: Settings,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -512,9 +512,10 @@ async def test_credentials_are_read_from_the_environment_and_not_logged(
         ' {user: me, password: "s3cret-word"},\n'
         f" {{nkey: {pair.public_key.decode()}}}\n]}}\n"
     )
-    model = train()
+    folder = train_folder()
+    model = load(folder, Predict())
     with nats_server("--config", str(config)) as server:
-        settings = settings.model_copy(update={"server": server.url})
+        settings = settings.model_copy(update={"server": server.url, "model": folder})
         line = refusal(settings, NATS_USER="me", NATS_PASSWORD="wr0ng-word")
         assert "Authorization Violation" in line
         assert "wr0ng-word" not in line
