@@ -1,4 +1,4 @@
-"""Reject text files of which the rows cannot be told for certain.
+"""Reject text files whose rows are not certain.
 
 A quote that is not closed turns many rows into one, and nothing fails: the answers of
 the others would silently be missing.

@@ -65,7 +65,7 @@ def serve(
     workers: int,
     **settings: str | None,
 ) -> None:
-    """Run the service of a project until it is told to end.
+    """Run the service of a project until Ctrl-C or SIGTERM.
 
     Args:
         project: Its `deployment/service.py` makes the application.
@@ -97,7 +97,7 @@ def run(
     app_dir: str | None = None,
     shared: str | None = None,
 ) -> None:
-    """Run the application that a module makes until it is told to end.
+    """Run the application that a module makes until Ctrl-C or SIGTERM.
 
     Args:
         module: Its function `app` returns the application.

@@ -131,7 +131,7 @@ async def _watch(jetstream: JetStreamContext, stream: str, settings: Settings) -
 
 
 def work(project: Project, **settings: str | None) -> None:
-    """Run the worker of a project until it is told to end.
+    """Run the worker of a project until Ctrl-C or SIGTERM.
 
     Args:
         project: Its `deployment/worker.py` makes the application.
@@ -147,7 +147,7 @@ def work(project: Project, **settings: str | None) -> None:
 
 
 def run(module: str) -> None:
-    """Run the application that a module makes until it is told to end.
+    """Run the application that a module makes until Ctrl-C or SIGTERM.
 
     Raises:
         UserError: The model cannot be loaded, a setting is wrong, or no server answers.
