@@ -1,5 +1,6 @@
 """What is inferred from the files of a table alone."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -308,6 +309,19 @@ def test_columns_of_other_forms_are_read(tmp_path: Path, report: Path) -> None:
     TABLE.to_parquet(parquet)
     assert column_names([lines], report) == NAMES
     assert column_names([parquet], report) == NAMES
+
+
+def test_numbers_of_json_have_a_decimal_point_whatever_texts_have(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "prices.jsonl"
+    rows = [{"price": f"1.{n},5", "weight": n + 0.125} for n in range(100, 400)]
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    found = read(file)
+    assert column(found, "price").metadata.decimal == ","
+    assert column(found, "weight").metadata.decimal == "."
+    assert column(found, "weight").dtype == "float64"
+    assert found.wrong == []
 
 
 def test_broken_table_is_told_instead_of_its_columns(

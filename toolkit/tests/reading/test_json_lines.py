@@ -7,13 +7,16 @@ import pyarrow as pa
 import pytest
 
 from reproducible_ml.contract.findings import Finding
-from reproducible_ml.contract.schema import Contract
+from reproducible_ml.contract.schema import Column, ColumnMetadata, Contract, CsvDialect
+from reproducible_ml.quality.diagnose import diagnose
 from reproducible_ml.reading.json_lines import (
     LINES,
+    decimal_commas,
     json_texts,
     read_json_lines,
     valid_objects,
 )
+from reproducible_ml.reading.raw import text_batches
 
 CONTRACT = Contract.model_validate(
     {
@@ -57,6 +60,20 @@ def test_values_are_read_with_the_types_of_the_contract(tmp_path: Path) -> None:
         "age": [40, None, None],
         "member": [True, False, True],
     }
+
+
+def test_number_has_a_decimal_point_whatever_texts_have(tmp_path: Path) -> None:
+    german = ColumnMetadata(decimal=",", thousands=".")
+    columns = {"price": Column(dtype="float64", metadata=german)}
+    contract = Contract(columns=columns)
+    path = write(
+        tmp_path, '{"price": 1.234}', '{"price": "1.234"}', '{"price": -2.5e3}'
+    )
+    (batch,) = read_json_lines(path, contract)
+    assert batch["price"].to_pylist() == [1.234, 1234.0, -2500.0]
+    assert diagnose(path, contract) == []
+    (rows,) = text_batches(path, CsvDialect(), commas=decimal_commas(contract))
+    assert rows["price"].to_pylist() == ["1,234", "1.234", "-2,5e3"]
 
 
 def test_texts_are_exact_to_the_last_digit(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from reproducible_ml.profiling.inferred import (
 )
 from reproducible_ml.profiling.profile import as_texts
 from reproducible_ml.quality.diagnose import diagnose
+from reproducible_ml.reading.json_lines import number_columns
 from reproducible_ml.reading.raw import (
     file_format,
     header_line,
@@ -85,6 +86,9 @@ def read_table_form(
     )
     try:
         inferred = infer(files, missing_values, hints)
+        if file_format(files[0]) == "json" and _shows_decimals(inferred):
+            hints = hints._replace(numbers=number_columns(files))
+            inferred = infer(files, missing_values, hints)
     except pa.ArrowInvalid as error:
         reject([f for file in files for f in check_lines(file, dialect)], report)
         raise UserError(f"{files[0]}: cannot be read: {error}") from error
@@ -98,6 +102,15 @@ def read_table_form(
         wrong = _without_odd_rows(wrong, files, inferred, dialect)
     warnings += _findings(inferred, dialect, "warn")
     return TableForm(dialect, inferred, wrong, warnings)
+
+
+def _shows_decimals(inferred: Mapping[str, InferredColumn]) -> bool:
+    """Return whether texts have a decimal comma, or may have one."""
+    return any(
+        one.column.metadata.decimal == ","
+        or any(found.finding.kind == "decimal" for found in one.found)
+        for one in inferred.values()
+    )
 
 
 def without_index(

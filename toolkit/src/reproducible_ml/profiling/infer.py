@@ -113,12 +113,17 @@ def _candidates(
     factories: Mapping[str, FindingFactory],
 ) -> dict[str, TypeCandidate]:
     """Return how to read each column."""
-    known = table_conventions(profiles, hints)
+    numbers = {*hints.numbers}
+    texts = {name: found for name, found in profiles.items() if name not in numbers}
+    known = table_conventions(texts, hints)
+    of_numbers = known._replace(decimal=".", decimal_from="the file")
     candidates = {
         # No findings about what the user declares to be text.
         name: as_text(found, factories[name])._replace(found=())
         if name in hints.text
-        else detect_type(found, known, factories[name])
+        else detect_type(
+            found, of_numbers if name in numbers else known, factories[name]
+        )
         for name, found in profiles.items()
     }
     return {

@@ -75,13 +75,23 @@ def _nanoseconds(date: datetime.date) -> int:
 
 
 class Hints(NamedTuple):
-    """What the user knows about the table: decides where its values are ambiguous."""
+    """What is known about the table: decides where its values are ambiguous.
+
+    Attributes:
+        target: The column to predict.
+        task: What the model does.
+        day_first: Whether 1/2/2024 is in February.
+        decimal: The decimal sign of texts.
+        text: Columns that hold text, whatever it looks like.
+        numbers: Columns whose values are numbers in the file, so with a decimal point.
+    """
 
     target: str | None = None
     task: Literal["binary", "multiclass", "regression"] | None = None
     day_first: bool | None = None
     decimal: Literal[".", ","] | None = None
     text: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
 
 
 class ColumnFinding(NamedTuple):

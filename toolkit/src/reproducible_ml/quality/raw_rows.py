@@ -17,7 +17,12 @@ from reproducible_ml.contract.findings import MAX_LISTED, Finding, quoted
 from reproducible_ml.contract.schema import Column, Contract, CsvDialect
 from reproducible_ml.quality.spellings import closest_match, fold_lookalikes
 from reproducible_ml.reading.csv_files import NumberedRows, Row
-from reproducible_ml.reading.json_lines import FLATTEN, text_batch, valid_objects
+from reproducible_ml.reading.json_lines import (
+    FLATTEN,
+    decimal_commas,
+    text_batch,
+    valid_objects,
+)
 from reproducible_ml.reading.parquet_files import (
     is_convertible_type,
     parquet_batches,
@@ -363,7 +368,8 @@ def _json_blocks(
     file: Path, contract: Contract, findings: list[Finding]
 ) -> Iterator[RowBlock]:
     names: dict[str, int] = {}
-    for line, values in valid_objects(file, findings):
+    commas = decimal_commas(contract)
+    for line, values in valid_objects(file, findings, commas):
         for name in values:
             names.setdefault(name, line)
     # A key may be absent where its value may be missing.
@@ -374,7 +380,7 @@ def _json_blocks(
     if found := check_names(file, Header(list(names), None, names), contract):
         findings += found
         return
-    rows = valid_objects(file, [])
+    rows = valid_objects(file, [], commas)
     while block := list(islice(rows, ROWS)):
         lines = np.array([line for line, _ in block])
         batch = text_batch([values for _, values in block], list(contract.columns))

@@ -135,12 +135,16 @@ def _with_folders(
 
 
 def text_batches(
-    file: Path, dialect: CsvDialect, columns: Collection[str] | None = None
+    file: Path,
+    dialect: CsvDialect,
+    columns: Collection[str] | None = None,
+    commas: Collection[str] = (),
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a file in batches, with every value as text of the file.
 
-    Values of Parquet files have their own types. Of the columns, those that are wanted
-    and there are read; by default all.
+    Values of Parquet files have their own types, and numbers of JSON get a decimal
+    comma in the columns in `commas`. Of the columns, those that are wanted and there
+    are read; by default all.
 
     Raises:
         UserError: The file is damaged.
@@ -150,7 +154,7 @@ def text_batches(
     if kind == "parquet":
         batches = parquet_batches(file, columns)
     elif kind == "json":
-        batches = json_texts(file)
+        batches = json_texts(file, commas)
     else:
         batches = csv_texts(file, dialect, columns)
     yield from with_folder_columns(_undamaged(batches, file), file, dialect)

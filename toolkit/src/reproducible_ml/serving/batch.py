@@ -18,6 +18,7 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import replacing
 from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute
+from reproducible_ml.reading.json_lines import decimal_commas
 from reproducible_ml.reading.raw import cut, raw_files, text_batches
 from reproducible_ml.serving.destination import (
     Destination,
@@ -152,9 +153,11 @@ def _chunks(
 ) -> Iterator[tuple[int, int, pa.Table]]:
     """Yield number, first position and rows of each part, with the needed columns."""
     wanted = {*model.features, *model.keys, *columns}
+    commas = decimal_commas(model.contract)
     number = first = 0
     for file in files:
-        for chunk in cut(text_batches(file, model.contract.metadata, wanted), rows):
+        texts = text_batches(file, model.contract.metadata, wanted, commas)
+        for chunk in cut(texts, rows):
             needed = [*model.features, *columns]
             if missing := [n for n in needed if n not in chunk.column_names]:
                 every = next(text_batches(file, model.contract.metadata))
