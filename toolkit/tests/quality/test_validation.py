@@ -1,9 +1,11 @@
 """Validation of raw files against a contract, and against checks of the project."""
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import pandas as pd
 import pytest
 
@@ -135,6 +137,8 @@ def test_duplicate_is_found_in_another_file(validate: Validate) -> None:
 def test_rows_that_fail_a_check_are_reported_by_file_and_line(
     validate: Validate, backend: str
 ) -> None:
+    # Workers cannot import a module of tests.
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
     files = [
         ["a,1,2,no", "b,1,2,yes", "", "c,9,2,no", '"d\nd",1,2,no', "e,8,2,no"],
         ["f,3,2,no"],
