@@ -90,6 +90,18 @@ def test_temporary_files_of_a_killed_run_are_removed(tmp_path: Path) -> None:
         assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_processes_that_replace_the_same_file_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with replacing(path, shared=True) as first:
+        first.write_text("fir")
+        with replacing(path, shared=True) as second:
+            second.write_text("second")
+        assert content(tmp_path)["a.txt"] == "second"
+        with first.open("a") as file:
+            file.write("st")
+    assert content(tmp_path) == {"a.txt": "first"}
+
+
 def test_text_has_the_same_bytes_on_every_system(tmp_path: Path) -> None:
     write_text("Größe\n", tmp_path / "a.txt")
     assert (tmp_path / "a.txt").read_bytes() == "Größe\n".encode()

@@ -3,6 +3,7 @@
 import json
 import math
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from reproducible_ml.core.errors import UserError
 from reproducible_ml.serving.model import Model
 
 from ..loopback import free_port
@@ -29,6 +31,7 @@ from reproducible_ml.serving.service.grpc_messages import (
     SERVICE,
     message_class,
 )
+from reproducible_ml.serving.service.run import check_free
 
 from .client import application, as_records, in_process, in_thread
 
@@ -290,6 +293,14 @@ def test_a_key_is_needed(
         with connected(address, x_api_key="Secret") as client:
             found = refusal(lambda: client("ModelMetadata", name="orders"))
             assert found[0] == "UNAUTHENTICATED"
+
+
+def test_a_port_that_is_taken_is_an_error_of_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(UserError, match=f"gRPC: cannot listen at {address}: "):
+            check_free(address)
+    check_free(address)
 
 
 def test_messages_have_the_numbers_of_another_client() -> None:

@@ -170,7 +170,8 @@ def with_input(place: int, **keys: Any) -> Callable[[list[Any]], Any]:
         (lambda inputs: {"inputs": inputs, "outputs": 1}, "no output"),
         (with_input(0, data=["1", "2"]), "row 0: column \"amount\": '1' is text"),
         (with_input(0, datatype="BYTES"), "datatype must be FP64, not BYTES"),
-        (with_input(1, data=[1, 2.5]), "'2.5' is not a whole number"),
+        (with_input(1, data=[1, 2.5]), "2.5 is no INT64"),
+        (with_input(0, data=[1, 55.4], datatype="INT64"), "55.4 is no INT64"),
         (with_input(1, data=[1, 300], datatype="UINT8"), "300 is no UINT8"),
         (with_input(2, data=[1, 0]), "is a number, not true or false"),
         (with_input(0, shape=[3]), "has 2 values, but the shape [3]"),
@@ -462,18 +463,23 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("RML_SERVE_MAX_ROWS", "7")
     monkeypatch.setenv("RML_SERVE_LOG_WITHOUT", "name, address,")
     monkeypatch.setenv("RML_SERVE_LOG_FOLDER", "logs")
+    monkeypatch.setenv("RML_SERVE_PORT_80_TCP_ADDR", "10.0.0.1")  # by Kubernetes
     found = Settings.from_environment()
     assert found.max_rows == 7
     assert found.log_without == ("name", "address")
     assert found.log_folder == Path("logs")
     monkeypatch.setenv("RML_SERVE_MAX_ROWS", "many")
     monkeypatch.setenv("RML_SERVE_NAME", "a b")
+    monkeypatch.setenv("RML_SERVE_MAX_ROW", "7")
     with pytest.raises(UserError) as info:
         Settings.from_environment()
     lines = str(info.value).splitlines()
-    assert lines[0].startswith("RML_SERVE_NAME: ")
-    assert lines[1].startswith("RML_SERVE_MAX_ROWS: ")
-    assert "'many'" in lines[1]
+    assert (
+        lines[0] == "RML_SERVE_MAX_ROW: is no setting; did you mean RML_SERVE_MAX_ROWS?"
+    )
+    assert lines[1].startswith("RML_SERVE_NAME: ")
+    assert lines[2].startswith("RML_SERVE_MAX_ROWS: ")
+    assert "'many'" in lines[2]
 
 
 def test_damaged_streams_are_refused_or_read(orders: pd.DataFrame) -> None:

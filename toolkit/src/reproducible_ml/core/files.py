@@ -6,6 +6,7 @@ nesting, and a few lines of aliases can stand for more values than memory holds.
 
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,9 +23,16 @@ DEEP, ALIASED = 50, 100_000
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path that replaces `path` if the block succeeds."""
-    temporary = path.with_name(f".{path.name}.tmp")
+def replacing(path: Path, *, shared: bool = False) -> Iterator[Path]:
+    """Yield a temporary path that replaces `path` if the block succeeds.
+
+    Args:
+        path: File or folder.
+        shared: Other processes may replace it at the same time: the last one wins. By
+            default, what a killed process left is removed.
+    """
+    own = f".{secrets.token_hex(4)}" if shared else ""
+    temporary = path.with_name(f".{path.name}{own}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.old.tmp")
     _remove(temporary)
@@ -44,9 +52,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder that replaces `path` if the block succeeds."""
-    with replacing(path) as temporary:
+def replacing_folder(path: Path, *, shared: bool = False) -> Iterator[Path]:
+    """Yield an empty temporary folder; as `replacing` otherwise."""
+    with replacing(path, shared=shared) as temporary:
         temporary.mkdir()
         yield temporary
 

@@ -255,7 +255,7 @@ def _write_quarantine(folder: Path, quarantine: Path) -> None:
     if not files:
         quarantine.unlink(missing_ok=True)
         return
-    with replacing(quarantine) as temporary, temporary.open("wb") as out:
+    with replacing(quarantine, shared=True) as temporary, temporary.open("wb") as out:
         for file in files:
             with file.open("rb") as lines:
                 shutil.copyfileobj(lines, out)

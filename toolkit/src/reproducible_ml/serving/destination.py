@@ -60,7 +60,7 @@ class File(Destination):
 
     def write(self, parts: Sequence[Path]) -> None:
         """Write all rows into the file."""
-        with replacing(self.path) as temporary:
+        with replacing(self.path, shared=True) as temporary:
             kind: Format = "csv" if self.path.suffix.lower() == ".csv" else "parquet"
             _write(parts, temporary, kind)
 
@@ -90,7 +90,7 @@ class Folder(Destination):
 
     def write(self, parts: Sequence[Path]) -> None:
         """Write each part into a file of its own; older files are replaced."""
-        with replacing_folder(self.path) as folder:
+        with replacing_folder(self.path, shared=True) as folder:
             for part in parts:
                 if self.kind == "parquet":
                     shutil.move(part, folder)

@@ -1,6 +1,8 @@
 """Settings: defaults, those of the project, and variables of the environment."""
 
+import difflib
 import os
+import re
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -11,6 +13,9 @@ from reproducible_ml.core.params import Section
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+
+# What Kubernetes adds for a service whose name makes the prefix, as RML_SERVE_PORT.
+KUBERNETES = re.compile(r"(SERVICE_(HOST|PORT)|PORT)(_[A-Z0-9_]+)?")
 
 
 class FromEnvironment(Section):
@@ -29,10 +34,10 @@ class FromEnvironment(Section):
         A list is written with commas, as in RML_SERVE_LOG_WITHOUT=name,address.
 
         Raises:
-            UserError: A line for each variable that is not valid.
+            UserError: A line for each variable that is not valid, or sets nothing.
         """
         found: dict[str, Any] = dict(defaults)
-        problems = []
+        problems = cls._unknown_variables()
         for name, field in cls.model_fields.items():
             variable = f"{cls.prefix}{name.upper()}"
             text = os.environ.get(variable)
@@ -50,3 +55,21 @@ class FromEnvironment(Section):
         if problems:
             raise UserError("\n".join(problems))
         return cls(**found)
+
+    @classmethod
+    def _unknown_variables(cls) -> list[str]:
+        """Return a line for each variable with the prefix that is no setting."""
+        known = [f"{cls.prefix}{name.upper()}" for name in cls.model_fields]
+        others = [
+            name
+            for name in sorted(os.environ)
+            if name.startswith(cls.prefix)
+            and name not in known
+            and not KUBERNETES.fullmatch(name.removeprefix(cls.prefix))
+        ]
+        problems = []
+        for name in others:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            problems.append(f"{name}: is no setting{hint}")
+        return problems

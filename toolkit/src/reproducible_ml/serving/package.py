@@ -343,6 +343,6 @@ def _build(files: Files, made: Path) -> str:
 
 
 def _move(wheel: Path, output: Path) -> Path:
-    with replacing(output / wheel.name) as temporary:
+    with replacing(output / wheel.name, shared=True) as temporary:
         shutil.copyfile(wheel, temporary)
     return output / wheel.name

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
 from reproducible_ml.serving.command import load_deployment
 from reproducible_ml.serving.logs import CONFIG
@@ -117,6 +119,8 @@ def run(
     shared = os.environ.pop(FOLDER, shared)
     # Made here in any case: so what is wrong is found before a worker starts.
     app = import_module(module).app()
+    if address := app.state.service.settings.grpc_address:
+        check_free(address)
     with _shared_metrics(shared) if workers > 1 else nullcontext():
         try:
             uvicorn.run(
@@ -135,6 +139,22 @@ def run(
             )
         except KeyboardInterrupt:
             sys.exit(0)
+
+
+def check_free(address: str) -> None:
+    """Raise UserError if nothing can listen at an address, before uvicorn starts."""
+    host, _, port = address.rpartition(":")
+    if address.startswith("unix:") or not port.isdecimal():
+        return
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, int(port)), family=family).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"gRPC: cannot listen at {address}: {reason}. Fix: choose another port"
+        ) from None
 
 
 def _patience(app: Any) -> int:

@@ -105,8 +105,8 @@ def read_values(tensor: Input, column: Column, binary: memoryview) -> list[Any]:
         values = _flat(tensor.data)
         if tensor.datatype in ("FP16", "FP32"):
             values = _rounded(values, tensor.datatype)
-        elif tensor.datatype in WHOLE and tensor.datatype != "INT64":
-            _check_range(values, tensor)
+        elif tensor.datatype in WHOLE:
+            _check_whole(values, tensor)
     if len(values) != count:
         text = f"has {len(values)} values, but the shape {tensor.shape}"
         raise RefusedError(400, f'input "{tensor.name:.100}": {text}')
@@ -130,11 +130,12 @@ def _rounded(values: list[Any], datatype: str) -> list[Any]:
         ]
 
 
-def _check_range(values: list[Any], tensor: Input) -> None:
+def _check_whole(values: list[Any], tensor: Input) -> None:
+    """Raise RefusedError if a number is not one of the datatype, such as 1.5."""
     limits = np.iinfo(NUMPY[tensor.datatype])
-    for value in values:
-        number = type(value) in (int, float)
-        if number and not limits.min <= value <= limits.max:
+    numbers = (value for value in values if type(value) in (int, float))
+    for value in numbers:
+        if not limits.min <= value <= limits.max or value % 1:
             text = f"{value} is no {tensor.datatype}"
             raise RefusedError(400, f'input "{tensor.name:.100}": {text}')
 
