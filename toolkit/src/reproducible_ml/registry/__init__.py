@@ -1,0 +1,1 @@
+"""Versions of the model and their stages, as tags of Git that GTO and DVC read."""
