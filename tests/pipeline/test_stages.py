@@ -17,7 +17,7 @@ from ..conftest import RAW, Workspace, commands
 pytestmark = pytest.mark.xdist_group("stages")  # they share finished pipelines
 
 # Reports on parts of tables: their fingerprint depends on where parts end.
-OF_PARTS = ("data/", "models/model.json")
+OF_PARTS = ("data/", "models/model.json", "reports/model_card.md")
 
 
 def same_table(workspace: Workspace, folder: Path, **compute: Any) -> Workspace:

@@ -31,6 +31,7 @@ from reproducible_ml.adopt.yaml_files import (
     contract_to_yaml,
     update_contract,
 )
+from reproducible_ml.card.fields import FIELDS
 from reproducible_ml.contract.findings import warning_lines
 from reproducible_ml.contract.schema import Column, Data, load_contract
 from reproducible_ml.core.errors import UserError, printable
@@ -313,6 +314,8 @@ def leave_sample(project: Project, sample: Sample, table: Path) -> None:
         "\nRemoved the sample, its notebook and tests, and its results (dvc.lock and"
         " reports/): `make repro` writes those of your table.\n"
     )
+    if str(FIELDS) in sample.files and str(FIELDS) not in edited:
+        sys.stdout.write(f"Emptied {FIELDS}: say there what your model is for.\n")
     for name in edited:
         sys.stdout.write(f"Kept {name}: it is about the sample, but was edited.\n")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reproducible_ml.adopt.yaml_files import edit_yaml, sync
+from reproducible_ml.card.fields import FIELDS, empty_form
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.files import PARAMS, load_yaml, parse_params, write_text
 from reproducible_ml.core.project import Project
@@ -20,7 +21,12 @@ LOCK = Path("dvc.lock")
 OUTPUTS = ("outs", "metrics", "plots")
 
 # Drawn from the results, not by a stage, and not in Git.
-DRAWN = ("reports/overview.png", "reports/search.png", "reports/report.md")
+DRAWN = (
+    "reports/overview.png",
+    "reports/search.png",
+    "reports/report.md",
+    "reports/index.html",
+)
 
 LABELS = {
     "binary": "binary classification",
@@ -156,6 +162,10 @@ def remove_sample(project: Project, sample: Sample, raw: Path) -> list[str]:
     edited = [name for name in sample.files if not _remove_unless_edited(root, name)]
     project.forget_sample()
     _describe_table(root, raw)
+    if str(FIELDS) in sample.files and not (root / FIELDS).exists():
+        # A stage depends on it, and what it said was about the sample.
+        write_text(empty_form(), root / FIELDS)
+        run_git(root, "add", "--", str(FIELDS))
     return edited
 
 

@@ -1,0 +1,1 @@
+"""The model card: what a model is for, how good it is and how it was made."""
