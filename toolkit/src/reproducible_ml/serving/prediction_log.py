@@ -161,7 +161,11 @@ class PredictionLog:
         self._number += 1
         name = f"{now}-{os.getpid()}-{self._number}.parquet"
         with replacing(self.folder / f"{DAY}{day}" / name) as temporary:
-            pq.write_table(table, temporary)
+            # Numbers repeat too rarely for dictionaries, which take most of the time.
+            repeating = [
+                f.name for f in table.schema if not pa.types.is_floating(f.type)
+            ]
+            pq.write_table(table, temporary, use_dictionary=repeating)
 
     def _remove_old(self) -> None:
         first = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(
