@@ -73,7 +73,8 @@ def find_delimiter(text: str) -> tuple[Layout, list[str]]:
     declared = re.match(r"sep=([^\w\"])\r?\n", text)
     if declared:
         return make_layout(text, declared[1]), []
-    layouts = [make_layout(text, delimiter) for delimiter in DELIMITERS]
+    present = [delimiter for delimiter in DELIMITERS if delimiter in text]
+    layouts = [make_layout(text, each) for each in present or [","]]
     several = [layout for layout in layouts if layout.width > 1]
     if not several:
         return layouts[0], []

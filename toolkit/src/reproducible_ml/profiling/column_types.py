@@ -265,7 +265,8 @@ def _boolean(
     if not profile.seen.complete:
         return None
     blank = missing_spellings(profile.blanks.rows, among_text=False)
-    found = boolean_spellings(t for t in profile.seen.counts() if t not in blank)
+    texts = (text.as_py() for text in profile.seen.content.texts)
+    found = boolean_spellings(text for text in texts if text not in blank)
     if found is None:
         return None
     if not are_default_booleans(*found):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -194,8 +195,11 @@ def _drafted(profile: ColumnProfile, column: Column) -> Measurements | None:
 
 def _most_common(profile: ColumnProfile) -> int:
     """Return the rows of the most common value that is no code of nines."""
-    seen = profile.seen.counts().items()
-    return max((n for text, n in seen if not CODE.fullmatch(text)), default=0)
+    texts, rows, _ = profile.seen.content
+    for place in np.argsort(-rows):
+        if not CODE.fullmatch(texts[place].as_py()):
+            return int(rows[place])
+    return 0
 
 
 def _add(work: tuple[Measurements, pa.Array, int]) -> None:
