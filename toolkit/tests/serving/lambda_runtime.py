@@ -51,7 +51,7 @@ def handling(app: "FastAPI") -> Iterator["Handler"]:
     try:
         yield handler
     finally:
-        handler.loop.run_until_complete(handler.service.predictor.close())
+        handler.loop.run_until_complete(handler.service.main.predictor.close())
         handler.loop.close()
         asyncio.set_event_loop(None)
 

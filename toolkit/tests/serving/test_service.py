@@ -409,7 +409,7 @@ def test_bugs_are_an_error_without_details(
         raise ZeroDivisionError("secret")
 
     app = application(folder)
-    app.state.service.predictor.predict = fails
+    app.state.service.main.predictor.predict = fails
     response = post(app, records, x_request_id="b-2")
     assert response.status_code == 500
     assert "request id b-2" in response.json()["error"]
@@ -517,7 +517,7 @@ def test_a_project_may_answer_with_columns_of_its_own(
             sure=[True, False, True, True],
         )
 
-    app.state.service.predictor.predict = with_more
+    app.state.service.main.predictor.predict = with_more
     first, second = post(app, records).json()["predictions"][:2]
     assert {name: first[name] for name in ("fee", "until", "items", "sure")} == {
         "fee": "1.50",

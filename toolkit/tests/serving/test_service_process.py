@@ -92,7 +92,7 @@ def test_another_model_is_taken_and_a_wrong_one_refused(
     before = service.model
 
     async def reload(_: Any) -> None:
-        await service.reload()
+        await service.main.reload()
 
     ask(app, reload)
     assert service.model is before  # the same model is not another one
@@ -116,12 +116,12 @@ def test_a_model_is_refused_if_the_code_changed(
 ) -> None:
     app = application(folder)
     service = app.state.service
-    service._code = lambda: "changed"
+    service.main._code = lambda: "changed"
     replace(folder, other)
     before = service.model
 
     async def reload(_: Any) -> None:
-        await service.reload()
+        await service.main.reload()
 
     ask(app, reload)
     assert service.model is before

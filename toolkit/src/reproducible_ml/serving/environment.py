@@ -11,6 +11,7 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Section
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 

@@ -34,9 +34,6 @@ from reproducible_ml.serving.rows import check_rows
 # Folders of days, as tools read them that know partitions.
 DAY = "date="
 
-# Columns of the log itself. An input of the same name is logged as `input_NAME`.
-OWN = ("time", "request_id", "row", "row_key", "model_version")
-
 
 class Entry(NamedTuple):
     """A request that was answered."""
@@ -45,14 +42,16 @@ class Entry(NamedTuple):
     request_id: str
     rows: Columns | pa.Table | FastValues
     answers: Answers
+    returned: bool = True
 
 
 class PredictionLog:
     """Writes what was answered.
 
     Each file has a row for each answered row: `time` in UTC; `request_id`; `row`, its
-    position in the request, from 0; `row_key`, as in the batch; `model_version`; the
-    answer; and the features.
+    position in the request, from 0; `row_key`, as in the batch; `model_version`;
+    `returned`, false for the answer of a second version in shadow; the answer; and the
+    features. Where names are equal, they are `answer_NAME` and `input_NAME`.
     """
 
     def __init__(
@@ -105,8 +104,22 @@ class PredictionLog:
         self._thread = threading.Thread(target=self._run, name="prediction log")
         self._thread.start()
 
-    def add(self, request_id: str, rows: Columns | pa.Table, answers: Answers) -> None:
-        """Log the answers to a request, later."""
+    def add(
+        self,
+        request_id: str,
+        rows: Columns | pa.Table,
+        answers: Answers,
+        *,
+        returned: bool = True,
+    ) -> None:
+        """Log the answers to a request, later.
+
+        Args:
+            request_id: Of the request.
+            rows: Its rows.
+            answers: The answers.
+            returned: Whether the client got them.
+        """
         number = len(answers.rows)
         if not number:
             return
@@ -116,7 +129,9 @@ class PredictionLog:
                 # Arrays, if there are any, rather than a list of objects.
                 read = answers.read
                 kept = read if isinstance(read, FastValues) else rows
-                self._entries.append(Entry(time.time(), request_id, kept, answers))
+                self._entries.append(
+                    Entry(time.time(), request_id, kept, answers, returned)
+                )
                 self._waiting_rows += number
         if not fits:
             self.count("dropped", number)
@@ -223,10 +238,11 @@ def make_table(entries: Sequence[Entry], without: frozenset[str]) -> pa.Table:
         "row": np.concatenate([entry.answers.rows for entry in entries]),
         "row_key": pa.array(keys, pa.string()),
         "model_version": pa.repeat(model.version, sum(counts)),
+        "returned": pa.array([entry.returned for entry in entries]).take(places),
     }
     for name in entries[0].answers.columns:
         values = [v for entry in entries for v in entry.answers.columns[name]]
-        columns[name] = pa.array(values)
+        columns[f"answer_{name}" if name in columns else name] = pa.array(values)
     for name in model.features:
         if name not in without:
             logged = f"input_{name}" if name in columns else name

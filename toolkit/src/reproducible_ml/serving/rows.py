@@ -207,6 +207,29 @@ def check_rows(
     return Checked(frame[model.features], problems.sorted(), keys)
 
 
+def row_keys(table: pa.Table, model: Model) -> npt.NDArray[np.uint64]:
+    """Return the key of each row, as of `Checked`; invalid rows may have none.
+
+    Rows without the columns that identify them are told apart by their features.
+
+    Raises:
+        MissingColumnsError: The table lacks a feature as well.
+    """
+    present = {*table.column_names}
+    names = model.keys if present.issuperset(model.keys) else model.features
+    if missing := [name for name in names if name not in present]:
+        raise MissingColumnsError(missing, table.column_names)
+    contract = _only(model.contract, names)
+    values = {
+        name: _convert(_array(table[name]), column)[0]
+        for name, column in contract.columns.items()
+    }
+    frame = cast(pa.table(values), contract)
+    whole = [n for n, c in contract.columns.items() if c.dtype in ("int64", "bool")]
+    frame = _valid(frame, frame[whole].notna().all(axis=1).to_numpy(), contract)
+    return hash_rows(set_categories(frame, contract), names)
+
+
 class Problems:
     """What is wrong with the rows of a table; each cell is reported once."""
 

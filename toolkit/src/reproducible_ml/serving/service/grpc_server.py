@@ -199,7 +199,8 @@ class GrpcServer:
         columns = make_columns(
             inputs, raw or [memoryview(b"")] * len(inputs), self.service
         )
-        answers = await self.service.answer(columns, facts)
+        version = request.model_version or None
+        answers = await self.service.answer(columns, facts, version)
         refuse_problems(answers)
         return self._reply(request, answers, as_raw=bool(raw))
 

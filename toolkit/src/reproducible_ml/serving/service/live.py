@@ -1,28 +1,29 @@
-"""The model that the service answers with, and what takes its place."""
+"""What answers requests: the model, what it counts and logs, and how it ends."""
 
 import asyncio
-import logging
 import signal
 import tempfile
 import threading
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pyarrow as pa
 
-from reproducible_ml.core.errors import UserError, one_line
+from reproducible_ml.core.errors import UserError
 from reproducible_ml.quality.spellings import closest_match
 from reproducible_ml.serving.answers import Answers
-from reproducible_ml.serving.code_hash import check_code
 from reproducible_ml.serving.logs import log_event
 from reproducible_ml.serving.messages import RefusedError
-from reproducible_ml.serving.model import MANIFEST, MODEL, Model, PredictFunction
+from reproducible_ml.serving.model import Model, PredictFunction
 from reproducible_ml.serving.prediction_log import PredictionLog
-from reproducible_ml.serving.predictor import OverloadedError, Predictor
+from reproducible_ml.serving.predictor import OverloadedError
 from reproducible_ml.serving.records import Columns
 from reproducible_ml.serving.rows import MissingColumnsError
+from reproducible_ml.serving.service.candidate import Candidate, check_alike
+from reproducible_ml.serving.service.live_model import LiveModel
 from reproducible_ml.serving.service.metrics import Metrics
 from reproducible_ml.serving.service.settings import Settings
 
@@ -35,7 +36,8 @@ class Service:
     Attributes:
         settings: What it takes.
         metrics: What it counts.
-        predictor: What answers.
+        main: What answers.
+        candidate: A second version, if there is one.
         draining: Whether it is about to end.
     """
 
@@ -60,32 +62,49 @@ class Service:
         self.settings = settings
         self.metrics = Metrics()
         self.draining = False
-        self._load = load
-        self._code = code
-        self._running_code = code()
-        self._stamp = self._files()
-        self.predictor = Predictor(
-            self._checked(load(settings.model)),
-            predict,
-            batch_rows=settings.batch_rows,
-            max_waiting_rows=settings.max_waiting_rows,
-            on_batch=self.metrics.batch.observe,
+        self.main = LiveModel(
+            settings.model, load, predict, code, settings, self.metrics
         )
-        self.metrics.set_model(settings.name, self.model.version)
+        self.candidate: Candidate | None = None
+        if settings.candidate:
+            second = LiveModel(
+                settings.candidate,
+                load,
+                predict,
+                code,
+                settings,
+                self.metrics,
+                lambda found: check_alike(self.model, found),
+            )
+            self.candidate = Candidate(second, settings.candidate_share, self.metrics)
         self._tasks: list[asyncio.Task[None]] = []
         self._log = _make_log(settings, self.metrics, self.model.contract.columns)
 
     @property
     def model(self) -> Model:
         """The model that answers from now on."""
-        return self.predictor.model
+        return self.main.model
 
-    async def answer(self, rows: Columns | pa.Table, facts: dict[str, Any]) -> Answers:
+    @property
+    def versions(self) -> list[str]:
+        """The versions of the model that answer requests."""
+        found = [self.model.version]
+        if self.candidate and self.candidate.share:
+            found.append(self.candidate.live.model.version)
+        return list(dict.fromkeys(found))
+
+    async def answer(
+        self,
+        rows: Columns | pa.Table,
+        facts: dict[str, Any],
+        version: str | None = None,
+    ) -> Answers:
         """Answer the rows of a request, and count them.
 
         Args:
             rows: The rows.
             facts: What the log says of the request; is extended.
+            version: The one of `versions` that must answer; None for the usual one.
 
         Raises:
             RefusedError: Too many rows, a column is missing, or it takes too long.
@@ -95,8 +114,9 @@ class Service:
             limit = self.settings.max_rows
             raise RefusedError(413, f"{count} rows are more than {limit}")
         try:
+            chosen = self._choose(rows, version)
             async with asyncio.timeout(self.settings.answer_seconds):
-                answers = await self.predictor.answer(rows)
+                answers = await chosen.predictor.answer(rows)
         except TimeoutError:
             seconds = self.settings.answer_seconds
             raise RefusedError(503, f"no answer within {seconds:g} s") from None
@@ -104,19 +124,39 @@ class Service:
             raise RefusedError(503, f"too many requests: {error}") from None
         except MissingColumnsError as error:
             raise RefusedError(400, str(error).replace("\n", "; ")) from None
+        request_id = facts.get("request_id", "")
         if self._log:
-            self._log.add(facts.get("request_id", ""), rows, answers)
+            self._log.add(request_id, rows, answers)
+        if self.candidate:
+            self.candidate.follow(
+                rows, answers, partial(self._log_shadow, request_id, rows)
+            )
         refused = self.metrics.count_rows(count, answers.problems)
         facts |= {"rows": count, "refused": refused, "model": answers.model.version}
         return answers
+
+    def _choose(self, rows: Columns | pa.Table, version: str | None) -> LiveModel:
+        """Return what answers a request."""
+        if self.candidate is None or version == self.model.version:
+            return self.main
+        if version is not None or self.candidate.takes(rows, self.model):
+            return self.candidate.live
+        return self.main
+
+    def _log_shadow(
+        self, request_id: str, rows: Columns | pa.Table, answers: Answers
+    ) -> None:
+        if self._log:
+            self._log.add(request_id, rows, answers, returned=False)
 
     async def start(self) -> None:
         """Watch the manifest, and wait for SIGTERM."""
         self.metrics.forget_dead_workers()
         if self._log:
             self._log.start()
-        if self.settings.reload_seconds:
-            self._tasks.append(asyncio.create_task(self._watch()))
+        if seconds := self.settings.reload_seconds:
+            models = [self.main, *([self.candidate.live] if self.candidate else [])]
+            self._tasks += [asyncio.create_task(each.watch(seconds)) for each in models]
         self._drain_at_sigterm()
         log_event("ready", model=self.settings.name, version=self.model.version)
 
@@ -125,7 +165,9 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.predictor.close()
+        await self.main.predictor.close()
+        if self.candidate:
+            await self.candidate.close()
         if self._log:
             await asyncio.to_thread(self._log.close)
         self.metrics.forget_this_worker()
@@ -154,54 +196,6 @@ class Service:
             )
 
         signal.signal(signal.SIGTERM, drain)
-
-    async def _watch(self) -> None:
-        """Load the model anew when its files change."""
-        while True:
-            await asyncio.sleep(self.settings.reload_seconds)
-            files = self._files()
-            if files is None or files == self._stamp:
-                continue
-            self._stamp = files
-            await self.reload()
-
-    async def reload(self) -> None:
-        """Replace the model by the one in the folder; keep it if that is not valid."""
-        try:
-            model = await asyncio.to_thread(self._reloaded)
-        except Exception as error:
-            self.metrics.reloads.labels("refused").inc()
-            log_event("model refused", logging.ERROR, reason=one_line(str(error)))
-            return
-        before = self.model
-        if model.manifest != before.manifest:
-            self.predictor.use(model)
-            name = self.settings.name
-            self.metrics.set_model(name, model.version, before.version)
-            self.metrics.reloads.labels("loaded").inc()
-            log_event("model loaded", version=model.version, before=before.version)
-
-    def _reloaded(self) -> Model:
-        if self._code() != self._running_code:
-            raise UserError(
-                f"{self.settings.model}: the prediction code changed since the service"
-                " was started. Fix: start it again, with the code of the model"
-            )
-        model = self._checked(self._load(self.settings.model))
-        self.predictor.prepare(model)
-        return model
-
-    def _checked(self, model: Model) -> Model:
-        check_code(model, self._running_code, self.settings.model)
-        return model
-
-    def _files(self) -> list[tuple[int, int, int]] | None:
-        """Return what changes with the files of the model; None if one is missing."""
-        try:
-            found = [(self.settings.model / name).stat() for name in (MODEL, MANIFEST)]
-        except OSError:
-            return None  # it is being replaced
-        return [(each.st_mtime_ns, each.st_ino, each.st_size) for each in found]
 
 
 def _make_log(

@@ -80,6 +80,12 @@ class Metrics:
             ["result"],
             registry=own,
         )
+        self.shadow_rows = Counter(
+            "rml_shadow_rows",
+            "Rows that a second version answered in shadow, by what came of it",
+            ["result"],
+            registry=own,
+        )
         for result in ("answered", "refused"):
             self.rows.labels(result)
         for result in ("loaded", "refused"):

@@ -56,7 +56,7 @@ def model_metadata(service: Service) -> dict[str, Any]:
     model = service.model
     return {
         "name": service.settings.name,
-        "versions": [model.version],
+        "versions": service.versions,
         "platform": PLATFORM,
         "inputs": [
             {
@@ -89,11 +89,11 @@ def check_model(service: Service, name: str, version: str | None = None) -> None
     Raises:
         RefusedError: With the status 404.
     """
-    own, model = service.settings.name, service.model
+    own, versions = service.settings.name, service.versions
     if name != own:
         raise RefusedError(404, f'no model "{name:.100}"; this is "{own}"')
-    if version not in (None, model.version):
-        text = f'no version "{version:.100}" of {name}; this is {model.version}'
+    if version is not None and version not in versions:
+        text = f'no version "{version:.100}" of {name}; this is {" or ".join(versions)}'
         raise RefusedError(404, text)
 
 
@@ -108,7 +108,7 @@ async def answer_infer(
     head, binary = _parts(request, body)
     content = parse_json(head)
     columns = read_request(content, binary, service)
-    answers = await service.answer(columns, request.state.facts)
+    answers = await service.answer(columns, request.state.facts, version)
     refuse_problems(answers)
     return write_response(content, answers, service)
 

@@ -10,6 +10,7 @@ from reproducible_ml.serving.environment import (
     Name,
     Positive,
     Seconds,
+    Share,
 )
 
 # RML_SERVE_MAX_ROWS sets max_rows, and so on.
@@ -27,6 +28,9 @@ class Settings(FromEnvironment):
 
     Attributes:
         model: Folder with model.skops and model.json.
+        candidate: Folder with a second version of the model; None for none.
+        candidate_share: Of the requests that the second version answers; 0: it runs in
+            shadow, and its answers are compared and logged only.
         name: Name of the model in addresses.
         grpc_address: Host and port for gRPC, as 0.0.0.0:8001; None for none.
         max_rows: Most rows of a request.
@@ -50,6 +54,8 @@ class Settings(FromEnvironment):
     prefix: ClassVar[str] = PREFIX
 
     model: Path = Path("models")
+    candidate: Path | None = None
+    candidate_share: Share = 0
     name: Name = "model"
     grpc_address: str | None = None
     max_rows: Positive = 10_000
