@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.keys import uniform
+from reproducible_ml.registry.log_comparison import compare_log
 from reproducible_ml.serving.rows import answer, check_rows, row_keys
 from reproducible_ml.serving.service.candidate import SALT
 from tumour_diagnosis.deployment.predict import Predict, load, predict
@@ -80,6 +81,13 @@ def test_in_shadow_answers_are_compared_and_logged_but_not_returned(
     same = sum(
         (one >= 0.5) == (other >= 0.5) for one, other in zip(mine, theirs, strict=True)
     )
+    judged = compare_log(tmp_path / "log")
+    assert judged.first == load(main, Predict()).version
+    assert (judged.paired, judged.rows) == (True, (300, 300, 300))
+    assert judged.changed == len(orders) - same
+    by_name = {each.name: each for each in judged.differences}
+    mean = by_name["mean of probability"]
+    assert mean.difference == pytest.approx(np.mean(theirs) - np.mean(mine))
     assert count(app, "same") == same + len(broken)
     assert count(app, "different") == len(orders) - same > 0
     version = load(second, Predict()).version
@@ -107,6 +115,14 @@ def test_a_share_of_requests_goes_to_the_candidate_by_row_key(
     found = [each.json()["predictions"][0]["probability"] for each in responses]
     assert found == expected.tolist()
     assert pd.read_parquet(log)["returned"].all()
+    judged = compare_log(log)
+    assert not judged.paired
+    assert judged.rows == ((~takes).sum(), takes.sum(), 0)
+    by_name = {each.name: each for each in judged.differences}
+    mean = by_name["mean of probability"]
+    assert mean.difference == pytest.approx(
+        expected[takes].mean() - expected[~takes].mean()
+    )
     assert count(app, "same") == count(app, "different") == 0
 
 

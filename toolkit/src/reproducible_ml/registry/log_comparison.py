@@ -1,0 +1,234 @@
+"""Compare two versions by the log of predictions: in shadow, or with shared requests.
+
+Without labels, a log says how much two versions differ, not which one is better.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from reproducible_ml.core.errors import UserError
+
+Floats = npt.NDArray[np.float64]
+
+# Columns of the log that are read, besides the numbers that are answered.
+NEEDED = ("time", "request_id", "row", "row_key", "model_version", "returned")
+PREDICTION, PROBABILITY = "prediction", "probability"
+
+# Fewer rows give no interval that is worth its name.
+FEWEST = 30
+
+
+class Difference(NamedTuple):
+    """A figure of both versions, and by how much the second one is higher.
+
+    Attributes:
+        name: What is compared.
+        first: Of the first version.
+        second: Of the second version.
+        difference: Of second and first; paired where both answered the same rows.
+        low: Lower end of its 95 % interval; None with too few rows.
+        high: Upper end.
+    """
+
+    name: str
+    first: float
+    second: float
+    difference: float
+    low: float | None
+    high: float | None
+
+    @property
+    def is_beyond_noise(self) -> bool:
+        """Whether the interval excludes zero."""
+        return (
+            self.low is not None
+            and self.high is not None
+            and not self.low <= 0 <= self.high
+        )
+
+
+class LogComparison(NamedTuple):
+    """Two versions in a log.
+
+    Attributes:
+        first: The version that answers.
+        second: The other one.
+        paired: Whether both answered the same rows, one of them in shadow.
+        rows: Different rows that the first version answered, the second one, and both.
+        changed: Rows with another prediction, of those that both answered.
+        changed_share: Their share, with its 95 % interval (Wilson); None if not paired.
+        differences: Of the answers.
+        start: Time of the first answer that counts.
+        end: Time of the last one.
+    """
+
+    first: str
+    second: str
+    paired: bool
+    rows: tuple[int, int, int]
+    changed: int
+    changed_share: tuple[float, float, float] | None
+    differences: list[Difference]
+    start: pd.Timestamp
+    end: pd.Timestamp
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether there are enough rows to tell chance from a difference."""
+        return min(self.rows[2:] if self.paired else self.rows[:2]) >= FEWEST
+
+
+def compare_log(
+    folder: Path, first: str | None = None, second: str | None = None
+) -> LogComparison:
+    """Compare the answers of two versions.
+
+    A row that was asked for several times counts once, with its last answer, so that
+    one that comes often does not outweigh the others.
+
+    Args:
+        folder: The log of predictions, as of RML_SERVE_LOG_FOLDER.
+        first: The model version that answers; by default the one with most answers.
+        second: The other version; by default the one with most answers that remain.
+
+    Raises:
+        UserError: There is no such log, or it has not both versions.
+    """
+    log = _read(folder)
+    versions = log["model_version"].value_counts()
+    known = ", ".join(versions.index[:5])
+    chosen: list[str] = []
+    for version in (first, second):
+        left = [name for name in versions.index if name not in chosen]
+        fits = [name for name in left if version is None or name.startswith(version)]
+        if not fits:
+            what = f"no answers of version {version}" if version else "one version only"
+            raise UserError(f"{folder}: has {what}. It has: {known or 'no rows'}")
+        chosen.append(fits[0])
+    # In shadow, the version that is returned is the one to compare with.
+    shadow = {*log.loc[~log["returned"], "model_version"]}
+    if first is None and second is None and chosen[0] in shadow:
+        chosen.reverse()
+    old, new = (log[log["model_version"] == version] for version in chosen)
+    place = ["request_id", "row"]
+    both = old.merge(new, on=place, suffixes=("_old", "_new"))
+    paired = len(both) > 0
+    if paired:
+        both = both.drop_duplicates("row_key_old", keep="last")
+        sides = [_side(both, "_old"), _side(both, "_new")]
+    else:
+        sides = [each.drop_duplicates("row_key", keep="last") for each in (old, new)]
+    changed = int((sides[0][PREDICTION] != sides[1][PREDICTION]).sum()) if paired else 0
+    times = pd.concat([side["time"] for side in sides])
+    return LogComparison(
+        chosen[0],
+        chosen[1],
+        paired,
+        (old["row_key"].nunique(), new["row_key"].nunique(), len(both)),
+        changed,
+        _share(changed, len(both)) if paired else None,
+        _differences(sides[0], sides[1], paired=paired),
+        times.min(),
+        times.max(),
+    )
+
+
+def _read(folder: Path) -> pd.DataFrame:
+    """Return what is compared of a log, in the order of time."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: there is no such folder. See RML_SERVE_LOG_FOLDER")
+    files = sorted(folder.rglob("*.parquet"))
+    if not files:
+        raise UserError(f"{folder}: has no predictions yet")
+    try:
+        schema = pa.unify_schemas(
+            [ds.dataset(file).schema for file in files], promote_options="permissive"
+        )
+        data = ds.dataset(files, schema=schema)
+        answers = [n for n in schema.names if n == PREDICTION or _is_probability(n)]
+        table = data.to_table([*(n for n in NEEDED if n in schema.names), *answers])
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{folder}: is no log of predictions: {error}") from error
+    if missing := {*NEEDED, PREDICTION} - {"returned", *table.column_names}:
+        raise UserError(
+            f'{folder}: is no log of predictions; it lacks the column "{min(missing)}"'
+        )
+    log: pd.DataFrame = table.to_pandas()
+    if "returned" not in log:
+        log["returned"] = True
+    log["returned"] = log["returned"].fillna(True).astype(bool)
+    # Rows without a key cannot be recognised when they come again.
+    own = log["request_id"] + " " + log["row"].astype(str)
+    log["row_key"] = log["row_key"].fillna(own)
+    return log.sort_values("time", kind="stable")
+
+
+def _is_probability(name: str) -> bool:
+    return name == PROBABILITY or name.startswith(f"{PROBABILITY}_")
+
+
+def _side(both: pd.DataFrame, end: str) -> pd.DataFrame:
+    names = {
+        name: name.removesuffix(end)
+        for name in map(str, both.columns)
+        if name.endswith(end)
+    }
+    return both[list(names)].rename(columns=names)
+
+
+def _share(number: int, rows: int) -> tuple[float, float, float]:
+    from scipy.stats import binomtest
+
+    interval = binomtest(number, rows).proportion_ci(method="wilson")
+    return number / rows, float(interval.low), float(interval.high)
+
+
+def _differences(
+    old: pd.DataFrame, new: pd.DataFrame, *, paired: bool
+) -> list[Difference]:
+    found = []
+    if pd.api.types.is_numeric_dtype(old[PREDICTION]):
+        columns = {"mean of prediction": (old[PREDICTION], new[PREDICTION])}
+    else:
+        classes = sorted({*old[PREDICTION]} | {*new[PREDICTION]})
+        columns = {
+            f'share of "{each}"': (old[PREDICTION] == each, new[PREDICTION] == each)
+            for each in classes
+        }
+    for name in old.columns.intersection(new.columns):
+        if _is_probability(name):
+            columns[f"mean of {name}"] = (old[name], new[name])
+    for name, sides in columns.items():
+        one, other = (np.asarray(side, dtype=np.float64) for side in sides)
+        found.append(_difference(name, one, other, paired=paired))
+    return found
+
+
+def _difference(name: str, old: Floats, new: Floats, *, paired: bool) -> Difference:
+    """Return the difference of two means, with its interval of Student or of Welch.
+
+    Welch, "The generalization of Student's problem when several different population
+    variances are involved", Biometrika 34 (1947).
+    """
+    first, second = float(old.mean()), float(new.mean())
+    unknown = Difference(name, first, second, second - first, None, None)
+    if min(len(old), len(new)) < FEWEST:
+        return unknown
+    if paired:
+        variance, freedom = (new - old).var(ddof=1) / len(new), len(new) - 1
+    else:
+        parts = np.array([side.var(ddof=1) / len(side) for side in (old, new)])
+        variance = parts.sum()
+        squares = sum(parts**2 / (np.array([len(old), len(new)]) - 1))
+        freedom = variance**2 / squares if squares else 1
+    from scipy.stats import t
+
+    half = float(t.ppf(0.975, freedom) * np.sqrt(variance))
+    middle = unknown.difference
+    return unknown._replace(low=middle - half, high=middle + half)
