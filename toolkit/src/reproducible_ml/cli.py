@@ -10,15 +10,13 @@ from typing import Any, NoReturn
 
 import click
 
+from reproducible_ml import cli_registry
+from reproducible_ml.console import examples as _examples
+from reproducible_ml.console import project as _project
 from reproducible_ml.core.errors import UserError, report_errors
 
 # Packages that a command needs and that not every project installs.
 OPTIONAL = {"serve": "uvicorn", "track": "mlflow", "work": "faststream"}
-
-
-def _examples(*lines: str) -> str:
-    """Return the end of a help text."""
-    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
 class Commands(click.Group):
@@ -50,17 +48,6 @@ def cli() -> None:
     Completion of commands and options, for bash (else zsh_source, fish_source):
       eval "$(_RML_COMPLETE=bash_source rml)"
     """  # noqa: D301 (click takes the backspace as: do not wrap)
-
-
-def _project() -> Any:
-    """Return the project; its root becomes the current folder."""
-    import os
-
-    from reproducible_ml.core.project import find_project
-
-    project = find_project()
-    os.chdir(project.root)
-    return project
 
 
 @cli.command(epilog=_examples("rml check"))
@@ -268,6 +255,10 @@ def track(names: tuple[str, ...]) -> None:
     from reproducible_ml.tracking.server import track as run
 
     run(_project(), names)
+
+
+for _command in cli_registry.COMMANDS:
+    cli.add_command(_command)
 
 
 @cli.command(

@@ -1,0 +1,98 @@
+"""Commands of `rml` about versions of the model; `cli` adds them to the others."""
+
+from pathlib import Path
+
+import click
+
+from reproducible_ml.console import examples, project
+
+push = click.option("--push", "pushed", is_flag=True, help="Push the tags as well.")
+
+
+@click.command(epilog=examples("rml register", "rml register 2.0.0-rc.1 --push"))
+@click.argument("version", required=False)
+@click.option(
+    "--dry-run", "dry", is_flag=True, help="Only check, and show the version."
+)
+@push
+def register(*, version: str | None, dry: bool, pushed: bool) -> None:
+    """Make the last commit a version of the model.
+
+    It becomes a tag of Git, such as model@v1.2.0. Without VERSION, the next semantic
+    version is taken: major if the data contract changed since the latest version, minor
+    if the estimator or the features did, else patch. It is refused, with a line for
+    each reason, if the version could not be reproduced or is not good enough: files
+    that are not committed, a dvc.lock that is not up to date, failed gates, outputs
+    that are not on the DVC remote, or empty fields in the model card.
+    """
+    from reproducible_ml.registry.register import register as run
+
+    run(project(), version, pushed=pushed, dry=dry)
+
+
+@click.command(epilog=examples("rml promote 1.2.0 staging", "rml promote staging prod"))
+@click.argument("version")
+@click.argument("stage")
+@push
+def promote(*, version: str, stage: str, pushed: bool) -> None:
+    """Put a version into a stage, such as staging or prod.
+
+    It is a tag of Git, such as model#prod#3, the latest of which counts. VERSION is
+    1.2.0 or v1.2.0, `latest` (never a release candidate), or a stage that the version
+    is in. Then `dvc artifacts get ADDRESS model --stage prod` has it.
+    """
+    from reproducible_ml.registry.promote import promote as run
+
+    run(project().root, version, stage, pushed=pushed)
+
+
+@click.command(epilog=examples("rml rollback prod", "rml rollback prod --push"))
+@click.argument("stage")
+@push
+def rollback(*, stage: str, pushed: bool) -> None:
+    """Put the version into STAGE that was there before.
+
+    Typed again, it goes one more version back, not forth.
+    """
+    from reproducible_ml.registry.promote import rollback as run
+
+    run(project().root, stage, pushed=pushed)
+
+
+@click.command(epilog=examples("rml models", "rml models --plot history.png"))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--plot",
+    "picture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.png",
+    help="Draw the metrics of all versions.",
+)
+def models(*, as_json: bool, picture: Path | None) -> None:
+    """List the versions of the model, with stages and metrics.
+
+    The metrics are read from Git, as they were at each version. Where the test rows
+    changed from one version to the next, the table and the plot say so.
+    """
+    from reproducible_ml.registry.listing import list_models
+
+    picture = picture.absolute() if picture else None
+    list_models(project(), as_json=as_json, picture=picture)
+
+
+@click.command(epilog=examples("rml compare 1.1.0 1.2.0", "rml compare prod latest"))
+@click.argument("base")
+@click.argument("version")
+def compare(*, base: str, version: str) -> None:
+    """Compare two versions of the model.
+
+    The tables are those of the report on a pull request. The differences of metrics are
+    paired if both versions were tested on the same rows. BASE and VERSION are versions,
+    `latest`, or stages.
+    """
+    from reproducible_ml.registry.listing import compare_models
+
+    compare_models(project(), base, version)
+
+
+COMMANDS = (register, promote, rollback, models, compare)

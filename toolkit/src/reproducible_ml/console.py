@@ -1,0 +1,19 @@
+"""What modules of commands share: the project they are about, and their help texts."""
+
+from typing import Any
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a help text."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def project() -> Any:
+    """Return the project; its root becomes the current folder."""
+    import os
+
+    from reproducible_ml.core.project import find_project
+
+    found = find_project()
+    os.chdir(found.root)
+    return found

@@ -1,0 +1,153 @@
+"""Write the tags of versions and stages with GTO, and push them.
+
+A tag is written as a whole or not at all. If it was to be pushed and was not, it is
+removed again, so that no computer believes in a stage that others do not see.
+"""
+
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from reproducible_ml.core.errors import UserError, first_line, one_line
+from reproducible_ml.registry.tags import Assignment, Registry, Version
+from reproducible_ml.versioning.git import run_git
+
+# Seconds that a command waits so that its tag is the latest. Tags have whole seconds.
+PATIENCE = 5
+
+
+@contextmanager
+def _gto_errors() -> Iterator[None]:
+    """Turn errors of GTO and Git into those of a user."""
+    from gto.exceptions import GTOException
+    from scmrepo.exceptions import SCMError
+
+    try:
+        yield
+    except (GTOException, SCMError) as error:
+        # Those of GTO have their text in an attribute.
+        said = getattr(error, "message", None) or first_line(error)
+        raise UserError(f"GTO says: {one_line(str(said)).rstrip('.')}") from error
+
+
+def write_version(
+    root: Path, registry: Registry, version: str, commit: str, message: str
+) -> str:
+    """Register a version, and return the name of its tag.
+
+    Args:
+        root: Of the repository.
+        registry: The versions there are.
+        version: Its name, which is free.
+        commit: Its hash.
+        message: Of the tag.
+    """
+    from gto import api
+
+    with _gto_errors():
+        api.register(
+            str(root), registry.artifact, commit, version=version, message=message
+        )
+    return f"{registry.artifact}@{version}"
+
+
+def write_assignment(
+    root: Path, registry: Registry, version: Version, stage: str, message: str
+) -> str:
+    """Assign a stage to a version, and return the name of the tag.
+
+    Args:
+        root: Of the repository.
+        registry: The versions and stages there are.
+        version: Which shall be in the stage.
+        stage: Its name.
+        message: Of the tag.
+
+    Raises:
+        UserError: The tag would not count, as another one is from the future.
+    """
+    from gto import api
+
+    if before := registry.stages.get(stage):
+        wait_until_later(before)
+    with _gto_errors():
+        # Without force, GTO refuses a version that ever was in the stage.
+        event: Any = api.assign(
+            str(root),
+            registry.artifact,
+            stage,
+            version=version.name,
+            message=message,
+            force=True,
+        )
+    return str(event.tag)
+
+
+def wait_until_later(before: Assignment) -> None:
+    """Wait until a new tag would be later than another, as the latest one counts.
+
+    Raises:
+        UserError: The other one is from the future: a clock is or was wrong.
+    """
+    ahead = before.created.timestamp() + 1 - time.time()
+    if ahead > PATIENCE:
+        then, now = (
+            f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+            for moment in (before.created, datetime.now(UTC))
+        )
+        tag = shlex.quote(before.tag)
+        raise UserError(
+            f"{before.stage}: its latest tag {tag} is from {then}, but the clock of"
+            f" this computer says {now}. The latest tag counts, so a new one would not."
+            " Fix: set the clock; if that of the tag was wrong, remove the tag: git"
+            f" push --delete origin {tag} && git tag --delete {tag}"
+        )
+    if ahead > 0:
+        time.sleep(ahead)
+
+
+def push_command(root: Path, tags: Sequence[str]) -> str:
+    """Return the command that pushes tags, ready to be typed in a shell."""
+    return shlex.join(["git", "push", git_remote(root), *tags])
+
+
+def git_remote(root: Path) -> str:
+    """Return the name of the Git remote: origin, or the first one."""
+    names = (run_git(root, "remote") or b"").decode().split()
+    return "origin" if "origin" in names or not names else names[0]
+
+
+def push(root: Path, tags: Sequence[str], new: str | None) -> None:
+    """Push tags, all or none of them.
+
+    Args:
+        root: Of the repository.
+        tags: Their names.
+        new: The one that was just written, which is removed if the push fails.
+
+    Raises:
+        UserError: Git refuses.
+    """
+    refs = [f"refs/tags/{tag}" for tag in tags]
+    command = ["git", "-C", str(root), "push", "--atomic", git_remote(root), *refs]
+    done = None
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    finally:
+        # As well on Ctrl-C. If the push arrived, `git fetch --tags` brings it back.
+        if new and (done is None or done.returncode):
+            run_git(root, "tag", "--delete", new)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        wrong = [line for line in lines if "rejected" in line or "fatal" in line]
+        said = " ".join(one_line((wrong or lines or ["no reason"])[0]).split())
+        kept = " The new tag was removed again." if new else ""
+        raise UserError(
+            f"{push_command(root, tags)}: {said}.{kept} Fix: `git fetch --tags`, which"
+            " brings what others did, then this again"
+        )
