@@ -77,7 +77,7 @@ def models(*, as_json: bool, picture: Path | None) -> None:
     from reproducible_ml.registry.listing import list_models
 
     picture = picture.absolute() if picture else None
-    list_models(project(), as_json=as_json, picture=picture)
+    list_models(project().root, as_json=as_json, picture=picture)
 
 
 @click.command(epilog=examples("rml compare 1.1.0 1.2.0", "rml compare prod latest"))
@@ -90,7 +90,7 @@ def compare(*, base: str, version: str) -> None:
     paired if both versions were tested on the same rows. BASE and VERSION are versions,
     `latest`, or stages.
     """
-    from reproducible_ml.registry.listing import compare_models
+    from reproducible_ml.registry.comparison import compare_models
 
     compare_models(project(), base, version)
 
