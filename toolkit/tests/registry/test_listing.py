@@ -14,7 +14,6 @@ def versions(project: Project) -> Project:
     """A project with three versions, the third with other test rows."""
     reports = [("v1.0.0", 0.9, "a"), ("v1.1.0", 0.95, "a"), ("v1.2.0", 0.99, "b")]
     for second, (name, auc, test_set) in enumerate(reports):
-        project.write("params.yaml", (project.root / "params.yaml").read_text())
         spread = [auc - 0.01, auc, auc + 0.01]
         ends = {"value": auc, "low": spread[0], "high": spread[2]}
         content = {
@@ -28,7 +27,7 @@ def versions(project: Project) -> Project:
         project.write("reports/metrics.json", {"roc_auc": auc})
         project.commit(name)
         project.tag(f"model@{name}", second=second)
-    project.tag("model#prod#1", "model@v1.0.0", second=5)
+    project.tag("model#prod#1", "HEAD~2", second=5)
     return project
 
 

@@ -219,13 +219,12 @@ def version_name(text: str) -> str:
     Raises:
         UserError: It is no semantic version.
     """
-    name = f"v{text.removeprefix('v')}"
-    if parse(name).build:
+    if parse(text).build:
         raise UserError(
             f"{one_line(text)}: build metadata, after +, does not make it another"
             " version. Fix: leave it out"
         )
-    return name
+    return f"v{text.removeprefix('v')}"
 
 
 def check_stage(name: str) -> None:

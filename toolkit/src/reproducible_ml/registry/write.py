@@ -143,11 +143,20 @@ def push(root: Path, tags: Sequence[str], new: str | None) -> None:
         if new and (done is None or done.returncode):
             run_git(root, "tag", "--delete", new)
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        wrong = [line for line in lines if "rejected" in line or "fatal" in line]
-        said = " ".join(one_line((wrong or lines or ["no reason"])[0]).split())
+        said = _said(done.stderr)
         kept = " The new tag was removed again." if new else ""
         raise UserError(
             f"{push_command(root, tags)}: {said}.{kept} Fix: `git fetch --tags`, which"
             " brings what others did, then this again"
         )
+
+
+def _said(printed: str) -> str:
+    """Return the line in which Git says why it refuses a push."""
+    lines = [" ".join(one_line(line).split()) for line in printed.splitlines()]
+    for sign in ("rejected]", "fatal:", "error:", ""):
+        # Of tags that are pushed together, one is to blame.
+        for line in lines:
+            if sign in line and line and "(atomic push failed)" not in line:
+                return line.removeprefix("! ")
+    return "no reason was given"
