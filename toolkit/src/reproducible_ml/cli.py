@@ -155,6 +155,19 @@ def repro(targets: tuple[str, ...], *, force: bool) -> None:
     reproduce(_project(), targets, force=force)
 
 
+@cli.command(epilog=_examples("rml show", "rml show --no-open"))
+@click.option("--no-open", is_flag=True, help="Print its path, and open no browser.")
+def show(*, no_open: bool) -> None:
+    """Open all results in a browser: reports/index.html, a page without a server.
+
+    It is one file, which asks nothing of a network and can be sent to others. It says
+    of which commit the results are, and whether data, parameters or code changed since.
+    """
+    from reproducible_ml.page.page import show as run
+
+    run(_project(), browser=not no_open)
+
+
 @cli.command("check-lock", epilog=_examples("rml check-lock"))
 def check_lock() -> None:
     """Check that dvc.lock is up to date; needs no data.

@@ -178,7 +178,7 @@ def check_params(project: Project) -> None:
 
 
 def show_results(project: Project) -> None:
-    """Draw the pictures whose tables changed, and print the metrics."""
+    """Draw the pictures whose tables changed, write the page, print the metrics."""
     from reproducible_ml.modeling.drawing.summary import print_summary
 
     sections = parse_params(PARAMS.read_text("utf-8"))
@@ -215,6 +215,11 @@ def show_results(project: Project) -> None:
     )
     if searched:
         sys.stdout.write(f"Search: {SEARCH} (picture), {TRIALS} (numbers)\n")
+    from reproducible_ml.page.page import PAGE, write_page
+
+    # The pipeline has just run, so nothing is out of date.
+    write_page(project, [])
+    sys.stdout.write(f"All of it: {PAGE} (`rml show` opens it)\n")
     sys.stdout.flush()
     if sections.get("tracking", "none") != "none":
         from reproducible_ml.tracking.server import track

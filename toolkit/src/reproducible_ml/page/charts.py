@@ -1,0 +1,524 @@
+"""Charts: SVG with a table of the same numbers, and the points that a tooltip names.
+
+The picture is complete without the script. That adds tooltips, also by the arrow keys,
+and hides the lines whose names are clicked.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from itertools import compress
+from typing import Any, NamedTuple
+
+from reproducible_ml.page.markup import Html, folded, join, number, short, table, tag
+
+WIDTH, HEIGHT = 460, 300
+LEFT, RIGHT, TOP, BOTTOM = 58, 16, 12, 46
+
+# Of charts with a name at the left of each row.
+NAMES, STEP = 160, 24
+
+# Points of a line or cloud, bars and classes that are drawn; tables have more of them.
+POINTS, BARS, CLASSES = 1500, 15, 20
+
+# Lines that are told apart by colour and dashes.
+STYLES = 6
+
+
+class Scale(NamedTuple):
+    """Maps values to places of a picture."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        """Return the place of a value."""
+        share = (value - self.low) / (self.high - self.low)
+        return round(self.start + share * (self.end - self.start), 2)
+
+    def ticks(self, wanted: int = 5) -> list[float]:
+        """Return round numbers between the ends."""
+        step = round_step((self.high - self.low) / wanted)
+        first = math.ceil(self.low / step - 1e-9)
+        last = math.floor(self.high / step + 1e-9)
+        return [place * step for place in range(first, last + 1)]
+
+
+def round_step(size: float) -> float:
+    """Return 1, 2 or 5 times a power of ten, about as large as this."""
+    power = 10.0 ** math.floor(math.log10(size))
+    return next((m * power for m in (1.0, 2.0, 5.0) if m * power >= size), 10 * power)
+
+
+def make_scale(
+    values: Sequence[float],
+    start: float,
+    end: float,
+    *,
+    zero: bool = False,
+    round_ends: bool = False,
+) -> Scale:
+    """Return a scale that covers all values, 0 and round numbers if asked for."""
+    known = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    low, high = min(known), max(known)
+    if zero:
+        low, high = min(low, 0.0), max(high, 0.0)
+    if high - low <= 1e-12 * max(abs(low), abs(high), 1e-300):
+        pad = abs(low) / 10 or 1.0
+        low, high = low - pad, high + pad
+    if round_ends:
+        step = round_step((high - low) / 5)
+        low = math.floor(low / step + 1e-9) * step
+        high = math.ceil(high / step - 1e-9) * step
+    return Scale(low, high, start, end)
+
+
+class Series(NamedTuple):
+    """A line or cloud of points; `spread` are half lengths of whiskers."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    spread: Sequence[float | None] = ()
+
+
+class Row(NamedTuple):
+    """A named value and the ends of its interval."""
+
+    name: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+
+
+class Point(NamedTuple):
+    """A place in the picture and what the tooltip says there."""
+
+    x: float
+    y: float
+    text: str
+    series: int = 0
+
+
+def figure(
+    title: str,
+    picture: Html,
+    points: Sequence[Point],
+    numbers: Html,
+    *,
+    size: tuple[float, float] = (WIDTH, HEIGHT),
+    legend: Sequence[str] = (),
+    note: str = "",
+) -> Html:
+    """Return a chart with its title, legend, and table of numbers.
+
+    Args:
+        title: What it shows.
+        picture: The elements of the SVG.
+        points: What the tooltip says.
+        numbers: The table.
+        size: Of the picture.
+        legend: Names of the lines; each hides or shows one.
+        note: A sentence below it.
+    """
+    data = [[p.x, p.y, short(p.text, 200), p.series] for p in points]
+    drawn = tag(
+        "svg",
+        picture,
+        viewBox=f"0 0 {size[0]:g} {size[1]:g}",
+        role="img",
+        tabindex=0 if points else None,
+        # (A title element would show a second tooltip.)
+        aria_label=f"{title}. The numbers are in the table below.",
+        data_points=json.dumps(data, ensure_ascii=False, separators=(",", ":")),
+    )
+    buttons = [
+        tag(
+            "button",
+            tag("span", class_=f"key s{place % STYLES}"),
+            short(name, 40),
+            type="button",
+            aria_pressed="true",
+            data_series=place,
+        )
+        for place, name in enumerate(legend)
+    ]
+    return tag(
+        "figure",
+        tag("figcaption", title),
+        tag("div", *buttons, class_="legend") if len(buttons) > 1 else "",
+        tag("div", drawn, class_="plot"),
+        tag("p", note, class_="note") if note else "",
+        folded("Numbers", numbers, title=title),
+    )
+
+
+def line_chart(
+    title: str,
+    labels: tuple[str, str],
+    series: Sequence[Series],
+    *,
+    joined: bool = True,
+    diagonal: bool = False,
+    note: str = "",
+) -> Html:
+    """Return lines, or clouds of points.
+
+    Args:
+        title: What it shows.
+        labels: Of the axes.
+        series: The lines.
+        joined: Whether points are joined by lines.
+        diagonal: Whether to draw where x equals y.
+        note: A sentence below it.
+    """
+    known = [_finite(each) for each in series]
+    xs = [value for each in known for value in each.x]
+    ys = [
+        value + sign * (spread or 0)
+        for each in known
+        for value, spread in zip(each.y, _spreads(each), strict=True)
+        for sign in (-1, 1)
+    ]
+    if diagonal:
+        xs = ys = [*xs, *ys]
+    x = make_scale(xs, LEFT, WIDTH - RIGHT, round_ends=diagonal)
+    y = make_scale(ys, HEIGHT - BOTTOM, TOP, round_ends=True)
+    drawn: list[Html] = [axes(x, y, labels)]
+    if diagonal:
+        ends = max(x.low, y.low), min(x.high, y.high)
+        drawn.append(line(x(ends[0]), y(ends[0]), x(ends[1]), y(ends[1]), "guide"))
+    points: list[Point] = []
+    for place, each in enumerate(known):
+        drawn.append(_drawn(each, x, y, place, joined=joined))
+        points += _points(each, x, y, place, labels, many=len(known) > 1)
+    cut = any(len(each.x) > POINTS for each in known)
+    more = f"Every {_every(known)}th point is drawn." if cut else ""
+    return figure(
+        title,
+        join(drawn),
+        points,
+        _numbers(title, labels, series),
+        legend=[each.name for each in series],
+        note=" ".join(filter(None, (note, more))),
+    )
+
+
+def _every(series: Sequence[Series]) -> int:
+    return max(-(-len(each.x) // POINTS) for each in series)
+
+
+def _finite(series: Series) -> Series:
+    """Return the points that can be drawn."""
+    kept = [
+        (x, y, spread)
+        for x, y, spread in zip(series.x, series.y, _spreads(series), strict=True)
+        if math.isfinite(x) and math.isfinite(y)
+    ]
+    step = max(1, -(-len(kept) // POINTS))
+    thin = kept[::step] if step > 1 else kept
+    return Series(
+        series.name, [p[0] for p in thin], [p[1] for p in thin], [p[2] for p in thin]
+    )
+
+
+def _spreads(series: Series) -> Sequence[float | None]:
+    return series.spread or [None] * len(series.x)
+
+
+def _drawn(series: Series, x: Scale, y: Scale, place: int, *, joined: bool) -> Html:
+    places = [(x(a), y(b)) for a, b in zip(series.x, series.y, strict=True)]
+    parts: list[Html] = []
+    if joined and len(places) > 1:
+        path = " ".join(f"{a:g},{b:g}" for a, b in places)
+        parts.append(tag("polyline", points=path))
+    for (a, _), value, spread in zip(places, series.y, _spreads(series), strict=True):
+        if spread:
+            parts.append(line(a, y(value - spread), a, y(value + spread), "whisker"))
+    if not joined or len(places) <= 20:
+        radius = 3 if len(places) <= 60 else 2
+        parts += [tag("circle", cx=a, cy=b, r=radius) for a, b in places]
+    return tag("g", *parts, class_=f"series s{place % STYLES}", data_series=place)
+
+
+def _points(
+    series: Series,
+    x: Scale,
+    y: Scale,
+    place: int,
+    labels: tuple[str, str],
+    *,
+    many: bool,
+) -> Iterator[Point]:
+    for a, b, spread in zip(series.x, series.y, _spreads(series), strict=True):
+        name = f"{series.name}: " if many else f"{labels[1]}: "
+        around = f" ± {number(spread)}" if spread else ""
+        text = f"{name}{number(b)}{around}; {labels[0]}: {number(a)}"
+        yield Point(x(a), y(b), text, place)
+
+
+def _numbers(title: str, labels: tuple[str, str], series: Sequence[Series]) -> Html:
+    if len(series) == 1:
+        [one] = series
+        header = [*labels, *(["±"] if one.spread else [])]
+        columns = [one.x, one.y, *([one.spread] if one.spread else [])]
+        return table(title, header, zip(*columns, strict=True))
+    rows: dict[float, dict[str, float]] = {}
+    for each in series:
+        for a, b in zip(each.x, each.y, strict=True):
+            rows.setdefault(a, {})[each.name] = b
+    names = [each.name for each in series]
+    body = ([a, *(values.get(name) for name in names)] for a, values in rows.items())
+    return table(title, [labels[0], *names], body)
+
+
+def axes(x: Scale, y: Scale, labels: tuple[str, str]) -> Html:
+    """Return both axes with grid lines and labels."""
+    parts = [
+        *(
+            tag("g", line(x(v), y.start, x(v), y.end, "grid"), _below(x(v), y.start, v))
+            for v in x.ticks()
+        ),
+        *(
+            tag(
+                "g",
+                line(x.start, y(v), x.end, y(v), "grid"),
+                text(x.start - 6, y(v) + 4, tick(v), "end"),
+            )
+            for v in y.ticks()
+        ),
+        text((x.start + x.end) / 2, y.start + 36, short(labels[0], 50), "middle"),
+        tag(
+            "text",
+            short(labels[1], 34),
+            x=0,
+            y=0,
+            transform=f"translate(13 {(y.start + y.end) / 2:g}) rotate(-90)",
+            text_anchor="middle",
+        ),
+    ]
+    return tag("g", *parts, class_="axes", aria_hidden="true")
+
+
+def _below(x: float, y: float, value: float) -> Html:
+    return text(x, y + 17, tick(value), "middle")
+
+
+def tick(value: float) -> str:
+    """Return a number at an axis in few characters."""
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size >= 1e6 or size < 1e-3:
+        return f"{value:.1e}".replace("e+0", "e").replace("e-0", "e-")
+    return f"{value:,.6g}"
+
+
+def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Html:
+    """Return a straight line."""
+    return tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=kind)
+
+
+def text(x: float, y: float, content: Any, anchor: str = "start") -> Html:
+    """Return words in a picture."""
+    return tag("text", content, x=round(x, 1), y=round(y, 1), text_anchor=anchor)
+
+
+def name_text(y: float, name: str) -> Html:
+    """Return the name of a row at the left, which shows all of it when pointed at."""
+    whole = tag("title", short(name, 200))
+    return tag("text", whole, short(name, 22), x=NAMES - 8, y=y, text_anchor="end")
+
+
+def bar_chart(title: str, label: str, rows: Sequence[Row], note: str = "") -> Html:
+    """Return a bar for each row; an interval is a whisker."""
+    shown = [row for row in rows if row.value is not None][:BARS]
+    values = [v for row in shown for v in (row.value, row.low, row.high)]
+    x = make_scale([v for v in values if v is not None], NAMES, WIDTH - 60, zero=True)
+    drawn, points = [_row_axis(x, label, len(shown))], []
+    for place, row in enumerate(shown):
+        middle = TOP + STEP * (place + 0.5)
+        assert row.value is not None
+        left, right = sorted((x(0), x(row.value)))
+        drawn += [
+            name_text(middle + 4, row.name),
+            tag(
+                "rect",
+                x=left,
+                y=middle - 7,
+                width=round(max(right - left, 0.5), 2),
+                height=14,
+                class_="bar s0",
+            ),
+            _whisker(x, row, middle),
+        ]
+        points.append(Point(right, middle, _said(row, label)))
+    more = len(rows) - len(shown)
+    cut = f"{len(shown)} of {len(rows)} are drawn." if more else ""
+    return figure(
+        title,
+        join(drawn),
+        points,
+        _row_table(title, label, rows),
+        size=(WIDTH, TOP + STEP * len(shown) + BOTTOM),
+        note=" ".join(filter(None, (note, cut))),
+    )
+
+
+def interval_chart(
+    title: str, label: str, rows: Sequence[Row], reference: Row | None, note: str = ""
+) -> Html:
+    """Return a point with its interval for each row, and a line for all rows."""
+    shown = [row for row in rows if row.value is not None][:BARS]
+    every = [*shown, *([reference] if reference else [])]
+    values = [v for row in every for v in (row.value, row.low, row.high)]
+    x = make_scale([v for v in values if v is not None], NAMES + 6, WIDTH - RIGHT - 6)
+    drawn, points = [_row_axis(x, label, len(shown))], []
+    if reference and reference.value is not None:
+        place, end = x(reference.value), TOP + STEP * len(shown)
+        drawn.append(line(place, TOP, place, end, "guide"))
+        points.append(Point(place, TOP, _said(reference, label)))
+    for position, row in enumerate(shown):
+        middle = TOP + STEP * (position + 0.5)
+        assert row.value is not None
+        drawn += [
+            name_text(middle + 4, row.name),
+            _whisker(x, row, middle),
+            tag("circle", cx=x(row.value), cy=middle, r=4, class_="bar s0"),
+        ]
+        points.append(Point(x(row.value), middle, _said(row, label)))
+    return figure(
+        title,
+        join(drawn),
+        points,
+        _row_table(title, label, rows),
+        size=(WIDTH, TOP + STEP * len(shown) + BOTTOM),
+        note=note,
+    )
+
+
+def _row_axis(x: Scale, label: str, rows: int) -> Html:
+    bottom = TOP + STEP * rows
+    ticks = [
+        tag("g", line(x(v), bottom, x(v), TOP, "grid"), _below(x(v), bottom, v))
+        for v in x.ticks(4)
+    ]
+    title = text((x.start + x.end) / 2, bottom + 36, short(label, 44), "middle")
+    return tag("g", *ticks, title, class_="axes", aria_hidden="true")
+
+
+def _whisker(x: Scale, row: Row, middle: float) -> Html:
+    if row.low is None or row.high is None:
+        return Html()
+    return line(x(row.low), middle, x(row.high), middle, "whisker")
+
+
+def _said(row: Row, label: str) -> str:
+    ends = "" if row.low is None else f" ({number(row.low)} to {number(row.high)})"
+    note = f"; {row.note}" if row.note else ""
+    return f"{row.name}: {label} {number(row.value)}{ends}{note}"
+
+
+def _row_table(title: str, label: str, rows: Sequence[Row]) -> Html:
+    ends = any(row.low is not None for row in rows)
+    notes = any(row.note for row in rows)
+    header = ["name", label, "from", "to", "note"]
+    kept = [True, True, ends, ends, notes]
+    cells = ([row.name, row.value, row.low, row.high, row.note] for row in rows)
+    return table(title, compress(header, kept), (compress(c, kept) for c in cells))
+
+
+def matrix(
+    title: str, labels: tuple[str, str], counts: dict[tuple[str, str], int]
+) -> Html:
+    """Return a field for each pair of names, darker the larger its share of the row.
+
+    Args:
+        title: What it shows.
+        labels: Of the columns and of the rows.
+        counts: By name of the row, then of the column.
+    """
+    names = [*dict.fromkeys(name for pair in counts for name in pair)]
+    totals = {name: sum(counts.get((name, n), 0) for n in names) for name in names}
+    numbers = table(
+        title,
+        [f"{labels[1]} \\ {labels[0]}", *names],
+        ([name, *(counts.get((name, n), 0) for n in names)] for name in names),
+    )
+    shown = sorted(names, key=lambda name: -totals[name])[:CLASSES]
+    shown = [name for name in names if name in shown]
+    cell = min(90.0, (WIDTH - NAMES - RIGHT) / max(1, len(shown)))
+    height = min(cell, 60.0)
+    drawn, points = [], []
+    for i, row in enumerate(shown):
+        middle = TOP + height * (i + 0.5)
+        drawn.append(name_text(middle + 4, row))
+        for j, column in enumerate(shown):
+            found = counts.get((row, column), 0)
+            share = found / totals[row] if totals[row] else 0.0
+            left = NAMES + cell * j
+            drawn.append(
+                tag(
+                    "rect",
+                    x=round(left, 2),
+                    y=round(TOP + height * i, 2),
+                    width=round(cell - 1, 2),
+                    height=round(height - 1, 2),
+                    fill_opacity=round(0.04 + 0.96 * share, 3),
+                    class_="cell",
+                )
+            )
+            if cell >= 30:
+                kind = "on" if share > 0.5 else None
+                word = text(left + cell / 2, middle + 4, number(found), "middle")
+                drawn.append(tag("g", word, class_=kind))
+            words = f"{labels[1]} {row}, {labels[0]} {column}: {number(found)}"
+            points.append(
+                Point(
+                    round(left + cell / 2, 1),
+                    round(middle, 1),
+                    f"{words} ({share:.1%} of {number(totals[row])})",
+                )
+            )
+    bottom = TOP + height * len(shown)
+    for j, column in enumerate(shown):
+        middle = NAMES + cell * (j + 0.5)
+        width = max(3, int(cell / 7))
+        word = text(middle, bottom + 16, short(column, width), "middle")
+        if cell < 60:
+            word = tag(
+                "text",
+                short(column, 12),
+                transform=f"translate({middle:g} {bottom + 10:g}) rotate(40)",
+            )
+        drawn.append(word)
+    tail = 44 if cell >= 60 else 84
+    centre = NAMES + cell * len(shown) / 2
+    drawn.append(text(centre, bottom + tail - 8, labels[0], "middle"))
+    cut = f"The {len(shown)} most frequent of {len(names)} names are drawn."
+    return figure(
+        title,
+        join(drawn),
+        points,
+        numbers,
+        size=(WIDTH, bottom + tail),
+        note=cut if len(shown) < len(names) else "",
+    )
+
+
+def range_bar(row: Row, baseline: Row) -> Html:
+    """Return a small picture of a value and its interval beside those of a baseline."""
+    both = (row, baseline)
+    values = [v for each in both for v in (each.value, each.low, each.high)]
+    x = make_scale([v for v in values if v is not None], 8, 172)
+    parts = [line(4, 14, 176, 14, "grid")]
+    for each, kind, radius in ((baseline, "s5", 3.5), (row, "s0", 4.5)):
+        if each.value is None:
+            continue
+        whisker = _whisker(x, each, 14)
+        dot = tag("circle", cx=x(each.value), cy=14, r=radius, class_="bar")
+        parts.append(tag("g", whisker, dot, class_=kind))
+    return tag("svg", *parts, viewBox="0 0 180 28", class_="range", aria_hidden="true")

@@ -1,0 +1,399 @@
+"""The sections of the page, each from the reports that it is about."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from reproducible_ml.core.dependencies import read_stages
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.modeling.drawing.summary import KNOWN, describe_too_good
+from reproducible_ml.page.charts import (
+    BARS,
+    Row,
+    Series,
+    interval_chart,
+    line_chart,
+    range_bar,
+)
+from reproducible_ml.page.graph import draw_graph
+from reproducible_ml.page.markup import Html, folded, join, number, short, table, tag
+from reproducible_ml.page.plots import draw_plot, read_plots, read_rows, to_number
+from reproducible_ml.page.state import State
+from reproducible_ml.registry.history import VersionRecord, read_history
+from reproducible_ml.report.results import section as part_of
+from reproducible_ml.versioning.git import Revision
+
+Json = dict[str, Any]
+
+# Whether higher is better, by metric.
+Directions = Mapping[str, bool]
+
+PARTIAL = "reports/plots/partial_dependence.csv"
+
+# Files that are named, and metrics whose history is drawn.
+NAMED = 20
+HISTORIES = 6
+
+
+class Results(NamedTuple):
+    """What the sections are made from; empty where a file is missing.
+
+    Attributes:
+        root: Of the repository.
+        params: params.yaml.
+        pipeline: dvc.yaml.
+        contract: data/schema.yaml.
+        evaluation: reports/evaluation.json, and so on.
+        directions: Whether higher is better, by metric.
+    """
+
+    root: Path
+    params: Json
+    pipeline: Json
+    contract: Json
+    evaluation: Json
+    split: Json
+    validation: Json
+    profile: Json
+    directions: Directions
+
+    @property
+    def files(self) -> Revision:
+        """The files of the working tree."""
+        return Revision(self.root)
+
+    @property
+    def task(self) -> str:
+        """What kind of target is predicted."""
+        return str(part_of(self.params, "data").get("task", "binary"))
+
+    @property
+    def target(self) -> str:
+        """The column that is predicted."""
+        return str(part_of(self.params, "data").get("target", ""))
+
+    @property
+    def main_metric(self) -> str | None:
+        """The metric that decides: that of the gate, else the first."""
+        listed = part_of(self.params, "evaluate").get("metrics")
+        first = listed[0] if isinstance(listed, list) and listed else None
+        found = part_of(self.params, "gate").get("metric") or first
+        known = self.evaluation.get("metrics", {})
+        return str(found) if found in known else next(iter(known), None)
+
+
+def read_results(root: Path, directions: Directions) -> Results:
+    """Return the contents of the files in the working tree."""
+    files = Revision(root)
+
+    def report(name: str) -> Json:
+        found = files.json(f"reports/{name}.json")
+        return found if isinstance(found, dict) else {}
+
+    return Results(
+        root,
+        files.yaml("params.yaml"),
+        files.yaml("dvc.yaml"),
+        files.yaml("data/schema.yaml"),
+        report("evaluation"),
+        report("split"),
+        report("validation"),
+        report("profile"),
+        directions,
+    )
+
+
+def question(results: Results) -> Html:
+    """Return what is predicted."""
+    target = tag("code", results.target)
+    if results.task == "binary":
+        positive = part_of(results.params, "data").get("positive")
+        return join(["Probability that ", target, " is ", tag("code", positive), "."])
+    kind = "One of several classes" if results.task == "multiclass" else "A number"
+    return join([kind, ": ", target, "."])
+
+
+def state_box(state: State) -> Html:
+    """Return whether the results are those of a commit, or what changed since."""
+    commit = state.commit[:10] or "no commit yet"
+    at = join([tag("code", commit), f" ({state.date}, {short(state.subject, 90)})"])
+    count = len(state.changed)
+    stale = bool(state.outdated or state.uncommitted_results)
+    files = folded(f"{count} files", _listed(state.changed)) if count else Html()
+    if state.outdated:
+        words: list[Html | str] = [
+            tag("strong", "Out of date"),
+            ": data, parameters or code changed since these results were made. To make"
+            " them anew: ",
+            tag("code", "make repro"),
+        ]
+        more = [_listed(state.outdated), tag("p", "The last commit is ", at)]
+    elif stale:
+        words = [tag("strong", "Not committed"), ": these results differ from ", at]
+        more = [files]
+    else:
+        words = [tag("strong", "Results of commit"), " ", at]
+        note = "Files that differ from it, without effect on results:"
+        more = [tag("p", note), files] if files else []
+    checked = "Checked when this page was written; ", tag("code", "rml show")
+    return tag(
+        "div",
+        tag("p", *words),
+        *more,
+        tag("p", *checked, " checks it again.", class_="quiet"),
+        class_="state stale" if stale else "state",
+        role="note",
+    )
+
+
+def _listed(lines: Sequence[str]) -> Html:
+    items = [tag("li", short(each, 200)) for each in lines[:NAMED]]
+    more = len(lines) - NAMED
+    return tag("ul", *items, tag("li", f"and {more} more") if more > 0 else "")
+
+
+def metrics(results: Results) -> Html:
+    """Return the metrics with intervals, beside those of the baseline."""
+    found = results.evaluation.get("metrics")
+    if not found:
+        return tag("p", "No metrics: reports/evaluation.json is missing.")
+    rows = []
+    for name, values in sorted(
+        found.items(), key=lambda m: m[0] != results.main_metric
+    ):
+        base = values.get("baseline") or {}
+        row, dummy = as_row(name, values), as_row("baseline", base)
+        arrow = {True: " ↑", False: " ↓", None: ""}[results.directions.get(name)]
+        rows.append(
+            [
+                f"{name}{arrow}",
+                row.value,
+                f"{number(row.low)} to {number(row.high)}",
+                range_bar(row, dummy),
+                dummy.value,
+            ]
+        )
+    header = ["metric", "value", "95 % interval", "value and baseline", "baseline"]
+    knows = KNOWN.get(results.task, "the training rows")
+    note = (
+        f"{results.evaluation.get('rows', 0):,} test rows; intervals from"
+        f" {results.evaluation.get('interval_rows', 0):,} of them. The baseline (grey)"
+        f" knows only {knows}. ↑ higher is better, ↓ lower is better."
+    )
+    good = results.evaluation.get("too_good")
+    return join(
+        [
+            tag("p", describe_too_good(good), class_="warning") if good else "",
+            tag(
+                "div", table("Metrics on the test rows", header, rows), class_="metrics"
+            ),
+            tag("p", note, class_="note"),
+        ]
+    )
+
+
+def as_row(name: str, found: Mapping[str, Any], note: str = "") -> Row:
+    """Return a metric as a row of a chart."""
+    return Row(name, found.get("value"), found.get("low"), found.get("high"), note)
+
+
+def purpose(human: Mapping[str, tuple[str, ...]]) -> Html:
+    """Return what people said the model is for."""
+    words = {
+        "intended_use": "Meant for",
+        "out_of_scope": "Not for",
+        "limits": "Limits",
+        "oversight": "Oversight",
+    }
+    parts = []
+    for name, title in words.items():
+        said = [tag("p", each) for each in human.get(name, ()) if each]
+        unsaid = tag("p", "Not said yet: docs/model_card.yaml.", class_="quiet")
+        if said or name != "oversight":
+            shown = tag("dd", *(said or [unsaid]))
+            parts.append(tag("div", tag("dt", title), shown))
+    return tag("dl", *parts)
+
+
+def plots(results: Results) -> Html:
+    """Return all plots of dvc.yaml."""
+    drawn = [
+        draw_plot(plot, read_rows(results.files, plot.path))
+        for plot in read_plots(results.pipeline)
+        if plot.template != "hidden"
+    ]
+    return tag("div", *drawn, class_="grid") if drawn else Html()
+
+
+def groups(results: Results) -> Html:
+    """Return the main metric of each group of test rows, and F1 of each class."""
+    metric = results.main_metric
+    every = results.evaluation.get("metrics", {})
+    drawn = []
+    for column, found in results.evaluation.get("slices", {}).items():
+        drawn.append(_groups(f"By {short(column, 60)}", metric, found, "group", every))
+    if classes := results.evaluation.get("classes"):
+        drawn.append(_groups("By class", "f1", classes, "class", {}))
+    if not drawn:
+        words = "None: name columns in evaluate.slices of params.yaml."
+        return tag("p", words, class_="quiet")
+    return tag("div", *drawn, class_="grid")
+
+
+def _groups(
+    title: str, metric: str | None, found: list[Json], key: str, every: Json
+) -> Html:
+    names = [*dict.fromkeys(name for group in found for name in group["metrics"])]
+    metric = metric if metric in names else next(iter(names), None)
+    if metric is None:
+        return Html()
+    rows = [
+        as_row(
+            str(group[key]),
+            group["metrics"].get(metric, {}),
+            f"{group['rows']:,} rows",
+        )
+        for group in found
+    ]
+    whole = as_row("all rows", every[metric]) if metric in every else None
+    chart = interval_chart(
+        f"{title}: {metric}",
+        metric,
+        rows,
+        whole,
+        "Whiskers: 95 % intervals. Dashed: all test rows." if whole else "",
+    )
+    others = table(
+        f"{title}: all metrics",
+        ["group", "rows", *names],
+        (
+            [
+                str(group[key]),
+                group["rows"],
+                *(group["metrics"].get(name, {}).get("value") for name in names),
+            ]
+            for group in found
+        ),
+    )
+    return tag("div", chart, folded("All metrics", others))
+
+
+def partial_dependence(results: Results) -> Html:
+    """Return how predictions depend on single columns, if that was computed."""
+    rows = read_rows(results.files, PARTIAL)
+    if not rows or not {"feature", "value"} <= rows[0].keys():
+        return Html()
+    by_feature: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        by_feature.setdefault(row["feature"], []).append(row)
+    measures = [
+        name
+        for name in ("low", "mean", "prediction", "average", "high")
+        if name in rows[0]
+    ]
+    drawn = []
+    for feature, found in by_feature.items():
+        x = [to_number(row["value"]) for row in found]
+        series = [
+            Series(name, x, [to_number(row[name]) for row in found])
+            for name in sorted(measures, key=lambda name: name in ("low", "high"))
+        ]
+        if all(value == value for value in x):
+            labels = short(feature, 60), "prediction"
+            drawn.append(line_chart(short(feature, 60), labels, series))
+    return tag("div", *drawn, class_="grid") if drawn else Html()
+
+
+def pipeline(results: Results) -> Html:
+    """Return the graph of the pipeline."""
+    described = results.pipeline.get("stages")
+    known = described if isinstance(described, dict) else {}
+    return draw_graph(read_stages(results.root), known)
+
+
+def versions(results: Results) -> Html:
+    """Return the metrics of every registered version, with intervals."""
+    try:
+        records = read_history(results.root)
+    except UserError as error:
+        return tag("p", str(error), class_="quiet")
+    if not records:
+        words = "No version of the model is registered yet. To register this one: "
+        return tag("p", words, tag("code", "rml register"), class_="quiet")
+    names = dict.fromkeys(name for record in records for name in record.metrics)
+    main = results.main_metric
+    chosen = sorted(names, key=lambda name: name != main)[:HISTORIES]
+    charts = [_history(name, records) for name in chosen]
+    rows = [
+        [
+            record.version,
+            ", ".join(record.stages),
+            record.date.strftime("%Y-%m-%d"),
+            tag("code", record.commit[:10]),
+            *(_with_interval(record, name) for name in names),
+            record.why_not or "with the one before",
+        ]
+        for record in records
+    ]
+    header = [
+        "version",
+        "stages",
+        "date",
+        "commit",
+        *names,
+        "not comparable with before",
+    ]
+    return join(
+        [
+            tag("div", *charts, class_="grid"),
+            table("Registered versions", header, rows),
+        ]
+    )
+
+
+def _with_interval(record: VersionRecord, name: str) -> str:
+    found = record.metrics.get(name)
+    if found is None:
+        return "-"
+    ends = (
+        "" if found.low is None else f" ({number(found.low)} to {number(found.high)})"
+    )
+    return f"{number(found.value)}{ends}"
+
+
+def _history(name: str, records: list[VersionRecord]) -> Html:
+    rows = []
+    for record in records:
+        found = record.metrics.get(name)
+        if found is None:
+            continue
+        new = "" if record.comparable_with_previous else f"; ⚠ {record.why_not}"
+        stages = f"in {', '.join(record.stages)}" if record.stages else "in no stage"
+        mark = "" if record.comparable_with_previous else " ⚠"
+        label = f"{record.version}{mark}"
+        rows.append(Row(label, found.value, found.low, found.high, f"{stages}{new}"))
+    broken = any(not record.comparable_with_previous for record in records)
+    note = (
+        "⚠: other test rows or another question than the version above."
+        if broken
+        else ""
+    )
+    return interval_chart(name, name, rows[-BARS:], None, note)
+
+
+def sections(
+    results: Results, human: Mapping[str, tuple[str, ...]], card: Html, data: Html
+) -> Iterator[tuple[str, str, Html]]:
+    """Yield anchor, title and content of each section that has any."""
+    found = [
+        ("metrics", "Metrics", metrics(results)),
+        ("use", "What it is for", purpose(human)),
+        ("plots", "Plots", plots(results)),
+        ("groups", "Groups of rows", groups(results)),
+        ("dependence", "Partial dependence", partial_dependence(results)),
+        ("data", "Data", data),
+        ("versions", "Versions", versions(results)),
+        ("pipeline", "Pipeline", pipeline(results)),
+        ("card", "Model card", card),
+    ]
+    yield from (each for each in found if each[2])
