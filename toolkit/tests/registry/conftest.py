@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reproducible_ml.card.fields import HumanPart, is_required
 from reproducible_ml.core import project as core
 
 from ..report.conftest import PYPROJECT, Repository, dvc
@@ -76,6 +77,9 @@ PARAMS: dict[str, dict[str, Any]] = {
     "evaluate": {"metrics": ["roc_auc"]},
 }
 
+# Fields of the model card that a version needs.
+REQUIRED = [name for name in HumanPart.model_fields if is_required(name)]
+
 
 class Project(Repository):
     """A project whose model can be registered."""
@@ -125,21 +129,37 @@ class Project(Repository):
         return self.git("tag", "--list").split()
 
 
-@pytest.fixture(scope="session")
-def small_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A committed project without versions."""
-    project = Project(tmp_path_factory.mktemp("registry"))
+def write_project(project: Project) -> None:
+    """Write the files that the user of a project writes."""
     project.write(".gitignore", "/data/processed/test\n/models/model.skops\n")
     project.write("copy_file.py", "import shutil, sys\nshutil.copy(*sys.argv[1:])\n")
     project.write("score.py", SCORE)
     project.write("raw.csv", "a\n1\n")
     project.write("code/tumour_diagnosis/features/build.py", "WORDS = 100\n")
     project.write("data/schema.yaml", CONTRACT)
+    project.write("docs/model_card.yaml", dict.fromkeys(REQUIRED, "Said."))
     project.write("pyproject.toml", PYPROJECT)
     project.write("params.yaml", PARAMS)
     project.write("dvc.yaml", PIPELINE)
     for folder in ("data/processed", "models", "reports"):
         (project.root / folder).mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Project:
+    """A committed project in which nothing ran: for what only reads tags and files."""
+    project = Project(tmp_path)
+    write_project(project)
+    project.write(".dvc/config", "")
+    project.commit("first")
+    return project
+
+
+@pytest.fixture(scope="session")
+def small_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A committed project without versions, whose pipeline ran."""
+    project = Project(tmp_path_factory.mktemp("registry"))
+    write_project(project)
     project.dvc("init", "--quiet")
     project.train("first")
     return project.root

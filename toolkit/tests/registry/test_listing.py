@@ -10,7 +10,7 @@ from .conftest import Project
 
 
 @pytest.fixture
-def versions(project: Project) -> Project:
+def versions(plain: Project) -> Project:
     """A project with three versions, the third with other test rows."""
     reports = [("v1.0.0", 0.9, "a"), ("v1.1.0", 0.95, "a"), ("v1.2.0", 0.99, "b")]
     for second, (name, auc, test_set) in enumerate(reports):
@@ -22,13 +22,13 @@ def versions(project: Project) -> Project:
             "test_set": test_set,
             "replicates": {"roc_auc": spread},
         }
-        project.write("reports/bootstrap.json", content)
-        project.write("reports/evaluation.json", {"metrics": {"roc_auc": ends}})
-        project.write("reports/metrics.json", {"roc_auc": auc})
-        project.commit(name)
-        project.tag(f"model@{name}", second=second)
-    project.tag("model#prod#1", "HEAD~2", second=5)
-    return project
+        plain.write("reports/bootstrap.json", content)
+        plain.write("reports/evaluation.json", {"metrics": {"roc_auc": ends}})
+        plain.write("reports/metrics.json", {"roc_auc": auc})
+        plain.commit(name)
+        plain.tag(f"model@{name}", second=second)
+    plain.tag("model#prod#1", "HEAD~2", second=5)
+    return plain
 
 
 @pytest.mark.integration

@@ -17,7 +17,7 @@ from reproducible_ml.registry.tags import read_registry, version_name
 from reproducible_ml.versioning.git import Revision
 
 from ..report.conftest import lock, stage
-from .conftest import CONTRACT, PARAMS, Project
+from .conftest import CONTRACT, PARAMS, REQUIRED, Project
 
 
 def proposal(project: Project) -> Proposal:
@@ -35,10 +35,10 @@ def refusal(project: Project, version: str | None = None) -> list[str]:
     return str(error.value).splitlines()
 
 
-def test_first_version_is_1_0_0_or_that_of_its_candidates(project: Project) -> None:
-    assert proposal(project)[:3] == ("v1.0.0", None, None)
-    project.tag("model@v0.3.0-rc.2")
-    assert proposal(project).version == "v0.3.0"
+def test_first_version_is_1_0_0_or_that_of_its_candidates(plain: Project) -> None:
+    assert proposal(plain)[:3] == ("v1.0.0", None, None)
+    plain.tag("model@v0.3.0-rc.2")
+    assert proposal(plain).version == "v0.3.0"
 
 
 FEATURES = "code/tumour_diagnosis/features"
@@ -88,29 +88,29 @@ ESTIMATOR = {"estimator": {"path": "sklearn.linear_model.Ridge", "arguments": {"
     ],
 )
 def test_version_follows_from_what_changed(
-    project: Project, name: str, content: object, version: str, reason: str
+    plain: Project, name: str, content: object, version: str, reason: str
 ) -> None:
-    project.write(
+    plain.write(
         "dvc.lock", lock(train=stage({FEATURES: "1"}, {"models/model.skops": "4"}))
     )
-    project.commit()
-    project.tag("model@v1.2.3")
-    project.tag("model@v1.3.0-rc.1", "HEAD^", second=5)
-    project.write(name, content)
-    project.commit()
-    found = proposal(project)
+    plain.commit()
+    plain.tag("model@v1.2.3")
+    plain.tag("model@v1.3.0-rc.1", "HEAD^", second=5)
+    plain.write(name, content)
+    plain.commit()
+    found = proposal(plain)
     assert found.version == version
     assert found.base
     assert found.base.name == "v1.2.3"
     assert any(line.startswith(reason) for line in found.reasons)
 
 
-def test_comments_in_the_contract_are_no_change_of_it(project: Project) -> None:
-    project.tag("model@v1.0.0")
-    text = (project.root / "data/schema.yaml").read_text()
-    project.write("data/schema.yaml", f"# What the columns hold.\n{text}")
-    project.commit()
-    assert proposal(project).version == "v1.0.1"
+def test_comments_in_the_contract_are_no_change_of_it(plain: Project) -> None:
+    plain.tag("model@v1.0.0")
+    text = (plain.root / "data/schema.yaml").read_text()
+    plain.write("data/schema.yaml", f"# What the columns hold.\n{text}")
+    plain.commit()
+    assert proposal(plain).version == "v1.0.1"
 
 
 @pytest.mark.parametrize(
@@ -218,13 +218,25 @@ def test_model_must_be_an_artifact_and_an_output(project: Project) -> None:
     assert line.startswith("dvc.yaml: no artifact has the type model")
 
 
-def test_shallow_clone_is_refused(project: Project, tmp_path: Path) -> None:
-    project.commit("Second")
+def test_shallow_clone_is_refused(plain: Project, tmp_path: Path) -> None:
+    plain.commit("Second")
     clone = tmp_path / "clone"
-    address = f"file://{project.root}"
+    address = f"file://{plain.root}"
     subprocess.run(["git", "clone", "-q", "--depth", "1", address, clone], check=True)
     with pytest.raises(UserError, match="git fetch --unshallow"):
         read_registry(clone)
+
+
+@pytest.mark.integration
+def test_model_card_must_be_filled_in(project: Project) -> None:
+    project.write("docs/model_card.yaml", "limits: Unknown elsewhere.\n")
+    project.commit()
+    lines = refusal(project)
+    assert len(lines) == len(REQUIRED) - 1
+    assert (
+        "docs/model_card.yaml: contact is empty. Fix: fill it in, `make repro`, commit"
+        in lines
+    )
 
 
 @pytest.mark.integration
