@@ -95,7 +95,7 @@ def test_plots_are_tables_and_importance_finds_the_feature_that_matters(
         finished.task, dict(enumerate(["small", "medium", "large", "none"]))
     )
     own = PLOTS[finished.task](predictions(finished), keys, names)
-    assert tables == {*own, "importance", "learning_curve"}
+    assert tables == {*own, "importance", "learning_curve", "partial_dependence"}
     importance = pd.read_csv(finished.folder / "reports/plots/importance.csv")
     model = finished.model()
     assert set(importance["feature"]) == {*model.feature_names_in_}

@@ -41,6 +41,7 @@ from reproducible_ml.modeling.scoring.importance import (
     importance,
     plan_importance,
 )
+from reproducible_ml.modeling.scoring.partial_dependence import partial_dependence
 from reproducible_ml.modeling.scoring.plot_data import has_iterations, learning_curve
 from reproducible_ml.modeling.scoring.scores import (
     Sample,
@@ -69,6 +70,9 @@ class Evaluate(Section):
     importance_rows: Count = 2_000
     importance_repeats: Count = 5
     importance_predictions: Count = 500_000
+    dependence_columns: Annotated[int, Field(strict=True, ge=0)] = 6
+    dependence_rows: Count = 400
+    dependence_predictions: Count = 100_000
     slices: dict[str, tuple[float, ...]] = Field(default_factory=dict)
 
 
@@ -141,6 +145,29 @@ def score_columns(
         plan,
     )
     return table, cut_report(plan, rows.shape[1], *wanted)
+
+
+def score_values(
+    model: Pipeline,
+    test: Path,
+    importance: pd.DataFrame,
+    contract: Contract,
+    data: Data,
+    task: Task,
+    params: Evaluate,
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Return how predictions depend on the most important columns, and what was cut."""
+    rows, _ = some_rows(test, params.dependence_rows, "dependence", contract, data)
+    matters = importance[importance["importance"] > 0]["feature"]
+    return partial_dependence(
+        model,
+        rows,
+        matters.head(params.dependence_columns).tolist(),
+        task,
+        params.replicates,
+        params.dependence_predictions,
+        load_section(Compute),
+    )
 
 
 def score_iterations(
@@ -255,12 +282,16 @@ def main(
         facts["importance"] = cut
     tables = PLOTS[data.task](rows, row_keys, task.names)
     tables |= {"importance": table, "learning_curve": curve}
+    values, cut = score_values(fitted, test, table, columns, data, task, params)
+    if cut:
+        facts["partial_dependence"] = cut
+    tables["partial_dependence"] = values
     facts |= too_good(rows, fitted, train, test, table, columns, data, task, params)
     write_plots(tables, plots)
     write_json(facts, evaluation)
     write_json(bootstrap_report(scores, row_keys), bootstrap, indent=None)
-    values = {name: metric["value"] for name, metric in facts["metrics"].items()}
-    write_json(values, metrics)
+    points = {name: metric["value"] for name, metric in facts["metrics"].items()}
+    write_json(points, metrics)
     logger.info("%s: %d test rows scored", metrics, len(row_keys))
 
 

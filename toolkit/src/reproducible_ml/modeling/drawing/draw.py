@@ -41,6 +41,7 @@ NAMES = {
     "confusion_matrix": ("actual", "predicted"),
     "classes": ("class",),
     "importance": ("feature",),
+    "partial_dependence": ("feature", "class", "value"),
 }
 
 # How many plots are in each row of a picture, by their number; if more, COLUMNS.

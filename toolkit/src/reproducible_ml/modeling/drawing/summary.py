@@ -90,3 +90,8 @@ def print_summary(evaluation: Path, task: str) -> None:
             f" {cut['rows']} of {cut['rows_wanted']} rows, as"
             f" evaluate.importance_predictions is {cut['limit']}.\n"
         )
+    if cut := facts.get("partial_dependence"):
+        sys.stdout.write(
+            f"Partial dependence: {cut['rows']} of {cut['rows_wanted']} rows, as"
+            f" evaluate.dependence_predictions is {cut['limit']}.\n"
+        )
