@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from reproducible_ml.page.markup import Html, folded, join, number, short, table, tag
 
-WIDTH, HEIGHT = 460, 300
+WIDTH, HEIGHT = 400, 270
 LEFT, RIGHT, TOP, BOTTOM = 58, 16, 12, 46
 
 # Of charts with a name at the left of each row.
-NAMES, STEP = 160, 24
+NAMES, STEP = 146, 24
 
 # Points of a line or cloud, bars and classes that are drawn; tables have more of them.
 POINTS, BARS, CLASSES = 1500, 15, 20
@@ -195,8 +195,8 @@ def line_chart(
     for place, each in enumerate(known):
         drawn.append(_drawn(each, x, y, place, joined=joined))
         points += _points(each, x, y, place, labels, many=len(known) > 1)
-    cut = any(len(each.x) > POINTS for each in known)
-    more = f"Every {_every(known)}th point is drawn." if cut else ""
+    most = max((len(each.x) for each in series), default=0)
+    more = f"One in {-(-most // POINTS)} points is drawn." if most > POINTS else ""
     return figure(
         title,
         join(drawn),
@@ -205,10 +205,6 @@ def line_chart(
         legend=[each.name for each in series],
         note=" ".join(filter(None, (note, more))),
     )
-
-
-def _every(series: Sequence[Series]) -> int:
-    return max(-(-len(each.x) // POINTS) for each in series)
 
 
 def _finite(series: Series) -> Series:
@@ -330,14 +326,15 @@ def text(x: float, y: float, content: Any, anchor: str = "start") -> Html:
 def name_text(y: float, name: str) -> Html:
     """Return the name of a row at the left, which shows all of it when pointed at."""
     whole = tag("title", short(name, 200))
-    return tag("text", whole, short(name, 22), x=NAMES - 8, y=y, text_anchor="end")
+    return tag("text", whole, short(name, 17), x=NAMES - 8, y=y, text_anchor="end")
 
 
 def bar_chart(title: str, label: str, rows: Sequence[Row], note: str = "") -> Html:
     """Return a bar for each row; an interval is a whisker."""
     shown = [row for row in rows if row.value is not None][:BARS]
     values = [v for row in shown for v in (row.value, row.low, row.high)]
-    x = make_scale([v for v in values if v is not None], NAMES, WIDTH - 60, zero=True)
+    known = [v for v in values if v is not None]
+    x = make_scale(known, NAMES, WIDTH - RIGHT, zero=True)
     drawn, points = [_row_axis(x, label, len(shown))], []
     for place, row in enumerate(shown):
         middle = TOP + STEP * (place + 0.5)
@@ -375,7 +372,8 @@ def interval_chart(
     shown = [row for row in rows if row.value is not None][:BARS]
     every = [*shown, *([reference] if reference else [])]
     values = [v for row in every for v in (row.value, row.low, row.high)]
-    x = make_scale([v for v in values if v is not None], NAMES + 6, WIDTH - RIGHT - 6)
+    known = [v for v in values if v is not None]
+    x = make_scale(known, NAMES + 6, WIDTH - RIGHT, round_ends=True)
     drawn, points = [_row_axis(x, label, len(shown))], []
     if reference and reference.value is not None:
         place, end = x(reference.value), TOP + STEP * len(shown)
@@ -492,7 +490,8 @@ def matrix(
             word = tag(
                 "text",
                 short(column, 12),
-                transform=f"translate({middle:g} {bottom + 10:g}) rotate(40)",
+                transform=f"translate({middle:g} {bottom + 12:g}) rotate(-40)",
+                text_anchor="end",
             )
         drawn.append(word)
     tail = 44 if cell >= 60 else 84

@@ -68,12 +68,14 @@ def number(value: Any) -> str:
         return "-"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return short(value, LONG)
-    if isinstance(value, int) or (value == int(value) and abs(value) >= 1000):
-        return f"{int(value):,}"
+    if isinstance(value, int):
+        return f"{value:,}"
     if value == 0:
         return "0"
     if abs(value) < 0.0001 or abs(value) >= 1e7:
         return f"{value:.2e}"
+    if value == int(value) and abs(value) >= 1000:
+        return f"{int(value):,}"
     return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4f}"
 
 

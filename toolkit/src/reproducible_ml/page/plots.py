@@ -71,9 +71,7 @@ def read_rows(revision: Revision, path: str) -> Rows:
 
 
 def draw_plot(plot: Plot, rows: Rows) -> Html:
-    """Return a plot; of a table without rows, or of other columns, say so."""
-    if not rows:
-        return missing(plot.title, f"{plot.path} has no rows.")
+    """Return a plot; of a table with other columns, say so."""
     lacking = [name for name in (plot.x, *plot.y) if name not in rows[0]]
     if lacking:
         return missing(plot.title, f"{plot.path} has no column {short(lacking[0])}.")

@@ -217,12 +217,21 @@ def purpose(human: Mapping[str, tuple[str, ...]]) -> Html:
 
 def plots(results: Results) -> Html:
     """Return all plots of dvc.yaml."""
-    drawn = [
-        draw_plot(plot, read_rows(results.files, plot.path))
-        for plot in read_plots(results.pipeline)
-        if plot.template != "hidden"
-    ]
-    return tag("div", *drawn, class_="grid") if drawn else Html()
+    drawn, empty = [], []
+    for plot in read_plots(results.pipeline):
+        if plot.template == "hidden":
+            continue
+        if rows := read_rows(results.files, plot.path):
+            drawn.append(draw_plot(plot, rows))
+        else:
+            empty.append(f"{plot.title} ({plot.path})")
+    note = f"Without rows, and so not drawn: {', '.join(empty)}."
+    return join(
+        [
+            tag("div", *drawn, class_="grid") if drawn else "",
+            tag("p", note, class_="note") if empty else "",
+        ]
+    )
 
 
 def groups(results: Results) -> Html:
