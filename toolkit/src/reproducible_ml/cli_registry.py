@@ -68,14 +68,21 @@ def rollback(*, stage: str, pushed: bool) -> None:
     metavar="FILE.png",
     help="Draw the metrics of all versions.",
 )
-def models(*, as_json: bool, picture: Path | None) -> None:
+@click.option(
+    "--here", is_flag=True, help="Only the tag of the version that the last commit is."
+)
+def models(*, as_json: bool, picture: Path | None, here: bool) -> None:
     """List the versions of the model, with stages and metrics.
 
     The metrics are read from Git, as they were at each version. Where the test rows
-    changed from one version to the next, the table and the plot say so.
+    changed from one version to the next, the table and the plot say so. With --here, it
+    exits with 1 if the last commit is no version, so that a script can rely on it.
     """
-    from reproducible_ml.registry.listing import list_models
+    from reproducible_ml.registry.listing import list_models, show_version_here
 
+    if here:
+        show_version_here(project().root)
+        return
     picture = picture.absolute() if picture else None
     list_models(project().root, as_json=as_json, picture=picture)
 

@@ -83,6 +83,14 @@ def test_versions_of_the_same_rows_are_compared_in_pairs(versions: Project) -> N
 
 
 @pytest.mark.integration
+def test_version_of_the_last_commit_alone(versions: Project) -> None:
+    assert versions.rml("models", "--here") == "model@v1.2.0\n"
+    commit = versions.commit("Next")
+    shown = versions.rml("models", "--here", code=1)
+    assert shown.startswith(f"error: HEAD: {commit[:7]} is no registered version. Fix:")
+
+
+@pytest.mark.integration
 def test_without_versions_the_way_to_the_first_is_shown(project: Project) -> None:
     assert "    rml register" in project.rml("models")
     shown = project.rml("compare", "1.0.0", "1.1.0", code=1)

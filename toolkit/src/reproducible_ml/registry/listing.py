@@ -9,13 +9,13 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from reproducible_ml.core.errors import one_line
+from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.modeling.drawing.summary import format_number
 from reproducible_ml.registry.history import MetricValue, VersionRecord, history_of
 from reproducible_ml.registry.tags import Registry, describe_ignored, read_registry
 from reproducible_ml.report.markdown import show_in_terminal
 from reproducible_ml.report.results import PARAMS, section
-from reproducible_ml.versioning.git import Revision
+from reproducible_ml.versioning.git import Revision, find_commit
 
 NONE = """\
 No version of the model is registered here. Register the last commit:
@@ -58,6 +58,23 @@ def list_models(root: Path, *, as_json: bool, picture: Path | None) -> None:
         show_in_terminal(
             tabulate(records, metric_names(root, records)), ending(records)
         )
+
+
+def show_version_here(root: Path) -> None:
+    """Print the tag of the version that the last commit is, such as model@v1.2.0.
+
+    Raises:
+        UserError: It is no version.
+    """
+    registry = read_registry(root)
+    commit = find_commit(root, "HEAD") or ""
+    found = registry.at(commit)
+    if found is None:
+        raise UserError(
+            f"HEAD: {commit[:7]} is no registered version. Fix: rml register; or `git"
+            " fetch --tags`; or check out the tag of a version"
+        )
+    sys.stdout.write(f"{found.tag}\n")
 
 
 def warnings(registry: Registry) -> Iterator[str]:
