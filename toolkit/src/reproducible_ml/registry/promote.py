@@ -18,7 +18,7 @@ from reproducible_ml.registry.tags import (
     find_version,
     read_registry,
 )
-from reproducible_ml.registry.write import push, push_command, write_assignment
+from reproducible_ml.registry.write import push, say_pushed, write_assignment
 from reproducible_ml.versioning.dvc import default_remote
 from reproducible_ml.versioning.git import Revision
 from reproducible_ml.versioning.lock import LOCK, locked_outputs
@@ -44,7 +44,7 @@ def promote(root: Path, name: str, stage: str, *, pushed: bool) -> None:
         tags = [version.tag, registry.stages[stage].tag]
         if pushed:
             push(root, tags, new=None)
-        _say_pushed(root, tags, pushed=pushed)
+        say_pushed(root, tags, pushed=pushed)
         return
     if lines := lacking(root, registry, version):
         raise UserError("\n".join(lines))
@@ -131,16 +131,7 @@ def _assign(
     if pushed:
         push(root, tags, new=tag)
     sys.stdout.write(f"{version.name} is in {stage} now{instead}: {tag}\n")
-    _say_pushed(root, tags, pushed=pushed)
-
-
-def _say_pushed(root: Path, tags: Sequence[str], *, pushed: bool) -> None:
-    """Print that tags were pushed, or how to do it."""
-    sys.stdout.write(
-        f"Pushed {' and '.join(tags)}.\n"
-        if pushed
-        else f"Others see it after: {push_command(root, tags)}\n"
-    )
+    say_pushed(root, tags, pushed=pushed)
 
 
 def lacking(root: Path, registry: Registry, version: Version) -> list[str]:

@@ -16,7 +16,7 @@ from reproducible_ml.registry.tags import (
     read_registry,
     version_name,
 )
-from reproducible_ml.registry.write import push, push_command, write_version
+from reproducible_ml.registry.write import push, say_pushed, write_version
 from reproducible_ml.report.gates import GateResult, check_gates, remote_status
 from reproducible_ml.report.results import NO_RESULTS, compare, read_results
 from reproducible_ml.report.review import edited_inputs, known_metrics
@@ -82,8 +82,7 @@ def register(
     if pushed:
         push(root, [tag], new=tag)
     sys.stdout.write(f"Registered {commit[:7]} as {tag}.\n")
-    if not pushed:
-        sys.stdout.write(f"Others see it after: {push_command(root, [tag])}\n")
+    say_pushed(root, [tag], pushed=pushed)
     sys.stdout.write(f"Next: rml promote {version} STAGE, such as staging or prod\n")
 
 

@@ -6,6 +6,7 @@ removed again, so that no computer believes in a stage that others do not see.
 
 import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -149,6 +150,15 @@ def push(root: Path, tags: Sequence[str], new: str | None) -> None:
             f"{push_command(root, tags)}: {said}.{kept} Fix: `git fetch --tags`, which"
             " brings what others did, then this again"
         )
+
+
+def say_pushed(root: Path, tags: Sequence[str], *, pushed: bool) -> None:
+    """Print that tags were pushed, or how to do it."""
+    sys.stdout.write(
+        f"Pushed {' and '.join(tags)}.\n"
+        if pushed
+        else f"Others see it after: {push_command(root, tags)}\n"
+    )
 
 
 def _said(printed: str) -> str:
