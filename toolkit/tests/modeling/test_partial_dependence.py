@@ -1,80 +1,18 @@
 """Partial dependence: scikit-learn's means, on columns of every type, in a budget."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier as Booster
-from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.inspection import partial_dependence as individual
-from sklearn.pipeline import Pipeline, make_pipeline
 
-from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core.params import Compute
-from reproducible_ml.modeling.metrics.tasks import Task, make_task
-from reproducible_ml.modeling.model.transformers import (
-    Calendar,
-    CategoryCodes,
-    Numbers,
-)
 from reproducible_ml.modeling.scoring.partial_dependence import (
     POINTS,
     choose_values,
     partial_dependence,
 )
 
-KINDS = ["web", "shop", "NA"]
-CLASSES = ["low", "middle", "high"]
-
-
-def rows_of(number: int) -> pd.DataFrame:
-    random = np.random.default_rng(0)
-    amount = random.normal(size=number).round(2)
-    rows = pd.DataFrame(
-        {
-            "amount": np.where(random.random(number) < 0.1, np.nan, amount),
-            "visits": random.integers(0, 50, number),
-            "member": random.random(number) < 0.5,
-            "paid": pd.Series(random.random(number) < 0.5, dtype="boolean"),
-            "kind": pd.Categorical(random.choice(KINDS, number), KINDS),
-            "day": pd.Timestamp("2026-01-01")
-            + pd.to_timedelta(random.integers(0, 300, number), unit="D"),
-        }
-    )
-    rows.loc[:9, "kind"] = None
-    rows.loc[10:19, "paid"] = pd.NA
-    rows.loc[20:29, "day"] = pd.NaT
-    return rows.set_index(random.integers(0, 2**63, number).astype(np.uint64))
-
-
-def fitted(rows: pd.DataFrame, task: str) -> tuple[Pipeline, Task]:
-    numbers = ["amount", "visits", "member", "paid"]
-    features = ColumnTransformer(
-        [
-            ("categorical", CategoryCodes({"kind": KINDS}), ["kind"]),
-            ("numeric", Numbers(), numbers),
-            ("calendar", make_pipeline(Calendar(), Numbers()), ["day"]),
-        ]
-    )
-    value = rows["visits"] / 50 + rows["amount"].fillna(1) + (rows["kind"] == "web")
-    kind = Booster if task != "regression" else HistGradientBoostingRegressor
-    target = {
-        "regression": value * 1000,
-        "binary": value > 0.5,
-        "multiclass": pd.cut(value, [-9, 0.2, 1, 9], labels=CLASSES).astype(str),
-    }[task]
-    estimator = kind(max_iter=15, categorical_features=[0])
-    model = Pipeline([("features", features), ("estimator", estimator)])
-    columns: Any = {"y": {"dtype": "float64"}}
-    if task != "regression":
-        values = ["yes", "no"] if task == "binary" else CLASSES
-        columns = {"y": {"dtype": "category", "isin": values}}
-    contract = Contract.model_validate({"columns": columns})
-    positive = {"positive": "yes"} if task == "binary" else {}
-    data = Data.model_validate({"target": "y", "task": task, **positive})
-    return model.fit(rows, target), make_task(contract, data)
+from .six_types import CLASSES, KINDS, fitted, rows_of
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])

@@ -1,0 +1,1 @@
+"""What moved the prediction for a row: Shapley values of its columns."""
