@@ -13,7 +13,7 @@ log=.venv/setup.log
 
 storage=$(cat .dvc/config .dvc/config.local data/raw/*.dvc 2>/dev/null |
   grep -oE '(s3|gs|azure|ssh)://' | cut -d : -f 1 || true)
-extras=$(sed -nE 's/^  backend: *(dask|ray)( .*)?$/\1/p; s/^tracking: *(mlflow)( .*)?$/\1/p' params.yaml)
+extras=$(sed -nE 's/^  backend: *(dask|ray)( .*)?$/\1/p; s/^tracking: *(mlflow|wandb)( .*)?$/\1/p' params.yaml)
 uses=$(for module in code/*/deployment/*.py; do
   name=$(basename "$module" .py)
   test ! -f "environments/$name.txt" || echo "$name"

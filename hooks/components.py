@@ -52,8 +52,13 @@ COMPONENTS = {
         ("environments/dask.txt", "environments/ray.txt"),
     ),
     "tracking": Component(
-        "a guide to results on an MLflow server, locked packages",
-        ("docs/tracking.md", "docs/media/mlflow.png", "environments/mlflow.txt"),
+        "a guide to results on MLflow or Weights & Biases, locked packages",
+        (
+            "docs/media/mlflow.png",
+            "docs/tracking.md",
+            "environments/mlflow.txt",
+            "environments/wandb.txt",
+        ),
     ),
     "nightly": Component(
         "a script that runs the pipeline on a schedule", ("pipelines",)

@@ -33,7 +33,7 @@ class Params(Section):
     evaluate: Evaluate
     gate: Gate = Gate()
     predict: Predict = Predict()
-    tracking: Literal["none", "mlflow"] = "none"
+    tracking: Literal["none", "mlflow", "wandb"] = "none"
 
     @model_validator(mode="after")
     def _sections_fit(self) -> Self:

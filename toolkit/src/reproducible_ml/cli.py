@@ -15,8 +15,12 @@ from reproducible_ml.console import examples as _examples
 from reproducible_ml.console import project as _project
 from reproducible_ml.core.errors import UserError, report_errors
 
-# Packages that a command needs and that not every project installs.
-OPTIONAL = {"serve": "uvicorn", "track": "mlflow", "work": "faststream"}
+# Packages that not every project installs; a command needs one of its own.
+OPTIONAL = {
+    "serve": ("uvicorn",),
+    "track": ("mlflow", "wandb"),
+    "work": ("faststream",),
+}
 
 
 class Commands(click.Group):
@@ -27,7 +31,7 @@ class Commands(click.Group):
         return [
             name
             for name in self.commands
-            if name not in OPTIONAL or find_spec(OPTIONAL[name])
+            if name not in OPTIONAL or any(map(find_spec, OPTIONAL[name]))
         ]
 
 
@@ -39,9 +43,9 @@ class Commands(click.Group):
 def cli() -> None:
     """Reproduce, compare and try models in a DVC repository.
 
-    Commands whose packages are not installed are not listed; `rml track` needs mlflow,
-    which `make setup` installs if params.yaml has `tracking: mlflow`, `rml serve` and
-    `rml work` those that it installs if the project has deployment/service.py and
+    Commands whose packages are not installed are not listed: `make setup` installs
+    those of `rml track` if params.yaml has `tracking: mlflow` or `wandb`, those of `rml
+    serve` and `rml work` if the project has deployment/service.py and
     deployment/worker.py.
 
     \b
@@ -259,13 +263,13 @@ def queue_reset() -> None:
 @cli.command(epilog=_examples("rml track", "rml track HEAD more"))
 @click.argument("names", nargs=-1)
 def track(names: tuple[str, ...]) -> None:
-    """Log results to the MLflow server that MLFLOW_TRACKING_URI names.
+    """Log results to the tracking server that params.yaml and the environment name.
 
     NAMES are commits or experiments; without them, the result in the working tree.
-    `rml repro` and `rml exp` do it if params.yaml has `tracking: mlflow`. If the server
-    or MLflow itself is missing, that is a warning, never an error.
+    `rml repro` and `rml exp` do it if params.yaml has `tracking: mlflow` or `wandb`. If
+    the server or its client is missing, that is a warning, never an error.
     """
-    from reproducible_ml.tracking.server import track as run
+    from reproducible_ml.tracking.track import track as run
 
     run(_project(), names)
 
@@ -455,10 +459,11 @@ def work(*, server: str | None, model: str | None, messages: int | None) -> None
 
 def _check_installed(command: str, module: str) -> None:
     """Refuse a command whose packages `make setup` installs if there is a module."""
-    if not find_spec(OPTIONAL[command]):
+    [package] = OPTIONAL[command]
+    if not find_spec(package):
         raise UserError(
-            f"rml {command}: {OPTIONAL[command]} is not installed. Fix: run `make"
-            f" setup` in a project that has {module}"
+            f"rml {command}: {package} is not installed. Fix: run `make setup` in a"
+            f" project that has {module}"
         )
 
 

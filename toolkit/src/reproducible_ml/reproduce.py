@@ -222,7 +222,7 @@ def show_results(project: Project) -> None:
     sys.stdout.write(f"All of it: {PAGE} (`rml show` opens it)\n")
     sys.stdout.flush()
     if sections.get("tracking", "none") != "none":
-        from reproducible_ml.tracking.server import track
+        from reproducible_ml.tracking.track import track
 
         track(project)
 

@@ -18,7 +18,12 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[3]
 ENVIRONMENTS = ROOT / "environments"
 STORAGE = ("azure", "gs", "s3", "ssh")
-EXTRAS = {"dask": "distributed", "mlflow": "mlflow-skinny", "ray": "ray"}
+EXTRAS = {
+    "dask": "distributed",
+    "mlflow": "mlflow-skinny",
+    "ray": "ray",
+    "wandb": "wandb",
+}
 OPTIONAL = EXTRAS | {name: f"dvc-{name}" for name in STORAGE}
 
 

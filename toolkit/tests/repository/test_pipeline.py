@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 TOOLS = (
     "report/report",
     "experiments/run",
-    "tracking/server",
+    "tracking/track",
     "cli",
     "reproduce",
     "verify/rebuild",

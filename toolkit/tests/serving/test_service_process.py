@@ -326,7 +326,7 @@ def test_gauges_of_dead_workers_are_forgotten(
 def test_a_command_without_its_packages_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(cli.OPTIONAL, "serve", "no_such_package")
+    monkeypatch.setitem(cli.OPTIONAL, "serve", ("no_such_package",))
     with pytest.raises(UserError, match="rml serve: no_such_package is not installed"):
         cli.cli.main(["serve"], standalone_mode=False)
     assert "serve" not in cli.cli.list_commands(click.Context(cli.cli))

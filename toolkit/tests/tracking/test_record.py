@@ -11,18 +11,17 @@ import pytest
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.report.results import NO_RESULTS, Evaluation, Results
-from reproducible_ml.tracking.server import (
+from reproducible_ml.tracking.mlflow import LENGTH, unique_names
+from reproducible_ml.tracking.record import (
     BRANCH,
     COMMIT,
     DIRTY,
-    LENGTH,
     LOCK_HASH,
+    as_text,
     metrics,
     model_hashes,
-    params,
     read_record,
     undefined,
-    unique_names,
 )
 from reproducible_ml.versioning.git import Revision
 
@@ -33,22 +32,19 @@ def results(**parts: Any) -> Results:
     return NO_RESULTS._replace(**parts)
 
 
-def test_parameters_have_dotted_names_and_lists_are_json() -> None:
-    given = {
-        "split": {"cutoff": datetime.date(2024, 1, 31), "salt": ""},
-        "evaluate": {"metrics": ["f1"], "slices": {"age": [1.5]}},
-        "gate": {"metric": None, "floors": {}},
-        "tracking": "mlflow",
-    }
-    assert params(results(params=given)) == {
-        "split.cutoff": '"2024-01-31"',
-        "split.salt": "",
-        "evaluate.metrics": '["f1"]',
-        "evaluate.slices.age": "[1.5]",
-        "gate.metric": "null",
-        "gate.floors": "{}",
-        "tracking": "mlflow",
-    }
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (datetime.date(2024, 1, 31), '"2024-01-31"'),
+        ("", ""),
+        ("mlflow", "mlflow"),
+        (["f1"], '["f1"]'),
+        (None, "null"),
+        ({}, "{}"),
+    ],
+)
+def test_what_is_no_text_is_json(value: Any, text: str) -> None:
+    assert as_text(value) == text
 
 
 def test_metrics_are_finite_and_have_the_ends_of_their_intervals() -> None:
@@ -126,8 +122,8 @@ def test_record_names_what_the_result_was_made_of(result: Path, commit: str) -> 
     assert record.title == f"main {commit[:7]}"
     assert record.params["train.estimator.path"].endswith("LogisticRegression")
     assert record.metrics == {"roc_auc": 0.75, "roc_auc_low": 0.5}
-    assert record.tags.pop("mlflow.user")
-    assert record.tags == {
+    assert record.facts.pop("user")
+    assert record.facts == {
         COMMIT: commit,
         BRANCH: "main",
         DIRTY: "false",
@@ -135,8 +131,6 @@ def test_record_names_what_the_result_was_made_of(result: Path, commit: str) -> 
         "model.md5": "5678",
         "model.sha256": "abcd",
         "undefined_metrics": "f1",
-        "mlflow.source.name": "dvc.yaml",
-        "mlflow.source.type": "LOCAL",
     }
 
 
@@ -148,14 +142,14 @@ def test_changes_since_the_commit_are_marked(
         file.write("# changed\n")
     record = read_record(result)
     assert record.title == f"main {commit[:7]} + changes"
-    assert record.tags[DIRTY] == "true"
+    assert record.facts[DIRTY] == "true"
 
 
 def test_detached_head_has_no_branch(result: Path, commit: str) -> None:
     git("checkout", "--quiet", "--detach")
     record = read_record(result)
     assert record.title == commit[:7]
-    assert BRANCH not in record.tags
+    assert BRANCH not in record.facts
 
 
 @pytest.mark.parametrize("initialised", [True, False])
@@ -164,8 +158,8 @@ def test_result_without_a_commit_is_marked(result: Path, initialised: bool) -> N
         git("init", "--quiet", "--initial-branch", "main")
     record = read_record(result)
     assert record.title.endswith("without a commit")
-    assert record.tags[DIRTY] == "true"
-    assert COMMIT not in record.tags
+    assert record.facts[DIRTY] == "true"
+    assert COMMIT not in record.facts
 
 
 def test_commit_is_read_as_it_was(result: Path, commit: str) -> None:
@@ -174,13 +168,13 @@ def test_commit_is_read_as_it_was(result: Path, commit: str) -> None:
     record = read_record(result, "HEAD")
     assert record.title == "HEAD"
     assert record.metrics["roc_auc"] == 0.75
-    assert record.tags[COMMIT] == commit
-    assert DIRTY not in record.tags
+    assert record.facts[COMMIT] == commit
+    assert DIRTY not in record.facts
 
 
 def test_experiment_is_found_by_its_name(result: Path, commit: str) -> None:
     git("update-ref", f"refs/exps/{commit[:2]}/{commit[2:]}/quick-fox", commit)
-    assert read_record(result, "quick-fox").tags[COMMIT] == commit
+    assert read_record(result, "quick-fox").facts[COMMIT] == commit
 
 
 def test_unknown_commit_is_an_error(result: Path, commit: str) -> None:
@@ -200,4 +194,4 @@ def test_removed_stages_are_not_missed(result: Path) -> None:
     (result / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
     record = read_record(result)
     assert record.metrics == {}
-    assert "model.md5" not in record.tags
+    assert "model.md5" not in record.facts

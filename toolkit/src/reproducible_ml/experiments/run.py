@@ -26,7 +26,7 @@ from reproducible_ml.report.results import (
     section,
 )
 from reproducible_ml.report.review import gate_metric, known_metrics
-from reproducible_ml.tracking.server import track
+from reproducible_ml.tracking.track import track
 from reproducible_ml.versioning.dvc import run_dvc
 from reproducible_ml.versioning.git import (
     Revision,

@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from reproducible_ml.core.project import Project
-from reproducible_ml.tracking.server import explain, link, track
+from reproducible_ml.tracking.mlflow import explain, link
+from reproducible_ml.tracking.track import track
 
 from ..environments import packages
 from .conftest import RML, Tracked
@@ -30,7 +31,7 @@ TRY = """\
 import os, sys
 from pathlib import Path
 from reproducible_ml.core.project import Project
-from reproducible_ml.tracking.server import track
+from reproducible_ml.tracking.track import track
 
 for os.environ["MLFLOW_TRACKING_URI"] in sys.argv[1:]:
     track(Project(Path()))
@@ -58,8 +59,11 @@ def test_link_leads_to_the_run(uri: str, shown: str) -> None:
         ("user:s3cr3t@host:5000", "host:5000"),
     ],
 )
-def test_password_is_in_no_message(uri: str, where: str) -> None:
-    line = explain(ValueError(f"cannot parse {uri} (port s3cr3t)\n\x1b[2J"), uri)
+def test_password_is_in_no_message(
+    uri: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    line = explain(ValueError(f"cannot parse {uri} (port s3cr3t)\n\x1b[2J"))
     assert line.startswith(f"not logged to MLflow at {where}: cannot parse {where} (")
     assert ("s3cr3t" in line) == ("s3cr3t" not in uri)
     assert line.isprintable()
