@@ -334,6 +334,56 @@ def predict(source: str, **options: Any) -> None:
     run(_project(), source, folder, **options)
 
 
+@cli.command(
+    epilog=_examples(
+        "rml explain 1 17",
+        "rml explain 5cd0fdf859e93eb1 --top 5 --picture row.png",
+        "rml explain 2 --file new.csv --json",
+        "rml explain --background models/background.parquet",
+    )
+)
+@click.argument("rows", nargs=-1, metavar="[ROW]...")
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    help="A file or folder with rows; ROW is a position in it, by default all.",
+)
+@click.option(
+    "--class", "label", metavar="NAME", help="Of several classes, the one to explain."
+)
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    help="Contributions to show; in JSON by default all.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--picture", type=click.Path(path_type=Path), help="PNG file to draw the rows in."
+)
+@click.option(
+    "--model", type=click.Path(path_type=Path), help="Folder of the model: models/."
+)
+@click.option(
+    "--background",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the training rows to compare with, for a service that explains.",
+)
+def explain(rows: tuple[str, ...], **options: Any) -> None:
+    """Explain what moved the prediction for each ROW.
+
+    ROW is a position in the test set, from 1, or a row key as `rml predict` writes it.
+    Each column gets a contribution (Shapley value): base value, which is the mean of
+    100 training rows, plus contributions is what the model predicts, as log-odds for
+    classes. For boosted trees and linear models they are exact, for others estimated,
+    with a standard error. Contributions explain the model, not what causes the target.
+    """
+    from reproducible_ml.serving.explaining.command import explain as run
+
+    folder = Path.cwd()
+    run(_project(), rows, folder, **options)
+
+
 @cli.command(epilog=_examples("rml package", "rml package --output wheels"))
 @click.option(
     "--output",

@@ -1,0 +1,1 @@
+"""What moved predictions: for the command line, and for those that a service serves."""
