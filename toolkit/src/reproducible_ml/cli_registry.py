@@ -87,16 +87,38 @@ def models(*, as_json: bool, picture: Path | None, here: bool) -> None:
     list_models(project().root, as_json=as_json, picture=picture)
 
 
-@click.command(epilog=examples("rml compare 1.1.0 1.2.0", "rml compare prod latest"))
-@click.argument("base")
-@click.argument("version")
-def compare(*, base: str, version: str) -> None:
+@click.command(
+    epilog=examples(
+        "rml compare 1.1.0 1.2.0", "rml compare prod latest", "rml compare --log logs"
+    )
+)
+@click.argument("base", required=False)
+@click.argument("version", required=False)
+@click.option(
+    "--log",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Compare what the service answered with both, as its log of predictions says.",
+)
+def compare(*, base: str | None, version: str | None, log: Path | None) -> None:
     """Compare two versions of the model.
 
     The tables are those of the report on a pull request. The differences of metrics are
     paired if both versions were tested on the same rows. BASE and VERSION are versions,
     `latest`, or stages.
+
+    With --log, it is about the answers of both to real requests, one of them in shadow
+    or for a share of the requests. BASE and VERSION may then be left out, or be the
+    beginning of `model_version` in the log.
     """
+    if log is not None:
+        log = log.absolute()
+        from reproducible_ml.registry.log_comparison import show_log
+
+        show_log(project().root, log, base, version)
+        return
+    if base is None or version is None:
+        raise click.UsageError("Name two versions, or a log: --log FOLDER.")
     from reproducible_ml.registry.comparison import compare_models
 
     compare_models(project(), base, version)

@@ -8,7 +8,11 @@ import pytest
 from scipy.stats import ttest_ind, ttest_rel
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.registry.log_comparison import Difference, compare_log
+from reproducible_ml.registry.log_comparison import (
+    Difference,
+    as_markdown,
+    compare_log,
+)
 
 
 def write(
@@ -69,6 +73,13 @@ def test_answers_to_the_same_rows_are_paired(
     interval = ttest_rel(second, first).confidence_interval()
     assert (mean.low, mean.high) == pytest.approx((interval.low, interval.high))
     assert mean.is_beyond_noise
+    text = as_markdown(found, {"two": "v2.0.0"})
+    assert "**v2.0.0** (two) compared with **one** (the base)" in text
+    assert f"Both answered 500 rows. {changed} predictions differ" in text
+    assert text.count("**beyond noise**") == sum(
+        each.is_beyond_noise for each in found.differences
+    )
+    assert "too few" not in text
 
 
 def test_answers_to_other_rows_are_not(
@@ -103,6 +114,7 @@ def test_of_few_rows_there_is_no_interval(tmp_path: Path) -> None:
     write(tmp_path, "two", [0.9] * 29, returned=False)
     found = compare_log(tmp_path)
     assert not found.is_enough
+    assert "**Warning**: too few rows" in as_markdown(found, {})
     assert not any(each.is_beyond_noise for each in found.differences)
 
 

@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.report.results import NO_RESULTS, Evaluation, Results
+from reproducible_ml.report.results import (
+    NO_RESULTS,
+    Evaluation,
+    Results,
+    model_hashes,
+)
 from reproducible_ml.tracking.mlflow import LENGTH, unique_names
 from reproducible_ml.tracking.record import (
     BRANCH,
@@ -19,7 +24,6 @@ from reproducible_ml.tracking.record import (
     LOCK_HASH,
     as_text,
     metrics,
-    model_hashes,
     read_record,
     undefined,
 )

@@ -3,6 +3,8 @@
 Without labels, a log says how much two versions differ, not which one is better.
 """
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +15,10 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.registry.tags import find_version, read_registry
+from reproducible_ml.report.markdown import code, show_in_terminal, table
+from reproducible_ml.report.results import model_hashes, read_results
+from reproducible_ml.versioning.git import Revision
 
 Floats = npt.NDArray[np.float64]
 
@@ -136,6 +142,103 @@ def compare_log(
         _differences(sides[0], sides[1], paired=paired),
         times.min(),
         times.max(),
+    )
+
+
+def show_log(root: Path, folder: Path, first: str | None, second: str | None) -> None:
+    """Print how two versions differ in a log.
+
+    Args:
+        root: Of the repository, whose registered versions have names.
+        folder: As of `compare_log`.
+        first: A registered version, `latest`, a stage, or the beginning of a
+            `model_version`; None as of `compare_log`.
+        second: Likewise.
+
+    Raises:
+        UserError: As of `compare_log`, or there is no such version.
+    """
+    names = _registered(root)
+    wanted = [each and _model_version(root, names, each) for each in (first, second)]
+    found = compare_log(folder, *wanted)
+    show_in_terminal(as_markdown(found, names))
+
+
+def _registered(root: Path) -> dict[str, str]:
+    """Return the name of each registered version, by its `model_version`."""
+    try:
+        registry = read_registry(root)
+    except UserError:
+        return {}  # such as a clone without tags: the log has versions of its own
+    found = {}
+    for version in registry.versions:
+        revision = Revision(root, version.commit)
+        sha256 = model_hashes(revision, read_results(revision))["model.sha256"]
+        if sha256:
+            found[sha256[:12]] = version.name
+    return found
+
+
+def _model_version(root: Path, names: Mapping[str, str], wanted: str) -> str:
+    if re.fullmatch(r"[0-9a-f]{4,12}", wanted):
+        return wanted
+    name = find_version(read_registry(root), wanted).name
+    known = [model_version for model_version, each in names.items() if each == name]
+    if not known:
+        raise UserError(
+            f"{name}: its model is not here, so that its answers cannot be found."
+            " Fix: name its model_version in the log, or run `dvc pull` at that commit"
+        )
+    return known[0]
+
+
+def as_markdown(found: LogComparison, names: Mapping[str, str]) -> str:
+    """Return a comparison as text.
+
+    Args:
+        found: The comparison.
+        names: Names of registered versions, by `model_version`.
+    """
+    base, head = (
+        f"**{names[version]}** ({version})" if version in names else f"**{version}**"
+        for version in (found.first, found.second)
+    )
+    when = f"{found.start:%Y-%m-%d %H:%M} to {found.end:%Y-%m-%d %H:%M} UTC"
+    if found.paired and found.changed_share:
+        share, low, high = (f"{100 * each:.1f}" for each in found.changed_share)
+        rows = (
+            f"Both answered {found.rows[2]} rows. {found.changed} predictions differ:"
+            f" {share} % (95 % interval {low} to {high} %)."
+        )
+    else:
+        rows = (
+            f"The base answered {found.rows[0]} rows, the other version {found.rows[1]}"
+            " other ones."
+        )
+    few = (
+        f"**Warning**: too few rows to tell a difference from chance ({FEWEST} needed)."
+    )
+    lines = [
+        [
+            code(each.name),
+            f"{each.first:.4g}",
+            f"{each.second:.4g}",
+            f"{each.difference:+.4g}",
+            "" if each.low is None else f"{each.low:+.4g} to {each.high:+.4g}",
+            "**beyond noise**" if each.is_beyond_noise else "",
+        ]
+        for each in found.differences
+    ]
+    header = ["answers", "base", "version", "difference", "95 % interval", ""]
+    return "\n\n".join(
+        [
+            f"{head} compared with {base} (the base), by their answers from {when}.",
+            *([] if found.is_enough else [few]),
+            f"{rows} A row that came several times counts once.",
+            table(header, lines),
+            "Answers without labels show how much two versions differ, not which is"
+            " better.",
+        ]
     )
 
 

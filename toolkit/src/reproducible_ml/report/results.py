@@ -12,7 +12,14 @@ from pydantic import BaseModel, Field, ValidationError
 
 from reproducible_ml.modeling.metrics.metric import Metrics
 from reproducible_ml.versioning.git import Revision
-from reproducible_ml.versioning.lock import LOCK, locked_hashes, locked_stages
+from reproducible_ml.versioning.lock import (
+    LOCK,
+    locked_hashes,
+    locked_outputs,
+    locked_stages,
+)
+
+MODEL, MANIFEST = "models/model.skops", "models/model.json"
 
 METRICS = "reports/metrics.json"
 EVALUATION = "reports/evaluation.json"
@@ -124,6 +131,20 @@ def section(params: dict[str, Any], name: str) -> dict[str, Any]:
     """Return a section of params.yaml, empty if it is not one."""
     found = params.get(name)
     return found if isinstance(found, dict) else {}
+
+
+def model_hashes(revision: Revision, results: Results) -> dict[str, str]:
+    """Return DVC's MD5 of the model, and the SHA-256 in its manifest."""
+    known = locked_outputs(results.lock)
+    manifest = revision.json(MANIFEST) or _cached(revision, known.get(MANIFEST, ""))
+    sha256 = manifest.get("sha256", "") if isinstance(manifest, dict) else ""
+    return {"model.md5": known.get(MODEL, ""), "model.sha256": sha256}
+
+
+def _cached(revision: Revision, md5: str) -> Any:
+    """Return a JSON file from DVC's cache."""
+    path = f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}"
+    return Revision(revision.root).json(path)
 
 
 class Pairing(NamedTuple):

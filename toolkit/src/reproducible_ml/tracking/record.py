@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.report.results import Results, number, read_results
+from reproducible_ml.report.results import (
+    Results,
+    model_hashes,
+    number,
+    read_results,
+)
 from reproducible_ml.versioning.git import (
     Revision,
     changed_files,
@@ -16,10 +21,7 @@ from reproducible_ml.versioning.git import (
     find_experiments,
     run_git,
 )
-from reproducible_ml.versioning.lock import LOCK, flatten, locked_outputs
-
-MODEL = "models/model.skops"
-MANIFEST = "models/model.json"
+from reproducible_ml.versioning.lock import LOCK, flatten
 
 # Names of facts that trackers show in a place of their own.
 COMMIT, BRANCH, DIRTY, USER = "commit", "branch", "dirty", "user"
@@ -69,20 +71,6 @@ def undefined(results: Results) -> str:
     """Return the names of metrics that are not finite numbers."""
     found = flatten(results.metrics)
     return ", ".join(sorted(name for name, value in found if number(value) is None))
-
-
-def model_hashes(revision: Revision, results: Results) -> dict[str, str]:
-    """Return DVC's MD5 of the model, and the SHA-256 in its manifest."""
-    known = locked_outputs(results.lock)
-    manifest = revision.json(MANIFEST) or _cached(revision, known.get(MANIFEST, ""))
-    sha256 = manifest.get("sha256", "") if isinstance(manifest, dict) else ""
-    return {"model.md5": known.get(MODEL, ""), "model.sha256": sha256}
-
-
-def _cached(revision: Revision, md5: str) -> Any:
-    """Return a JSON file from DVC's cache."""
-    path = f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}"
-    return Revision(revision.root).json(path)
 
 
 def read_record(root: Path, name: str = "") -> Record:
