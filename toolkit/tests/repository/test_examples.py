@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ..copies import ROOT
-from .conftest import Project, copy_of_working_tree, needs_sample
+from .conftest import TREES, Project, copy_of_working_tree, needs_sample
 from .tables import write
 
 pytestmark = [needs_sample, pytest.mark.integration]
@@ -17,6 +17,7 @@ pytestmark = [needs_sample, pytest.mark.integration]
 TABLES = "/tmp/tables"
 CHECK = "rml check-lock         # is dvc.lock up to date? takes a second, needs no data"
 HASH = re.compile(r"\b[0-9a-f]{7,40}\b")
+DATE = re.compile(r"\b20\d\d-\d\d-\d\d\b")
 
 
 class Example:
@@ -52,7 +53,8 @@ class Example:
 
 
 def plain(line: str) -> str:
-    """Return a line without what may differ: commits, and the width of tables."""
+    """Return a line without what may differ: commits, dates, the width of tables."""
+    line = DATE.sub("DATE", line)
     line = re.sub(r"(?<=\(HEAD\), ).*", "MESSAGE.", HASH.sub("HASH", line))
     return " ".join(line.replace("─", " ").split())
 
@@ -144,3 +146,24 @@ def test_commands_of_the_code(project: Project, tables: Path) -> None:
         project, blocks["python -m tumour_diagnosis.datasets.split --help"], tables, 100
     )
     follow(project, examples("docs/pull_requests.md")[CHECK][:1], tables, 100)
+
+
+def test_registry(project: Project, tables: Path) -> None:
+    blocks = examples("docs/registry.md")
+    bare = project.folder.parent / "tumours.git"
+    project.run("git", "init", "--quiet", "--bare", "--initial-branch=main", str(bare))
+    project.run("git", "remote", "add", "origin", str(bare))
+    project.run("dvc", "remote", "add", "--default", "storage", str(tables))
+    project.commit()
+    project.run("sh", "-c", "git push --quiet origin main && dvc push --quiet")
+    for command in ("rml register --push", "rml promote 1.0.0 staging --push"):
+        follow(project, blocks[command], tables, 120)
+    project.set(TREES, 60)
+    project.reproduce()
+    project.commit()
+    for command in (
+        "git push --quiet origin main && dvc push --quiet",
+        "rml rollback prod --push",
+        "rml models",
+    ):
+        follow(project, blocks[command], tables, 120)

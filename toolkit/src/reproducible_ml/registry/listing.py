@@ -29,7 +29,7 @@ If others registered some: git fetch --tags. docs/registry.md shows the whole wa
 BREAK = "not comparable with the row above"
 
 # Metrics that have a column each; more need --json.
-COLUMNS = 4
+COLUMNS = 3
 
 
 def list_models(root: Path, *, as_json: bool, picture: Path | None) -> None:
@@ -48,7 +48,7 @@ def list_models(root: Path, *, as_json: bool, picture: Path | None) -> None:
         from reproducible_ml.registry.picture import draw
 
         draw(records, picture)
-        sys.stdout.write(f"{picture}: {len(records)} versions\n")
+        sys.stdout.write(f"{picture.name}: {len(records)} versions\n")
     elif as_json:
         content = [as_dictionary(record) for record in records]
         sys.stdout.write(f"{json.dumps(content, indent=2, ensure_ascii=False)}\n")
