@@ -393,7 +393,12 @@ def explain(rows: tuple[str, ...], **options: Any) -> None:
     help="Folder for the wheels.",
 )
 @click.option("--force", is_flag=True, help="Even if dvc.lock is not up to date.")
-def package(*, output: Path, force: bool) -> None:
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Add 100 training rows, so that its service can explain.",
+)
+def package(*, output: Path, force: bool, explain: bool) -> None:
     """Build a wheel of the model, and of the toolkit that it needs.
 
     The wheel holds models/, the project's code and the section `predict` of
@@ -403,7 +408,7 @@ def package(*, output: Path, force: bool) -> None:
     from reproducible_ml.serving.package import package as build
 
     folder = output.absolute()
-    for wheel in build(_project(), folder, force=force):
+    for wheel in build(_project(), folder, force=force, explain=explain):
         size = wheel.stat().st_size / 1000
         click.echo(f"{output / wheel.name} ({size:.0f} kB)")
 

@@ -13,6 +13,7 @@ from reproducible_ml.core.params import Section
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 
 # What Kubernetes adds for a service whose name makes the prefix, as RML_SERVE_PORT.

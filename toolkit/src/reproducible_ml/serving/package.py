@@ -26,6 +26,12 @@ from reproducible_ml.core.errors import UserError, first_line
 from reproducible_ml.core.files import PARAMS, replacing, write_text
 from reproducible_ml.core.params import load_section
 from reproducible_ml.core.project import PYPROJECT, Project
+from reproducible_ml.serving.explaining.background import FILE as BACKGROUND
+from reproducible_ml.serving.explaining.background import (
+    TRAIN,
+    as_parquet,
+    choose_background,
+)
 from reproducible_ml.serving.model import MANIFEST, MODEL, SETTINGS
 from reproducible_ml.versioning.git import Revision, run_git
 from reproducible_ml.versioning.lock import (
@@ -86,13 +92,16 @@ answers = predict(rows)  # a DataFrame, a row for each; the columns: see model.j
 Files = Mapping[PurePosixPath, bytes]
 
 
-def package(project: Project, output: Path, *, force: bool = False) -> list[Path]:
+def package(
+    project: Project, output: Path, *, force: bool = False, explain: bool = False
+) -> list[Path]:
     """Build the wheels of the toolkit and of the model; return their paths, in order.
 
     Args:
         project: Its model is in `models/`, its code in `code/`.
         output: Folder for the wheels.
         force: Build them even if dvc.lock is not up to date for the model.
+        explain: Add training rows, which the service compares with when it explains.
 
     Raises:
         UserError: There is no model, or it is that of other code.
@@ -114,6 +123,9 @@ def package(project: Project, output: Path, *, force: bool = False) -> list[Path
         files = _model_files(root, project.package)
         folder = PurePosixPath(f"{project.package}_model")
         files[folder / SETTINGS] = _json(params.model_dump(mode="json"))
+        if explain:
+            rows = choose_background(root / TRAIN, model)
+            files[folder / BACKGROUND] = as_parquet(rows, model)
         source = _model_source(files, metadata, folder, model.version)
         wheels = [toolkit, _build(source, made)]
         output.mkdir(parents=True, exist_ok=True)

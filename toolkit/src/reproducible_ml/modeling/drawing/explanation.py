@@ -29,7 +29,7 @@ class Bars(NamedTuple):
     """What is drawn for a row.
 
     Attributes:
-        title: The row and its prediction.
+        title: The row and its prediction, a line each.
         names: Of the bars.
         values: Contributions, the largest first.
         errors: Their standard errors; None: exact.
@@ -52,7 +52,7 @@ def draw_explanations(rows: Sequence[Bars], picture: "Path") -> None:
     from reproducible_ml.modeling.drawing.draw import save
 
     with project_style():
-        heights = [1.3 + BAR * len(row.names) for row in rows]
+        heights = [1.5 + BAR * len(row.names) for row in rows]
         figure = Figure((8.5, sum(heights)), layout="constrained")
         places = figure.subplots(len(rows), 1, squeeze=False, height_ratios=heights)
         for axes, row in zip(places.flat, rows, strict=True):
@@ -76,5 +76,7 @@ def _draw(axes: "Axes", row: Bars) -> None:
     axes.axvline(row.base, **REFERENCE)
     axes.set_yticks(places, short_names(row.names, WIDTH))
     axes.invert_yaxis()
-    axes.set(title=short(row.title, 80), xlabel=f"{row.scale}; dashed: base value")
+    title = "\n".join(short(line, 60) for line in row.title.split("\n"))
+    axes.set(title=title, xlabel=f"{row.scale}; dashed: base value")
+    axes.use_sticky_edges = False  # bars do not end at the edge of the plot
     few_ticks(axes, x=6, y=None)

@@ -18,6 +18,9 @@ from reproducible_ml.core.parts import fingerprint, sample_table
 from reproducible_ml.serving.model import Model
 from reproducible_ml.serving.rows import MissingColumnsError, check_rows
 
+# The training table of a project.
+TRAIN = Path("data/processed/train")
+
 # The file beside the model, and its number of rows.
 FILE, ROWS = "background.parquet", 100
 

@@ -21,6 +21,7 @@ from reproducible_ml.reading.raw import raw_files, text_batches
 from reproducible_ml.serving.command import load_project_model
 from reproducible_ml.serving.explaining.background import (
     FILE,
+    TRAIN,
     choose_background,
     read_background,
     write_background,
@@ -37,7 +38,7 @@ from reproducible_ml.serving.text_files import check_text_files
 
 logger = logging.getLogger(__name__)
 
-TRAIN, TEST = Path("data/processed/train"), Path("data/processed/test")
+TEST = Path("data/processed/test")
 
 # Rows that are explained at once, and contributions that are printed, at most.
 LIMIT, TOP = 100, 10

@@ -50,11 +50,12 @@ def _total(explanations: Sequence[Found]) -> str:
     }.get(scale, f"{scale} of the class")
 
 
-def title(found: Found) -> str:
+def title(found: Found, separator: str = " ") -> str:
     """Return which row it is, and what is predicted for it."""
     words = [f"row {found['row']}"]
     if key := found.get("row_key"):
         words.append(f"({key})")
+    row, words = " ".join(words), []
     prediction = found.get("prediction")
     shown = format_number(prediction) if isinstance(prediction, float) else prediction
     words.append(f"→ {one_line(str(shown))}")
@@ -62,7 +63,7 @@ def title(found: Found) -> str:
     share = found.get("probability", found.get(f"probability_{label}"))
     if label is not None and isinstance(share, float):
         words.append(f"(probability of {one_line(label)}: {format_number(share)})")
-    return " ".join(words)
+    return separator.join([row, " ".join(words)])
 
 
 def _table(found: Found) -> Any:
@@ -125,7 +126,7 @@ def draw(explanations: Sequence[Found], picture: Path) -> None:
         values = [number for _, _, number, _ in lines]
         rows.append(
             Bars(
-                title(found),
+                title(found, "\n"),
                 names,
                 values,
                 None if found["exact"] else errors,

@@ -1,5 +1,6 @@
 """The web application: routes, and their description."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from reproducible_ml.serving.model import PredictFunction
 from reproducible_ml.serving.platforms import open_paths
 from reproducible_ml.serving.service import protocol
 from reproducible_ml.serving.service.description import describe
+from reproducible_ml.serving.service.explain_route import Explanations
 from reproducible_ml.serving.service.gate import (
     Gate,
     Json,
@@ -53,12 +55,15 @@ def make_app(
         UserError: The model cannot be loaded.
     """
     service = Service(load, predict, settings, code)
+    explanations = Explanations(service, predict) if settings.explain_rows else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await service.start()
         async with _grpc(service):
             yield
+        if explanations:
+            await asyncio.to_thread(explanations.close)
         await service.stop()
 
     app = FastAPI(
@@ -82,6 +87,9 @@ def make_app(
     app.add_exception_handler(RequestValidationError, handle_invalid)
     add_platform_routes(app, service)
     _add_routes(app, service)
+    if explanations:
+        summary = "Predict rows of JSON, and say what moved each prediction"
+        app.post("/explain", summary=summary)(explanations.answer)
 
     def openapi() -> dict[str, Any]:
         found = get_openapi(

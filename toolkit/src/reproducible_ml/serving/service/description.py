@@ -42,7 +42,7 @@ def describe(
     description: dict[str, Any], service: Service, *, has_keys: bool
 ) -> dict[str, Any]:
     """Return the description of all routes, completed for the model that answers."""
-    components = description.setdefault("components", {})
+    components, paths = description.setdefault("components", {}), description["paths"]
     components["schemas"] = {
         **components.get("schemas", {}),
         "Record": record_schema(service.model),
@@ -50,6 +50,7 @@ def describe(
         "Problem": PROBLEM,
         "Predictions": _predictions(),
         "Error": ERROR,
+        **({"Explanations": _explanations()} if "/explain" in paths else {}),
         "InferenceRequest": _inference_request(service),
         "InferenceResponse": _inference_response(),
     }
@@ -59,7 +60,7 @@ def describe(
             "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         }
         description["security"] = [{"key": []}, {"header": []}]
-    for path, methods in description["paths"].items():
+    for path, methods in paths.items():
         for operation in methods.values():
             _complete(operation, path, service)
     return description
@@ -102,6 +103,26 @@ def _complete(operation: dict[str, Any], path: str, service: Service) -> None:
                 "content": {
                     JSON: {
                         "schema": {"allOf": [_ref("Error"), _ref("Predictions")]},
+                    }
+                },
+            },
+        }
+        statuses = STATUSES
+    elif path == "/explain":
+        most = service.settings.explain_rows
+        some = {"type": "array", "items": _ref("Record"), "maxItems": most}
+        operation["requestBody"] = _body({JSON: {"oneOf": [_ref("Record"), some]}})
+        operation["responses"] = {
+            "200": {
+                "description": "The prediction for each row, and what moved it; null"
+                " for one that breaks a rule, which is among the problems",
+                "content": {JSON: {"schema": _ref("Explanations")}},
+            },
+            "422": {
+                "description": "Each row breaks a rule",
+                "content": {
+                    JSON: {
+                        "schema": {"allOf": [_ref("Error"), _ref("Explanations")]},
                     }
                 },
             },
@@ -159,6 +180,51 @@ def _predictions() -> dict[str, Any]:
         },
         "required": ["model", "version", "predictions", "problems"],
     }
+
+
+def _explanations() -> dict[str, Any]:
+    number = {"type": "number"}
+    contribution = {
+        "type": "object",
+        "properties": {
+            "column": {"type": "string"},
+            "value": {"type": ["string", "number", "boolean", "null"]},
+            "contribution": number,
+            "standard_error": {
+                "type": ["number", "null"],
+                "description": "Null: exact",
+            },
+        },
+        "required": ["column", "value", "contribution", "standard_error"],
+    }
+    own = {
+        "type": "object",
+        "description": "Shapley values: base and contributions add up to output",
+        "properties": {
+            "class": {"type": "string", "description": "The class that is explained"},
+            "scale": {
+                "enum": ["log-odds", "score", "number", "logarithm", "probability"],
+                "description": "What base, contributions and output are",
+            },
+            "exact": {"type": "boolean", "description": "Or else estimated"},
+            "base": number | {"description": "The mean of some training rows"},
+            "output": number,
+            "contributions": {
+                "type": "array",
+                "items": contribution,
+                "description": "The largest first",
+            },
+        },
+        "required": ["scale", "exact", "base", "output", "contributions"],
+    }
+    explanation = {"allOf": [_ref("Prediction"), own]}
+    found = _predictions()
+    del found["properties"]["predictions"]
+    found["properties"]["explanations"] = {
+        "type": "array",
+        "items": {"oneOf": [explanation, {"type": "null"}]},
+    }
+    return found | {"required": ["model", "version", "explanations", "problems"]}
 
 
 def _inference_request(service: Service) -> dict[str, Any]:

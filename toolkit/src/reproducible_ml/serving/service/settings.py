@@ -8,6 +8,7 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.serving.environment import (
     FromEnvironment,
     Name,
+    NotNegative,
     Positive,
     Seconds,
     Share,
@@ -34,6 +35,7 @@ class Settings(FromEnvironment):
         name: Name of the model in addresses.
         grpc_address: Host and port for gRPC, as 0.0.0.0:8001; None for none.
         max_rows: Most rows of a request.
+        explain_rows: Most rows of a request to POST /explain; 0: there is none.
         max_bytes: Most bytes of the body of a request.
         max_waiting_rows: Most rows that wait; then requests are answered with 503.
         batch_rows: How many rows of small requests are answered together.
@@ -59,6 +61,7 @@ class Settings(FromEnvironment):
     name: Name = "model"
     grpc_address: str | None = None
     max_rows: Positive = 10_000
+    explain_rows: NotNegative = 0
     max_bytes: Positive = 16_000_000
     max_waiting_rows: Positive = 20_000
     batch_rows: Positive = 64
