@@ -207,19 +207,17 @@ def show_results(project: Project) -> None:
 
         draw_search(TRIALS, SEARCH, search)
         drawn.save()
-    print_summary(EVALUATION, task)
-    sys.stdout.write(
-        f"Groups of rows: {EVALUATION}\n"
-        f"Plots: {OVERVIEW} (picture), {PLOTS} (numbers),"
-        " `dvc plots show` (interactive)\n"
-    )
-    if searched:
-        sys.stdout.write(f"Search: {SEARCH} (picture), {TRIALS} (numbers)\n")
     from reproducible_ml.page.page import PAGE, write_page
 
     # The pipeline has just run, so nothing is out of date.
     write_page(project, [])
-    sys.stdout.write(f"All of it: {PAGE} (`rml show` opens it)\n")
+    print_summary(EVALUATION, task)
+    sys.stdout.write(
+        f"Groups of rows: {EVALUATION}\n"
+        f"All results: {PAGE} (`rml show` opens it); {OVERVIEW}, {PLOTS}\n"
+    )
+    if searched:
+        sys.stdout.write(f"Search: {SEARCH} (picture), {TRIALS} (numbers)\n")
     sys.stdout.flush()
     if sections.get("tracking", "none") != "none":
         from reproducible_ml.tracking.track import track

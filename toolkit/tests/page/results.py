@@ -213,6 +213,13 @@ def make_plots(task: str, random: np.random.Generator) -> dict[str, pd.DataFrame
             "predicted": [b for _, b in pairs],
             "rows": random.integers(0, 900, len(pairs)),
         }
+    known = {"mean": 0.5, "low": 0.4, "high": 0.6}
+    values = [*range(9), "", *"abc"]
+    columns = [COLUMNS[0]] * 10 + [COLUMNS[1]] * 3
+    dependence = pd.DataFrame({"feature": columns, "value": values, **known})
+    if task == "multiclass":
+        dependence = dependence.merge(pd.DataFrame({"class": classes}), how="cross")
+    found["plots/partial_dependence.csv"] = dependence
     if task == "binary":
         found["plots/roc.csv"] = {"fpr": share, "tpr": share**0.3}
         found["plots/precision_recall.csv"] = {"recall": share, "precision": 1 - share}

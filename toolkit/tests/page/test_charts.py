@@ -73,6 +73,17 @@ def test_points_that_are_no_numbers_are_left_out_and_many_are_thinned() -> None:
     assert points(nothing) == []
 
 
+def test_intervals_are_a_band_of_a_line_and_whiskers_of_points() -> None:
+    series = Series("a", [1, 2, 3], [4, 5, 6], [3, 4, math.nan], [5, 9, math.nan])
+    band = line_chart("t", LABELS, [series])
+    assert band.count("<polygon") == 1
+    assert points(band)[1][2] == "y: 5 (4 to 9); x: 2"
+    assert points(band)[2][2] == "y: 6; x: 3"
+    cloud = line_chart("t", LABELS, [series], joined=False)
+    assert cloud.count('class="whisker"') == 2
+    assert "<polygon" not in cloud
+
+
 def test_each_line_has_a_button_that_hides_it_and_its_points() -> None:
     series = [Series("train", [1, 2], [3, 4]), Series("<b>", [1, 2], [5, 6])]
     drawn = line_chart("t", LABELS, series)
@@ -111,9 +122,10 @@ def test_numbers_are_short() -> None:
         *("0", "0.5000", "12,345", "1,234.6", "1.00e-09", "3.20e+12"),
         *("-", "-", "True", "10.0000"),
     ]
-    assert [*map(tick, [0.0, 0.2, 1500.0, 1e-5, -2e6])] == [
-        *("0", "0.2", "1,500", "1.0e-5", "-2.0e6"),
-    ]
+    steps = [(0.0, 0.2), (0.2, 0.2), (1500.0, 500.0), (1.05e-7, 5e-9), (-2e6, 1e6)]
+    ticks = [tick(value, step) for value, step in steps]
+    assert ticks == ["0", "0.2", "1,500", "1.05e-7", "-2e6"]
+    assert [*map(tick, [0.07497, 1310.5, 2e-5])] == ["0.07497", "1,310", "2e-5"]
 
 
 def test_only_html_is_not_escaped() -> None:

@@ -82,7 +82,8 @@ def test_page_is_complete_and_nothing_in_it_is_markup_or_a_request(
     page = Reader(text)
     assert len(text.encode()) < 3_000_000
     titles = set(re.findall(r"<h2 [^>]*>(.*?)</h2>", text))
-    assert {*TITLES, "Versions", "Model card"} <= titles
+    assert {*TITLES, "Partial dependence", "Versions", "Model card"} <= titles
+    assert "Where the value is missing: " in text
     # What users named is text.
     assert page.tags["img"] == page.tags["b"] == 0
     assert html.escape(HOSTILE) in text

@@ -6,6 +6,7 @@ and hides the lines whose names are clicked.
 
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from itertools import compress
 from typing import Any, NamedTuple
@@ -13,13 +14,16 @@ from typing import Any, NamedTuple
 from reproducible_ml.page.markup import Html, folded, join, number, short, table, tag
 
 WIDTH, HEIGHT = 400, 270
-LEFT, RIGHT, TOP, BOTTOM = 58, 16, 12, 46
+LEFT, RIGHT, TOP, BOTTOM = 62, 16, 12, 46
 
 # Of charts with a name at the left of each row.
 NAMES, STEP = 146, 24
 
-# Points of a line or cloud, bars and classes that are drawn; tables have more of them.
-POINTS, BARS, CLASSES = 1500, 15, 20
+# Points of a line or cloud, bars, intervals and classes that are drawn.
+POINTS, BARS, ROWS, CLASSES = 1500, 15, 30, 20
+
+# Points of a line that are marked.
+FEW = 20
 
 # Lines that are told apart by colour and dashes.
 STYLES = 6
@@ -38,9 +42,13 @@ class Scale(NamedTuple):
         share = (value - self.low) / (self.high - self.low)
         return round(self.start + share * (self.end - self.start), 2)
 
+    def step(self, wanted: int = 5) -> float:
+        """Return the distance between round numbers."""
+        return round_step((self.high - self.low) / wanted)
+
     def ticks(self, wanted: int = 5) -> list[float]:
         """Return round numbers between the ends."""
-        step = round_step((self.high - self.low) / wanted)
+        step = self.step(wanted)
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
         return [place * step for place in range(first, last + 1)]
@@ -76,12 +84,20 @@ def make_scale(
 
 
 class Series(NamedTuple):
-    """A line or cloud of points; `spread` are half lengths of whiskers."""
+    """A line or cloud of points; `low` and `high` are ends of intervals, if known."""
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
-    spread: Sequence[float | None] = ()
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+
+    @property
+    def rows(self) -> list[tuple[float, float, float, float]]:
+        """The points with the ends of their intervals, NaN where there is none."""
+        none = [math.nan] * len(self.x)
+        ends = (self.low or none), (self.high or none)
+        return [*zip(self.x, self.y, *ends, strict=True)]
 
 
 class Row(NamedTuple):
@@ -177,12 +193,7 @@ def line_chart(
     """
     known = [_finite(each) for each in series]
     xs = [value for each in known for value in each.x]
-    ys = [
-        value + sign * (spread or 0)
-        for each in known
-        for value, spread in zip(each.y, _spreads(each), strict=True)
-        for sign in (-1, 1)
-    ]
+    ys = [v for each in known for _, *values in each.rows for v in values]
     if diagonal:
         xs = ys = [*xs, *ys]
     x = make_scale(xs, LEFT, WIDTH - RIGHT, round_ends=diagonal)
@@ -208,34 +219,31 @@ def line_chart(
 
 
 def _finite(series: Series) -> Series:
-    """Return the points that can be drawn."""
-    kept = [
-        (x, y, spread)
-        for x, y, spread in zip(series.x, series.y, _spreads(series), strict=True)
-        if math.isfinite(x) and math.isfinite(y)
-    ]
+    """Return the points that can be drawn, and not more than POINTS."""
+    kept = [row for row in series.rows if all(map(math.isfinite, row[:2]))]
     step = max(1, -(-len(kept) // POINTS))
-    thin = kept[::step] if step > 1 else kept
-    return Series(
-        series.name, [p[0] for p in thin], [p[1] for p in thin], [p[2] for p in thin]
-    )
-
-
-def _spreads(series: Series) -> Sequence[float | None]:
-    return series.spread or [None] * len(series.x)
+    columns = [*zip(*kept[::step], strict=True)] or [(), (), (), ()]
+    return Series(series.name, *columns)
 
 
 def _drawn(series: Series, x: Scale, y: Scale, place: int, *, joined: bool) -> Html:
-    places = [(x(a), y(b)) for a, b in zip(series.x, series.y, strict=True)]
+    places = [(x(a), y(b)) for a, b, _, _ in series.rows]
+    ends = [row for row in series.rows if all(map(math.isfinite, row))]
     parts: list[Html] = []
+    if joined and len(ends) > 1:
+        around = [(a, high) for a, _, _, high in ends]
+        around += [(a, low) for a, _, low, _ in reversed(ends)]
+        path = " ".join(f"{x(a):g},{y(b):g}" for a, b in around)
+        parts.append(tag("polygon", points=path))
+    elif ends:
+        parts += [
+            line(x(a), y(low), x(a), y(high), "whisker") for a, _, low, high in ends
+        ]
     if joined and len(places) > 1:
         path = " ".join(f"{a:g},{b:g}" for a, b in places)
         parts.append(tag("polyline", points=path))
-    for (a, _), value, spread in zip(places, series.y, _spreads(series), strict=True):
-        if spread:
-            parts.append(line(a, y(value - spread), a, y(value + spread), "whisker"))
-    if not joined or len(places) <= 20:
-        radius = 3 if len(places) <= 60 else 2
+    if not joined or len(places) <= FEW:
+        radius = 2.5 if joined or len(places) <= 60 else 2
         parts += [tag("circle", cx=a, cy=b, r=radius) for a, b in places]
     return tag("g", *parts, class_=f"series s{place % STYLES}", data_series=place)
 
@@ -249,19 +257,20 @@ def _points(
     *,
     many: bool,
 ) -> Iterator[Point]:
-    for a, b, spread in zip(series.x, series.y, _spreads(series), strict=True):
-        name = f"{series.name}: " if many else f"{labels[1]}: "
-        around = f" ± {number(spread)}" if spread else ""
-        text = f"{name}{number(b)}{around}; {labels[0]}: {number(a)}"
+    name = series.name if many else labels[1]
+    for a, b, low, high in series.rows:
+        known = math.isfinite(low) and math.isfinite(high)
+        ends = f" ({number(low)} to {number(high)})" if known else ""
+        text = f"{name}: {number(b)}{ends}; {labels[0]}: {number(a)}"
         yield Point(x(a), y(b), text, place)
 
 
 def _numbers(title: str, labels: tuple[str, str], series: Sequence[Series]) -> Html:
     if len(series) == 1:
         [one] = series
-        header = [*labels, *(["±"] if one.spread else [])]
-        columns = [one.x, one.y, *([one.spread] if one.spread else [])]
-        return table(title, header, zip(*columns, strict=True))
+        ends = [True, True, bool(one.low), bool(one.high)]
+        header = compress([*labels, "from", "to"], ends)
+        return table(title, header, (compress(row, ends) for row in one.rows))
     rows: dict[float, dict[str, float]] = {}
     for each in series:
         for a, b in zip(each.x, each.y, strict=True):
@@ -275,14 +284,14 @@ def axes(x: Scale, y: Scale, labels: tuple[str, str]) -> Html:
     """Return both axes with grid lines and labels."""
     parts = [
         *(
-            tag("g", line(x(v), y.start, x(v), y.end, "grid"), _below(x(v), y.start, v))
+            tag("g", line(x(v), y.start, x(v), y.end, "grid"), _below(x, v, y.start))
             for v in x.ticks()
         ),
         *(
             tag(
                 "g",
                 line(x.start, y(v), x.end, y(v), "grid"),
-                text(x.start - 6, y(v) + 4, tick(v), "end"),
+                text(x.start - 6, y(v) + 4, tick(v, y.step()), "end"),
             )
             for v in y.ticks()
         ),
@@ -299,18 +308,22 @@ def axes(x: Scale, y: Scale, labels: tuple[str, str]) -> Html:
     return tag("g", *parts, class_="axes", aria_hidden="true")
 
 
-def _below(x: float, y: float, value: float) -> Html:
-    return text(x, y + 17, tick(value), "middle")
+def _below(x: Scale, value: float, y: float, wanted: int = 5) -> Html:
+    return text(x(value), y + 17, tick(value, x.step(wanted)), "middle")
 
 
-def tick(value: float) -> str:
-    """Return a number at an axis in few characters."""
-    if value == 0:
-        return "0"
+def tick(value: float, step: float | None = None) -> str:
+    """Return a number at an axis; `step` is its distance from the next one."""
     size = abs(value)
+    if size <= (step or 0) / 1e6:
+        return "0"
     if size >= 1e6 or size < 1e-3:
-        return f"{value:.1e}".replace("e+0", "e").replace("e-0", "e-")
-    return f"{value:,.6g}"
+        digits = math.floor(math.log10(size)) - math.floor(math.log10(step or size))
+        text = f"{value:.{min(max(digits, 0), 3)}e}"
+        return re.sub(r"e\+?(-?)0*(\d)", r"e\1\2", text)
+    if step is None:
+        return f"{value:,.4g}" if size < 1000 else f"{value:,.0f}"
+    return f"{value:,.{max(0, -math.floor(math.log10(step)))}f}"
 
 
 def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Html:
@@ -369,7 +382,9 @@ def interval_chart(
     title: str, label: str, rows: Sequence[Row], reference: Row | None, note: str = ""
 ) -> Html:
     """Return a point with its interval for each row, and a line for all rows."""
-    shown = [row for row in rows if row.value is not None][:BARS]
+    shown = [row for row in rows if row.value is not None][:ROWS]
+    more = sum(row.value is not None for row in rows) - len(shown)
+    cut = f"{len(shown)} of {len(shown) + more} are drawn." if more else ""
     every = [*shown, *([reference] if reference else [])]
     values = [v for row in every for v in (row.value, row.low, row.high)]
     known = [v for v in values if v is not None]
@@ -394,14 +409,14 @@ def interval_chart(
         points,
         _row_table(title, label, rows),
         size=(WIDTH, TOP + STEP * len(shown) + BOTTOM),
-        note=note,
+        note=" ".join(filter(None, (note, cut))),
     )
 
 
 def _row_axis(x: Scale, label: str, rows: int) -> Html:
     bottom = TOP + STEP * rows
     ticks = [
-        tag("g", line(x(v), bottom, x(v), TOP, "grid"), _below(x(v), bottom, v))
+        tag("g", line(x(v), bottom, x(v), TOP, "grid"), _below(x, v, bottom, 4))
         for v in x.ticks(4)
     ]
     title = text((x.start + x.end) / 2, bottom + 36, short(label, 44), "middle")

@@ -157,7 +157,7 @@ def _categories(name: str, bins: Any, counts: Any) -> Html:
         y = 18 * place
         width = round((WIDTH - 100) * rows / total, 1)
         parts += [
-            text(0, y + 13, short(value, 13)),
+            text(0, y + 13, short(value, 11)),
             tag("rect", x=92, y=y + 3, width=max(0.5, width), height=12, class_="area"),
             text(96 + width, y + 13, f"{rows / total:.0%}"),
         ]

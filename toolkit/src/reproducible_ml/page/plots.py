@@ -80,15 +80,7 @@ def draw_plot(plot: Plot, rows: Rows) -> Html:
     if plot.template in BARS:
         return _bars(plot, rows)
     x = [to_number(row[plot.x]) for row in rows]
-    series = [
-        Series(
-            name,
-            x,
-            [to_number(row[name]) for row in rows],
-            [deviation(row) for row in rows] if DEVIATION in rows[0] else (),
-        )
-        for name in plot.y
-    ]
+    series = [_series(name, x, rows) for name in plot.y]
     if not any(map(math.isfinite, x)):
         return tag("figure", tag("figcaption", plot.title), _table(plot, rows))
     return line_chart(
@@ -98,6 +90,16 @@ def draw_plot(plot: Plot, rows: Rows) -> Html:
         joined=plot.template not in CLOUDS,
         diagonal="diagonal" in plot.template,
     )
+
+
+def _series(name: str, x: list[float], rows: Rows) -> Series:
+    y = [to_number(row[name]) for row in rows]
+    if DEVIATION not in rows[0]:
+        return Series(name, x, y)
+    spread = [to_number(row[DEVIATION]) for row in rows]
+    low = [value - by for value, by in zip(y, spread, strict=True)]
+    high = [value + by for value, by in zip(y, spread, strict=True)]
+    return Series(name, x, y, low, high)
 
 
 def missing(title: str, why: str) -> Html:
@@ -113,10 +115,11 @@ def _table(plot: Plot, rows: Rows) -> Html:
 def _bars(plot: Plot, rows: Rows) -> Html:
     found = []
     for row in rows:
-        value, spread = to_number(row[plot.x]), deviation(row)
-        ends = (value - spread, value + spread) if spread is not None else (None, None)
-        known = value if math.isfinite(value) else None
-        found.append(Row(row[plot.y[0]], known, *ends))
+        value, spread = known_number(row[plot.x]), known_number(row.get(DEVIATION))
+        if value is None or spread is None:
+            found.append(Row(row[plot.y[0]], value))
+        else:
+            found.append(Row(row[plot.y[0]], value, value - spread, value + spread))
     note = "Whiskers: ± standard deviation." if DEVIATION in rows[0] else ""
     return bar_chart(plot.title, plot.labels[0], found, note)
 
@@ -137,7 +140,7 @@ def to_number(text: str | None) -> float:
         return math.nan
 
 
-def deviation(row: Mapping[str, str]) -> float | None:
-    """Return the standard deviation of a row, None if it has none."""
-    value = to_number(row.get(DEVIATION))
+def known_number(text: str | None) -> float | None:
+    """Return a finite number, None if it is none."""
+    value = to_number(text)
     return value if math.isfinite(value) else None

@@ -8,7 +8,8 @@ from reproducible_ml.core.dependencies import read_stages
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.modeling.drawing.summary import KNOWN, describe_too_good
 from reproducible_ml.page.charts import (
-    BARS,
+    ROWS,
+    STYLES,
     Row,
     Series,
     interval_chart,
@@ -17,7 +18,13 @@ from reproducible_ml.page.charts import (
 )
 from reproducible_ml.page.graph import draw_graph
 from reproducible_ml.page.markup import Html, folded, join, number, short, table, tag
-from reproducible_ml.page.plots import draw_plot, read_plots, read_rows, to_number
+from reproducible_ml.page.plots import (
+    draw_plot,
+    known_number,
+    read_plots,
+    read_rows,
+    to_number,
+)
 from reproducible_ml.page.state import State
 from reproducible_ml.registry.history import VersionRecord, read_history
 from reproducible_ml.report.results import section as part_of
@@ -288,29 +295,53 @@ def _groups(
 
 
 def partial_dependence(results: Results) -> Html:
-    """Return how predictions depend on single columns, if that was computed."""
+    """Return how the mean prediction depends on single columns, if it was computed."""
     rows = read_rows(results.files, PARTIAL)
-    if not rows or not {"feature", "value"} <= rows[0].keys():
+    if not rows or not {"feature", "value", "mean", "low", "high"} <= rows[0].keys():
         return Html()
     by_feature: dict[str, list[dict[str, str]]] = {}
     for row in rows:
         by_feature.setdefault(row["feature"], []).append(row)
-    measures = [
-        name
-        for name in ("low", "mean", "prediction", "average", "high")
-        if name in rows[0]
-    ]
-    drawn = []
-    for feature, found in by_feature.items():
-        x = [to_number(row["value"]) for row in found]
-        series = [
-            Series(name, x, [to_number(row[name]) for row in found])
-            for name in sorted(measures, key=lambda name: name in ("low", "high"))
-        ]
-        if all(value == value for value in x):
-            labels = short(feature, 60), "prediction"
-            drawn.append(line_chart(short(feature, 60), labels, series))
-    return tag("div", *drawn, class_="grid") if drawn else Html()
+    drawn = [_dependence(feature, found) for feature, found in by_feature.items()]
+    words = (
+        "The mean prediction for test rows if a column had one value in all of them,"
+        " with its 95 % interval. It is no effect of the column: others vary with it."
+    )
+    return join(
+        [tag("p", words, class_="note"), tag("div", *drawn, class_="grid")],
+    )
+
+
+def _dependence(feature: str, rows: list[dict[str, str]]) -> Html:
+    title, label = short(feature, 60), "mean prediction"
+    # Only several classes have a column of that name.
+    classes = [*dict.fromkeys(row.get("class", label) for row in rows)]
+    many = len(classes) > 1
+    series, missing = [], []
+    for name in classes[:STYLES]:
+        found = [row for row in rows if row.get("class", name) == name]
+        x, *y = (_numbers(found, key) for key in ("value", "mean", "low", "high"))
+        # Bands of several lines would hide each other.
+        series.append(Series(name, x, *y[: 1 if many else 3]))
+        missing += [f"{name} {row['mean']}" for row in found if row["value"] == ""]
+    notes = [f"{STYLES} of {len(classes)} classes."] if len(classes) > STYLES else []
+    notes += [f"Where the value is missing: {', '.join(missing)}."] if missing else []
+    if not any(value == value for value in series[0].x):
+        # Of names there is no line; of several classes, the first is drawn.
+        first = [row for row in rows if row.get("class", label) == classes[0]]
+        drawn = [_named(row) for row in first]
+        about = f"{label} of {short(classes[0], 30)}" if many else label
+        return interval_chart(title, about, drawn, None)
+    return line_chart(title, (title, label), series, note=" ".join(notes))
+
+
+def _named(row: dict[str, str]) -> Row:
+    mean, low, high = (known_number(row.get(n)) for n in ("mean", "low", "high"))
+    return Row(row["value"] or "(missing)", mean, low, high)
+
+
+def _numbers(rows: list[dict[str, str]], name: str) -> list[float]:
+    return [to_number(row[name]) for row in rows]
 
 
 def pipeline(results: Results) -> Html:
@@ -340,18 +371,11 @@ def versions(results: Results) -> Html:
             record.date.strftime("%Y-%m-%d"),
             tag("code", record.commit[:10]),
             *(_with_interval(record, name) for name in names),
-            record.why_not or "with the one before",
+            record.why_not or ("comparable" if place else "-"),
         ]
-        for record in records
+        for place, record in enumerate(records)
     ]
-    header = [
-        "version",
-        "stages",
-        "date",
-        "commit",
-        *names,
-        "not comparable with before",
-    ]
+    header = ["version", "stages", "date", "commit", *names, "against the one before"]
     return join(
         [
             tag("div", *charts, class_="grid"),
@@ -387,7 +411,7 @@ def _history(name: str, records: list[VersionRecord]) -> Html:
         if broken
         else ""
     )
-    return interval_chart(name, name, rows[-BARS:], None, note)
+    return interval_chart(name, name, rows[-ROWS:], None, note)
 
 
 def sections(
