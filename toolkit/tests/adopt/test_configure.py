@@ -18,6 +18,7 @@ from reproducible_ml.adopt.configure import (
     set_params,
     set_pipeline,
 )
+from reproducible_ml.card.fields import FIELDS, empty_form
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
 
@@ -236,6 +237,25 @@ def test_sample_and_its_results_go_and_other_files_stay(project: Project) -> Non
     assert "reports/notes.md" in left
     tracked = git(project.root, "ls-files").split()
     assert not {*FILES, *RESULTS, "dvc.lock"} & {*tracked}
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_model_card_says_nothing_of_the_sample_unless_it_was_edited(
+    edited: bool, project: Project
+) -> None:
+    settings = project.root / "pyproject.toml"
+    listed = SETTINGS.replace("sample = [", f'sample = ["{FIELDS}",')
+    settings.write_text(listed)
+    fields = project.root / FIELDS
+    fields.parent.mkdir()
+    fields.write_text("limits: tumours\n")
+    git(project.root, "add", "--all")
+    git(project.root, "-c", "user.name=T", "-c", "user.email=t@t", "commit", "-qm", "T")
+    if edited:
+        fields.write_text("limits: mine\n")
+    assert leave(project) == ([str(FIELDS)] if edited else [])
+    assert fields.read_text() == ("limits: mine\n" if edited else empty_form())
+    assert str(FIELDS) in git(project.root, "ls-files").split()
 
 
 def test_readme_says_what_is_predicted_instead_of_the_sample(project: Project) -> None:

@@ -13,7 +13,7 @@ import yaml
 
 from reproducible_ml.core.parts import count_rows, read_table
 
-from .conftest import PIPELINE, STAGES, Project, needs_sample
+from .conftest import PIPELINE, RML, STAGES, Project, copy_of_working_tree, needs_sample
 
 pytestmark = pytest.mark.integration
 
@@ -31,9 +31,31 @@ TOOLS = (
 def test_cold_run_rebuilds_what_is_committed(cold: tuple[Project, list[str]]) -> None:
     project, stages = cold
     # The reports are in Git: when all they are made of came back, they are up to date.
-    assert stages == STAGES[:-1]
+    assert stages == STAGES[: STAGES.index("evaluate")]
     changed = project.run("git", "status", "--porcelain").stdout
     assert not changed, f"run `make repro` and commit the results:\n{changed}"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("reports/model_card.md", "card: reports/model_card.md is modified"),
+        ("docs/model_card.yaml", "card: docs/model_card.yaml is modified"),
+    ],
+)
+def test_card_that_is_not_what_the_stage_writes_fails_the_check(
+    name: str, reason: str, tmp_path: Path
+) -> None:
+    # A clone without data, as in CI.
+    project = copy_of_working_tree(tmp_path)
+    check = (*RML, "check-lock")
+    assert "up to date" in project.run(*check).stdout
+    path = tmp_path / name
+    path.write_text(path.read_text("utf-8").replace("clinical", "any"), "utf-8")
+    project.commit()
+    done = project.run(*check, check=False)
+    assert done.returncode == 1
+    assert reason in done.stdout
 
 
 def test_second_run_does_nothing(project: Project) -> None:
