@@ -21,7 +21,7 @@ COMPONENTS = {
         "a folder for notebooks that look at the data", ("notebooks",)
     ),
     "github": Component(
-        "workflows that test and report pull requests, issue forms",
+        "workflows that test and report pull requests and release models, issue forms",
         (".github", "docs/roles.md"),
     ),
     "containers": Component(
