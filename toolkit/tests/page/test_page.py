@@ -17,7 +17,8 @@ from reproducible_ml.card.facts import read_facts
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
 from reproducible_ml.page import page as module
-from reproducible_ml.page.page import PAGE, asset, show, write_page
+from reproducible_ml.page.document import asset
+from reproducible_ml.page.page import PAGE, show, write_page
 from tumour_diagnosis.models.card import describe
 
 from .results import HOSTILE, LONG, commit, write

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from reproducible_ml.page.page import asset
+from reproducible_ml.page.document import asset
 
 # Colours of text, and what they stand on.
 TEXT = ("text", "quiet", "link")
