@@ -186,8 +186,7 @@ def test_damaged_storage_stops_the_release(release: Release) -> None:
     failed = release.job("build")
     stored.write_bytes(content)
     # DVC believes the storage; the stages do not.
-    print(release.printed)
-    assert failed == "make repro"
+    assert failed == "make repro", release.printed
     assert "models/model.skops" in release.printed
 
 

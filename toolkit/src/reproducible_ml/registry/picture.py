@@ -70,7 +70,7 @@ def _draw_metric(axes: "Axes", name: str, records: Sequence[VersionRecord]) -> N
     name_ticks(axes, [record.version for record in records], room=40)
     axes.set_title(short(name, 40))
     if any(not record.comparable_with_previous for record in records[1:]):
-        axes.set_xlabel("dashed: the test rows changed, not comparable")
+        axes.set_xlabel("dashed: other test rows or another question, not comparable")
 
 
 def _draw_line(axes: "Axes", points: Sequence[tuple[int, float]]) -> None:
