@@ -1,6 +1,7 @@
 """`rml explain` as it is typed."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -40,6 +41,23 @@ def test_rows_of_the_test_set_and_of_a_file(project: Project) -> None:
         text = project.run(*RML, "explain", "2", "--file", name, "--json").stdout
         [again] = json.loads(text)["explanations"]
         assert again["contributions"] == own["contributions"]
+
+
+def test_training_rows_are_packaged_only_on_request(project: Project) -> None:
+    folder, name = project.folder, "background.parquet"
+    project.run(*RML, "explain", "--background", name)
+    for options in ([], ["--explain"]):
+        project.run(*RML, "package", "--force", *options)
+        [wheel] = (folder / "dist").glob("*_model-*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            found = [each for each in archive.namelist() if each.endswith(name)]
+            assert len(found) == len(options)
+            for each in found:
+                assert archive.read(each) == (folder / name).read_bytes()
+    target = project.get("data.target")
+    kept = pd.read_parquet(folder / name)
+    assert len(kept) == 100
+    assert target not in kept
 
 
 def test_what_cannot_be_explained_is_a_line(project: Project) -> None:
