@@ -187,7 +187,7 @@ def test_shallow_clone_as_in_ci_knows_its_base(project: Project) -> None:
 @needs_sample
 def test_another_processor_rounds_otherwise_and_passes(project: Project) -> None:
     propose(project, "train.estimator", LINEAR)
-    again = ["dvc", "repro", "--force", "train", "evaluate"]
+    again = ["dvc", "repro", "--force", "train", "evaluate", "card"]
     project.run(*again, variables=older_processor())
     assert "dvc.lock" in project.run("git", "diff", "--name-only", "HEAD").stdout
     text = report(project, passes=True)

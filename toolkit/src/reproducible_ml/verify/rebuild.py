@@ -24,7 +24,7 @@ from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.modeling.drawing.summary import format_table
 
 # Stages whose results may differ by rounding on another processor.
-NUMERIC = {"train", "evaluate"}
+NUMERIC = {"train", "evaluate", "card"}
 
 METRICS = "reports/metrics.json"
 
