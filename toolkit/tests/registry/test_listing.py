@@ -45,7 +45,7 @@ def test_table_has_versions_stages_intervals_and_what_cannot_be_compared(
     assert "* v1.2.0: not comparable with the row above: the test set changed" in shown
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_json_has_every_field(versions: Project) -> None:
     records = json.loads(versions.rml("models", "--json"))
     assert [record["comparable_with_previous"] for record in records] == [1, 1, 0]
@@ -82,7 +82,7 @@ def test_versions_of_the_same_rows_are_compared_in_pairs(versions: Project) -> N
     assert "Warning: The test set changed (100 rows at the base, 100 now)" in shown
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_version_of_the_last_commit_alone(versions: Project) -> None:
     assert versions.rml("models", "--here") == "model@v1.2.0\n"
     commit = versions.commit("Next")
@@ -90,7 +90,7 @@ def test_version_of_the_last_commit_alone(versions: Project) -> None:
     assert shown.startswith(f"error: HEAD: {commit[:7]} is no registered version. Fix:")
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_without_versions_the_way_to_the_first_is_shown(project: Project) -> None:
     assert "    rml register" in project.rml("models")
     shown = project.rml("compare", "1.0.0", "1.1.0", code=1)

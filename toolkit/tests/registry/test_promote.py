@@ -76,7 +76,7 @@ def test_gto_and_dvc_agree_after_each_step(
         assert answers(project, tmp_path) == {expected}
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_numbers_of_tags_do_not_decide_but_times_do(
     project: Project, three: Sequence[str], tmp_path: Path
 ) -> None:
@@ -89,7 +89,7 @@ def test_numbers_of_tags_do_not_decide_but_times_do(
     assert answers(project, tmp_path) == {"v1.2.0"}
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_unassigned_stage_is_named_and_repaired(
     project: Project, three: Sequence[str], tmp_path: Path
 ) -> None:
@@ -201,7 +201,7 @@ def test_lightweight_tags_are_named_and_ignored(
     assert versions.tags().count("model#prod#2") == 1
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_latest_is_never_a_release_candidate(versions: Project) -> None:
     versions.commit("Next")
     versions.tag("model@v2.0.0-rc.1", second=9)

@@ -154,7 +154,7 @@ def test_each_reason_against_a_version_is_a_line_with_a_fix(project: Project) ->
     assert all("Fix: " in line for line in lines)
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_commit_has_one_version_and_a_version_one_commit(
     project: Project, three: Sequence[str]
 ) -> None:
@@ -191,7 +191,7 @@ def test_worse_model_than_the_latest_version_fails_the_gate(project: Project) ->
     assert "model@v1.0.1" in project.tags()
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_outputs_must_be_on_the_remote_where_there_is_one(
     project: Project, tmp_path: Path
 ) -> None:
@@ -205,7 +205,7 @@ def test_outputs_must_be_on_the_remote_where_there_is_one(
     assert project.tags() == ["model@v1.0.0"]
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_model_must_be_an_artifact_and_an_output(project: Project) -> None:
     text = (project.root / "dvc.yaml").read_text()
     project.write("dvc.yaml", text.replace("path: models/model", "path: models/other"))
@@ -227,7 +227,7 @@ def test_shallow_clone_is_refused(plain: Project, tmp_path: Path) -> None:
         read_registry(clone)
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_model_card_must_be_filled_in(project: Project) -> None:
     project.write("docs/model_card.yaml", "limits: Unknown elsewhere.\n")
     project.commit()
