@@ -1,10 +1,9 @@
 """Binary classification: its metrics, and how its models predict."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.dummy import DummyClassifier
 
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.modeling.metrics.metric import (
@@ -16,6 +15,9 @@ from reproducible_ml.modeling.metrics.metric import (
     weighted_mean,
     weighted_sum,
 )
+
+if TYPE_CHECKING:
+    from sklearn.dummy import DummyClassifier
 
 
 def _counts(rows: Predictions, weights: Weights) -> tuple[Floats, Floats, Floats]:
@@ -143,6 +145,8 @@ class Binary:
         positive = shares.get(True, np.zeros(len(rows)))
         return np.ascontiguousarray(positive, dtype=np.float64)
 
-    def baseline(self) -> DummyClassifier:
+    def baseline(self) -> "DummyClassifier":
         """Return a model that always predicts the class frequencies."""
+        from sklearn.dummy import DummyClassifier
+
         return DummyClassifier(strategy="prior")

@@ -1,11 +1,10 @@
 """Multiclass classification: its metrics, and how its models predict."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.dummy import DummyClassifier
 
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.modeling.metrics import binary
@@ -20,6 +19,9 @@ from reproducible_ml.modeling.metrics.metric import (
     ratio,
     weighted_mean,
 )
+
+if TYPE_CHECKING:
+    from sklearn.dummy import DummyClassifier
 
 # Metrics of each class, taken as the positive one.
 PER_CLASS = {
@@ -174,6 +176,8 @@ class Multiclass:
         scores[:, known] = model.predict_proba(rows)
         return scores
 
-    def baseline(self) -> DummyClassifier:
+    def baseline(self) -> "DummyClassifier":
         """Return a model that always predicts the class frequencies."""
+        from sklearn.dummy import DummyClassifier
+
         return DummyClassifier(strategy="prior")

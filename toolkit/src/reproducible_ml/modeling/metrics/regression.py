@@ -1,10 +1,9 @@
 """Regression: its metrics, and how its models predict."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from sklearn.dummy import DummyRegressor
 
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.modeling.metrics.metric import (
@@ -14,6 +13,9 @@ from reproducible_ml.modeling.metrics.metric import (
     ratio,
     weighted_mean,
 )
+
+if TYPE_CHECKING:
+    from sklearn.dummy import DummyRegressor
 
 
 def rmse(rows: Predictions, weights: Weights) -> Floats:
@@ -78,6 +80,8 @@ class Regression:
         """Return a number for each row of features."""
         return np.asarray(model.predict(rows), dtype=np.float64)
 
-    def baseline(self) -> DummyRegressor:
+    def baseline(self) -> "DummyRegressor":
         """Return a model that always predicts the mean."""
+        from sklearn.dummy import DummyRegressor
+
         return DummyRegressor(strategy="mean")

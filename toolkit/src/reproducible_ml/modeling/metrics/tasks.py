@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import BaseEstimator
 
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core.errors import UserError
@@ -22,6 +21,9 @@ from reproducible_ml.modeling.metrics.metric import (
 )
 from reproducible_ml.modeling.metrics.multiclass import Multiclass
 from reproducible_ml.modeling.metrics.regression import Regression
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 
 class Task(Protocol):
@@ -41,7 +43,7 @@ class Task(Protocol):
     def output(self, model: Any, rows: pd.DataFrame) -> Floats:
         """Return the output of a model for rows in the form of `Predictions`."""
 
-    def baseline(self) -> BaseEstimator:
+    def baseline(self) -> "BaseEstimator":
         """Return an unfitted model that ignores the features."""
 
 
