@@ -57,6 +57,7 @@ def test_json_has_every_field(versions: Project) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_picture_is_drawn_as_a_whole_or_not_at_all(
     versions: Project, tmp_path: Path
 ) -> None:

@@ -249,6 +249,7 @@ def test_without_an_earlier_version_there_is_no_rollback(versions: Project) -> N
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_model_must_be_on_the_remote_to_be_promoted(
     project: Project, tmp_path: Path
 ) -> None:

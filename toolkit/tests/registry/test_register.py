@@ -179,6 +179,7 @@ def test_commit_has_one_version_and_a_version_one_commit(
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_worse_model_than_the_latest_version_fails_the_gate(project: Project) -> None:
     project.tag("model@v1.0.0")
     project.train("worse", 0.8)
@@ -250,6 +251,7 @@ def test_tag_that_could_not_be_pushed_is_removed(
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_interrupted_push_removes_the_tag(project: Project, tmp_path: Path) -> None:
     origin, started = tmp_path / "origin", tmp_path / "started"
     project.git("init", "--quiet", "--bare", str(origin))

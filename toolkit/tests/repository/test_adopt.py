@@ -41,8 +41,8 @@ def lead(project: Project) -> dict[str, float]:
     }
 
 
-# One table for several classes and one for a number; the others take their time.
-QUICK = ("seeds", "rentals")
+# One table for several classes; the others take their time.
+QUICK = ("seeds",)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,7 @@ def test_part_that_comes_late_is_asked_for_and_taken(
 
 
 # DVC passes over pointers in a folder that it takes for ignored by Git.
+@pytest.mark.slow
 def test_raw_table_is_pushed_and_comes_back(blank: Project, tmp_path: Path) -> None:
     source, target = write("seeds", tmp_path)
     blank.run(*ADOPT, str(source), "--target", target)
@@ -123,6 +124,7 @@ def test_adopted_project_is_verified(blank: Project, tmp_path: Path) -> None:
     assert "Every output was reproduced, bit for bit." in done.stdout
 
 
+@pytest.mark.slow
 def test_adopted_table_is_stored_and_watched(blank: Project, tmp_path: Path) -> None:
     source, target = write("seeds", tmp_path)
     blank.run(*ADOPT, str(source), "--target", target)

@@ -112,6 +112,7 @@ def test_customers(blank: Project, tables: Path) -> None:
     follow(blank, blocks["rml data"], tables, 100)
 
 
+@pytest.mark.slow
 def test_rentals(blank: Project, tables: Path) -> None:
     blocks = examples("docs/data/own_table.md")
     write("rentals", tables)
@@ -125,6 +126,7 @@ def test_broken_table(blank: Project, tables: Path) -> None:
         follow(blank, block, tables, 100)
 
 
+@pytest.mark.slow
 def test_experiments(project: Project, tables: Path) -> None:
     blocks = examples("docs/experiments.md")
     project.run("git", "remote", "add", "origin", str(tables))
@@ -140,6 +142,7 @@ def test_experiments(project: Project, tables: Path) -> None:
         project.run("sh", "-c", "git restore . && dvc checkout")
 
 
+@pytest.mark.slow
 def test_commands_of_the_code(project: Project, tables: Path) -> None:
     blocks = examples("docs/code/README.md")
     follow(
@@ -148,6 +151,7 @@ def test_commands_of_the_code(project: Project, tables: Path) -> None:
     follow(project, examples("docs/pull_requests.md")[CHECK][:1], tables, 100)
 
 
+@pytest.mark.slow
 def test_registry(project: Project, tables: Path) -> None:
     blocks = examples("docs/registry.md")
     bare = project.folder.parent / "tumours.git"

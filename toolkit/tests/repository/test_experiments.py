@@ -60,6 +60,7 @@ def clone(project: Project, folder: Path) -> Project:
     return copy
 
 
+@pytest.mark.slow
 def test_forged_results_are_found_in_a_clone(quick: Project, tmp_path: Path) -> None:
     copy = clone(quick, tmp_path / "bob")
     committed = copy.read("reports/metrics.json")
@@ -81,6 +82,7 @@ def params_of(project: Project, revision: str) -> str:
     return project.run("git", "show", f"{revision}:params.yaml").stdout
 
 
+@pytest.mark.slow
 def test_experiment_in_a_fresh_clone(quick: Project, tmp_path: Path) -> None:
     copy = clone(quick, tmp_path / "bob")
     copy.run("dvc", "exp", "run", "-S", f"{TREES}=6", "--name", "six")
@@ -119,6 +121,7 @@ def test_grid_in_the_queue_is_shown_and_compared(tried: Project) -> None:
     assert names >= {"try-1", "try-2", "main"}
 
 
+@pytest.mark.slow
 def test_experiment_is_applied_and_pushed_as_a_branch(
     tried: Project, tmp_path: Path
 ) -> None:
@@ -135,6 +138,7 @@ def test_experiment_is_applied_and_pushed_as_a_branch(
     assert "learning_rate: 0.05" in params_of(project, "other-way")
 
 
+@pytest.mark.slow
 def test_experiment_is_pulled_by_another(tried: Project, tmp_path: Path) -> None:
     tried.run("dvc", "exp", "push", "origin", "try-1")
     copy = clone(tried, tmp_path / "bob")

@@ -43,6 +43,7 @@ def test_rows_of_the_test_set_and_of_a_file(project: Project) -> None:
         assert again["contributions"] == own["contributions"]
 
 
+@pytest.mark.slow
 def test_training_rows_are_packaged_only_on_request(project: Project) -> None:
     folder, name = project.folder, "background.parquet"
     project.run(*RML, "explain", "--background", name)
@@ -60,6 +61,7 @@ def test_training_rows_are_packaged_only_on_request(project: Project) -> None:
     assert target not in kept
 
 
+@pytest.mark.slow
 def test_what_cannot_be_explained_is_a_line(project: Project) -> None:
     def fails(*arguments: str) -> str:
         done = project.run(*RML, "explain", *arguments, check=False)

@@ -90,6 +90,7 @@ def test_stage_whose_result_stays_the_same_is_the_last_to_run(
 
 
 @needs_sample
+@pytest.mark.slow
 def test_more_rows_keep_the_others_on_their_side(project: Project) -> None:
     sides = {
         side: project.folder / "data/processed" / side for side in ("train", "test")
@@ -106,6 +107,7 @@ def test_more_rows_keep_the_others_on_their_side(project: Project) -> None:
     assert all(after[side] < before[side] for side in sides)
 
 
+@pytest.mark.slow
 def test_parts_do_not_change_model_or_metrics(project: Project) -> None:
     names = ["models/model.skops", "reports/metrics.json", "reports/bootstrap.json"]
     before = [(project.folder / name).read_bytes() for name in names]
@@ -169,6 +171,7 @@ def test_pointer_instead_of_data_is_an_error(project: Project) -> None:
     assert sorted(path.name for path in outputs.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_experiment_changes_one_line_of_params(project: Project) -> None:
     project.run("dvc", "exp", "run", "--set-param", "evaluate.replicates=101")
     changed = project.run("git", "diff", "HEAD", "--numstat", "params.yaml").stdout

@@ -28,6 +28,7 @@ def new(project: Project) -> pd.DataFrame:
     return rows
 
 
+@pytest.mark.slow
 def test_files_urls_and_databases(project: Project, new: pd.DataFrame) -> None:
     folder = project.folder
     printed = project.run(*RML, "predict", "new.csv", "--output", "out.csv").stdout
@@ -63,6 +64,7 @@ def test_files_urls_and_databases(project: Project, new: pd.DataFrame) -> None:
     assert (folder / "notebooks/here.parquet").is_file()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_predicted_is_a_line(
     project: Project, new: pd.DataFrame
 ) -> None:

@@ -81,6 +81,7 @@ def test_better_parameter_passes(project: Project) -> None:
 
 
 @needs_sample
+@pytest.mark.slow
 def test_other_test_set_is_compared_without_pairs(project: Project) -> None:
     propose(project, "split.salt", "other")
     text = report(project, passes=True)
@@ -98,6 +99,7 @@ def test_unchanged_project_passes(project: Project) -> None:
     assert project.run(*RML, "check-lock").stdout == "dvc.lock is up to date.\n"
 
 
+@pytest.mark.slow
 def test_gate_changes_rerun_nothing(project: Project) -> None:
     project.set("gate.tolerance", 0.5)
     assert project.reproduce() == []
@@ -129,6 +131,7 @@ def test_outdated_lock_fails_before_and_after_a_run(project: Project) -> None:
     assert "Fix: `make repro && git add dvc.lock reports && git commit`." in text
 
 
+@pytest.mark.slow
 def test_uncommitted_change_fails(project: Project) -> None:
     project.set("train.seed", 4711)
     project.reproduce()
@@ -145,6 +148,7 @@ def test_failed_stage_fails(project: Project) -> None:
     assert "- `train`: " in text
 
 
+@pytest.mark.slow
 def test_metric_that_is_not_a_number_fails(project: Project) -> None:
     metrics = json.loads(project.read("reports/metrics.json"))
     name = next(iter(metrics))
@@ -155,6 +159,7 @@ def test_metric_that_is_not_a_number_fails(project: Project) -> None:
     assert f"reports/metrics.json: `{name}` is `nan`" in found
 
 
+@pytest.mark.slow
 def test_model_of_another_processor_passes(project: Project) -> None:
     here = project.read("dvc.lock")
     there = yaml.safe_load(here)
@@ -169,6 +174,7 @@ def test_model_of_another_processor_passes(project: Project) -> None:
     assert "Reproduced, up to rounding on another processor. Gate passed." in text
 
 
+@pytest.mark.slow
 def test_shallow_clone_as_in_ci_knows_its_base(project: Project) -> None:
     propose(project, "evaluate.replicates", 101)
     copy = Project(project.folder.parent / "copy")

@@ -177,6 +177,7 @@ class Dearer(TransformerMixin, BaseEstimator):
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_wheel_has_the_code_that_the_model_needs(
     folder_of: Callable[..., Path], orders: pd.DataFrame, tmp_path: Path
 ) -> None:
@@ -197,6 +198,7 @@ def test_wheel_has_the_code_that_the_model_needs(
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_wheels_are_the_same_bytes_anywhere(
     folder_of: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -258,6 +260,7 @@ def test_wheel_pins_what_the_model_was_made_with(
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_other_code_is_another_version(
     folder_of: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -175,6 +175,7 @@ def wait_for(url: str) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_a_container_on_each_platform(
     train_folder: Callable[..., Path], orders: pd.DataFrame
 ) -> None:

@@ -43,9 +43,9 @@ def folder(train: Train, trained: dict[str, Path], tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def other(train: Train, trained: dict[str, Path]) -> Path:
-    train("binary", LINEAR["binary"])
-    return next(folder for key, folder in trained.items() if LINEAR["binary"] in key)
+def other(train_folder: Callable[..., Path]) -> Path:
+    """The folder of another model for the same rows."""
+    return train_folder("binary", LINEAR["binary"])
 
 
 def replace(folder: Path, source: Path) -> None:
@@ -269,6 +269,7 @@ def test_another_model_under_load_and_two_versions_side_by_side(
 
 @process
 @together
+@pytest.mark.slow
 def test_workers_count_together_and_end_together(
     folder: Path, orders: pd.DataFrame, tmp_path: Path
 ) -> None:

@@ -175,6 +175,7 @@ def test_compressed_bodies_are_refused(server: str) -> None:
     assert response.status_code == 415
 
 
+@pytest.mark.slow
 def test_the_description_holds_for_generated_requests(server: str) -> None:
     schema = schemathesis.openapi.from_url(f"{server}/openapi.json")
     checks = [

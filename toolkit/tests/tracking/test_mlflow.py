@@ -124,6 +124,7 @@ def test_server_that_cannot_be_used_is_a_line(result: Path) -> None:
 
 @on_server
 @pytest.mark.integration
+@pytest.mark.slow
 def test_repro_logs_its_result_once(
     reproduced: tuple[Tracked, str], server: Server
 ) -> None:
@@ -159,6 +160,7 @@ def test_repro_logs_its_result_once(
 
 @on_server
 @pytest.mark.integration
+@pytest.mark.slow
 def test_experiment_is_logged_by_its_name(
     tracked: Tracked, server: Server, experiment: str
 ) -> None:
@@ -176,6 +178,7 @@ def test_experiment_is_logged_by_its_name(
 
 @on_server
 @pytest.mark.integration
+@pytest.mark.slow
 def test_any_parameters_are_logged_also_without_git(
     tracked: Tracked, server: Server, experiment: str
 ) -> None:
@@ -214,6 +217,7 @@ def while_logging(tracked: Tracked, server: Server) -> Iterator[subprocess.Popen
 
 @on_server
 @pytest.mark.integration
+@pytest.mark.slow
 def test_run_of_a_killed_process_is_marked_as_failed_later(
     tracked: Tracked, server: Server, experiment: str
 ) -> None:

@@ -12,6 +12,7 @@ from .runner import STEPS, Event, Runner, is_run
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.slow,
     pytest.mark.skipif(
         "sample" not in STAGES, reason="the project is about a table of its own"
     ),
@@ -91,6 +92,7 @@ def test_better_change_passes(runner: Runner) -> None:
     assert row(result.report, "log_loss").endswith("better |")
 
 
+@pytest.mark.slow
 def test_other_data_are_reported(runner: Runner) -> None:
     runner.edit(
         "code/tumour_diagnosis/datasets/sample.py",
@@ -105,6 +107,7 @@ def test_other_data_are_reported(runner: Runner) -> None:
     assert row(result.report, "data/processed/train")
 
 
+@pytest.mark.slow
 def test_outdated_lock_fails_with_the_command_that_fixes_it(runner: Runner) -> None:
     runner.set("train.seed", 4711)
     runner.set("evaluate.seed", 4)
@@ -139,6 +142,7 @@ def test_fork_without_credentials_contacts_no_remote(runner: Runner) -> None:
     assert "remote" in result.report
 
 
+@pytest.mark.slow
 def test_very_first_pull_request_has_nothing_to_compare_with(runner: Runner) -> None:
     old = runner.git("rev-parse", "main").strip()
     empty = runner.git("hash-object", "-t", "tree", "/dev/null").strip()

@@ -21,6 +21,7 @@ SETTINGS = {
     "console": "off",
     "disable_code": True,
     "disable_git": True,
+    "host": "-",
     "init_timeout": 10,
     "save_code": False,
     "silent": True,
