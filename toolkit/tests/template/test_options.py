@@ -16,7 +16,7 @@ from hooks.identity import swap
 from ..copies import ROOT
 from .conftest import Generate, run, tracked
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 # The address of another kind is written in the same way.
 REMOTES = {
