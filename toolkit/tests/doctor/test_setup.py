@@ -25,7 +25,7 @@ from .conftest import Patient
 # DVC calls a library in an old way.
 DVC = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
 
-pytestmark = [pytest.mark.integration, DVC]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, DVC]
 
 
 def clone(patient: Patient, *options: str) -> Patient:

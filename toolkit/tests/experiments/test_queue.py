@@ -155,7 +155,7 @@ def test_queue_works_again_after_its_worker_was_killed(queue: Project) -> None:
     wait_for(lambda: not [*queue.root.glob(f"{FOLDER}/tmp*")])
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_result_of_a_finished_run_is_kept(queue: Project) -> None:
     queue.write(
         "score.py",
@@ -192,7 +192,7 @@ def test_killed_temporary_run_leaves_nothing(queue: Project) -> None:
     assert scoring(queue.root) == []
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_intact_queue_stays_as_it_is(
     queue: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -205,7 +205,7 @@ def test_intact_queue_stays_as_it_is(
     assert queue.git("for-each-ref") == before
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_empty_lock_is_removed(queue: Project) -> None:
     (queue.root / ".dvc/tmp/rwlock").write_bytes(b"")
     assert [*reset(queue.root)] == ["Removed temporary files and folders: 1."]

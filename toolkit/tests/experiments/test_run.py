@@ -42,7 +42,7 @@ def test_run_makes_an_experiment_and_prints_what_it_changes(
     assert "seed: 2" in project.git("show", f"{commit}:params.yaml")
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_run_that_changes_nothing_says_so(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -52,7 +52,7 @@ def test_run_that_changes_nothing_says_so(
     assert "the same as HEAD. To remove it: dvc exp remove " in printed
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_killed_run_is_an_error_with_the_way_back(project: Project) -> None:
     running = project.start("dvc", "exp", "run", "--set-param=train.seed=14")
     assert running.stdout is not None
@@ -110,14 +110,14 @@ def test_mistakes_are_errors_before_anything_runs(
         experiment(project.project, [settings], name)
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_file_that_the_experiment_would_lose_is_an_error(project: Project) -> None:
     project.write("new.py", "")
     with pytest.raises(UserError, match=r"^new\.py: is not in Git.*gitignore$"):
         run(project.project, [], None)
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_equal_experiments_are_named(project: Project) -> None:
     head = project.git("rev-parse", "HEAD").strip()
     project.write("raw.csv", "other")
@@ -134,7 +134,7 @@ def changes(project: Project) -> str:
     return "\n\n".join(describe_changes(project.project, base))
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_parameter_that_no_stage_reads_changes_no_result(project: Project) -> None:
     project.write("params.yaml", f"{PARAMS}clean: {{missing: drop}}\n")
     text = changes(project)
@@ -143,7 +143,7 @@ def test_parameter_that_no_stage_reads_changes_no_result(project: Project) -> No
     assert text.endswith("**No result changed**: no stage reads these parameters.")
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_changes_are_those_of_the_report(project: Project) -> None:
     project.write("params.yaml", PARAMS.replace("seed: 0", "seed: 5"))
     project.dvc("repro", "--quiet")
@@ -163,7 +163,7 @@ def fail(project: Project) -> None:
     (project.root / "data/processed/test").unlink()
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_failed_run_on_the_last_commit_is_undone(project: Project) -> None:
     taken = take_snapshot(project.root)
     fail(project)
@@ -173,7 +173,7 @@ def test_failed_run_on_the_last_commit_is_undone(project: Project) -> None:
     assert project.read("data/processed/test") == "a\n1\n"
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_edits_that_are_not_committed_come_back(project: Project) -> None:
     edited = PARAMS.replace("''", "x")
     project.write("params.yaml", edited)
@@ -187,7 +187,7 @@ def test_edits_that_are_not_committed_come_back(project: Project) -> None:
     assert project.read("score.py") == "# edited while it ran\n"
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_parameters_that_were_edited_meanwhile_stay(project: Project) -> None:
     taken = take_snapshot(project.root)
     fail(project)
@@ -197,7 +197,7 @@ def test_parameters_that_were_edited_meanwhile_stay(project: Project) -> None:
     assert project.read("params.yaml") == "mine"
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_data_that_is_nowhere_is_no_obstacle(project: Project) -> None:
     taken = take_snapshot(project.root)
     fail(project)
