@@ -154,7 +154,7 @@ def test_commands_of_the_code(project: Project, tables: Path) -> None:
 @pytest.mark.slow
 def test_registry(project: Project, tables: Path) -> None:
     blocks = examples("docs/registry.md")
-    bare = project.folder.parent / "tumours.git"
+    bare = project.folder.parent / "hub.git"
     project.run("git", "init", "--quiet", "--bare", "--initial-branch=main", str(bare))
     project.run("git", "remote", "add", "origin", str(bare))
     project.run("dvc", "remote", "add", "--default", "storage", str(tables))
