@@ -18,10 +18,9 @@ from reproducible_ml.page.charts import (
     bar_chart,
     interval_chart,
     line_chart,
-    make_scale,
     matrix,
-    tick,
 )
+from reproducible_ml.page.figure import make_scale, tick
 from reproducible_ml.page.graph import arrange, draw_graph, parents
 from reproducible_ml.page.markup import Html, number, tag
 

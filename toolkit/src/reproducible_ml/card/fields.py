@@ -69,7 +69,7 @@ class HumanPart(Section):
         required=True,
     )
     contact: Text = _field(
-        "Who answers questions and is told of errors.", required=True
+        "Who answers questions, and to whom errors are reported.", required=True
     )
     references: Text = _field("Publications and addresses.", required=False)
 

@@ -4,83 +4,38 @@ The picture is complete without the script. That adds tooltips, also by the arro
 and hides the lines whose names are clicked.
 """
 
-import json
 import math
-import re
 from collections.abc import Iterator, Sequence
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from reproducible_ml.page.markup import Html, folded, join, number, short, table, tag
-
-WIDTH, HEIGHT = 400, 270
-LEFT, RIGHT, TOP, BOTTOM = 62, 16, 12, 46
-
-# Of charts with a name at the left of each row.
-NAMES, STEP = 146, 24
+from reproducible_ml.page.figure import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    NAMES,
+    RIGHT,
+    STEP,
+    STYLES,
+    TOP,
+    WIDTH,
+    Point,
+    Scale,
+    axes,
+    below,
+    figure,
+    line,
+    make_scale,
+    name_text,
+    text,
+)
+from reproducible_ml.page.markup import Html, join, number, short, table, tag
 
 # Points of a line or cloud, bars, intervals and classes that are drawn.
 POINTS, BARS, ROWS, CLASSES = 1500, 15, 30, 20
 
 # Points of a line that are marked.
 FEW = 20
-
-# Lines that are told apart by colour and dashes.
-STYLES = 6
-
-
-class Scale(NamedTuple):
-    """Maps values to places of a picture."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, value: float) -> float:
-        """Return the place of a value."""
-        share = (value - self.low) / (self.high - self.low)
-        return round(self.start + share * (self.end - self.start), 2)
-
-    def step(self, wanted: int = 5) -> float:
-        """Return the distance between round numbers."""
-        return round_step((self.high - self.low) / wanted)
-
-    def ticks(self, wanted: int = 5) -> list[float]:
-        """Return round numbers between the ends."""
-        step = self.step(wanted)
-        first = math.ceil(self.low / step - 1e-9)
-        last = math.floor(self.high / step + 1e-9)
-        return [place * step for place in range(first, last + 1)]
-
-
-def round_step(size: float) -> float:
-    """Return 1, 2 or 5 times a power of ten, about as large as this."""
-    power = 10.0 ** math.floor(math.log10(size))
-    return next((m * power for m in (1.0, 2.0, 5.0) if m * power >= size), 10 * power)
-
-
-def make_scale(
-    values: Sequence[float],
-    start: float,
-    end: float,
-    *,
-    zero: bool = False,
-    round_ends: bool = False,
-) -> Scale:
-    """Return a scale that covers all values, 0 and round numbers if asked for."""
-    known = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
-    low, high = min(known), max(known)
-    if zero:
-        low, high = min(low, 0.0), max(high, 0.0)
-    if high - low <= 1e-12 * max(abs(low), abs(high), 1e-300):
-        pad = abs(low) / 10 or 1.0
-        low, high = low - pad, high + pad
-    if round_ends:
-        step = round_step((high - low) / 5)
-        low = math.floor(low / step + 1e-9) * step
-        high = math.ceil(high / step - 1e-9) * step
-    return Scale(low, high, start, end)
 
 
 class Series(NamedTuple):
@@ -108,68 +63,6 @@ class Row(NamedTuple):
     low: float | None = None
     high: float | None = None
     note: str = ""
-
-
-class Point(NamedTuple):
-    """A place in the picture and what the tooltip says there."""
-
-    x: float
-    y: float
-    text: str
-    series: int = 0
-
-
-def figure(
-    title: str,
-    picture: Html,
-    points: Sequence[Point],
-    numbers: Html,
-    *,
-    size: tuple[float, float] = (WIDTH, HEIGHT),
-    legend: Sequence[str] = (),
-    note: str = "",
-) -> Html:
-    """Return a chart with its title, legend, and table of numbers.
-
-    Args:
-        title: What it shows.
-        picture: The elements of the SVG.
-        points: What the tooltip says.
-        numbers: The table.
-        size: Of the picture.
-        legend: Names of the lines; each hides or shows one.
-        note: A sentence below it.
-    """
-    data = [[p.x, p.y, short(p.text, 200), p.series] for p in points]
-    drawn = tag(
-        "svg",
-        picture,
-        viewBox=f"0 0 {size[0]:g} {size[1]:g}",
-        role="img",
-        tabindex=0 if points else None,
-        # (A title element would show a second tooltip.)
-        aria_label=f"{title}. The numbers are in the table below.",
-        data_points=json.dumps(data, ensure_ascii=False, separators=(",", ":")),
-    )
-    buttons = [
-        tag(
-            "button",
-            tag("span", class_=f"key s{place % STYLES}"),
-            short(name, 40),
-            type="button",
-            aria_pressed="true",
-            data_series=place,
-        )
-        for place, name in enumerate(legend)
-    ]
-    return tag(
-        "figure",
-        tag("figcaption", title),
-        tag("div", *buttons, class_="legend") if len(buttons) > 1 else "",
-        tag("div", drawn, class_="plot"),
-        tag("p", note, class_="note") if note else "",
-        folded("Numbers", numbers, title=title),
-    )
 
 
 def line_chart(
@@ -280,68 +173,6 @@ def _numbers(title: str, labels: tuple[str, str], series: Sequence[Series]) -> H
     return table(title, [labels[0], *names], body)
 
 
-def axes(x: Scale, y: Scale, labels: tuple[str, str]) -> Html:
-    """Return both axes with grid lines and labels."""
-    parts = [
-        *(
-            tag("g", line(x(v), y.start, x(v), y.end, "grid"), _below(x, v, y.start))
-            for v in x.ticks()
-        ),
-        *(
-            tag(
-                "g",
-                line(x.start, y(v), x.end, y(v), "grid"),
-                text(x.start - 6, y(v) + 4, tick(v, y.step()), "end"),
-            )
-            for v in y.ticks()
-        ),
-        text((x.start + x.end) / 2, y.start + 36, short(labels[0], 50), "middle"),
-        tag(
-            "text",
-            short(labels[1], 34),
-            x=0,
-            y=0,
-            transform=f"translate(13 {(y.start + y.end) / 2:g}) rotate(-90)",
-            text_anchor="middle",
-        ),
-    ]
-    return tag("g", *parts, class_="axes", aria_hidden="true")
-
-
-def _below(x: Scale, value: float, y: float, wanted: int = 5) -> Html:
-    return text(x(value), y + 17, tick(value, x.step(wanted)), "middle")
-
-
-def tick(value: float, step: float | None = None) -> str:
-    """Return a number at an axis; `step` is its distance from the next one."""
-    size = abs(value)
-    if size <= (step or 0) / 1e6:
-        return "0"
-    if size >= 1e6 or size < 1e-3:
-        digits = math.floor(math.log10(size)) - math.floor(math.log10(step or size))
-        text = f"{value:.{min(max(digits, 0), 3)}e}"
-        return re.sub(r"e\+?(-?)0*(\d)", r"e\1\2", text)
-    if step is None:
-        return f"{value:,.4g}" if size < 1000 else f"{value:,.0f}"
-    return f"{value:,.{max(0, -math.floor(math.log10(step)))}f}"
-
-
-def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Html:
-    """Return a straight line."""
-    return tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=kind)
-
-
-def text(x: float, y: float, content: Any, anchor: str = "start") -> Html:
-    """Return words in a picture."""
-    return tag("text", content, x=round(x, 1), y=round(y, 1), text_anchor=anchor)
-
-
-def name_text(y: float, name: str) -> Html:
-    """Return the name of a row at the left, which shows all of it when pointed at."""
-    whole = tag("title", short(name, 200))
-    return tag("text", whole, short(name, 17), x=NAMES - 8, y=y, text_anchor="end")
-
-
 def bar_chart(title: str, label: str, rows: Sequence[Row], note: str = "") -> Html:
     """Return a bar for each row; an interval is a whisker."""
     shown = [row for row in rows if row.value is not None][:BARS]
@@ -416,7 +247,7 @@ def interval_chart(
 def _row_axis(x: Scale, label: str, rows: int) -> Html:
     bottom = TOP + STEP * rows
     ticks = [
-        tag("g", line(x(v), bottom, x(v), TOP, "grid"), _below(x, v, bottom, 4))
+        tag("g", line(x(v), bottom, x(v), TOP, "grid"), below(x, v, bottom, 4))
         for v in x.ticks(4)
     ]
     title = text((x.start + x.end) / 2, bottom + 36, short(label, 44), "middle")

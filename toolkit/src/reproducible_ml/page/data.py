@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from reproducible_ml.page.charts import make_scale, text, tick
+from reproducible_ml.page.figure import make_scale, text, tick
 from reproducible_ml.page.markup import Html, folded, join, number, short, table, tag
 
 Json = Mapping[str, Any]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from reproducible_ml.core.dependencies import StageDependencies
-from reproducible_ml.page.charts import text
+from reproducible_ml.page.figure import text
 from reproducible_ml.page.markup import Html, join, short, tag
 
 BOX, GAP, HIGH, BETWEEN = 260, 20, 46, 32

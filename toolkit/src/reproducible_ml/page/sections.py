@@ -9,13 +9,13 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.modeling.drawing.summary import KNOWN, describe_too_good
 from reproducible_ml.page.charts import (
     ROWS,
-    STYLES,
     Row,
     Series,
     interval_chart,
     line_chart,
     range_bar,
 )
+from reproducible_ml.page.figure import STYLES
 from reproducible_ml.page.graph import draw_graph
 from reproducible_ml.page.markup import Html, folded, join, number, short, table, tag
 from reproducible_ml.page.plots import (

@@ -210,7 +210,7 @@ def check_rows(
 def row_keys(table: pa.Table, model: Model) -> npt.NDArray[np.uint64]:
     """Return the key of each row, as of `Checked`; invalid rows may have none.
 
-    Rows without the columns that identify them are told apart by their features.
+    Rows without the columns that identify them are identified by their features.
 
     Raises:
         MissingColumnsError: The table lacks a feature as well.
