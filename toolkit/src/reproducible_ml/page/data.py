@@ -54,8 +54,8 @@ def data_section(validation: Json, split: Json, profile: Json, contract: Json) -
 
 
 _EXPLAINED = (
-    "Of numbers, dates and lengths of texts the middle nine tenths are drawn: the"
-    " higher, the more rows have such a value. Of categories, the most frequent."
+    "Histograms of numbers, dates and text lengths, without the lowest and highest 5 %"
+    " of the values. For categories, the most frequent ones."
 )
 
 
