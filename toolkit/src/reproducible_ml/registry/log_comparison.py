@@ -11,20 +11,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.dataset as ds
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.registry.tags import find_version, read_registry
 from reproducible_ml.report.markdown import code, show_in_terminal, table
 from reproducible_ml.report.results import model_hashes, read_results
+from reproducible_ml.serving.read_log import PREDICTION, is_probability, read_log
 from reproducible_ml.versioning.git import Revision
 
 Floats = npt.NDArray[np.float64]
-
-# Columns of the log that are read, besides the numbers that are answered.
-NEEDED = ("time", "request_id", "row", "row_key", "model_version", "returned")
-PREDICTION, PROBABILITY = "prediction", "probability"
 
 # Fewer rows give no interval that is worth its name.
 FEWEST = 30
@@ -106,7 +101,7 @@ def compare_log(
     Raises:
         UserError: There is no such log, or it has not both versions.
     """
-    log = _read(folder)
+    log = read_log(folder)
     versions = log["model_version"].value_counts()
     known = ", ".join(versions.index[:5])
     chosen: list[str] = []
@@ -242,40 +237,6 @@ def as_markdown(found: LogComparison, names: Mapping[str, str]) -> str:
     )
 
 
-def _read(folder: Path) -> pd.DataFrame:
-    """Return what is compared of a log, in the order of time."""
-    if not folder.is_dir():
-        raise UserError(f"{folder}: there is no such folder. See RML_SERVE_LOG_FOLDER")
-    files = sorted(folder.rglob("*.parquet"))
-    if not files:
-        raise UserError(f"{folder}: has no predictions yet")
-    try:
-        schema = pa.unify_schemas(
-            [ds.dataset(file).schema for file in files], promote_options="permissive"
-        )
-        data = ds.dataset(files, schema=schema)
-        answers = [n for n in schema.names if n == PREDICTION or _is_probability(n)]
-        table = data.to_table([*(n for n in NEEDED if n in schema.names), *answers])
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{folder}: is no log of predictions: {error}") from error
-    if missing := {*NEEDED, PREDICTION} - {"returned", *table.column_names}:
-        raise UserError(
-            f'{folder}: is no log of predictions; it lacks the column "{min(missing)}"'
-        )
-    log: pd.DataFrame = table.to_pandas()
-    if "returned" not in log:
-        log["returned"] = True
-    log["returned"] = log["returned"].fillna(True).astype(bool)
-    # Rows without a key cannot be recognised when they come again.
-    own = log["request_id"] + " " + log["row"].astype(str)
-    log["row_key"] = log["row_key"].fillna(own)
-    return log.sort_values("time", kind="stable")
-
-
-def _is_probability(name: str) -> bool:
-    return name == PROBABILITY or name.startswith(f"{PROBABILITY}_")
-
-
 def _side(both: pd.DataFrame, end: str) -> pd.DataFrame:
     names = {
         name: name.removesuffix(end)
@@ -305,7 +266,7 @@ def _differences(
             for each in classes
         }
     for name in old.columns.intersection(new.columns):
-        if _is_probability(name):
+        if is_probability(name):
             columns[f"mean of {name}"] = (old[name], new[name])
     for name, sides in columns.items():
         one, other = (np.asarray(side, dtype=np.float64) for side in sides)
