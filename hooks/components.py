@@ -32,6 +32,13 @@ COMPONENTS = {
         "a web service that predicts",
         ("code/tumour_diagnosis/deployment/service.py", "environments/service.txt"),
     ),
+    "monitoring": Component(
+        "settings and a guide to watch a model in use: drift, refused rows, outcomes",
+        (
+            "code/tumour_diagnosis/deployment/monitoring.py",
+            "docs/monitoring.md",
+        ),
+    ),
     "worker": Component(
         "a worker that predicts messages of a queue (NATS)",
         ("code/tumour_diagnosis/deployment/worker.py", "environments/worker.txt"),
@@ -67,7 +74,7 @@ COMPONENTS = {
 
 SETS = {
     "minimal": (),
-    "standard": ("notebooks", "github", "containers", "service"),
+    "standard": ("notebooks", "github", "containers", "service", "monitoring"),
     "everything": tuple(COMPONENTS),
 }
 

@@ -1,0 +1,1 @@
+"""Watch a model in use: drift, missing values, refused rows, volume, freshness."""
