@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reproducible_ml.console import examples, project
+from reproducible_ml.console import examples, project, project_and_folder
 from reproducible_ml.core.errors import UserError
 
 # Packages that not every project installs.
@@ -66,8 +66,8 @@ def predict(source: str, **options: Any) -> None:
     """
     from reproducible_ml.serving.command import predict as run
 
-    folder = Path.cwd()
-    run(project(), source, folder, **options)
+    found, folder = project_and_folder()
+    run(found, source, folder, **options)
 
 
 @click.command(
@@ -116,8 +116,8 @@ def explain(rows: tuple[str, ...], **options: Any) -> None:
     """
     from reproducible_ml.serving.explaining.command import explain as run
 
-    folder = Path.cwd()
-    run(project(), rows, folder, **options)
+    found, folder = project_and_folder()
+    run(found, rows, folder, **options)
 
 
 @click.command(epilog=examples("rml package", "rml package --output wheels"))

@@ -1,5 +1,6 @@
 """What modules of commands share: the project they are about, and their help texts."""
 
+from pathlib import Path
 from typing import Any
 
 
@@ -17,3 +18,13 @@ def project() -> Any:
     found = find_project()
     os.chdir(found.root)
     return found
+
+
+def project_and_folder() -> tuple[Any, Path]:
+    """Return the project as `project` does, and the folder that typed paths are in.
+
+    In the root, that is the empty path, so that messages name files as they were typed.
+    """
+    folder = Path.cwd()
+    found = project()
+    return found, Path() if folder == found.root else folder
