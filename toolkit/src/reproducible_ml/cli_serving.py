@@ -215,7 +215,7 @@ def serve(
 @click.command(
     epilog=examples(
         "rml work",
-        "rml work --server nats://broker:4222 --messages 32",
+        "rml work --server nats://broker:4222 --messages 32 --metrics-port 8090",
         "NATS_USER=me NATS_PASSWORD=secret rml work --server tls://broker:4222",
     )
 )
@@ -228,7 +228,18 @@ def serve(
 )
 @click.option("--model", help="Folder with model.skops and model.json; else models/.")
 @click.option("--messages", type=click.IntRange(1), help="How many to take at once.")
-def work(*, server: str | None, model: str | None, messages: int | None) -> None:
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(1, 65535),
+    help="Port of 127.0.0.1 for Prometheus; without it, there is none.",
+)
+def work(
+    *,
+    server: str | None,
+    model: str | None,
+    messages: int | None,
+    metrics_port: int | None,
+) -> None:
     """Answer requests of a queue, NATS JetStream, with the model.
 
     A message has rows as JSON or as an Arrow stream, as POST /predict of the service
@@ -244,8 +255,13 @@ def work(*, server: str | None, model: str | None, messages: int | None) -> None
     from reproducible_ml.serving.worker.app import work as run
 
     folder = str(Path(model).absolute()) if model else None
-    number = str(messages) if messages else None
-    run(project(), server=server, model=folder, messages=number)
+    run(
+        project(),
+        server=server,
+        model=folder,
+        messages=str(messages) if messages else None,
+        metrics_port=str(metrics_port) if metrics_port else None,
+    )
 
 
 def _check_installed(command: str, module: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -297,6 +298,17 @@ def test_workers_count_together_and_end_together(
         assert 'rml_requests_total{route="/predict",status="200"} 30.0' in text
         assert 'rml_rows_total{result="answered"} 30.0' in text
         assert text.count("rml_model_info{") == 1
+        assert "rml_processes 2.0" in text
+        found = value_of("rml_process_resident_memory_bytes", text)
+        assert found > 2 * 50e6
+        assert value_of("rml_process_cpu_seconds_total", text) > 1
+        assert value_of("rml_prediction_probability_count", text) == 30
+
+
+def value_of(name: str, text: str) -> float:
+    """Return the value of the only series of a metric."""
+    [line] = [each for each in text.splitlines() if re.match(rf"{name}[ {{]", each)]
+    return float(line.rpartition(" ")[2])
 
 
 def test_gauges_of_dead_workers_are_forgotten(

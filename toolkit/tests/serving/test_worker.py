@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import nkeys
 import pandas as pd
 import pyarrow as pa
@@ -76,6 +77,8 @@ def variables(settings: Settings) -> dict[str, str]:
     """Return settings as variables of the environment."""
     found = {}
     for name, value in settings.model_dump().items():
+        if value in (None, ()):
+            continue
         text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
         found[f"RML_WORK_{name.upper()}"] = text
     return found
@@ -249,6 +252,53 @@ async def test_a_request_that_fails_is_tried_again_later(
     assert (
         dead.headers["Reason"] == "failed 3 times, at last with OSError: the disk says"
     )
+
+
+async def test_metrics_are_served_where_the_settings_say(
+    train: Callable[..., Model], orders: pd.DataFrame, settings: Settings, queue: Queue
+) -> None:
+    model, port = train(), free_port()
+    settings = settings.model_copy(
+        update={"metrics_port": port, "max_deliver": 2, "messages": 1}
+    )
+
+    def fail_for_two(rows: pd.DataFrame, model: Model) -> pd.DataFrame:
+        if len(rows) == 2:
+            raise OSError("the disk")
+        return predict(rows, model)
+
+    records = as_records(orders[:3])
+    records[0] |= {"channel": "pigeon"}
+    records[1] |= {"amount": None}
+    await queue.send(json.dumps(records * 2).encode(), "answered")
+    await queue.send(body(orders[:2]), "retried")
+    await queue.send(b"{", "dead")
+    async with working(model, settings, fail_for_two):
+        await queue.settle()
+        page = await asyncio.to_thread(
+            httpx.get, f"http://127.0.0.1:{port}/metrics", timeout=10
+        )
+        taken = working(model, settings)
+        with pytest.raises(UserError, match="metrics: cannot listen at"):
+            await taken.__aenter__()
+    labels = f'{{name="{settings.name}",version="{model.version}"}}'
+    for line in (
+        'rml_messages_total{result="answered"} 1.0',
+        'rml_messages_total{result="retried"} 1.0',
+        'rml_messages_total{result="dead letter"} 2.0',
+        "rml_message_seconds_count 4.0",
+        "rml_messages_active 0.0",
+        'rml_rows_total{result="answered"} 4.0',
+        'rml_rows_total{result="refused"} 2.0',
+        'rml_row_problems_total{column="channel",rule="isin"} 2.0',
+        'rml_missing_values_total{column="amount"} 2.0',
+        f"rml_model_info{labels} 1.0",
+        f'rml_prediction_probability_count{{version="{model.version}"}} 4.0',
+        "rml_processes 1.0",
+    ):
+        assert line in page.text
+    with pytest.raises(httpx.ConnectError):
+        await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{port}/metrics")
 
 
 async def test_a_request_that_ends_every_worker_becomes_a_dead_letter(

@@ -3,17 +3,27 @@
 import difflib
 import os
 import re
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Section
+
+
+def _increasing(bounds: tuple[float, ...]) -> tuple[float, ...]:
+    if any(one >= other for one, other in pairwise(bounds)):
+        raise ValueError("each bound must be greater than the one before")
+    return bounds
+
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
+Buckets = Annotated[tuple[float, ...], AfterValidator(_increasing)]
+Port = Annotated[int, Field(ge=0, le=65535)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 
 # What Kubernetes adds for a service whose name makes the prefix, as RML_SERVE_PORT.

@@ -141,13 +141,13 @@ def _upper(column: Column) -> list[tuple[Any, bool]]:
 def _is_listed(column: Column) -> Callable[[Any], bool] | None:
     """Return whether lists of the contract allow a value; None if there are none."""
     allowed = None if column.isin is None else frozenset(column.isin)
-    refused = {*(column.notin or ()), *_codes(column)}
+    refused = {*(column.notin or ()), *missing_codes(column)}
     if allowed is None and not refused:
         return None
     return lambda value: (allowed is None or value in allowed) and value not in refused
 
 
-def _codes(column: Column) -> list[Any]:
+def missing_codes(column: Column) -> list[Any]:
     """Return the values that stand for a missing one, as the column has them."""
     found = []
     for text in column.metadata.missing:

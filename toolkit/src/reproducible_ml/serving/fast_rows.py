@@ -197,6 +197,23 @@ class FastValues:
         """Return dates in nanoseconds."""
         return self.arrays[name]
 
+    def count_missing(self) -> dict[str, int]:
+        """Return how many values of each feature are missing, where any is."""
+        found: dict[str, int] = {}
+        missing = np.isnan(self.matrix)
+        if missing.any():
+            counts = missing.sum(axis=0).tolist()
+            found = {name: counts[at] for name, at in self.rows.numbers.places.items()}
+        for name, array in self.arrays.items():
+            if array.dtype == object:
+                found[name] = sum(value is None for value in array)
+            elif array.dtype.kind == "M":
+                found[name] = int(np.isnat(array).sum())
+            else:
+                found[name] = int((array < 0).sum())
+        features = self.rows.model.features
+        return {name: found[name] for name in features if found.get(name)}
+
     def frame(self, names: Sequence[str]) -> pd.DataFrame:
         """Return columns as `check_rows` does."""
         places = self.rows.numbers.places

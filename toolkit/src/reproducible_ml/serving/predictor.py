@@ -23,6 +23,9 @@ from reproducible_ml.serving.rows import answer
 # What answers rows of a model fast, by their columns.
 Prepared = dict[tuple[str, ...], FastRows | None]
 
+# Gets rows and their answers.
+OnAnswers = Callable[[Columns | pa.Table, Answers], None]
+
 
 class OverloadedError(Exception):
     """More rows wait than the limit."""
@@ -53,6 +56,7 @@ class Predictor:
         batch_rows: int = 64,
         max_waiting_rows: int = 100_000,
         on_batch: Callable[[int], None] = lambda rows: None,
+        on_answers: OnAnswers = lambda rows, answers: None,
     ) -> None:
         """Start with a model.
 
@@ -62,12 +66,15 @@ class Predictor:
             batch_rows: How many rows of small requests are answered together.
             max_waiting_rows: How many rows may wait.
             on_batch: Gets the number of rows of each batch.
+            on_answers: Gets the rows of each batch, and the answers; in the thread
+                that answers.
         """
         self.model = model
         self.predict = predict
         self.batch_rows = batch_rows
         self.max_waiting_rows = max_waiting_rows
         self.on_batch = on_batch
+        self.on_answers = on_answers
         self.waiting_rows = 0
         self._waiting: deque[Job] = deque()
         self._busy: asyncio.Task[None] | None = None
@@ -154,7 +161,9 @@ class Predictor:
     def _answer_together(self, jobs: list[Job]) -> list[Answers | Exception]:
         rows, model = jobs[0].rows, jobs[0].model
         if isinstance(rows, pa.Table):
-            return [self._answer_table(rows, model)]
+            answers = self._answer_table(rows, model)
+            self.on_answers(rows, answers)
+            return [answers]
         if len(jobs) == 1:
             return [self._answer_columns(rows, model)]
         several = [_columns(job) for job in jobs]
@@ -174,8 +183,11 @@ class Predictor:
         fast = self._fast(model, tuple(columns.lists))
         if fast is None:
             found = answer_columns(columns, model, self.predict)
-            return Answers.of(found, columns.length, model)
-        return fast.answer(columns, self.predict)
+            answers = Answers.of(found, columns.length, model)
+        else:
+            answers = fast.answer(columns, self.predict)
+        self.on_answers(columns, answers)
+        return answers
 
     def _answer_table(self, table: pa.Table, model: Model) -> Answers:
         """Answer rows of an Arrow table, likewise."""

@@ -60,7 +60,7 @@ class Service:
             UserError: The model cannot be loaded, or was made with other code.
         """
         self.settings = settings
-        self.metrics = Metrics()
+        self.metrics = Metrics(settings.prediction_buckets)
         self.draining = False
         self.main = LiveModel(
             settings.model, load, predict, code, settings, self.metrics
@@ -75,6 +75,7 @@ class Service:
                 settings,
                 self.metrics,
                 lambda found: check_alike(self.model, found),
+                is_shadow=not settings.candidate_share,
             )
             self.candidate = Candidate(second, settings.candidate_share, self.metrics)
         self._tasks: list[asyncio.Task[None]] = []
@@ -152,6 +153,7 @@ class Service:
     async def start(self) -> None:
         """Watch the manifest, and wait for SIGTERM."""
         self.metrics.forget_dead_workers()
+        self._tasks.append(asyncio.create_task(self.metrics.process.watch()))
         if self._log:
             self._log.start()
         if seconds := self.settings.reload_seconds:
@@ -162,9 +164,10 @@ class Service:
 
     async def stop(self) -> None:
         """End, after all requests were answered."""
-        for task in self._tasks:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.main.predictor.close()
         if self.candidate:
             await self.candidate.close()

@@ -34,6 +34,8 @@ class LiveModel:
         settings: Settings,
         metrics: Metrics,
         check: Check = lambda model: None,
+        *,
+        is_shadow: bool = False,
     ) -> None:
         """Load the model.
 
@@ -45,6 +47,7 @@ class LiveModel:
             settings: What the service takes.
             metrics: What it counts.
             check: Further demands on the model, and on those that take its place.
+            is_shadow: Whether another model answers the same rows.
 
         Raises:
             UserError: The model cannot be loaded, or was made with other code.
@@ -63,8 +66,11 @@ class LiveModel:
             batch_rows=settings.batch_rows,
             max_waiting_rows=settings.max_waiting_rows,
             on_batch=metrics.batch.observe,
+            on_answers=metrics.count_predictions
+            if is_shadow
+            else metrics.count_answers,
         )
-        metrics.set_model(settings.name, self.model.version)
+        metrics.set_model(settings.name, self.model)
 
     @property
     def model(self) -> Model:
@@ -96,7 +102,7 @@ class LiveModel:
         before = self.model
         if model.manifest != before.manifest:
             self.predictor.use(model)
-            self._metrics.set_model(self._name, model.version, before.version)
+            self._metrics.set_model(self._name, model, before.version)
             self._metrics.reloads.labels("loaded").inc()
             log_event("model loaded", version=model.version, before=before.version)
 

@@ -4,7 +4,7 @@ With several workers, set PROMETHEUS_MULTIPROC_DIR to an empty folder; `rml serv
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from prometheus_client import (
@@ -17,18 +17,15 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from reproducible_ml.serving.rows import RowProblem
+from reproducible_ml.serving.metrics import SECONDS, ModelMetrics
 from reproducible_ml.serving.service.settings import FOLDER
 
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-ROWS = (1, 2, 4, 8, 16, 32, 64, 256, 1024, 4096, 16384)
 
+class Metrics(ModelMetrics):
+    """Counts of one application: also its requests, log and models."""
 
-class Metrics:
-    """Counters of one application."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+    def __init__(self, buckets: Sequence[float] = ()) -> None:
+        super().__init__(buckets)
         own = self.registry
         self.requests = Counter(
             "rml_requests",
@@ -49,29 +46,10 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=own,
         )
-        self.rows = Counter(
-            "rml_rows", "Rows, by what they got", ["result"], registry=own
-        )
-        self.problems = Counter(
-            "rml_row_problems",
-            "Values that break a rule of the contract",
-            ["column", "rule"],
-            registry=own,
-        )
-        self.batch = Histogram(
-            "rml_batch_rows", "Rows answered together", buckets=ROWS, registry=own
-        )
         self.reloads = Counter(
             "rml_model_reloads",
             "Other models found, by what became of them",
             ["result"],
-            registry=own,
-        )
-        self.model = Gauge(
-            "rml_model_info",
-            "1 for the model that answers, 0 for earlier ones",
-            ["name", "version"],
-            multiprocess_mode="livemax",
             registry=own,
         )
         self.logged = Counter(
@@ -86,8 +64,6 @@ class Metrics:
             ["result"],
             registry=own,
         )
-        for result in ("answered", "refused"):
-            self.rows.labels(result)
         for result in ("loaded", "refused"):
             self.reloads.labels(result)
         for result in ("written", "dropped"):
@@ -104,25 +80,6 @@ class Metrics:
             self._seconds[route] = self.seconds.labels(route)
         self._requests[key].inc()
         self._seconds[route].observe(seconds)
-
-    def count_rows(self, count: int, problems: Iterable[RowProblem]) -> int:
-        """Count the rows of a request; return how many were refused."""
-        refused = set()
-        for problem in problems:
-            refused.add(problem.row)
-            # The name of a rule without its bounds: they may be long lists.
-            rule = problem.rule.partition("(")[0]
-            self.problems.labels(problem.column or "", rule).inc()
-        self.rows.labels("answered").inc(count - len(refused))
-        if refused:
-            self.rows.labels("refused").inc(len(refused))
-        return len(refused)
-
-    def set_model(self, name: str, version: str, earlier: str | None = None) -> None:
-        """Record which model answers."""
-        if earlier and earlier != version:
-            self.model.labels(name, earlier).set(0)
-        self.model.labels(name, version).set(1)
 
     def forget_dead_workers(self) -> None:
         """Remove what processes that were killed left of gauges."""
@@ -142,6 +99,7 @@ class Metrics:
 
     def text(self) -> tuple[bytes, str]:
         """Return all metrics, of all workers, and their content type."""
+        self.process.update()
         registry = self.registry
         if FOLDER in os.environ:
             registry = CollectorRegistry()

@@ -119,6 +119,9 @@ def run(
     shared = os.environ.pop(FOLDER, shared)
     # Made here in any case: so what is wrong is found before a worker starts.
     app = import_module(module).app()
+    if workers > 1 and (buckets := app.state.service.metrics.buckets):
+        # One that is started later must not choose others, by another model.
+        os.environ[f"{PREFIX}PREDICTION_BUCKETS"] = ",".join(map(str, buckets))
     if address := app.state.service.settings.grpc_address:
         check_free(address)
     with _shared_metrics(shared) if workers > 1 else nullcontext():

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.serving.environment import (
+    Buckets,
     FromEnvironment,
     Name,
     NotNegative,
@@ -45,6 +46,8 @@ class Settings(FromEnvironment):
         drain_seconds: How long requests are taken after SIGTERM, while the service
             says that it is not ready.
         reload_seconds: How often to look for another model; 0 for never.
+        prediction_buckets: Upper bounds for the histogram of predicted numbers; by
+            default 20 equal parts of the target's range in the contract.
         log_folder: Where answers are logged; None for nowhere.
         log_without: Columns that are not logged.
         log_days: How long logged answers are kept.
@@ -70,6 +73,7 @@ class Settings(FromEnvironment):
     answer_seconds: Seconds = 30
     drain_seconds: Seconds = 1
     reload_seconds: Seconds = 1
+    prediction_buckets: Buckets = ()
     log_folder: Path | None = None
     log_without: tuple[str, ...] = ()
     log_days: Positive = 190

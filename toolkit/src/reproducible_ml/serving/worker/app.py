@@ -5,12 +5,12 @@ import logging
 import logging.config
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 
 from faststream import AckPolicy, FastStream
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
-from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from reproducible_ml.core.errors import UserError, first_line
@@ -20,6 +20,7 @@ from reproducible_ml.serving.command import load_deployment
 from reproducible_ml.serving.logs import CONFIG, log_event
 from reproducible_ml.serving.model import Model, PredictFunction
 from reproducible_ml.serving.worker.connection import connect, make_broker
+from reproducible_ml.serving.worker.metrics import serve_metrics
 from reproducible_ml.serving.worker.settings import PREFIX, Settings
 from reproducible_ml.serving.worker.streams import declare
 from reproducible_ml.serving.worker.worker import Worker
@@ -55,8 +56,11 @@ def make_app(
     ending = asyncio.Event()
     broker = make_broker(settings, ending.is_set)
     tasks: list[asyncio.Task[None]] = []
+    stack = ExitStack()
 
     async def start() -> None:
+        stack.enter_context(serve_metrics(worker.metrics, settings))
+        tasks.append(asyncio.create_task(worker.metrics.process.watch()))
         client = await connect(broker, settings)
         worker.jetstream = client.jetstream()
         try:
@@ -65,7 +69,7 @@ def make_app(
             await broker.stop()
             raise
         subscribe(broker, stream, worker)
-        tasks.append(asyncio.create_task(_watch(worker.jetstream, stream, settings)))
+        tasks.append(asyncio.create_task(_watch(worker, stream)))
 
     async def ready() -> None:
         log_event("ready", model=settings.name, version=model.version)
@@ -78,6 +82,7 @@ def make_app(
         for task in tasks:
             task.cancel()
         await worker.predictor.close()
+        await asyncio.to_thread(stack.close)
         log_event("stopped")
 
     return FastStream(
@@ -114,12 +119,17 @@ def subscribe(broker: NatsBroker, stream: str, worker: Worker) -> None:
         subscriber(worker.handle)
 
 
-async def _watch(jetstream: JetStreamContext, stream: str, settings: Settings) -> None:
-    """Make streams and consumer again if they are gone, as on a new server."""
+async def _watch(worker: Worker, stream: str) -> None:
+    """Count what waits; make streams and consumer again if they are gone.
+
+    They are gone on a new server.
+    """
+    jetstream, settings = worker.jetstream, worker.settings
     while True:
-        await asyncio.sleep(WATCH_SECONDS)
         try:
-            await jetstream.consumer_info(stream, settings.consumer)
+            info = await jetstream.consumer_info(stream, settings.consumer)
+            waiting = (info.num_pending or 0) + (info.num_ack_pending or 0)
+            worker.metrics.waiting.set(waiting)
         except NotFoundError:
             log_event("consumer is gone", logging.WARNING, stream=stream)
             try:
@@ -128,6 +138,7 @@ async def _watch(jetstream: JetStreamContext, stream: str, settings: Settings) -
                 log_event("error", logging.ERROR, reason=first_line(error))
         except Exception as error:
             log_event("error", logging.WARNING, reason=first_line(error))
+        await asyncio.sleep(WATCH_SECONDS)
 
 
 def work(project: Project, **settings: str | None) -> None:

@@ -6,8 +6,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from reproducible_ml.serving.environment import (
+    Buckets,
     FromEnvironment,
     Name,
+    Port,
     Positive,
     Seconds,
 )
@@ -47,6 +49,11 @@ class Settings(FromEnvironment):
         reply_days: How long replies are kept.
         dead_days: How long dead letters are kept.
         stop_seconds: How long messages may take to be finished after SIGTERM.
+        metrics_port: Where metrics are served for Prometheus; None for nowhere, 0
+            for any port that is free.
+        metrics_host: The address for it.
+        prediction_buckets: Upper bounds for the histogram of predicted numbers; by
+            default 20 equal parts of the target's range in the contract.
         connect_seconds: How long to wait for the server at the start.
     """
 
@@ -72,4 +79,7 @@ class Settings(FromEnvironment):
     reply_days: Positive = 7
     dead_days: Positive = 30
     stop_seconds: Seconds = 25
+    metrics_port: Port | None = None
+    metrics_host: str = "127.0.0.1"
+    prediction_buckets: Buckets = ()
     connect_seconds: Positive = 10

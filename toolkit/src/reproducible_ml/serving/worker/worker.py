@@ -37,6 +37,7 @@ from reproducible_ml.serving.model import Model, PredictFunction
 from reproducible_ml.serving.predictor import Predictor
 from reproducible_ml.serving.records import Columns
 from reproducible_ml.serving.rows import MissingColumnsError
+from reproducible_ml.serving.worker.metrics import WorkerMetrics
 from reproducible_ml.serving.worker.settings import Settings
 
 # Identifies a message for NATS, which drops one of the same id.
@@ -89,6 +90,7 @@ class Worker:
     """A model that answers messages.
 
     Attributes:
+        metrics: What it counts.
         jetstream: Where replies go; set when the server is connected.
     """
 
@@ -106,8 +108,16 @@ class Worker:
         """
         self.model = model
         self.settings = settings
+        self.metrics = WorkerMetrics(settings)
+        self.metrics.set_model(settings.name, model)
         self.sha256: str = model.manifest["sha256"]
-        self.predictor = Predictor(model, predict, batch_rows=settings.batch_rows)
+        self.predictor = Predictor(
+            model,
+            predict,
+            batch_rows=settings.batch_rows,
+            on_batch=self.metrics.batch.observe,
+            on_answers=self.metrics.count_answers,
+        )
 
     async def handle(self, message: NatsMessage) -> None:
         """Answer a message; FastStream acknowledges it when this returns.
@@ -115,6 +125,24 @@ class Worker:
         Raises:
             NackMessage: It failed, and is to be tried again.
             RejectMessage: It became a dead letter, and is not to be tried again.
+        """
+        start = time.perf_counter()
+        result = "retried"
+        self.metrics.active.inc()
+        try:
+            result = await self._handle(message)
+        finally:
+            self.metrics.active.dec()
+            self.metrics.messages.labels(result).inc()
+            self.metrics.seconds.observe(time.perf_counter() - start)
+        if result == "dead letter":
+            raise RejectMessage
+
+    async def _handle(self, message: NatsMessage) -> str:
+        """Answer a message, or send it to the dead letters; return which.
+
+        Raises:
+            NackMessage: It failed, and is to be tried again.
         """
         request = read_request(message.raw_message)
         try:
@@ -132,8 +160,7 @@ class Worker:
                 extra={"facts": facts},
             )
             raise NackMessage(delay=delay) from error
-        if reason is not None:
-            raise RejectMessage
+        return "answered" if reason is None else "dead letter"
 
     async def _try(self, request: Request) -> str | None:
         """Answer a request; return why it cannot be answered, None if it is.
@@ -179,12 +206,13 @@ class Worker:
                 "Model-Version": answers.model.version,
             },
         )
+        refused = self.metrics.count_rows(answers.length, answers.problems)
         log_event(
             "answered",
             id=request.id,
             attempt=request.attempt,
             rows=answers.length,
-            refused=answers.length - len(answers.rows),
+            refused=refused,
             ms=round((time.perf_counter() - start) * 1000, 3),
             **({"duplicate": True} if stored.duplicate else {}),
         )
