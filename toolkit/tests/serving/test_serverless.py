@@ -178,8 +178,9 @@ def test_an_answer_that_lambda_would_refuse_is_an_error(
     assert handler(request(json.dumps(records[:3]).encode()), None)["statusCode"] == 200
 
 
-def test_a_function_logs_no_answers_to_files(
-    train: Callable[..., Model], tmp_path: Path
+@pytest.mark.parametrize("setting", ["log_folder", "feedback_folder"])
+def test_a_function_writes_no_files(
+    train: Callable[..., Model], tmp_path: Path, setting: str
 ) -> None:
-    with pytest.raises(UserError, match="a function has no files that stay"):
-        Handler(make(train(), log_folder=tmp_path))
+    with pytest.raises(UserError, match=f"{setting.upper()}: a function has no files"):
+        Handler(make(train(), **{setting: tmp_path}))

@@ -1,38 +1,23 @@
-"""A log of answers: Parquet files in a folder for each day, written beside requests.
+"""The log of answers: a row for each row that was answered."""
 
-A request only puts its rows into a queue; a thread writes them. If it is too slow, rows
-are dropped and counted: the log never holds up an answer.
-"""
-
-import datetime
-import logging
-import os
-import shutil
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from reproducible_ml.core.errors import first_line
-from reproducible_ml.core.files import replacing
 from reproducible_ml.core.keys import hash_rows
 from reproducible_ml.serving.answers import Answers
 from reproducible_ml.serving.fast_rows import FastValues
-from reproducible_ml.serving.logs import log_event
+from reproducible_ml.serving.log_writer import Limits, LogWriter
 from reproducible_ml.serving.records import Columns, typed_table
 from reproducible_ml.serving.rows import check_rows
-
-# Folders of days, as tools read them that know partitions.
-DAY = "date="
 
 
 class Entry(NamedTuple):
@@ -44,8 +29,13 @@ class Entry(NamedTuple):
     answers: Answers
     returned: bool = True
 
+    @property
+    def length(self) -> int:
+        """The number of rows that were answered."""
+        return len(self.answers.rows)
 
-class PredictionLog:
+
+class PredictionLog(LogWriter[Entry]):
     """Writes what was answered.
 
     Each file has a row for each answered row: `time` in UTC; `request_id`; `row`, its
@@ -54,55 +44,20 @@ class PredictionLog:
     features. Where names are equal, they are `answer_NAME` and `input_NAME`.
     """
 
+    name = "prediction log"
+
     def __init__(
-        self,
-        folder: Path,
-        *,
-        without: Sequence[str] = (),
-        days: int = 190,
-        seconds: float = 60,
-        rows: int = 10_000,
-        max_waiting_rows: int = 50_000,
-        count: Callable[[str, int], None] = lambda result, rows: None,
+        self, folder: Path, *, without: Sequence[str] = (), **limits: Unpack[Limits]
     ) -> None:
         """Prepare to write; see `start`.
 
         Args:
             folder: Where to write.
             without: Columns that are not logged.
-            days: How long files are kept.
-            seconds: After how long rows are written.
-            rows: After how many rows they are written before that.
-            max_waiting_rows: How many rows may wait; those of further requests are
-                dropped.
-            count: Gets `written` or `dropped`, and a number of rows.
+            **limits: As of `LogWriter`.
         """
-        self.folder = folder
+        super().__init__(folder, **limits)
         self.without = frozenset(without)
-        self.days = days
-        self.seconds = seconds
-        self.rows = rows
-        self.max_waiting_rows = max_waiting_rows
-        self.count = count
-        self._entries: list[Entry] = []
-        self._waiting_rows = 0
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._closing = False
-        self._number = 0
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Make the folder, remove old files, and begin to write.
-
-        Raises:
-            OSError: The folder cannot be made.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._remove_old()
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name="prediction log")
-        self._thread.start()
 
     def add(
         self,
@@ -120,83 +75,14 @@ class PredictionLog:
             answers: The answers.
             returned: Whether the client got them.
         """
-        number = len(answers.rows)
-        if not number:
-            return
-        with self._lock:
-            fits = self._waiting_rows + number <= self.max_waiting_rows
-            if fits:
-                # Arrays, if there are any, rather than a list of objects.
-                read = answers.read
-                kept = read if isinstance(read, FastValues) else rows
-                self._entries.append(
-                    Entry(time.time(), request_id, kept, answers, returned)
-                )
-                self._waiting_rows += number
-        if not fits:
-            self.count("dropped", number)
-        elif self._waiting_rows >= self.rows:
-            self._wake.set()
+        # Arrays, if there are any, rather than a list of objects.
+        kept = answers.read if isinstance(answers.read, FastValues) else rows
+        self.put(Entry(time.time(), request_id, kept, answers, returned))
 
-    def close(self) -> None:
-        """Write what waits, and end."""
-        self._closing = True
-        self._wake.set()
-        if self._thread:
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._closing:
-            self._wake.wait(self.seconds)
-            self._wake.clear()
-            self._write_waiting()
-        self._write_waiting()
-
-    def _write_waiting(self) -> None:
-        with self._lock:
-            entries, self._entries = self._entries, []
-        self._remove_old()
-        if not entries:
-            return
-        rows = sum(len(entry.answers.rows) for entry in entries)
-        try:
-            for day, group in _by_day(entries).items():
-                for alike in _alike(group).values():
-                    self._write(day, alike)
-            self.count("written", rows)
-        except Exception as error:
-            self.count("dropped", rows)
-            log_event("prediction log", logging.ERROR, reason=first_line(error))
-        with self._lock:
-            self._waiting_rows -= rows
-
-    def _write(self, day: str, entries: Sequence[Entry]) -> None:
-        table = make_table(entries, self.without)
-        now = datetime.datetime.now(datetime.UTC).strftime("%H%M%S")
-        self._number += 1
-        name = f"{now}-{os.getpid()}-{self._number}.parquet"
-        with replacing(self.folder / f"{DAY}{day}" / name) as temporary:
-            # Numbers repeat too rarely for dictionaries, which take most of the time.
-            repeating = [
-                f.name for f in table.schema if not pa.types.is_floating(f.type)
-            ]
-            pq.write_table(table, temporary, use_dictionary=repeating)
-
-    def _remove_old(self) -> None:
-        first = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(
-            days=self.days
-        )
-        for folder in self.folder.glob(f"{DAY}*"):
-            if folder.name.removeprefix(DAY) < first.isoformat():
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _by_day(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    found = defaultdict(list)
-    for entry in entries:
-        day = datetime.datetime.fromtimestamp(entry.time, datetime.UTC).date()
-        found[day.isoformat()].append(entry)
-    return found
+    def tables(self, entries: Sequence[Entry]) -> Iterator[pa.Table]:
+        """Yield a table for each model and set of columns."""
+        for alike in _alike(entries).values():
+            yield make_table(alike, self.without)
 
 
 def _alike(entries: Iterable[Entry]) -> dict[Any, list[Entry]]:

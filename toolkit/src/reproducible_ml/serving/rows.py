@@ -230,6 +230,31 @@ def row_keys(table: pa.Table, model: Model) -> npt.NDArray[np.uint64]:
     return hash_rows(set_categories(frame, contract), names)
 
 
+def check_target(
+    table: pa.Table, model: Model, known: Sequence[RowProblem] = ()
+) -> tuple[pd.Series, list[RowProblem]]:
+    """Cast the target of rows to the contract, and check it.
+
+    Args:
+        table: Has the column of the target; as of `answer`.
+        model: As of `answer`.
+        known: As of `answer`.
+
+    Returns:
+        The valid values, with their positions as index, and what is wrong with others.
+    """
+    name = model.data.target
+    contract = _only(model.contract, [name])
+    values, unreadable = _convert(_array(table[name]), contract.columns[name])
+    problems = Problems(table, contract, known)
+    problems.add(name, UNREADABLE, unreadable)
+    frame = cast(pa.table({name: values}), contract)
+    for _, rule, broken in broken_rules(frame, contract):
+        problems.add(name, rule, broken)
+    frame = set_categories(_valid(frame, ~problems.bad, contract), contract)
+    return frame[name], problems.sorted()
+
+
 class Problems:
     """What is wrong with the rows of a table; each cell is reported once."""
 

@@ -19,6 +19,7 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.serving.logs import CONFIG, log_event
 from reproducible_ml.serving.messages import RefusedError, as_columns, as_content
 from reproducible_ml.serving.service.live import Service
+from reproducible_ml.serving.service.settings import PREFIX
 
 Event = dict[str, Any]
 
@@ -40,11 +41,15 @@ class Handler:
             app: What `make_app` returned.
 
         Raises:
-            UserError: It would log answers to files, which a function cannot keep.
+            UserError: It would write answers or labels to files, which a function
+                cannot keep.
         """
         self.service: Service = app.state.service
-        if self.service.settings.log_folder:
-            raise UserError("RML_SERVE_LOG_FOLDER: a function has no files that stay")
+        for name in ("log_folder", "feedback_folder"):
+            if getattr(self.service.settings, name):
+                raise UserError(
+                    f"{PREFIX}{name.upper()}: a function has no files that stay"
+                )
         logging.config.dictConfig(CONFIG)
         # The service logs requests itself.
         logging.getLogger("mangum").setLevel(logging.WARNING)

@@ -19,6 +19,7 @@ from reproducible_ml.serving.platforms import open_paths
 from reproducible_ml.serving.service import protocol
 from reproducible_ml.serving.service.description import describe
 from reproducible_ml.serving.service.explain_route import Explanations
+from reproducible_ml.serving.service.feedback_route import add_feedback_route
 from reproducible_ml.serving.service.gate import (
     Gate,
     Json,
@@ -87,6 +88,8 @@ def make_app(
     app.add_exception_handler(RequestValidationError, handle_invalid)
     add_platform_routes(app, service)
     _add_routes(app, service)
+    if service.feedback:
+        add_feedback_route(app, service, service.feedback)
     if explanations:
         summary = "Predict rows of JSON, and say what moved each prediction"
         app.post("/explain", summary=summary)(explanations.answer)

@@ -4,9 +4,14 @@ import re
 from typing import Any
 
 from reproducible_ml.contract.schema import Contract
-from reproducible_ml.serving.messages import ARROW, JSON
+from reproducible_ml.serving.feedback import MOST
+from reproducible_ml.serving.messages import ARROW, JSON, REQUEST_ID
 from reproducible_ml.serving.service.live import Service
-from reproducible_ml.serving.service.schema import answer_schema, record_schema
+from reproducible_ml.serving.service.schema import (
+    answer_schema,
+    column_schema,
+    record_schema,
+)
 from reproducible_ml.serving.service.tensors import datatypes
 
 ERROR = {
@@ -51,6 +56,7 @@ def describe(
         "Predictions": _predictions(),
         "Error": ERROR,
         **({"Explanations": _explanations()} if "/explain" in paths else {}),
+        **(_feedback(service) if "/feedback" in paths else {}),
         "InferenceRequest": _inference_request(service),
         "InferenceResponse": _inference_response(),
     }
@@ -124,6 +130,24 @@ def _complete(operation: dict[str, Any], path: str, service: Service) -> None:
                     JSON: {
                         "schema": {"allOf": [_ref("Error"), _ref("Explanations")]},
                     }
+                },
+            },
+        }
+        statuses = STATUSES
+    elif path == "/feedback":
+        most = service.settings.max_rows
+        several = {"type": "array", "items": _ref("Label"), "maxItems": most}
+        operation["requestBody"] = _body({JSON: {"oneOf": [_ref("Label"), several]}})
+        operation["responses"] = {
+            "202": {
+                "description": "Labels that are valid will be written; the others are"
+                " among the problems",
+                "content": {JSON: {"schema": _ref("Accepted")}},
+            },
+            "422": {
+                "description": "No label is valid",
+                "content": {
+                    JSON: {"schema": {"allOf": [_ref("Error"), _ref("Accepted")]}}
                 },
             },
         }
@@ -225,6 +249,43 @@ def _explanations() -> dict[str, Any]:
         "items": {"oneOf": [explanation, {"type": "null"}]},
     }
     return found | {"required": ["model", "version", "explanations", "problems"]}
+
+
+def _feedback(service: Service) -> dict[str, Any]:
+    """Return the schemas of labels and of what becomes of them."""
+    model = service.model
+    identity: dict[str, Any] = {
+        "request_id": {"type": "string", "pattern": f"^{REQUEST_ID.pattern}$"},
+        "row": {
+            "type": "integer",
+            "minimum": 0,
+            "exclusiveMaximum": MOST,
+            "default": 0,
+            "description": "Its position in the request, from 0",
+        },
+        "row_key": {"type": "string", "pattern": "^[0-9a-fA-F]{16}$"},
+    }
+    return {
+        "Label": {
+            "type": "object",
+            "description": "What turned out to be true of a row, which is named by the"
+            " id of the request and its position there, or by its key",
+            "properties": {
+                **identity,
+                "label": column_schema(model.contract.columns[model.data.target]),
+            },
+            "required": ["label"],
+            "oneOf": [{"required": ["request_id"]}, {"required": ["row_key"]}],
+        },
+        "Accepted": {
+            "type": "object",
+            "properties": {
+                "accepted": {"type": "integer"},
+                "problems": {"type": "array", "items": _ref("Problem")},
+            },
+            "required": ["accepted", "problems"],
+        },
+    }
 
 
 def _inference_request(service: Service) -> dict[str, Any]:

@@ -11,10 +11,13 @@ from types import FrameType
 from typing import Any
 
 import pyarrow as pa
+from prometheus_client import Counter
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.quality.spellings import closest_match
 from reproducible_ml.serving.answers import Answers
+from reproducible_ml.serving.feedback import FeedbackLog
+from reproducible_ml.serving.log_writer import Limits
 from reproducible_ml.serving.logs import log_event
 from reproducible_ml.serving.messages import RefusedError
 from reproducible_ml.serving.model import Model, PredictFunction
@@ -38,6 +41,7 @@ class Service:
         metrics: What it counts.
         main: What answers.
         candidate: A second version, if there is one.
+        feedback: Where labels are written, if there is a folder for them.
         draining: Whether it is about to end.
     """
 
@@ -80,6 +84,7 @@ class Service:
             self.candidate = Candidate(second, settings.candidate_share, self.metrics)
         self._tasks: list[asyncio.Task[None]] = []
         self._log = _make_log(settings, self.metrics, self.model.contract.columns)
+        self.feedback = _make_feedback(settings, self.metrics)
 
     @property
     def model(self) -> Model:
@@ -154,8 +159,9 @@ class Service:
         """Watch the manifest, and wait for SIGTERM."""
         self.metrics.forget_dead_workers()
         self._tasks.append(asyncio.create_task(self.metrics.process.watch()))
-        if self._log:
-            self._log.start()
+        for log in (self._log, self.feedback):
+            if log:
+                log.start()
         if seconds := self.settings.reload_seconds:
             models = [self.main, *([self.candidate.live] if self.candidate else [])]
             self._tasks += [asyncio.create_task(each.watch(seconds)) for each in models]
@@ -171,8 +177,9 @@ class Service:
         await self.main.predictor.close()
         if self.candidate:
             await self.candidate.close()
-        if self._log:
-            await asyncio.to_thread(self._log.close)
+        for log in (self._log, self.feedback):
+            if log:
+                await asyncio.to_thread(log.close)
         self.metrics.forget_this_worker()
         log_event("stopped")
 
@@ -217,18 +224,48 @@ def _make_log(
             near = closest_match(name, list(columns))
             hint = f'. Did you mean "{near[0]}"?' if near else ""
             raise UserError(f'log_without: the contract has no column "{name}"{hint}')
-    try:
-        settings.log_folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=settings.log_folder).close()
-    except OSError as error:
-        problem = f"no log can be written there: {error.strerror}"
-        raise UserError(f"{settings.log_folder}: {problem}") from error
+    _check_writable(settings.log_folder)
     return PredictionLog(
         settings.log_folder,
         without=settings.log_without,
+        **_limits(settings, metrics.logged),
+    )
+
+
+def _make_feedback(settings: Settings, metrics: Metrics) -> FeedbackLog | None:
+    """Return what writes labels; None without a folder for them.
+
+    Raises:
+        UserError: Nothing can be written there, or the log of answers is there too.
+    """
+    folder = settings.feedback_folder
+    if folder is None:
+        return None
+    if settings.log_folder is not None:
+        both = [each.resolve() for each in (folder, settings.log_folder)]
+        if both[0].is_relative_to(both[1]) or both[1].is_relative_to(both[0]):
+            raise UserError(
+                f"{folder}: labels and answers need folders of their own, none in the"
+                " other. Fix: choose another RML_SERVE_FEEDBACK_FOLDER"
+            )
+    _check_writable(folder)
+    return FeedbackLog(folder, **_limits(settings, metrics.feedback))
+
+
+def _limits(settings: Settings, counter: Counter) -> Limits:
+    return Limits(
         days=settings.log_days,
         seconds=settings.log_seconds,
         rows=settings.log_rows,
         max_waiting_rows=settings.log_waiting,
-        count=lambda result, rows: metrics.logged.labels(result).inc(rows),
+        count=lambda result, rows: counter.labels(result).inc(rows),
     )
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        problem = f"no log can be written there: {error.strerror}"
+        raise UserError(f"{folder}: {problem}") from error

@@ -58,6 +58,12 @@ class Metrics(ModelMetrics):
             ["result"],
             registry=own,
         )
+        self.feedback = Counter(
+            "rml_feedback_labels",
+            "Labels of POST /feedback, by what became of them",
+            ["result"],
+            registry=own,
+        )
         self.shadow_rows = Counter(
             "rml_shadow_rows",
             "Rows that a second version answered in shadow, by what came of it",
@@ -68,6 +74,8 @@ class Metrics(ModelMetrics):
             self.reloads.labels(result)
         for result in ("written", "dropped"):
             self.logged.labels(result)
+            self.feedback.labels(result)
+        self.feedback.labels("refused")
         self._requests: dict[tuple[str, int], Counter] = {}
         self._seconds: dict[str, Histogram] = {}
 

@@ -49,8 +49,10 @@ class Settings(FromEnvironment):
         prediction_buckets: Upper bounds for the histogram of predicted numbers; by
             default 20 equal parts of the target's range in the contract.
         log_folder: Where answers are logged; None for nowhere.
+        feedback_folder: Where labels of POST /feedback are written; None: there is no
+            such route.
         log_without: Columns that are not logged.
-        log_days: How long logged answers are kept.
+        log_days: How long logged answers and labels are kept.
         log_seconds: After how long the rows that came are written.
         log_rows: After how many rows they are written before that.
         log_waiting: Most rows that wait to be logged; further ones are dropped.
@@ -75,6 +77,7 @@ class Settings(FromEnvironment):
     reload_seconds: Seconds = 1
     prediction_buckets: Buckets = ()
     log_folder: Path | None = None
+    feedback_folder: Path | None = None
     log_without: tuple[str, ...] = ()
     log_days: Positive = 190
     log_seconds: Seconds = 60
