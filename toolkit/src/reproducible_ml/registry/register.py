@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from reproducible_ml.card.fields import FIELDS, empty_required_fields
@@ -20,6 +21,7 @@ from reproducible_ml.registry.write import push, say_pushed, write_version
 from reproducible_ml.report.gates import GateResult, check_gates, remote_status
 from reproducible_ml.report.results import NO_RESULTS, compare, read_results
 from reproducible_ml.report.review import edited_inputs, known_metrics
+from reproducible_ml.report.same_rows import NotComparableError, score_same_rows
 from reproducible_ml.versioning.git import (
     Revision,
     changed_files,
@@ -201,7 +203,16 @@ def _results(project: Project, registry: Registry) -> Iterator[str]:
     params = project.params()
     metrics = known_metrics(project, params.data.task)
     names = params.evaluate.metrics
-    changes = compare(old, new, metrics, names)
+    was, now = old, new
+    if base:
+        # Without the data, or the model of the base, the reports are compared.
+        with suppress(NotComparableError):
+            revision = Revision(root, base.commit)
+            same = score_same_rows(
+                project, revision, old, new, params, metrics, offline=False
+            )
+            was, now = (same.old, same.new) if same else (old, new)
+    changes = compare(was, now, metrics, names)
     gates = check_gates(params.gate, names, new, changes, metrics)
     than = f" (the base is {base.name})" if base else ""
     for gate in failed(gates):

@@ -12,6 +12,7 @@ from reproducible_ml.modeling.drawing.summary import describe_too_good, format_n
 from reproducible_ml.modeling.metrics.metric import Metrics
 from reproducible_ml.report import changes, plots
 from reproducible_ml.report.markdown import (
+    MESSAGE,
     bullets,
     code,
     pipeline_graph,
@@ -198,7 +199,25 @@ def gates(review: Review) -> str:
     return text
 
 
-def metrics(old: Results, new: Results, found: Sequence[Change], known: Metrics) -> str:
+def _compared(review: Review) -> str:
+    """Return which rows both models were scored on; empty if those of the reports."""
+    if review.same_rows:
+        return review.same_rows.note
+    if review.obstacle:
+        return (
+            f"{pair(review.old, review.new).note} The model of the base was not scored"
+            f" on the rows of now: {code(review.obstacle, MESSAGE)}."
+        )
+    return ""
+
+
+def metrics(
+    old: Results,
+    new: Results,
+    found: Sequence[Change],
+    known: Metrics,
+    compared: str = "",
+) -> str:
     """Return a table of all metrics at the base and now.
 
     Args:
@@ -206,10 +225,11 @@ def metrics(old: Results, new: Results, found: Sequence[Change], known: Metrics)
         new: Results now.
         found: How each metric changed.
         known: The known metrics by name.
+        compared: A note on the rows; by default how the replicates compare.
     """
     titles = ["metric", "base", "now", "change", "95 % interval", "verdict"]
     rows = [_cells(change, known) for change in found]
-    note = f"{pair(old, new).note} ↑ higher is better, ↓ lower is better."
+    note = f"{compared or pair(old, new).note} ↑ higher is better, ↓ lower is better."
     return f"{table(titles, rows)}\n\n{note}"
 
 
@@ -240,7 +260,9 @@ def sections(review: Review, base: str) -> Iterator[str]:
     yield from reasons(review)
     yield gates(review)
     yield "### Metrics"
-    yield metrics(review.old, review.new, review.changes, review.metrics)
+    yield metrics(
+        review.old, review.new, review.changes, review.metrics, _compared(review)
+    )
     if review.new.evaluation and (found := review.new.evaluation.too_good):
         yield f"**Warning**: {describe_too_good(found.model_dump(), code)}"
     yield "### Parameters, data, code"

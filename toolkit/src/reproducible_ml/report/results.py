@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from reproducible_ml.modeling.metrics.metric import Metrics
+from reproducible_ml.versioning.dvc import cached_file
 from reproducible_ml.versioning.git import Revision
 from reproducible_ml.versioning.lock import (
     LOCK,
@@ -136,15 +137,12 @@ def section(params: dict[str, Any], name: str) -> dict[str, Any]:
 def model_hashes(revision: Revision, results: Results) -> dict[str, str]:
     """Return DVC's MD5 of the model, and the SHA-256 in its manifest."""
     known = locked_outputs(results.lock)
-    manifest = revision.json(MANIFEST) or _cached(revision, known.get(MANIFEST, ""))
+    cached = cached_file(revision.root, known.get(MANIFEST, ""))
+    manifest = revision.json(MANIFEST) or (
+        cached and Revision(cached.parent).json(cached.name)
+    )
     sha256 = manifest.get("sha256", "") if isinstance(manifest, dict) else ""
     return {"model.md5": known.get(MODEL, ""), "model.sha256": sha256}
-
-
-def _cached(revision: Revision, md5: str) -> Any:
-    """Return a JSON file from DVC's cache."""
-    path = f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}"
-    return Revision(revision.root).json(path)
 
 
 class Pairing(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple
 
-from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.inputs import find_changed, recorded_hashes
 from reproducible_ml.core.project import Project
 from reproducible_ml.modeling.metrics.metric import DECIMALS, Metric, Metrics
@@ -26,6 +26,11 @@ from reproducible_ml.report.results import (
     number,
     read_results,
     section,
+)
+from reproducible_ml.report.same_rows import (
+    NotComparableError,
+    SameRows,
+    score_same_rows,
 )
 from reproducible_ml.verify.rebuild import NUMERIC
 from reproducible_ml.versioning.git import Revision, changed_files
@@ -201,6 +206,9 @@ class Review(NamedTuple):
         changes: How each metric changed.
         reproduction: Whether the results were reproduced.
         gates: All other conditions.
+        same_rows: Both models on the same rows, if the test rows changed; `old` and
+            `new` are then theirs.
+        obstacle: Why the model of the base was not scored on the test rows of now.
     """
 
     base: Revision | None
@@ -212,6 +220,8 @@ class Review(NamedTuple):
     changes: Sequence[Change]
     reproduction: Reproduction
     gates: Sequence[GateResult]
+    same_rows: SameRows | None = None
+    obstacle: str = ""
 
     @property
     def passed(self) -> bool:
@@ -225,7 +235,12 @@ class Review(NamedTuple):
 
 
 def make_review(
-    project: Project, base: str | None, *, offline: bool, asked: bool = False
+    project: Project,
+    base: str | None,
+    *,
+    offline: bool,
+    asked: bool = False,
+    stored: bool = True,
 ) -> Review:
     """Compare the working tree with a commit.
 
@@ -234,6 +249,7 @@ def make_review(
         base: The hash of the commit; None if there is none before.
         offline: Do not contact the remote storage.
         asked: Whether the user named the base.
+        stored: Whether outputs have to be on the remote by now.
     """
     root = project.root
     before, head = Revision(root, base) if base else None, Revision(root)
@@ -248,22 +264,34 @@ def make_review(
         params = None
         words = str(error).replace(f"{root}/", "")
         gates.append(GateResult(f"{PARAMS} can be read", False, code(words, MESSAGE)))
-    found = compare(old, new, metrics, params.evaluate.metrics if params else ())
+    same, obstacle = None, ""
+    if params and before:
+        try:
+            same = score_same_rows(
+                project, before, old, new, params, metrics, offline=offline
+            )
+        except NotComparableError as error:
+            obstacle = one_line(str(error))
+    was, now = (same.old, same.new) if same else (old, new)
+    found = compare(was, now, metrics, params.evaluate.metrics if params else ())
     if params:
+        # Floors and groups are about all test rows.
         gates += check_gates(params.gate, params.evaluate.metrics, new, found, metrics)
-    others = [remote_status(root, offline=offline)]
+    others = [remote_status(root, offline=offline) if stored else None]
     if not asked:
         others.append(base_status(root, base))
     return Review(
         before,
         head,
-        old,
-        new,
+        was,
+        now,
         gate_metric(params) if params else "",
         metrics,
         found,
         _check_reproduction(root, new, params, metrics),
         [*gates, *filter(None, others)],
+        same,
+        obstacle,
     )
 
 

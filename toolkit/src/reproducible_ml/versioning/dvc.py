@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,6 +108,23 @@ def default_remote(root: Path) -> str | None:
         ) from error
     name: str | None = config.get("core", {}).get("remote")
     return name
+
+
+def cached_file(root: Path, md5: str) -> Path | None:
+    """Return a file of the cache by its hash in dvc.lock, or None if it is not there.
+
+    Args:
+        root: Of the repository.
+        md5: As DVC writes it; empty if it is not known.
+    """
+    from dvc.config import Config, ConfigError
+
+    folder = root / ".dvc/cache"
+    with suppress(ConfigError):
+        known = Config(dvc_dir=str(root / ".dvc"), validate=False)
+        folder = Path(known.get("cache", {}).get("dir", folder))
+    path = folder / "files/md5" / md5[:2] / md5[2:]
+    return path if md5 and path.is_file() else None
 
 
 def read_pointer(pointer: Path) -> dict[str, Any]:
