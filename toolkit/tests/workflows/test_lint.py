@@ -95,6 +95,10 @@ def test_jobs_begin_without_permissions(path: Path) -> None:
     assert written <= {
         ("comment", "pull-requests"),
         ("image", "packages"),
+        ("propose", "actions"),
+        ("propose", "contents"),
+        ("propose", "issues"),
+        ("propose", "pull-requests"),
         ("release", "contents"),
     }
 
