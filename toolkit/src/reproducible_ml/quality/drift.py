@@ -1,69 +1,24 @@
-"""Compare a table with the one of the last commit.
-
-A column has drifted if its distribution differs by more than the sample explains, with
-the Benjamini-Hochberg correction over all columns, *and* by so much that it matters.
-"""
+"""Compare a table with the one of the last commit, by the rule of `difference`."""
 
 import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core.params import Compute
+from reproducible_ml.quality.difference import Change, certain, change, rows_needed
 from reproducible_ml.quality.distributions import Distribution, TableProfile, recount
-
-Floats = npt.NDArray[np.float64]
-
-# Expected share of false alarms among all alarms.
-ALPHA = 0.01
-
-# From here on, a difference matters: population stability index, share of rows moved.
-PSI, MOVED = 0.1, 0.1
-
-# Bins with fewer rows in both tables together are merged.
-BIN_ROWS = 10
-
-# The approximation of the chi-squared test needs so many expected rows in each bin.
-EXPECTED = 5
-
-# Simulated tables instead of it, for each column that is compared.
-SIMULATED = 20_000
-
-# If only larger moves than this share of the rows would be found, the tables are too
-# small; and with which probability a change is to be found.
-LARGE, POWER = 0.3, 0.8
 
 # With a smaller share of columns in common, these are different tables.
 IN_COMMON = 0.5
 
 # A table with a smaller share of the former rows has probably lost some.
 SHRUNK = 0.5
-
-
-class Change(NamedTuple):
-    """How one distribution differs from another.
-
-    Attributes:
-        p: Chance of such a difference if nothing had changed (chi-squared test, by
-            simulation where the tables are small).
-        psi: Population stability index, sum of (new - old) * log(new / old).
-        moved: Share of rows that are in other bins than before.
-    """
-
-    p: float
-    psi: float
-    moved: float
-
-    @property
-    def matters(self) -> bool:
-        """Whether the difference is large enough, however certain it is."""
-        return self.psi > PSI or self.moved > MOVED
 
 
 def compare_with_committed(
@@ -123,83 +78,14 @@ def compare(
         for name, column in same.items()
         if column.kind != "dates" and min(column.rows, was[name].rows) > 0
     ]
-    changes = [change(was[name], same[name], len(names)) for name in names]
-    for name, found, certain in zip(names, changes, _certain(changes), strict=True):
-        if certain and found.matters:
+    changes = [change(was[name], same[name]) for name in names]
+    for name, found, is_certain in zip(names, changes, certain(changes), strict=True):
+        if is_certain and found.matters:
             words = describe(was[name], same[name], now.get(name))
             findings.append(_drifted(name, words, found, raw))
     if not findings and names and old != new:
-        rows = [columns[names[0]].rows for columns in (was, same)]
-        findings += _too_few(rows[0], rows[1], len(names), raw)
+        findings += _too_few({n: was[n] for n in names}, same[names[0]].rows, raw)
     return findings
-
-
-def smallest_move(old: int, new: int, columns: int) -> float:
-    """Return the share of rows that must move for a change to be found.
-
-    It is that of a value which half of the rows have, by the normal approximation.
-
-    Args:
-        old: Rows of one table.
-        new: Rows of the other.
-        columns: How many are compared: the correction for one change among them.
-    """
-    from scipy.stats import norm
-
-    z = norm.isf(ALPHA / (2 * columns)) + norm.ppf(POWER)
-    return float(z * np.sqrt(0.25 * (1 / old + 1 / new)))
-
-
-def change(old: Distribution, new: Distribution, columns: int = 1) -> Change:
-    """Return how the counts of two tables in the same bins differ.
-
-    Args:
-        old: Counts of one table.
-        new: Counts of the other.
-        columns: How many are compared, which the probability must be exact enough for.
-    """
-    counts = np.array([[*d.counts, d.missing] for d in (old, new)], dtype=np.float64)
-    counts = _merged(counts, ordered=old.kind in ("numbers", "lengths"))
-    if counts.shape[1] < 2:
-        return Change(1.0, 0.0, 0.0)
-    shares = counts / counts.sum(axis=1, keepdims=True)
-    # Half a row more in each bin, or an empty one would make the index infinite.
-    was, now = (c / c.sum() for c in counts + 0.5)
-    psi = float(((now - was) * np.log(now / was)).sum())
-    moved = float(np.abs(shares[1] - shares[0]).sum() / 2)
-    return Change(_probability(counts, columns), psi, moved)
-
-
-def _merged(counts: Floats, *, ordered: bool) -> Floats:
-    """Return the counts with bins of few rows merged, with a neighbour if ordered."""
-    if ordered:
-        ends = [0]
-        for place, rows in enumerate(np.cumsum(counts[:, :-1].sum(axis=0)), start=1):
-            if rows - counts[:, : ends[-1]].sum() >= BIN_ROWS:
-                ends.append(place)
-        # What is left after the last bin belongs to it.
-        bins = np.add.reduceat(counts[:, :-1], ends[:-1] or [0], axis=1)
-        counts = np.column_stack([bins, counts[:, -1]])
-    few = counts.sum(axis=0) < BIN_ROWS
-    counts = np.column_stack([counts[:, ~few], counts[:, few].sum(axis=1)])
-    return np.asarray(counts[:, counts.sum(axis=0) > 0])
-
-
-def _probability(counts: Floats, columns: int) -> float:
-    """Return the chance of such counts of two tables if nothing had changed."""
-    from scipy.stats import chi2_contingency
-
-    statistic, p, _, expected = chi2_contingency(counts, correction=False)
-    # What is far from certain either way need not be simulated.
-    if expected.min() >= EXPECTED or p > 10 * ALPHA:
-        return float(p)
-    totals, rows = counts.sum(axis=0).astype(np.int64), int(counts[1].sum())
-    size = SIMULATED + 200 * columns
-    random = np.random.default_rng(0)
-    drawn = random.multivariate_hypergeometric(totals, rows, size, method="marginals")
-    squares = (drawn - expected[1]) ** 2 * (1 / expected[0] + 1 / expected[1])
-    as_far = (squares.sum(axis=1) >= statistic * (1 - 1e-9)).sum()
-    return float((as_far + 1) / (size + 1))
 
 
 def describe(old: Distribution, same: Distribution, new: Distribution | None) -> str:
@@ -231,15 +117,6 @@ def committed_profile(report: Path) -> dict[str, Any] | None:
     except (OSError, subprocess.CalledProcessError, ValueError, KeyError, TypeError):
         return None
     return dict(found)
-
-
-def _certain(changes: list[Change]) -> list[bool]:
-    from scipy.stats import false_discovery_control
-
-    if not changes:
-        return []
-    corrected = false_discovery_control([change.p for change in changes])
-    return [bool(p < ALPHA) for p in corrected]
 
 
 def _describe_values(
@@ -275,18 +152,26 @@ def _drifted(name: str, words: str, found: Change, raw: Path) -> Finding:
     )
 
 
-def _too_few(old: int, new: int, columns: int, raw: Path) -> Iterator[Finding]:
-    """Yield a finding if only a large change would have been found."""
-    needed = smallest_move(old, new, columns)
-    if needed > LARGE:
-        least = "none" if needed >= 1 else f"only moves of {needed:.0%} of the rows"
-        yield Finding(
-            "too few rows to tell",
-            raw,
-            f"has {new} rows, and {old} in the last commit: too few to tell whether"
-            f" the columns drifted ({least} would be found)",
-            "Compare the tables yourself.",
-        )
+def _too_few(old: dict[str, Distribution], new: int, raw: Path) -> Iterator[Finding]:
+    """Yield a finding if drift would not be found in most of the columns."""
+    needed = {name: rows_needed(column, len(old)) for name, column in old.items()}
+    enough = [name for name, rows in needed.items() if rows and rows <= new]
+    if 2 * len(enough) > len(old):
+        return
+    known = sorted(rows for rows in needed.values() if rows)
+    least = (
+        f"it takes {known[len(known) // 2]}"
+        if 2 * len(known) > len(old)
+        else "no number of rows would do"
+    )
+    rows = next(iter(old.values())).rows
+    yield Finding(
+        "too few rows to tell",
+        raw,
+        f"has {new} rows, and {rows} in the last commit: too few to tell whether the"
+        f" columns drifted ({least} to find a shift of half a standard deviation)",
+        "Compare the tables yourself.",
+    )
 
 
 def _shrunk(
