@@ -17,7 +17,7 @@ from reproducible_ml.card.facts import read_facts
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
 from reproducible_ml.page import page as module
-from reproducible_ml.page.document import asset
+from reproducible_ml.page.frame import asset
 from reproducible_ml.page.page import PAGE, show, write_page
 from tumour_diagnosis.models.card import describe
 

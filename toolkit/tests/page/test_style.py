@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from reproducible_ml.page.document import asset
+from reproducible_ml.page.frame import asset
 
 # Colours of text, and what they stand on.
 TEXT = ("text", "quiet", "link")
