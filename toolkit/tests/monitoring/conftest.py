@@ -1,13 +1,35 @@
-"""The project about a growing table that tests of retraining copy."""
+"""Projects about a growing table, which tests of retraining copy."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from .shop import Shop, make_shop, visits, write
+from .shop import Shop, make_shop, serving_folder, visits, write
+
+
+class Import(NamedTuple):
+    """A project that imports its table from a URL; the file that is served there."""
+
+    shop: Shop
+    file: Path
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """The project, split by time; its table is `visits.csv` beside it."""
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Import]:
+    """A project with a split by time."""
     folder = tmp_path_factory.mktemp("retrain")
-    table = write(visits(800), folder / "visits.csv")
-    return make_shop(folder, table, "--time", "day")
+    file = write(visits(800), folder / "served/visits.csv")
+    with serving_folder(file.parent) as url:
+        made = folder / "made"
+        made.mkdir()
+        shop = make_shop(made, f"{url}/visits.csv", "--time", "day")
+        yield Import(shop, file)
+
+
+@pytest.fixture
+def shop(imported: Import, tmp_path: Path) -> Shop:
+    """A copy of the project; at the URL is the table that it was trained on."""
+    write(visits(800), imported.file)
+    return imported.shop.copy(tmp_path / "copy")

@@ -1,7 +1,14 @@
 """A project about a growing table, with remotes of Git and DVC, that trains quickly."""
 
+import functools
+import hashlib
+import http.server
 import json
+import shutil
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +21,25 @@ from reproducible_ml.core.files import parse_params
 from ..repository.conftest import RML, Project, copy_of_working_tree
 
 FIRST_DAY = pd.Timestamp("2025-01-06")
+PER_DAY = 4
 
 
-def visits(rows: int, *, per_day: int = 4, seed: int = 0) -> pd.DataFrame:
+def visits(rows: int, seed: int = 0) -> pd.DataFrame:
     """Return the first rows of a table that goes on: the same ones for any number."""
     random = np.random.default_rng(seed)
     drawn = random.random((rows, 4))
     age, spent = 18 + np.floor(60 * drawn[:, 0]), 200 * drawn[:, 1]
     rank = (spent - 100) / 40 + (age < 40)
     returned = drawn[:, 2] < 1 / (1 + np.exp(-2 * rank))
-    days = FIRST_DAY + pd.to_timedelta(np.arange(rows) // per_day, "D")
+    days = FIRST_DAY + pd.to_timedelta(np.arange(rows) // PER_DAY, "D")
+    regions = np.array(["north", "south", "west"])
     return pd.DataFrame(
         {
-            "visit": [f"v{number:06}" for number in range(rows)],
+            "visit": [f"v{seed}-{number:06}" for number in range(rows)],
             "day": days.strftime("%Y-%m-%d"),
             "age": age.astype(int),
             "spent": spent.round(2),
-            "region": np.array(["north", "south", "west"])[
-                (3 * drawn[:, 3]).astype(int)
-            ],
+            "region": regions[(3 * drawn[:, 3]).astype(int)],
             "returned": np.where(returned, "yes", "no"),
         }
     )
@@ -45,13 +52,45 @@ def write(table: pd.DataFrame, path: Path) -> Path:
     return path
 
 
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves files with an ETag, by which DVC knows a version."""
+
+    def end_headers(self) -> None:
+        file = Path(self.translate_path(self.path))
+        if file.is_file():
+            digest = hashlib.md5(file.read_bytes()).hexdigest()
+            self.send_header("ETag", f'"{digest}"')
+        super().end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Keep quiet."""
+
+
+@contextmanager
+def serving_folder(folder: Path) -> Iterator[str]:
+    """Yield the URL of a folder, on this computer."""
+    handler = functools.partial(Handler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 class Shop(Project):
-    """The project; its table comes from a path, its remotes are beside it."""
+    """The project; its remotes are beside it."""
 
     @property
     def hub(self) -> Path:
         """The bare repository that it is pushed to."""
         return self.folder.parent / "hub.git"
+
+    @property
+    def storage(self) -> Path:
+        """The remote of DVC."""
+        return self.folder.parent / "storage"
 
     def git(self, *arguments: str) -> str:
         """Run Git in the project."""
@@ -73,20 +112,32 @@ class Shop(Project):
         found: dict[str, Any] = json.loads(self.read("monitoring/retrain.json"))
         return found
 
+    def report(self) -> str:
+        """Return the report of `rml retrain`."""
+        return self.read("monitoring/retrain.md")
 
-def make_shop(folder: Path, table: Path, *options: str) -> Shop:
+    def copy(self, folder: Path) -> "Shop":
+        """Copy the project and its remotes."""
+        shutil.copytree(self.folder.parent, folder, symlinks=True)
+        shop = Shop(folder / self.folder.name)
+        shop.git("remote", "set-url", "origin", str(shop.hub))
+        # As a path of this clone alone: it is in .dvc/config.local.
+        change = ("dvc", "remote", "modify", "--local", "storage", "url")
+        shop.run(*change, str(shop.storage))
+        return shop
+
+
+def make_shop(folder: Path, source: str, *options: str) -> Shop:
     """Adopt a table, train on it, commit and push everything."""
-    project = copy_of_working_tree(folder / "shop")
-    shop = Shop(project.folder)
-    shop.run(*RML, "data", str(table), "--target", "returned", *options)
+    shop = Shop(copy_of_working_tree(folder / "shop").folder)
+    shop.run(*RML, "data", source, "--target", "returned", *options)
     params = parse_params(shop.read("params.yaml"))
     params["train"]["estimator"]["arguments"]["max_iter"] = 20
     params["train"]["live_steps"] = 0
     params["evaluate"] |= {"replicates": 100, "importance_repeats": 1}
     params["evaluate"] |= {"dependence_columns": 0, "slices": {"region": []}}
     (shop.folder / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
-    storage = str(folder / "storage")
-    shop.run("dvc", "remote", "add", "--default", "storage", storage)
+    shop.run("dvc", "remote", "add", "--default", "storage", str(shop.storage))
     shop.run(*RML, "repro")
     shop.commit()
     shop.run("git", "init", "--quiet", "--bare", "-b", "main", str(shop.hub))

@@ -17,8 +17,8 @@ from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.files import write_text
 from reproducible_ml.core.project import Project
 from reproducible_ml.monitoring.new_data import NewData, Refusal, get_new_data
+from reproducible_ml.monitoring.newest_rows import is_by_time, move_test_window
 from reproducible_ml.monitoring.retrain_report import VALIDATED, Facts, Outcome, State
-from reproducible_ml.monitoring.test_window import is_by_time, move_test_window
 from reproducible_ml.monitoring.workspace import Ran, Workspace, git, open_workspace
 from reproducible_ml.registry.write import git_remote
 from reproducible_ml.report.markdown import (
