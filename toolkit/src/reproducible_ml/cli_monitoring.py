@@ -2,10 +2,85 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from reproducible_ml.console import examples, project
+
+
+@click.command(
+    epilog=examples(
+        "rml monitor logs",
+        "rml monitor --window day --since 7d --json",
+        "rml monitor new.csv --time visited --window week",
+        "rml monitor logs --since 24h --prometheus /var/lib/node/rml.prom",
+    )
+)
+@click.argument("source", required=False)
+@click.option(
+    "--reference",
+    metavar="TABLE",
+    help="Compare with this table; by default with the training rows.",
+)
+@click.option(
+    "--window",
+    type=click.Choice(["none", "hour", "day", "week"]),
+    default="none",
+    show_default=True,
+    help="Judge each hour, day or week (UTC) as well.",
+)
+@click.option(
+    "--since", metavar="TIME", help="2026-11-29, 2026-11-29T15:00, or 24h, 7d, 4w ago."
+)
+@click.option("--until", metavar="TIME", help="Rows before this time.")
+@click.option("--time", metavar="COLUMN", help="Of a table: when a row was.")
+@click.option(
+    "--version",
+    metavar="MODEL_VERSION",
+    help="Of a log: rows that this version answered, also in shadow.",
+)
+@click.option(
+    "--model", type=click.Path(path_type=Path), help="Folder of the model: models/."
+)
+@click.option(
+    "--answers/--no-answers",
+    default=True,
+    help="Of a table: whether its rows are predicted, and the answers compared.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--prometheus",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write metrics, as a collector of text files reads them.",
+)
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The page; by default monitoring/report.html.",
+)
+@click.option("--quiet", is_flag=True, help="Print nothing but alerts.")
+def monitor(**options: Any) -> None:
+    """Compare what the model gets and answers with what it was trained on.
+
+    SOURCE is a log of predictions, by default RML_SERVE_LOG_FOLDER, or any table that
+    `rml predict` reads. A column has drifted if chance does not explain the difference,
+    corrected for all comparisons, and it is so large that it matters. Where a shift of
+    half a standard deviation might be missed, it says that there are too few rows.
+    Broken rules of the contract, missing values, unseen categories, volume and age of
+    the rows are in the page as well.
+
+    Exit code 0: fine. 3: drift, or beyond a limit of deployment/monitoring.py, which
+    also says where alerts are sent. 4: too few rows to tell. 1: an error.
+    """
+    folder = Path.cwd()
+    found = project()
+    from reproducible_ml.monitoring.monitor import Options
+    from reproducible_ml.monitoring.monitor import monitor as run
+
+    sys.exit(run(found, Options(folder=folder, **options)))
 
 
 @click.command(
@@ -46,4 +121,7 @@ def retrain(*, given: Path | None, base: str | None, yes: bool, pushed: bool) ->
     sys.exit(run(found, given, base, accept=yes, pushed=pushed))
 
 
-COMMANDS = (retrain,)
+COMMANDS = (
+    monitor,
+    retrain,
+)

@@ -122,9 +122,9 @@ def profile_table(
     Bins, means and standard deviations come from at most 200,000 rows, counts from all;
     neither depends on the size of parts or on the number of threads.
     """
-    kinds = _kinds(contract, data)
+    kinds = kinds_of(contract, data)
     some = read_subset(table, compute, list(kinds))
-    columns = {name: _bins(some[name], kind) for name, kind in kinds.items()}
+    columns = {name: make_bins(some[name], kind) for name, kind in kinds.items()}
     counted = TableProfile(columns=count(table, columns, compute))
     return dict(counted.model_dump(mode="json", exclude_defaults=True))
 
@@ -136,7 +136,7 @@ def recount(
 
     Columns that this table lacks or that are of another kind are left out.
     """
-    kinds = _kinds(contract, data)
+    kinds = kinds_of(contract, data)
     columns = {
         name: column
         for name, column in TableProfile.model_validate(old).columns.items()
@@ -175,7 +175,7 @@ def _choose(
     return frame
 
 
-def _kinds(contract: Contract, data: Data) -> dict[str, Kind]:
+def kinds_of(contract: Contract, data: Data) -> dict[str, Kind]:
     """Return what to count of the target, the features and the date."""
     used = {*contract.features(data), data.target, data.time}
     return {
@@ -197,7 +197,7 @@ def _kind(column: Column) -> Kind:
     return "lengths" if column.dtype == "str" else "numbers"
 
 
-def _bins(values: pd.Series, kind: Kind) -> Distribution:
+def make_bins(values: pd.Series, kind: Kind) -> Distribution:
     """Return the distribution of a column, not yet counted."""
     empty = {"kind": kind, "counts": (), "missing": 0}
     if kind == "hashes":
@@ -232,14 +232,20 @@ def _moments(known: npt.NDArray[np.float64]) -> dict[str, float]:
 def _count_part(
     _: int, rows: pd.DataFrame, columns: dict[str, Distribution]
 ) -> dict[str, Counts]:
-    """Return the rows in each bin, beyond the last, and without a value."""
-    return {name: _count(rows[name], column) for name, column in columns.items()}
+    return {name: count_values(rows[name], each) for name, each in columns.items()}
 
 
-def _count(values: pd.Series, column: Distribution) -> Counts:
+def count_values(values: pd.Series, column: Distribution) -> Counts:
+    """Return the rows in each bin of a column, beyond the last, and without a value."""
+    places = places_of(values, column)
+    return np.bincount(places, minlength=len(column.bins) + 2)
+
+
+def places_of(values: pd.Series, column: Distribution) -> npt.NDArray[np.intp]:
+    """Return the number of each value's bin; the last two: beyond them, missing."""
     places = _places(values, column)
     places[values.isna().to_numpy()] = len(column.bins) + 1
-    return np.bincount(places, minlength=len(column.bins) + 2)
+    return places
 
 
 def _places(values: pd.Series, column: Distribution) -> npt.NDArray[np.intp]:

@@ -122,7 +122,7 @@ def predict_table(
             columns=columns,
             folder=Path(folder),
         )
-        chunks = _chunks(files, model, columns, compute.rows_per_part)
+        chunks = table_chunks(files, model, columns, compute.rows_per_part)
         try:
             parts = map_jobs(work, chunks, compute, "predict")
         except pa.ArrowInvalid as error:
@@ -148,10 +148,20 @@ def predict_table(
     )
 
 
-def _chunks(
+def table_chunks(
     files: list[Path], model: Model, columns: list[str], rows: int
 ) -> Iterator[tuple[int, int, pa.Table]]:
-    """Yield number, first position and rows of each part, with the needed columns."""
+    """Yield number, first position and rows of each part, with the needed columns.
+
+    Args:
+        files: Of the table.
+        model: Needs its features; the columns that identify a row may be missing.
+        columns: Further ones that must be there.
+        rows: Most rows of a part.
+
+    Raises:
+        MissingColumnsError: A column is missing.
+    """
     wanted = {*model.features, *model.keys, *columns}
     commas = decimal_commas(model.contract)
     number = first = 0

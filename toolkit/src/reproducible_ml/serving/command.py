@@ -81,7 +81,7 @@ def predict(
     columns = [one.strip() for one in (keep or "").split(",") if one.strip()]
     with tempfile.TemporaryDirectory(prefix="rml-") as temporary:
         result = predict_table(
-            _fetch(source, folder, query, key, Path(temporary)),
+            fetch_rows(source, folder, query, key, Path(temporary)),
             target,
             as_of_database(loaded) if query else loaded,
             project.load("deployment.predict").predict,
@@ -147,7 +147,7 @@ def _absolute_sqlite(url: str, folder: Path) -> str:
     return f"{scheme}:///{folder / path}"
 
 
-def _fetch(
+def fetch_rows(
     source: str, folder: Path, query: str | None, key: str | None, temporary: Path
 ) -> Path:
     """Return where the rows can be read; what is remote is fetched first."""

@@ -1,6 +1,7 @@
 """Read the log of predictions that `PredictionLog` writes."""
 
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -10,6 +11,9 @@ from reproducible_ml.core.errors import UserError
 
 # Columns that are read, besides what is answered.
 NEEDED = ("time", "request_id", "row", "row_key", "model_version", "returned")
+# How the names of files begin that say which rows were refused.
+REFUSED = "_refused-"
+
 PREDICTION, PROBABILITY = "prediction", "probability"
 
 
@@ -22,9 +26,7 @@ def open_log(folder: Path) -> ds.Dataset:
     Raises:
         UserError: There is no such folder, or it is no log of predictions.
     """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: there is no such folder. See RML_SERVE_LOG_FOLDER")
-    files = sorted(folder.rglob("*.parquet"))
+    files = log_files(folder)
     if not files:
         raise UserError(f"{folder}: has no predictions yet")
     try:
@@ -38,6 +40,41 @@ def open_log(folder: Path) -> ds.Dataset:
             f'{folder}: is no log of predictions; it lacks the column "{min(missing)}"'
         )
     return ds.dataset(files, schema=schema)
+
+
+def log_files(
+    folder: Path, kind: Literal["answers", "refused"] = "answers"
+) -> list[Path]:
+    """Return the files of a log, in the order of their days.
+
+    Args:
+        folder: As of RML_SERVE_LOG_FOLDER.
+        kind: Those with answers, or those that say which rows were refused.
+
+    Raises:
+        UserError: There is no such folder.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: there is no such folder. See RML_SERVE_LOG_FOLDER")
+    # Other tools, too, leave out files whose names begin like this.
+    return sorted(
+        file
+        for file in folder.rglob("*.parquet")
+        if file.name.startswith(REFUSED) == (kind == "refused")
+    )
+
+
+def is_log(folder: Path) -> bool:
+    """Return whether a folder is a log of predictions, by the columns of a file."""
+    import pyarrow.parquet as pq
+
+    if not folder.is_dir() or not (files := log_files(folder)):
+        return False
+    try:
+        names = {*pq.read_schema(files[-1]).names}
+    except (pa.ArrowInvalid, OSError):
+        return False
+    return names >= {*NEEDED, PREDICTION} - {"returned"}
 
 
 def read_log(folder: Path) -> pd.DataFrame:

@@ -1,0 +1,96 @@
+"""What a person should look at: drift, and what is beyond the limits of settings."""
+
+from collections.abc import Iterator
+
+from reproducible_ml.monitoring.drift import window_starts
+from reproducible_ml.monitoring.result import (
+    ALL,
+    DRIFT,
+    FINE,
+    TOO_FEW,
+    Alert,
+    Comparison,
+    WindowSummary,
+)
+from reproducible_ml.monitoring.settings import Settings
+from reproducible_ml.monitoring.tally import Name, Tally
+from reproducible_ml.monitoring.windows import HOUR, LENGTHS, UNKNOWN, Width
+
+# Windows that an alert names.
+NAMED = 3
+
+
+def alerts(
+    tally: Tally,
+    comparisons: list[Comparison],
+    windows: list[WindowSummary],
+    settings: Settings,
+    now: int,
+    width: Width,
+) -> list[Alert]:
+    """Return what a person should look at.
+
+    Args:
+        tally: The counts.
+        comparisons: Of `judge`.
+        windows: Of `summarise`.
+        settings: The limits.
+        now: Until when rows were expected, in microseconds since 1970.
+        width: Of the windows.
+    """
+    found = [*_drift_alerts(comparisons)]
+    if tally.newest is not None and settings.max_age_hours is not None:
+        hours = (now - tally.newest) / HOUR
+        if hours > settings.max_age_hours:
+            text = (
+                f"The newest row is {hours:.0f} hours old; the limit is"
+                f" {settings.max_age_hours:g}."
+            )
+            found.append(Alert(kind="stale", subject="newest row", text=text))
+    refused, total = tally.refused.total(), tally.rows.total() + tally.refused.total()
+    if total and refused / total > settings.max_refused:
+        text = (
+            f"{refused} of {total} rows ({refused / total:.1%}) break the contract; the"
+            f" limit is {settings.max_refused:.1%}."
+        )
+        found.append(Alert(kind="refused", subject="contract", text=text))
+    if width != "none":
+        for window, start in zip(windows, window_starts(tally, width), strict=True):
+            if start == UNKNOWN or start + LENGTHS[width] > now:
+                continue  # it has not ended
+            rows = window.rows + window.refused
+            if rows < settings.min_rows:
+                text = f"{window.name} has {rows} rows; at least {settings.min_rows}"
+                text += " were expected."
+                found.append(Alert(kind="volume", subject=window.name, text=text))
+    return found
+
+
+def _drift_alerts(comparisons: list[Comparison]) -> Iterator[Alert]:
+    """Yield an alert for each column that drifted, in all rows or in some windows."""
+    by_column: dict[Name, list[Comparison]] = {}
+    for each in comparisons:
+        if each.verdict == "drift":
+            by_column.setdefault(each.key, []).append(each)
+    for (version, column), found in by_column.items():
+        where = [each.window for each in found]
+        worst = max(found, key=lambda each: each.moved)
+        of = "" if version is None else f" of model {version}"
+        windows = [name for name in where if name != ALL]
+        times = f" in {', '.join(windows[:NAMED])}" if windows else ""
+        more = len(windows) - NAMED
+        times += f" and {more} more windows" if more > 0 else ""
+        text = (
+            f'"{column}"{of} has drifted{times}: {worst.moved:.0%} of the rows moved,'
+            f" PSI {worst.psi:.2f}."
+        )
+        yield Alert(kind="drift", subject=column, text=text)
+
+
+def exit_code(found: list[Alert], comparisons: list[Comparison], rows: int) -> int:
+    """Return 3 for an alert, 4 if all rows together are too few to tell, else 0."""
+    if found:
+        return DRIFT
+    overall = [each for each in comparisons if each.window == ALL]
+    few = any(each.verdict == "too few" for each in overall)
+    return TOO_FEW if few or not rows or not overall else FINE
