@@ -262,7 +262,7 @@ def ending(result: Result, page: Path) -> Iterator[str]:
     overall = result.overall
     shown = min(len(overall), LISTED + sum(e.verdict == "drift" for e in overall))
     if shown < len(overall):
-        yield f"and {len(overall) - shown} more columns, of which none drifted"
+        yield f"and {len(overall) - shown} more columns"
         yield ""
     yield f"{verdict_words(result)}: {result.rows} rows of {one_line(result.source)}"
     yield from (f"- {one_line(each.text)}" for each in result.alerts)

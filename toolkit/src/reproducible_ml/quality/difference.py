@@ -208,7 +208,7 @@ class _Sample(NamedTuple):
     def tests(self) -> int:
         """How many tests are made."""
         bins, rare = (part.shape[1] for part in self._parts())
-        return (bins > 1) + (self.ordered and bins > 2) + bool(rare and bins)
+        return int(bins > 1) + int(self.ordered and bins > 2) + int(rare > 0 < bins)
 
     def probabilities(self) -> Iterator[float]:
         """Yield the chance of these counts if nothing had changed, by each test."""
