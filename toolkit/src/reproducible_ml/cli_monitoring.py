@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from reproducible_ml.console import examples, project
+from reproducible_ml.console import examples, project, project_and_folder
 
 
 @click.command(
@@ -84,6 +84,63 @@ def monitor(**options: Any) -> None:
 
 
 @click.command(
+    epilog=examples(
+        "rml outcomes labels.csv --log logs --time decided",
+        "rml outcomes labels/ --log logs --window day --since 30d",
+        'rml outcomes sqlite:///shop.db --query "SELECT * FROM returns" --key visit'
+        " --log logs",
+    )
+)
+@click.argument("labels")
+@click.option(
+    "--log",
+    envvar="RML_SERVE_LOG_FOLDER",
+    required=True,
+    show_envvar=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="The log of predictions.",
+)
+@click.option(
+    "--time", metavar="COLUMN", help="Time since when a label is known: label_time."
+)
+@click.option(
+    "--window",
+    "width",
+    type=click.Choice(["none", "hour", "day", "week"]),
+    default="week",
+    show_default=True,
+    help="Width of the windows of time.",
+)
+@click.option("--since", help="Answers from then on: 2026-11-29, or 24h, 7d, 4w ago.")
+@click.option("--until", help="Answers before then, likewise.")
+@click.option(
+    "--model", type=click.Path(path_type=Path), help="Folder of the model: models/."
+)
+@click.option("--query", help="Of a database: one SELECT, or the path of a .sql file.")
+@click.option(
+    "--key", help="Of a database: columns that identify a row, separated by commas."
+)
+def outcomes(labels: str, **options: Any) -> None:
+    """Judge the answers in a log by LABELS that became known since.
+
+    LABELS is a file, folder, URL or database, or the folder that POST /feedback of the
+    service writes. It has the column of the target, or `label`; and `request_id` and
+    `row` (0 without it), or `row_key`, or the columns that the row key is made of.
+
+    The metrics of the project are computed with intervals, by version of the model and
+    window of time, and compared with those that the version had on its test rows.
+    monitoring/ gets outcomes.html, outcomes.json and outcomes.prom. Exit code 0: a
+    version that answers now is not worse than on its test rows; 3: it is, beyond noise;
+    4: too few labels to tell.
+    """
+    from reproducible_ml.monitoring.outcomes_command import outcomes as run
+
+    found, folder = project_and_folder()
+    sys.exit(run(found, labels, folder, **options))
+
+
+@click.command(
     epilog=examples("rml retrain", "rml retrain --data visits_may.csv --push")
 )
 @click.option(
@@ -121,7 +178,4 @@ def retrain(*, given: Path | None, base: str | None, yes: bool, pushed: bool) ->
     sys.exit(run(found, given, base, accept=yes, pushed=pushed))
 
 
-COMMANDS = (
-    monitor,
-    retrain,
-)
+COMMANDS = (monitor, outcomes, retrain)

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 import pytest
 
+from ..serving.conftest import make_workspace, train, train_folder, trained
 from .shop import Shop, make_shop, serving_folder, visits, write
+
+__all__ = ["make_workspace", "train", "train_folder", "trained"]
 
 
 class Import(NamedTuple):

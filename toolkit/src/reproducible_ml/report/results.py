@@ -136,13 +136,20 @@ def section(params: dict[str, Any], name: str) -> dict[str, Any]:
 
 def model_hashes(revision: Revision, results: Results) -> dict[str, str]:
     """Return DVC's MD5 of the model, and the SHA-256 in its manifest."""
-    known = locked_outputs(results.lock)
-    cached = cached_file(revision.root, known.get(MANIFEST, ""))
-    manifest = revision.json(MANIFEST) or (
+    sha256 = model_manifest(revision, results).get("sha256", "")
+    return {
+        "model.md5": locked_outputs(results.lock).get(MODEL, ""),
+        "model.sha256": sha256,
+    }
+
+
+def model_manifest(revision: Revision, results: Results) -> dict[str, Any]:
+    """Return the manifest of the model, from DVC's cache; empty if it is not there."""
+    cached = cached_file(revision.root, locked_outputs(results.lock).get(MANIFEST, ""))
+    found = revision.json(MANIFEST) or (
         cached and Revision(cached.parent).json(cached.name)
     )
-    sha256 = manifest.get("sha256", "") if isinstance(manifest, dict) else ""
-    return {"model.md5": known.get(MODEL, ""), "model.sha256": sha256}
+    return found if isinstance(found, dict) else {}
 
 
 class Pairing(NamedTuple):

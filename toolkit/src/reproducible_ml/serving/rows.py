@@ -208,9 +208,17 @@ def check_rows(
 
 
 def row_keys(table: pa.Table, model: Model) -> npt.NDArray[np.uint64]:
+    """Return the key of each row, as of `keyed_rows`."""
+    return keyed_rows(table, model).to_numpy()
+
+
+def keyed_rows(table: pa.Table, model: Model) -> pd.Series:
     """Return the key of each row, as of `Checked`; invalid rows may have none.
 
     Rows without the columns that identify them are identified by their features.
+
+    Returns:
+        The keys, with the positions of the rows as index.
 
     Raises:
         MissingColumnsError: The table lacks a feature as well.
@@ -227,7 +235,8 @@ def row_keys(table: pa.Table, model: Model) -> npt.NDArray[np.uint64]:
     frame = cast(pa.table(values), contract)
     whole = [n for n, c in contract.columns.items() if c.dtype in ("int64", "bool")]
     frame = _valid(frame, frame[whole].notna().all(axis=1).to_numpy(), contract)
-    return hash_rows(set_categories(frame, contract), names)
+    keys = hash_rows(set_categories(frame, contract), names)
+    return pd.Series(keys, index=frame.index)
 
 
 def check_target(

@@ -1,0 +1,270 @@
+"""Outcomes as a page: performance over time with intervals, calibration, delay."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from reproducible_ml.monitoring.outcomes import (
+    FINE,
+    Outcomes,
+    VersionOutcome,
+)
+from reproducible_ml.monitoring.outcomes_text import (
+    BIAS,
+    LATE,
+    describe_counts,
+    describe_delay,
+    find,
+    worst,
+)
+from reproducible_ml.monitoring.windows import DAY, to_datetime
+from reproducible_ml.page.charts import Row, Series, interval_chart, line_chart
+from reproducible_ml.page.frame import html_page
+from reproducible_ml.page.markup import Html, join, table, tag
+
+NOT_KNOWN = math.nan
+
+
+def make_page(found: Outcomes, title: str) -> str:
+    """Return the page.
+
+    Args:
+        found: What it shows.
+        title: Name of the project.
+    """
+    return html_page(
+        f"{title}: outcomes",
+        header=[
+            tag("p", "How well answers were, by the labels that became known since."),
+            _box(found),
+        ],
+        sections=[
+            ("time", "Performance over time", join(_over_time(found))),
+            ("versions", "Versions", join(map(_version, found.versions))),
+            ("calibration", "Calibration", join(_calibration(found))),
+            ("groups", "Groups of rows", join(_groups(found))),
+            ("labels", "Labels", join(_labels(found))),
+        ],
+        footer=[
+            "Written by ",
+            tag("code", "rml outcomes"),
+            ". It holds all that it shows, and asks nothing of a network.",
+        ],
+    )
+
+
+def _box(found: Outcomes) -> Html:
+    if found.exit_code == FINE:
+        says = [tag("p", "Nothing is worse than on the test rows, beyond noise.")]
+        return tag("div", *says, class_="state")
+    first = "Worse than on the test rows" if found.exit_code == 3 else "Cannot tell"
+    lines = [tag("li", reason) for reason in found.reasons]
+    return tag(
+        "div", tag("p", tag("strong", first)), tag("ul", *lines), class_="state stale"
+    )
+
+
+def name_of(each: VersionOutcome) -> str:
+    """Return the name of a version, and that it is in shadow."""
+    name = each.name or each.version
+    return f"{name} in shadow" if each.shadow else name
+
+
+def _over_time(found: Outcomes) -> Iterator[Html]:
+    """Yield a chart of each metric, of which each version is a line."""
+    drawn = [each for each in found.versions if each.windows] or found.versions
+    if not any(each.windows for each in found.versions):
+        yield tag("p", "There is one window of time only.")
+    first = min(
+        (s.start for each in drawn for s in each.windows if s.start is not None),
+        default=0,
+    )
+    metrics = [one.name for each in drawn for one in each.all.metrics]
+    for metric in dict.fromkeys(metrics):
+        lines = [*_lines(drawn, metric, first)]
+        if lines:
+            since = f"{to_datetime(first):%Y-%m-%d}"
+            yield line_chart(
+                f"{metric} by {found.window}",
+                (f"days since {since}", metric),
+                lines,
+                note="Bands are 95 % intervals. Test rows: when it was registered.",
+            )
+    for each in drawn:
+        if each.windows:
+            yield _window_table(each, found.metric)
+
+
+def _lines(
+    drawn: Sequence[VersionOutcome], metric: str, first: int
+) -> Iterator[Series]:
+    for each in drawn:
+        known = [
+            ((scope.start - first) / DAY, one)
+            for scope in each.windows
+            if scope.start is not None
+            and (one := find(scope, metric))
+            and one.value is not None
+        ]
+        if not known:
+            continue
+        x = [place for place, _ in known]
+        yield Series(
+            name_of(each),
+            x,
+            [_plain(one.value) for _, one in known],
+            [_plain(one.low) for _, one in known],
+            [_plain(one.high) for _, one in known],
+        )
+        test = find(each.all, metric)
+        if test and test.registered is not None:
+            level = [test.registered] * len(x)
+            yield Series(f"{name_of(each)}, test rows", x, level)
+
+
+def _plain(value: float | None) -> float:
+    return NOT_KNOWN if value is None else value
+
+
+def _window_table(each: VersionOutcome, metric: str) -> Html:
+    rows = []
+    for scope in each.windows:
+        one = find(scope, metric)
+        rows.append(
+            [
+                scope.name,
+                scope.answered,
+                scope.judged,
+                one.value if one else None,
+                one.low if one else None,
+                one.high if one else None,
+                worst(scope).replace("*", ""),
+            ]
+        )
+    header = ["window", "answers", "labels", metric, "from", "to", "verdict"]
+    return table(f"{name_of(each)}: windows", header, rows)
+
+
+def _version(each: VersionOutcome) -> Html:
+    rows = [
+        [
+            one.name,
+            one.value,
+            one.low,
+            one.high,
+            one.registered,
+            one.difference,
+            one.difference_low,
+            one.difference_high,
+            one.verdict,
+        ]
+        for one in each.all.metrics
+    ]
+    header = ["metric", "value", "from", "to", "test rows", "difference"]
+    header += ["from", "to", "verdict"]
+    says = f"{each.all.judged:,} of {each.all.answered:,} answers have a label."
+    return join(
+        [
+            tag("h3", name_of(each)),
+            tag("p", says),
+            table(f"{name_of(each)}: metrics", header, rows) if rows else "",
+        ]
+    )
+
+
+def _calibration(found: Outcomes) -> Iterator[Html]:
+    rows = [
+        [
+            name_of(each),
+            scope.name,
+            one.name,
+            one.expected,
+            one.observed,
+            one.low,
+            one.high,
+            one.verdict,
+        ]
+        for each in found.versions
+        for scope in each.scopes
+        for one in scope.calibration
+    ]
+    lines = [
+        Series(
+            name_of(each),
+            [one.expected for one in each.reliability],
+            [one.observed for one in each.reliability],
+            [one.low for one in each.reliability],
+            [one.high for one in each.reliability],
+        )
+        for each in found.versions
+        if each.reliability
+    ]
+    if lines:
+        yield line_chart(
+            "Reliability",
+            ("probability", "share of positives"),
+            lines,
+            diagonal=True,
+            note="Bins of as many rows each, with 95 % intervals (Wilson).",
+        )
+    if rows:
+        header = ["version", "window", "class", "expected", "observed"]
+        header += ["difference from", "to", "verdict"]
+        yield table("Expected and observed", header, rows)
+    else:
+        yield tag("p", "No answer has a label.")
+
+
+def _groups(found: Outcomes) -> Iterator[Html]:
+    shown = False
+    for each in found.versions:
+        for column, groups in each.slices.items():
+            before = {
+                group.group: group.metrics.get(found.metric)
+                for group in each.registered_slices.get(column, [])
+            }
+            rows = [
+                Row(
+                    group.group,
+                    one.value,
+                    one.low,
+                    one.high,
+                    f"{group.rows} labels, test: {_known(before.get(group.group))}",
+                )
+                for group in groups
+                if (one := group.metrics.get(found.metric))
+            ]
+            whole = find(each.all, found.metric)
+            level = Row("all", whole.value) if whole else None
+            shown = True
+            yield interval_chart(
+                f"{name_of(each)}: {found.metric} by {column}",
+                found.metric,
+                rows,
+                level,
+            )
+    if not shown:
+        yield tag("p", "There are none: evaluate.slices in params.yaml names them.")
+
+
+def _known(value: Any) -> str:
+    return "-" if value is None or value.value is None else f"{value.value:.4g}"
+
+
+def _labels(found: Outcomes) -> Iterator[Html]:
+    yield tag("p", describe_counts(found))
+    if delay := describe_delay(found):
+        yield tag("p", delay)
+    yield tag("p", f"{LATE} {BIAS}")
+    shares = [
+        Series(
+            name_of(each),
+            [float(place) for place in range(len(each.windows))],
+            [s.judged / s.answered if s.answered else NOT_KNOWN for s in each.windows],
+        )
+        for each in found.versions
+        if each.windows
+    ]
+    if shares:
+        labels = (f"{found.window} of the version", "share with a label")
+        yield line_chart("Share of answers that have a label", labels, shares)

@@ -1,0 +1,285 @@
+"""Outcomes as text: tables for the terminal, and metrics for Prometheus."""
+
+from collections.abc import Iterator
+
+from reproducible_ml.monitoring.outcomes import (
+    TOO_FEW,
+    WORSE,
+    MetricOutcome,
+    Outcomes,
+    Scope,
+    VersionOutcome,
+)
+from reproducible_ml.report.markdown import code, table
+
+# What an analyst must know of any such table.
+BIAS = (
+    "If labels come sooner for some rows than for others, or only for some, as for"
+    " cases that were checked, these rows are no random sample, and neither their"
+    " metrics nor the alarm are about all answers."
+)
+LATE = "The newest windows miss the labels that have not come yet."
+
+
+def as_markdown(found: Outcomes) -> str:
+    """Return tables of metrics by version and by window, and what they mean."""
+    parts: list[str] = []
+    for each in found.versions:
+        parts += [_title(each), _metrics(each)]
+        if each.windows:
+            parts.append(_windows(each, found.metric))
+        for column, groups in each.slices.items():
+            lines = [
+                [
+                    code(group.group),
+                    str(group.rows),
+                    *(
+                        _interval(value.value, value.low, value.high)
+                        for name, value in group.metrics.items()
+                        if name == found.metric
+                    ),
+                ]
+                for group in groups
+            ]
+            parts.append(table([column, "labels", found.metric], lines))
+    parts += [describe_counts(found), *filter(None, [describe_delay(found)])]
+    parts += [f"{LATE} {BIAS}", verdict(found)]
+    return "\n\n".join(parts)
+
+
+def verdict(found: Outcomes) -> str:
+    """Return what follows from all, in a sentence for each reason."""
+    if found.exit_code == WORSE:
+        return "\n\n".join(f"**Worse**: {reason}." for reason in found.reasons)
+    if found.exit_code == TOO_FEW:
+        return "\n\n".join(f"**Cannot tell**: {reason}." for reason in found.reasons)
+    return "Nothing is worse than on the test rows, beyond noise."
+
+
+def _title(each: VersionOutcome) -> str:
+    name = f"**{each.name}** ({each.version})" if each.name else f"**{each.version}**"
+    role = "in shadow" if each.shadow else "now" if each.current else "earlier"
+    share = each.all.judged / each.all.answered if each.all.answered else 0.0
+    return (
+        f"{name}, {role}: {each.all.judged} of {each.all.answered} answers have a"
+        f" label ({share:.1%})."
+    )
+
+
+def _metrics(each: VersionOutcome) -> str:
+    lines = [
+        [
+            code(one.name),
+            _number(one.value),
+            _ends(one.low, one.high),
+            _number(one.registered),
+            _number(one.difference, sign=True),
+            _ends(one.difference_low, one.difference_high),
+            _verdict(one),
+        ]
+        for one in each.all.metrics
+    ]
+    header = ["metric", "value", "95 % interval", "test rows", "difference"]
+    parts = [table([*header, "95 % interval", "verdict"], lines)] if lines else []
+    if each.all.calibration:
+        cells = [
+            [
+                code(one.name),
+                _number(one.expected),
+                _number(one.observed),
+                _ends(one.low, one.high),
+                one.verdict,
+            ]
+            for one in each.all.calibration
+        ]
+        header = ["calibration", "expected", "observed", "95 % of the difference", ""]
+        parts.append(table(header, cells))
+    return "\n\n".join(parts) or "No label belongs to its answers."
+
+
+def _windows(each: VersionOutcome, metric: str) -> str:
+    lines = []
+    for scope in each.windows:
+        found = find(scope, metric)
+        first = scope.calibration[0] if scope.calibration else None
+        lines.append(
+            [
+                scope.name,
+                str(scope.answered),
+                f"{scope.judged / scope.answered:.0%}" if scope.answered else "-",
+                _interval(found.value, found.low, found.high) if found else "-",
+                worst(scope),
+                f"{_number(first.observed)} of {_number(first.expected)}"
+                if first
+                else "-",
+            ]
+        )
+    header = ["window", "answers", "with label", metric, "verdict on all metrics"]
+    return table([*header, "observed of expected"], lines)
+
+
+def worst(scope: Scope) -> str:
+    """Return the metrics that are worse, or why nothing can be told."""
+    bad = [one.name for one in scope.metrics if one.verdict == "worse"]
+    if bad:
+        return f"**worse**: {', '.join(bad)}"
+    found = {one.verdict for one in scope.metrics}
+    order = ("not worse", "too few labels", "no test rows", "undefined")
+    return next((each for each in order if each in found), "no labels")
+
+
+def find(scope: Scope, metric: str) -> MetricOutcome | None:
+    """Return a metric of a scope."""
+    return next((one for one in scope.metrics if one.name == metric), None)
+
+
+def describe_counts(found: Outcomes) -> str:
+    """Return what became of the labels."""
+    counts = found.counts
+    lines = [
+        f"{counts['labels']} labels; {counts['judged']} answers are judged by them"
+    ]
+    says = {
+        "shadow": "answers in shadow are judged as well",
+        "empty": "rows of the table have no label yet",
+        "repeated": "labels were followed by another one of the same row",
+        "contradictions": "rows have different labels, of which the last counts",
+        "unknown": "labels belong to no answer in the log",
+        "early": "labels were known before their row was asked, and are left out",
+    }
+    lines += [f"{counts[key]} {text}" for key, text in says.items() if counts[key]]
+    return f"{'; '.join(lines)}."
+
+
+def describe_delay(found: Outcomes) -> str:
+    """Return how late labels come; empty if that is not known."""
+    delay = found.delay
+    if delay is None:
+        return ""
+    parts = [
+        "fewer than half of the answers have got one"
+        if delay.median is None
+        else f"half of the labels come within {delay.median:.3g} days"
+    ]
+    if delay.most is not None:
+        parts.append(f"90 % within {delay.most:.3g}")
+    parts += [
+        f"after {days} days {share:.1%} of the answers have none"
+        for days, share in delay.missing.items()
+    ]
+    late = f" {delay.before} labels have a time before their answer." * bool(
+        delay.before
+    )
+    return f"Delay of labels (Kaplan-Meier): {', '.join(parts)}.{late}"
+
+
+def _verdict(one: MetricOutcome) -> str:
+    return f"**{one.verdict}**" if one.verdict == "worse" else one.verdict
+
+
+def _number(value: float | None, *, sign: bool = False) -> str:
+    if value is None:
+        return "-"
+    return f"{value:+.4g}" if sign else f"{value:.4g}"
+
+
+def _ends(low: float | None, high: float | None) -> str:
+    return "-" if low is None or high is None else f"{low:.4g} to {high:.4g}"
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    ends = "" if low is None or high is None else f" ({_ends(low, high)})"
+    return f"{_number(value)}{ends}"
+
+
+def as_prometheus(found: Outcomes, time: float) -> str:
+    """Return gauges in the text format of Prometheus.
+
+    Args:
+        found: What is shown.
+        time: When it was computed, in seconds since 1970.
+    """
+    lines = [
+        *_gauge(
+            "rml_outcomes_time_seconds", "When outcomes were computed", [({}, time)]
+        ),
+        *_gauge(
+            "rml_outcomes_exit_code",
+            "0: not worse than on the test rows, 3: worse, 4: too few labels",
+            [({}, found.exit_code)],
+        ),
+    ]
+    own = [
+        ({"version": each.version, "shadow": str(each.shadow).lower()}, each)
+        for each in found.versions
+    ]
+    lines += _gauge(
+        "rml_outcomes_answers",
+        "Answers in the log",
+        [(names, each.all.answered) for names, each in own],
+    )
+    lines += _gauge(
+        "rml_outcomes_labels",
+        "Answers whose label is known",
+        [(names, each.all.judged) for names, each in own],
+    )
+    for suffix, says in (
+        ("value", "Metric of answers whose label is known"),
+        ("low", "Lower end of its 95 % interval"),
+        ("high", "Upper end of its 95 % interval"),
+        ("registered", "The metric on the test rows of the version"),
+    ):
+        lines += _gauge(
+            f"rml_outcomes_metric_{suffix}",
+            says,
+            [
+                ({**names, "metric": one.name, "window": scope.name}, number)
+                for names, each in own
+                for scope in (each.all, *each.windows[-1:])
+                for one in scope.metrics
+                if (number := getattr(one, suffix)) is not None
+            ],
+        )
+    lines += _gauge(
+        "rml_outcomes_worse",
+        "1 if a metric is worse than on the test rows, beyond noise",
+        [
+            (
+                {**names, "metric": one.name, "window": scope.name},
+                one.verdict == "worse",
+            )
+            for names, each in own
+            for scope in (each.all, *each.windows[-1:])
+            for one in scope.metrics
+        ],
+    )
+    if found.delay:
+        lines += _gauge(
+            "rml_outcomes_delay_days",
+            "Days from an answer to its label",
+            [
+                ({"quantile": quantile}, days)
+                for quantile, days in (
+                    ("0.5", found.delay.median),
+                    ("0.9", found.delay.most),
+                )
+                if days is not None
+            ],
+        )
+    return "\n".join([*lines, ""])
+
+
+def _gauge(
+    name: str, says: str, samples: list[tuple[dict[str, str], float]]
+) -> Iterator[str]:
+    if not samples:
+        return
+    yield f"# HELP {name} {says}"
+    yield f"# TYPE {name} gauge"
+    for labels, value in samples:
+        shown = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
+        yield f"{name}{{{shown}}} {float(value)!r}" if shown else f"{name} {value!r}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
