@@ -121,6 +121,19 @@ def monitor(**options: Any) -> None:
 @click.option(
     "--key", help="Of a database: columns that identify a row, separated by commas."
 )
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--prometheus",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write metrics, as a collector of text files reads them.",
+)
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The page; by default monitoring/outcomes.html.",
+)
 def outcomes(labels: str, **options: Any) -> None:
     """Judge the answers in a log by LABELS that became known since.
 
@@ -130,9 +143,10 @@ def outcomes(labels: str, **options: Any) -> None:
 
     The metrics of the project are computed with intervals, by version of the model and
     window of time, and compared with those that the version had on its test rows.
-    monitoring/ gets outcomes.html, outcomes.json and outcomes.prom. Exit code 0: a
-    version that answers now is not worse than on its test rows; 3: it is, beyond noise;
-    4: too few labels to tell.
+
+    Exit code 0: a version that answers now is not worse than on its test rows. 3: it
+    is, beyond noise; deployment/monitoring.py says where alerts are sent. 4: too few
+    labels to tell. 1: an error.
     """
     from reproducible_ml.monitoring.outcomes_command import outcomes as run
 

@@ -154,8 +154,9 @@ def test_metrics_are_those_of_scikit_learn(
             "mae": sk.mean_absolute_error(truth, said),
         }
         [one] = version.all.calibration
-        assert (one.name, one.expected) == ("mean", pytest.approx(said.mean()))
-    assert values == pytest.approx(expected, abs=1e-6)
+        assert one.name == "mean"
+        assert one.expected == pytest.approx(said.mean())
+    assert {**values} == pytest.approx(expected, abs=1e-6)
     # 24 answers a day: 168 are in a week.
     assert [(w.answered, w.judged) for w in version.windows] == [
         (168, 168),
@@ -176,7 +177,7 @@ def test_metrics_are_those_of_scikit_learn(
     for text in (
         as_markdown(found),
         make_page(found, "Orders"),
-        as_prometheus(found, 1),
+        as_prometheus(found),
     ):
         assert CHOSEN[task][0] in text
         assert "nan" not in text.lower().replace("nance", "")
@@ -354,7 +355,7 @@ def test_a_model_that_became_worse_is_told_from_one_that_did_not(
     fine = judged(
         joined(tmp_path, use, by_request(use, model), model), model, predictions(test)
     )
-    assert (fine.exit_code, fine.reasons) == (0, [])
+    assert (fine.exit_code, fine.reasons, fine.alerts) == (0, [], [])
     # From the third week on, labels have nothing to do with answers.
     late = use["time"] > use["time"].iloc[0] + pd.Timedelta(days=8)
     random = np.random.default_rng(0)
@@ -366,11 +367,11 @@ def test_a_model_that_became_worse_is_told_from_one_that_did_not(
         predictions(test),
     )
     assert bad.exit_code == 3
-    assert any("accuracy" in reason for reason in bad.reasons)
+    assert any("accuracy" in alert.text for alert in bad.alerts)
     [version] = bad.versions
     names = {w.name: {m.verdict for m in w.metrics} for w in version.windows}
     assert "worse" not in names[version.windows[0].name]
-    assert "rml_outcomes_worse" in as_prometheus(bad, 0)
+    assert "rml_outcomes_worse" in as_prometheus(bad)
     few = use[:60]
     unknown = judged(
         joined(tmp_path, few, by_request(few, model), model), model, predictions(test)
@@ -452,7 +453,7 @@ def test_the_delay_takes_labels_that_are_still_to_come_into_account() -> None:
         {
             "time": times,
             "known": np.where(came, times + delays, np.iinfo(np.int64).min),
-            "label": np.where(came, "yes", None),
+            "label": pd.Series("yes", range(4000), dtype=object).where(came, None),
             "returned": True,
         }
     )

@@ -145,7 +145,7 @@ def _body(alerts: Sequence[Alert], project: str) -> bytes:
     more = len(alerts) - NAMED
     lines += [f"and {more} more"] if more > 0 else []
     content: dict[str, Any] = {
-        "text": "\n".join([f"{project}: {len(alerts)} alerts of rml monitor", *lines]),
+        "text": "\n".join([f"{project}: {len(alerts)} alerts of monitoring", *lines]),
         "project": project,
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "alerts": [each.model_dump() for each in alerts],

@@ -23,8 +23,13 @@ class Gauge(NamedTuple):
 
 def as_prometheus(result: Result) -> str:
     """Return a result as text; of windows, the newest alone is in it."""
+    return write_gauges(_gauges(result))
+
+
+def write_gauges(gauges: Iterable[Gauge]) -> str:
+    """Return gauges as text, those without a value left out."""
     lines: list[str] = []
-    for gauge in _gauges(result):
+    for gauge in gauges:
         if gauge.samples:
             lines.append(f"# HELP {gauge.name} {gauge.about}")
             lines.append(f"# TYPE {gauge.name} gauge")

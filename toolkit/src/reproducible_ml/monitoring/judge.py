@@ -4,6 +4,7 @@ Metrics have the intervals of `evaluate`. They are computed for each version of 
 model, all its answers and those of each window of time, and for groups of rows.
 """
 
+import datetime
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -90,13 +91,13 @@ def judge(
     answers = joined.answers
     answers = answers.assign(window=starts(answers["time"].to_numpy(), plan.width))
     returned = answers[answers["returned"]]
-    now = {*returned.loc[returned["window"] == returned["window"].max(), VERSION]}
+    latest = {*returned.loc[returned["window"] == returned["window"].max(), VERSION]}
     versions = [
         _judge_version(
             group,
             str(version),
             shadow=not is_returned,
-            current=version in now,
+            current=version in latest,
             model=model,
             registered=registered.get(str(version)),
             plan=plan,
@@ -108,7 +109,9 @@ def judge(
     for each in versions:
         each.current &= not each.shadow
     versions.sort(key=lambda each: (not each.current, each.shadow))
+    now = datetime.datetime.now(datetime.UTC)
     found = Outcomes(
+        time=now.isoformat(timespec="seconds"),
         versions=versions,
         counts=joined.counts._asdict(),
         window=plan.width,

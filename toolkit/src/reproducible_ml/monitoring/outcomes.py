@@ -10,13 +10,13 @@ from pydantic import BaseModel
 
 from reproducible_ml.monitoring.calibration import Bin, Calibration
 from reproducible_ml.monitoring.delay import Delay
+from reproducible_ml.monitoring.result import DRIFT as WORSE
+from reproducible_ml.monitoring.result import FINE, TOO_FEW, Alert
 from reproducible_ml.monitoring.windows import Width
 from reproducible_ml.monitoring.worse import ALPHA, corrected
 from reproducible_ml.report.results import Group
 
 Verdict = Literal["worse", "not worse", "too few labels", "undefined", "no test rows"]
-
-FINE, WORSE, TOO_FEW = 0, 3, 4
 
 
 class MetricOutcome(BaseModel):
@@ -100,21 +100,25 @@ class Outcomes(BaseModel):
     """What is known of answers by their labels.
 
     Attributes:
+        time: When this was computed, in ISO 8601.
         versions: Those that answer now first.
         counts: What became of the labels: see `joined.Counts`.
         window: Width of the windows.
         delay: How late labels come, if their times are known.
         metric: The first metric, which is drawn.
-        reasons: Why an alert is raised, or why nothing can be told.
+        alerts: What is worse, of versions that answer now.
+        reasons: Why nothing can be told.
         exit_code: 0: nothing is worse than on the test rows; 3: a version that answers
             now is; 4: too few labels to tell.
     """
 
+    time: str
     versions: list[VersionOutcome]
     counts: dict[str, int]
     window: Width
     delay: Delay | None
     metric: str
+    alerts: list[Alert] = []
     reasons: list[str] = []
     exit_code: int = FINE
 
@@ -140,14 +144,14 @@ def decide(found: Outcomes, tolerance: float = 0.0) -> None:
         if p < ALPHA and abs(metric.difference or 0.0) > allowed:
             metric.verdict = "worse"
             if each.current:
-                found.reasons.append(_reason(each, scope, metric))
+                found.alerts.append(_alert(each, scope, metric))
     residuals = [one for _, scope in scopes for one in scope.calibration]
     chances = corrected([one.p for one in residuals])
     for one, p in zip(residuals, chances, strict=True):
         one.p = round(p, 6)
         side = "more" if one.observed > one.expected else "less"
         one.verdict = f"{side} than expected" if p < ALPHA else "within noise"
-    if found.reasons:
+    if found.alerts:
         found.exit_code = WORSE
         return
     current = [each for each in found.versions if each.current]
@@ -178,10 +182,12 @@ def _not_judged(each: VersionOutcome) -> str:
     return f"{what}: no metric is defined, as with labels of one class"
 
 
-def _reason(each: VersionOutcome, scope: Scope, metric: MetricOutcome) -> str:
+def _alert(each: VersionOutcome, scope: Scope, metric: MetricOutcome) -> Alert:
     what = each.name or each.version
     when = "" if scope.start is None else f" in {scope.name}"
-    return (
-        f"{what}: {metric.name} is {metric.value:.4g}{when}, on the test rows it was"
-        f" {metric.registered:.4g} ({scope.judged} labels)"
+    return Alert(
+        kind="performance",
+        subject=f"{each.version} {metric.name}{when}",
+        text=f"{what}: {metric.name} is {metric.value:.4g}{when}, on the test rows it"
+        f" was {metric.registered:.4g} ({scope.judged} labels)",
     )

@@ -1,31 +1,36 @@
 """The command `rml outcomes`: from labels and the log to a verdict."""
 
 import datetime
+import sys
 import tempfile
-import time as clock
 from pathlib import Path
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.files import write_json, write_text
+from reproducible_ml.core.files import write_text
 from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.core.project import Project
 from reproducible_ml.modeling.metrics.tasks import choose_metrics
+from reproducible_ml.monitoring.alert import notify
 from reproducible_ml.monitoring.joined import VERSION, join, read_answers
 from reproducible_ml.monitoring.judge import Plan, judge
 from reproducible_ml.monitoring.labels import read_labels
-from reproducible_ml.monitoring.outcomes import Outcomes
 from reproducible_ml.monitoring.outcomes_page import make_page
 from reproducible_ml.monitoring.outcomes_text import as_markdown, as_prometheus
 from reproducible_ml.monitoring.registered import find_registered
+from reproducible_ml.monitoring.settings import Settings
 from reproducible_ml.monitoring.windows import Span, Width, parse_time
 from reproducible_ml.report.markdown import show_in_terminal
 from reproducible_ml.serving.command import (
     as_of_database,
     fetch_rows,
+    load_deployment,
     load_project_model,
 )
 
-FOLDER = Path("monitoring")
+REPORT = Path("monitoring/outcomes.html")
+
+# Beside the report: which alerts were sent.
+STATE = "outcomes_alerts.json"
 
 
 def outcomes(
@@ -41,6 +46,9 @@ def outcomes(
     model: Path | None = None,
     query: str | None = None,
     key: str | None = None,
+    as_json: bool = False,
+    prometheus: Path | None = None,
+    report: Path | None = None,
 ) -> int:
     """Judge the answers in a log; write and print how well they were.
 
@@ -56,6 +64,9 @@ def outcomes(
         model: Folder of the model; its contract says which labels are valid.
         query: Of a database as source.
         key: Columns that identify a row of it, separated by commas.
+        as_json: Print JSON.
+        prometheus: File for a collector of Prometheus.
+        report: File of the page.
 
     Returns:
         The exit code: 0, 3 or 4.
@@ -63,6 +74,7 @@ def outcomes(
     Raises:
         UserError: Labels or log cannot be read, or do not fit the contract.
     """
+    settings: Settings = load_deployment(project, "monitoring").settings()
     loaded = load_project_model(project, folder / model if model else None)
     plan = _plan(project, loaded.data.task, width)
     compute = load_section(Compute, project.root / "params.yaml")
@@ -81,8 +93,18 @@ def outcomes(
     joined = join(answers, labels)
     versions = {*joined.answers[VERSION]}
     found = judge(joined, loaded, find_registered(project.root, versions), plan)
-    write(found, project)
-    show_in_terminal(as_markdown(found))
+    page = folder / report if report else project.root / REPORT
+    title = project.package.replace("_", " ").capitalize()
+    write_text(make_page(found, title), page)
+    if prometheus:
+        write_text(as_prometheus(found), folder / prometheus)
+    failed = notify(found.alerts, settings, page.with_name(STATE), project.package)
+    if as_json:
+        sys.stdout.write(f"{found.model_dump_json(indent=2)}\n")
+    else:
+        show_in_terminal(as_markdown(found), f"Report: {page}\n")
+    if failed:
+        raise UserError("\n".join(f"alerts were not sent: {each}" for each in failed))
     return found.exit_code
 
 
@@ -101,13 +123,3 @@ def _plan(project: Project, task: str, width: Width) -> Plan:
         metric,
         gate.tolerance,
     )
-
-
-def write(found: Outcomes, project: Project) -> None:
-    """Write outcomes.json, outcomes.prom and outcomes.html to monitoring/."""
-    folder = project.root / FOLDER
-    folder.mkdir(exist_ok=True)
-    write_json(found.model_dump(mode="json"), folder / "outcomes.json")
-    write_text(as_prometheus(found, clock.time()), folder / "outcomes.prom")
-    title = project.package.replace("_", " ").capitalize()
-    write_text(make_page(found, title), folder / "outcomes.html")

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reproducible_ml.monitoring.outcomes import (
-    FINE,
     Outcomes,
     VersionOutcome,
 )
@@ -48,20 +47,21 @@ def make_page(found: Outcomes, title: str) -> str:
         footer=[
             "Written by ",
             tag("code", "rml outcomes"),
-            ". It holds all that it shows, and asks nothing of a network.",
+            f" at {found.time}. It holds all that it shows, and asks nothing of a"
+            " network.",
         ],
     )
 
 
 def _box(found: Outcomes) -> Html:
-    if found.exit_code == FINE:
-        says = [tag("p", "Nothing is worse than on the test rows, beyond noise.")]
-        return tag("div", *says, class_="state")
-    first = "Worse than on the test rows" if found.exit_code == 3 else "Cannot tell"
-    lines = [tag("li", reason) for reason in found.reasons]
-    return tag(
-        "div", tag("p", tag("strong", first)), tag("ul", *lines), class_="state stale"
-    )
+    lines = [each.text for each in found.alerts] or found.reasons
+    first = "Worse than on the test rows" if found.alerts else "Cannot tell"
+    if not lines:
+        first = "Fine"
+        lines = ["Nothing is worse than on the test rows, beyond noise."]
+    items = tag("ul", *(tag("li", each) for each in lines))
+    kind = "state" if first == "Fine" else "state stale"
+    return tag("div", tag("p", tag("strong", first)), items, class_=kind, role="note")
 
 
 def name_of(each: VersionOutcome) -> str:

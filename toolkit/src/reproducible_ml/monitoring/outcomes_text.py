@@ -1,10 +1,10 @@
 """Outcomes as text: tables for the terminal, and metrics for Prometheus."""
 
-from collections.abc import Iterator
+import datetime
+from collections.abc import Iterable, Iterator
 
+from reproducible_ml.monitoring.exposition import Gauge, Labels, write_gauges
 from reproducible_ml.monitoring.outcomes import (
-    TOO_FEW,
-    WORSE,
     MetricOutcome,
     Outcomes,
     Scope,
@@ -49,11 +49,9 @@ def as_markdown(found: Outcomes) -> str:
 
 def verdict(found: Outcomes) -> str:
     """Return what follows from all, in a sentence for each reason."""
-    if found.exit_code == WORSE:
-        return "\n\n".join(f"**Worse**: {reason}." for reason in found.reasons)
-    if found.exit_code == TOO_FEW:
-        return "\n\n".join(f"**Cannot tell**: {reason}." for reason in found.reasons)
-    return "Nothing is worse than on the test rows, beyond noise."
+    lines = [f"**Worse**: {each.text}." for each in found.alerts]
+    lines += [f"**Cannot tell**: {reason}." for reason in found.reasons]
+    return "\n\n".join(lines) or "Nothing is worse than on the test rows, beyond noise."
 
 
 def _title(each: VersionOutcome) -> str:
@@ -192,94 +190,57 @@ def _interval(value: float | None, low: float | None, high: float | None) -> str
     return f"{_number(value)}{ends}"
 
 
-def as_prometheus(found: Outcomes, time: float) -> str:
-    """Return gauges in the text format of Prometheus.
+def as_prometheus(found: Outcomes) -> str:
+    """Return gauges for Prometheus; of windows, the newest alone is among them."""
+    return write_gauges(_gauges(found))
 
-    Args:
-        found: What is shown.
-        time: When it was computed, in seconds since 1970.
-    """
-    lines = [
-        *_gauge(
-            "rml_outcomes_time_seconds", "When outcomes were computed", [({}, time)]
-        ),
-        *_gauge(
-            "rml_outcomes_exit_code",
-            "0: not worse than on the test rows, 3: worse, 4: too few labels",
-            [({}, found.exit_code)],
-        ),
-    ]
+
+def _gauges(found: Outcomes) -> Iterator[Gauge]:
+    yield _gauge(
+        "run_timestamp_seconds", "When rml outcomes ran", [({}, _epoch(found))]
+    )
+    about = "0 fine, 3 worse than on the test rows, 4 too few labels"
+    yield _gauge("exit_code", about, [({}, float(found.exit_code))])
     own = [
-        ({"version": each.version, "shadow": str(each.shadow).lower()}, each)
+        ({"model": each.version, "shadow": str(each.shadow).lower()}, each)
         for each in found.versions
     ]
-    lines += _gauge(
-        "rml_outcomes_answers",
-        "Answers in the log",
-        [(names, each.all.answered) for names, each in own],
-    )
-    lines += _gauge(
-        "rml_outcomes_labels",
-        "Answers whose label is known",
-        [(names, each.all.judged) for names, each in own],
-    )
-    for suffix, says in (
+    answers = [(names, float(each.all.answered)) for names, each in own]
+    yield _gauge("answers", "Answers in the log", answers)
+    labels = [(names, float(each.all.judged)) for names, each in own]
+    yield _gauge("labels", "Answers whose label is known", labels)
+    metrics = [
+        ({**names, "metric": one.name, "window": window}, one)
+        for names, each in own
+        for window, scope in (("all", each.all), *_newest(each))
+        for one in scope.metrics
+    ]
+    for suffix, about in (
         ("value", "Metric of answers whose label is known"),
         ("low", "Lower end of its 95 % interval"),
         ("high", "Upper end of its 95 % interval"),
         ("registered", "The metric on the test rows of the version"),
     ):
-        lines += _gauge(
-            f"rml_outcomes_metric_{suffix}",
-            says,
-            [
-                ({**names, "metric": one.name, "window": scope.name}, number)
-                for names, each in own
-                for scope in (each.all, *each.windows[-1:])
-                for one in scope.metrics
-                if (number := getattr(one, suffix)) is not None
-            ],
-        )
-    lines += _gauge(
-        "rml_outcomes_worse",
-        "1 if a metric is worse than on the test rows, beyond noise",
-        [
-            (
-                {**names, "metric": one.name, "window": scope.name},
-                one.verdict == "worse",
-            )
-            for names, each in own
-            for scope in (each.all, *each.windows[-1:])
-            for one in scope.metrics
-        ],
-    )
+        known = [(names, getattr(one, suffix)) for names, one in metrics]
+        yield _gauge(f"metric_{suffix}", about, [e for e in known if e[1] is not None])
+    about = "Whether a metric is worse than on the test rows, beyond noise"
+    worse = [(names, float(one.verdict == "worse")) for names, one in metrics]
+    yield _gauge("worse", about, worse)
     if found.delay:
-        lines += _gauge(
-            "rml_outcomes_delay_days",
-            "Days from an answer to its label",
-            [
-                ({"quantile": quantile}, days)
-                for quantile, days in (
-                    ("0.5", found.delay.median),
-                    ("0.9", found.delay.most),
-                )
-                if days is not None
-            ],
-        )
-    return "\n".join([*lines, ""])
+        days = (("0.5", found.delay.median), ("0.9", found.delay.most))
+        known = [({"quantile": q}, each) for q, each in days if each is not None]
+        yield _gauge("delay_days", "Days from an answer to its label", known)
 
 
-def _gauge(
-    name: str, says: str, samples: list[tuple[dict[str, str], float]]
-) -> Iterator[str]:
-    if not samples:
-        return
-    yield f"# HELP {name} {says}"
-    yield f"# TYPE {name} gauge"
-    for labels, value in samples:
-        shown = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-        yield f"{name}{{{shown}}} {float(value)!r}" if shown else f"{name} {value!r}"
+def _newest(each: VersionOutcome) -> list[tuple[str, Scope]]:
+    """Return the newest window that has a label."""
+    known = [scope for scope in each.windows if scope.judged]
+    return [("newest", known[-1])] if known else []
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def _gauge(name: str, about: str, samples: Iterable[tuple[Labels, float]]) -> Gauge:
+    return Gauge(f"rml_outcomes_{name}", about, [*samples])
+
+
+def _epoch(found: Outcomes) -> float:
+    return datetime.datetime.fromisoformat(found.time).timestamp()
