@@ -1,4 +1,4 @@
-"""`rml retrain` with real Git, DVC and pipeline: a branch, or a reason and no branch."""
+"""`rml retrain` with real Git, DVC and pipeline: a branch, or a reason and none."""
 
 import shutil
 from pathlib import Path
