@@ -1,5 +1,6 @@
 """A second version beside the model: in shadow, or for a share of requests."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from fastapi import FastAPI
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.keys import uniform
 from reproducible_ml.registry.log_comparison import compare_log
+from reproducible_ml.serving.messages import RefusedError
 from reproducible_ml.serving.rows import answer, check_rows, row_keys
 from reproducible_ml.serving.service.candidate import SALT
 from tumour_diagnosis.deployment.predict import Predict, load, predict
@@ -148,19 +150,44 @@ def test_both_versions_can_be_asked_for_while_they_share_requests(
         assert outputs["probability"] == probabilities(folder, orders[1:2])
 
 
+@pytest.mark.parametrize("share", [0, 1])
 def test_a_candidate_that_fails_is_counted_and_harms_nothing(
-    folders: tuple[Path, Path], orders: pd.DataFrame
+    folders: tuple[Path, Path], orders: pd.DataFrame, share: float
 ) -> None:
     main, second = folders
-    app = application(main, candidate=second)
+    app = application(main, candidate=second, candidate_share=share)
 
     def fails(*_: Any) -> pd.DataFrame:
         raise ZeroDivisionError
 
     app.state.service.candidate.live.predictor.predict = fails
-    [response] = send(app, [as_records(orders[:5])])
-    assert response.status_code == 200
+    [response, empty] = send(app, [as_records(orders[:5]), []])
+    assert response.json()["version"] == load(main, Predict()).version
+    assert None not in response.json()["predictions"]
+    assert empty.json()["predictions"] == []
     assert count(app, "failed") == 5
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_a_candidate_is_not_used_beside_a_later_model_of_other_columns_or_answers(
+    train_folder: TrainFolder,
+    folders: tuple[Path, Path],
+    orders: pd.DataFrame,
+    share: float,
+) -> None:
+    main, second = folders
+    app = application(main, candidate=second, candidate_share=share)
+    service, version = app.state.service, load(second, Predict()).version
+    assert service.versions[1:] == [version] * share
+    later = load(train_folder("multiclass"), Predict())
+    service.main.predictor.use(later)
+    assert service.versions == [later.version]
+    [response] = send(app, [as_records(orders[:5])])
+    assert response.json()["version"] == later.version
+    assert count(app, "failed") == count(app, "same") == count(app, "different") == 0
+    # Such a request was on its way when the model was replaced.
+    with pytest.raises(RefusedError, match="no version"):
+        asyncio.run(service.answer(pa.Table.from_pandas(orders), {}, version))
 
 
 def test_a_candidate_with_other_columns_or_answers_is_refused(

@@ -13,14 +13,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from reproducible_ml.core.errors import UserError, first_line
+from reproducible_ml.core.errors import UserError, first_line, one_line
 from reproducible_ml.core.keys import uniform
 from reproducible_ml.serving.answers import Answers
 from reproducible_ml.serving.logs import log_event
 from reproducible_ml.serving.model import Model
 from reproducible_ml.serving.predictor import OverloadedError
 from reproducible_ml.serving.records import Columns, typed_table
-from reproducible_ml.serving.rows import row_keys
+from reproducible_ml.serving.rows import MissingColumnsError, row_keys
 from reproducible_ml.serving.service.live_model import LiveModel
 from reproducible_ml.serving.service.metrics import Metrics
 from reproducible_ml.serving.service.schema import answer_schema
@@ -81,6 +81,26 @@ class Candidate:
         self.share = share
         self._metrics = metrics
         self._tasks: set[asyncio.Task[None]] = set()
+        self._compared: tuple[Model, Model, bool] | None = None
+
+    def fits(self, model: Model) -> bool:
+        """Return whether the candidate can stand in for the model.
+
+        It could when the service started, but another model may be in use since.
+        """
+        mine, known = self.live.model, self._compared
+        if known is None or known[0] is not model or known[1] is not mine:
+            known = self._compared = model, mine, self._compare(model, mine)
+        return known[2]
+
+    def _compare(self, model: Model, mine: Model) -> bool:
+        try:
+            check_alike(model, mine)
+        except UserError as error:
+            reason = one_line(str(error))
+            log_event("candidate not used", logging.ERROR, reason=reason)
+            return False
+        return True
 
     def takes(self, rows: Columns | pa.Table, model: Model) -> bool:
         """Return whether the candidate answers these rows instead of the model.
@@ -88,7 +108,8 @@ class Candidate:
         Raises:
             MissingColumnsError: The rows lack a feature.
         """
-        if not self.share:
+        length = rows.num_rows if isinstance(rows, pa.Table) else rows.length
+        if not self.share or not length or not self.fits(model):
             return False
         if isinstance(rows, pa.Table):
             first = rows.slice(0, 1)
@@ -98,27 +119,43 @@ class Candidate:
         # A first row without a key is not valid, whichever version says so.
         return len(keys) > 0 and uniform(keys, SALT)[0] < self.share
 
+    async def answer(self, rows: Columns | pa.Table) -> Answers | None:
+        """Answer rows instead of the model; None if that fails, and the model must."""
+        try:
+            return await self.live.predictor.answer(rows)
+        except MissingColumnsError:
+            raise  # The model lacks them as well.
+        except Exception as error:
+            count = rows.num_rows if isinstance(rows, pa.Table) else rows.length
+            self._count_failure(error, count)
+            return None
+
+    def _count_failure(self, error: Exception, rows: int) -> None:
+        if isinstance(error, OverloadedError):
+            self._metrics.shadow_rows.labels("dropped").inc(rows)
+            return
+        self._metrics.shadow_rows.labels("failed").inc(rows)
+        log_event("candidate failed", logging.ERROR, reason=first_line(error))
+
     def follow(self, rows: Columns | pa.Table, answers: Answers, log: Log) -> None:
         """Answer rows in shadow, later; compare the answers with those of the model."""
-        if self.share or self.live.model.version == answers.model.version:
+        model = answers.model
+        if self.share or self.live.model.version == model.version:
+            return
+        if not self.fits(model):
             return
         task = asyncio.create_task(self._follow(rows, answers, log))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _follow(self, rows: Any, answers: Answers, log: Log) -> None:
-        count = self._metrics.shadow_rows
         try:
             found = await self.live.predictor.answer(rows)
-        except OverloadedError:
-            count.labels("dropped").inc(answers.length)
-            return
         except Exception as error:
-            count.labels("failed").inc(answers.length)
-            log_event("candidate failed", logging.ERROR, reason=first_line(error))
+            self._count_failure(error, answers.length)
             return
         for result, number in compare_rows(answers, found).items():
-            count.labels(result).inc(number)
+            self._metrics.shadow_rows.labels(result).inc(number)
         log(found)
 
     async def close(self) -> None:

@@ -94,9 +94,9 @@ class Service:
     @property
     def versions(self) -> list[str]:
         """The versions of the model that answer requests."""
-        found = [self.model.version]
-        if self.candidate and self.candidate.share:
-            found.append(self.candidate.live.model.version)
+        found, second = [self.model.version], self.candidate
+        if second and second.share and second.fits(self.model):
+            found.append(second.live.model.version)
         return list(dict.fromkeys(found))
 
     async def answer(
@@ -120,9 +120,8 @@ class Service:
             limit = self.settings.max_rows
             raise RefusedError(413, f"{count} rows are more than {limit}")
         try:
-            chosen = self._choose(rows, version)
             async with asyncio.timeout(self.settings.answer_seconds):
-                answers = await chosen.predictor.answer(rows)
+                answers = await self._answer(rows, version)
         except TimeoutError:
             seconds = self.settings.answer_seconds
             raise RefusedError(503, f"no answer within {seconds:g} s") from None
@@ -141,13 +140,21 @@ class Service:
         facts |= {"rows": count, "refused": refused, "model": answers.model.version}
         return answers
 
-    def _choose(self, rows: Columns | pa.Table, version: str | None) -> LiveModel:
-        """Return what answers a request."""
-        if self.candidate is None or version == self.model.version:
-            return self.main
-        if version is not None or self.candidate.takes(rows, self.model):
-            return self.candidate.live
-        return self.main
+    async def _answer(
+        self, rows: Columns | pa.Table, version: str | None
+    ) -> Answers:
+        """Answer by the version that was asked for, else by the one of these rows."""
+        second, own = self.candidate, self.model.version
+        if version is not None and version not in self.versions:
+            # It was when the request came: another model took its place since.
+            raise RefusedError(404, f'no version "{version:.100}"; this is {own}')
+        if second is None or version == own:
+            return await self.main.predictor.answer(rows)
+        if version is not None:
+            return await second.live.predictor.answer(rows)
+        if second.takes(rows, self.model) and (found := await second.answer(rows)):
+            return found
+        return await self.main.predictor.answer(rows)
 
     def _log_shadow(
         self, request_id: str, rows: Columns | pa.Table, answers: Answers
