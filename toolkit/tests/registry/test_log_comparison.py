@@ -12,7 +12,10 @@ from reproducible_ml.registry.log_comparison import (
     Difference,
     as_markdown,
     compare_log,
+    show_log,
 )
+
+from .conftest import Project
 
 
 def write(
@@ -23,6 +26,7 @@ def write(
     requests: str = "a",
     returned: bool = True,
     keys: list[str] | None = None,
+    request: str | None = None,
 ) -> None:
     """Write the answers of a version to rows, each in a request of its own."""
     rows = range(len(probability))
@@ -31,7 +35,7 @@ def write(
             "time": pd.date_range(
                 "2026-01-01", periods=len(rows), freq="min", tz="UTC"
             ),
-            "request_id": [f"{requests}{row}" for row in rows],
+            "request_id": [request or f"{requests}{row}" for row in rows],
             "row": 0,
             "row_key": keys or [f"{requests}{row:016x}" for row in rows],
             "model_version": version,
@@ -107,6 +111,46 @@ def test_a_row_that_comes_again_counts_once_with_its_last_answer(
     assert found.rows == (50, 50, 50)
     assert found.changed == 50
     assert mean_of_probability(found.differences).difference == pytest.approx(0.7)
+
+
+def test_rows_of_requests_with_the_same_id_are_told_apart(
+    tmp_path: Path, probabilities: tuple[list[float], list[float]]
+) -> None:
+    first, second = probabilities
+    write(tmp_path, "one", first, request="trace")
+    write(tmp_path, "two", second, request="trace", returned=False)
+    found = compare_log(tmp_path)
+    assert found.rows == (500, 500, 500)
+    changed = sum((a >= 0.5) != (b >= 0.5) for a, b in zip(first, second, strict=True))
+    assert found.changed == changed
+    mean = mean_of_probability(found.differences)
+    assert mean.difference == pytest.approx(np.mean(second) - np.mean(first))
+
+
+def test_versions_can_be_read_in_other_ways_and_so_have_other_keys(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "one", [0.1] * 40)
+    write(tmp_path, "two", [0.2] * 40, keys=[f"b{row}" for row in range(40)])
+    assert compare_log(tmp_path).rows == (40, 40, 40)
+
+
+def test_versions_that_are_the_same_model_are_found_by_each_name(
+    plain: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = "1" * 12, "2" * 12
+    for number, sha256 in enumerate([one, two, two]):
+        plain.write("models/model.json", {"sha256": sha256, "note": number})
+        plain.commit("model")
+        plain.tag(f"model@v1.{number}.0", second=number)
+    log = tmp_path / "log"
+    write(log, one, [0.1] * 40)
+    write(log, two, [0.2] * 40, returned=False)
+    for name in ("1.1.0", "1.2.0"):
+        show_log(plain.root, log, "1.0.0", name)
+        assert f"v1.1.0, v1.2.0 ({two}) compared with v1.0.0" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"1\.1\.0 and 1\.2\.0: are the same model"):
+        show_log(plain.root, log, "1.1.0", "1.2.0")
 
 
 def test_of_few_rows_there_is_no_interval(tmp_path: Path) -> None:

@@ -12,14 +12,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reproducible_ml.core.errors import UserError
-from reproducible_ml.registry.tags import find_version, read_registry
+from reproducible_ml.core.errors import UserError, one_line
+from reproducible_ml.registry.tags import Version, find_version, read_registry
 from reproducible_ml.report.markdown import code, show_in_terminal, table
 from reproducible_ml.report.results import model_hashes, read_results
 from reproducible_ml.serving.read_log import PREDICTION, is_probability, read_log
 from reproducible_ml.versioning.git import Revision
 
 Floats = npt.NDArray[np.float64]
+
+# Where an answer is found in the log.
+PLACE = ["request_id", "row"]
 
 # Fewer rows give no interval that is worth its name.
 FEWEST = 30
@@ -117,8 +120,7 @@ def compare_log(
     if first is None and second is None and chosen[0] in shadow:
         chosen.reverse()
     old, new = (log[log["model_version"] == version] for version in chosen)
-    place = ["request_id", "row"]
-    both = old.merge(new, on=place, suffixes=("_old", "_new"))
+    both = _pairs(old, new)
     paired = len(both) > 0
     if paired:
         both = both.drop_duplicates("row_key_old", keep="last")
@@ -153,38 +155,48 @@ def show_log(root: Path, folder: Path, first: str | None, second: str | None) ->
     Raises:
         UserError: As of `compare_log`, or there is no such version.
     """
-    names = _registered(root)
-    wanted = [each and _model_version(root, names, each) for each in (first, second)]
+    wanted = [each and _model_version(root, each) for each in (first, second)]
+    if first and wanted[0] == wanted[1]:
+        raise UserError(
+            f"{one_line(first)} and {one_line(str(second))}: are the same model,"
+            f" {wanted[0]}. Fix: name two"
+        )
     found = compare_log(folder, *wanted)
-    show_in_terminal(as_markdown(found, names))
+    show_in_terminal(as_markdown(found, _registered(root)))
 
 
 def _registered(root: Path) -> dict[str, str]:
-    """Return the name of each registered version, by its `model_version`."""
+    """Return the names of the registered versions, by their `model_version`.
+
+    The same model may have several, if only what is around it changed.
+    """
     try:
         registry = read_registry(root)
     except UserError:
         return {}  # such as a clone without tags: the log has versions of its own
-    found = {}
+    found: dict[str, list[str]] = {}
     for version in registry.versions:
-        revision = Revision(root, version.commit)
-        sha256 = model_hashes(revision, read_results(revision))["model.sha256"]
-        if sha256:
-            found[sha256[:12]] = version.name
-    return found
+        if known := _of(root, version):
+            found.setdefault(known, []).append(version.name)
+    return {known: ", ".join(names) for known, names in found.items()}
 
 
-def _model_version(root: Path, names: Mapping[str, str], wanted: str) -> str:
+def _of(root: Path, version: Version) -> str:
+    """Return the `model_version` of a registered version; empty if it is not here."""
+    revision = Revision(root, version.commit)
+    return model_hashes(revision, read_results(revision))["model.sha256"][:12]
+
+
+def _model_version(root: Path, wanted: str) -> str:
     if re.fullmatch(r"[0-9a-f]{4,12}", wanted):
         return wanted
-    name = find_version(read_registry(root), wanted).name
-    known = [model_version for model_version, each in names.items() if each == name]
-    if not known:
-        raise UserError(
-            f"{name}: its model is not here, so that its answers cannot be found."
-            " Fix: name its model_version in the log, or run `dvc pull` at that commit"
-        )
-    return known[0]
+    version = find_version(read_registry(root), wanted)
+    if known := _of(root, version):
+        return known
+    raise UserError(
+        f"{version.name}: its model is not here, so that its answers cannot be found."
+        " Fix: name its model_version in the log, or run `dvc pull` at that commit"
+    )
 
 
 def as_markdown(found: LogComparison, names: Mapping[str, str]) -> str:
@@ -235,6 +247,23 @@ def as_markdown(found: LogComparison, names: Mapping[str, str]) -> str:
             " better.",
         ]
     )
+
+
+def _pairs(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """Return the answers of both versions to the same row of the same request.
+
+    Clients choose the ids of requests, and may send one with several. Only then rows
+    are told apart by their keys: two versions may read a row in different ways, as with
+    a category that one of them does not know, and so give it different keys.
+    """
+    again = [each.loc[each.duplicated(PLACE), PLACE] for each in (old, new)]
+    repeated = pd.concat(again).drop_duplicates().assign(repeated=True)
+    sides = []
+    for each in (old, new):
+        found = each.merge(repeated, on=PLACE, how="left")
+        same = found["row_key"].where(found["repeated"].notna(), "")
+        sides.append(found.drop(columns="repeated").assign(same=same))
+    return sides[0].merge(sides[1], on=[*PLACE, "same"], suffixes=("_old", "_new"))
 
 
 def _side(both: pd.DataFrame, end: str) -> pd.DataFrame:

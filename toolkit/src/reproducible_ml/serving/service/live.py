@@ -140,9 +140,7 @@ class Service:
         facts |= {"rows": count, "refused": refused, "model": answers.model.version}
         return answers
 
-    async def _answer(
-        self, rows: Columns | pa.Table, version: str | None
-    ) -> Answers:
+    async def _answer(self, rows: Columns | pa.Table, version: str | None) -> Answers:
         """Answer by the version that was asked for, else by the one of these rows."""
         second, own = self.candidate, self.model.version
         if version is not None and version not in self.versions:
