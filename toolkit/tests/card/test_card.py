@@ -49,7 +49,9 @@ def test_card_says_what_is_known(
     for words in (
         "0.5000 | 0.4500 to 0.5500 | 0.1000",  # a metric, its interval, the baseline
         "dropped as duplicates | 3",
-        "few) |",  # a group of few rows
+        "| 1 (few) |",  # a group of few rows, without a class
+        "| - | - |",
+        "First line. Second line.",
         "ab" * 32,
         "cd" * 32,
         "| `numpy` | `2.4.6` |",
@@ -102,6 +104,9 @@ def test_empty_fields_are_warned_of_and_shown(
     assert len(warned) == text.count("**Not said yet**") == 5
     assert "docs/model_card.yaml: limits is empty" in "".join(warned)
     assert "license" not in yaml.safe_load(text.split("---\n")[1])
+    # Signs that turn what follows around, in metadata that is shown elsewhere.
+    fields.write_text('name: "a \\u202e b"\n')
+    assert "\u202e" not in make(root, monkeypatch)
 
 
 def test_text_is_shown_as_it_is_typed() -> None:

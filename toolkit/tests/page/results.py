@@ -57,7 +57,8 @@ def write_project(root: Path, task: str) -> Path:
     write_yaml(root / "params.yaml", params)
     write_yaml(root / "data/schema.yaml", contract)
     write_yaml(root / "dvc.yaml", make_pipeline(task))
-    human = {name: [HOSTILE] for name in HumanPart.model_fields if is_required(name)}
+    said = [HOSTILE, "First line.\nSecond line.\n"]
+    human = {name: said for name in HumanPart.model_fields if is_required(name)}
     write_yaml(root / "docs/model_card.yaml", human)
     manifest = {
         "contract": contract,

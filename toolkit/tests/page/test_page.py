@@ -85,6 +85,9 @@ def test_page_is_complete_and_nothing_in_it_is_markup_or_a_request(
     titles = set(re.findall(r"<h2 [^>]*>(.*?)</h2>", text))
     assert {*TITLES, "Partial dependence", "Versions", "Model card"} <= titles
     assert "Where the value is missing: " in text
+    assert "Not defined for: few." in text
+    assert " - to -" not in text
+    assert "First line. Second line." in text
     # What users named is text.
     assert page.tags["img"] == page.tags["b"] == 0
     assert html.escape(HOSTILE) in text

@@ -32,6 +32,14 @@ def test_files_of_a_commit_and_of_the_working_tree(repository: Repository) -> No
     assert Revision(repository.root).text("reports") is None
 
 
+def test_parameters_are_read_as_dvc_reads_them(repository: Repository) -> None:
+    text = "a: yes\nb: 'yes'\nrate: 1e-3\n"
+    (repository.root / "params.yaml").write_text(text)
+    found = Revision(repository.root).yaml("params.yaml")
+    assert found == {"a": "yes", "b": "yes", "rate": 0.001}
+    assert Revision(repository.root, repository.commit()).yaml("params.yaml") == found
+
+
 @pytest.mark.parametrize("content", ["{", "", "\x00", "[" * 100_000, "a: [\n", "- 1"])
 def test_unreadable_file_counts_as_missing(
     repository: Repository, content: str

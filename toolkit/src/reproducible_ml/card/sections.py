@@ -7,6 +7,7 @@ from typing import Any
 from reproducible_ml.card.facts import Facts, Json
 from reproducible_ml.card.fields import FIELDS
 from reproducible_ml.card.markdown import code, front_matter, plain, prose, table
+from reproducible_ml.core.errors import one_line
 
 # Directions of metrics: whether higher is better, by name.
 Directions = Mapping[str, bool]
@@ -33,14 +34,15 @@ FEW = 30
 
 
 def title(facts: Facts) -> str:
-    """Return the name of the model."""
-    return " ".join(facts.human.name) or f"Prediction of {facts.data.target}"
+    """Return the name of the model, on one line."""
+    given = " ".join(" ".join(facts.human.name).split())
+    return one_line(given or f"Prediction of {facts.data.target}")
 
 
 def metadata(facts: Facts) -> str:
     """Return the front matter, as the Hugging Face Hub reads it."""
     kind = TASKS[facts.data.task]
-    license = " ".join(facts.human.license).lower()
+    license = one_line(" ".join(" ".join(facts.human.license).split())).lower()
     results = [
         {"type": name, "name": name, "value": found["value"]}
         for name, found in facts.evaluation["metrics"].items()
@@ -70,7 +72,8 @@ def metadata(facts: Facts) -> str:
 
 def _table_name(facts: Facts) -> str:
     contract = facts.contract
-    return f"{contract.title or contract.name or facts.data.target}, test rows"
+    name = contract.title or contract.name or facts.data.target
+    return one_line(f"{name}, test rows")
 
 
 def human(facts: Facts, name: str) -> str:
@@ -212,7 +215,9 @@ def number(value: float | None) -> str:
 
 
 def interval(metric: Json) -> str:
-    """Return the ends of an interval."""
+    """Return the ends of an interval; a dash if the metric is not defined."""
+    if metric["low"] is None or metric["high"] is None:
+        return "-"
     return f"{number(metric['low'])} to {number(metric['high'])}"
 
 

@@ -175,7 +175,7 @@ def metrics(results: Results) -> Html:
             [
                 f"{name}{arrow}",
                 row.value,
-                f"{number(row.low)} to {number(row.high)}",
+                _interval(row.low, row.high),
                 range_bar(row, dummy),
                 dummy.value,
             ]
@@ -199,6 +199,10 @@ def metrics(results: Results) -> Html:
     )
 
 
+def _interval(low: float | None, high: float | None) -> str:
+    return "-" if low is None or high is None else f"{number(low)} to {number(high)}"
+
+
 def as_row(name: str, found: Mapping[str, Any], note: str = "") -> Row:
     """Return a metric as a row of a chart."""
     return Row(name, found.get("value"), found.get("low"), found.get("high"), note)
@@ -214,7 +218,8 @@ def purpose(human: Mapping[str, tuple[str, ...]]) -> Html:
     }
     parts = []
     for name, title in words.items():
-        said = [tag("p", each) for each in human.get(name, ()) if each]
+        texts = [" ".join(each.split()) for each in human.get(name, ())]
+        said = [tag("p", each) for each in texts if each]
         unsaid = tag("p", "Not said yet: docs/model_card.yaml.", class_="quiet")
         if said or name != "oversight":
             shown = tag("dd", *(said or [unsaid]))
@@ -272,13 +277,12 @@ def _groups(
         for group in found
     ]
     whole = as_row("all rows", every[metric]) if metric in every else None
-    chart = interval_chart(
-        f"{title}: {metric}",
-        metric,
-        rows,
-        whole,
-        "Whiskers: 95 % intervals. Dashed: all test rows." if whole else "",
-    )
+    notes = ["Whiskers: 95 % intervals. Dashed: all test rows."] if whole else []
+    if left := [short(row.name, 30) for row in rows if row.value is None]:
+        more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+        # Such as ROC AUC where all rows are of one class.
+        notes.append(f"Not defined for: {', '.join(left[:NAMED])}{more}.")
+    chart = interval_chart(f"{title}: {metric}", metric, rows, whole, " ".join(notes))
     others = table(
         f"{title}: all metrics",
         ["group", "rows", *names],
@@ -388,10 +392,8 @@ def _with_interval(record: VersionRecord, name: str) -> str:
     found = record.metrics.get(name)
     if found is None:
         return "-"
-    ends = (
-        "" if found.low is None else f" ({number(found.low)} to {number(found.high)})"
-    )
-    return f"{number(found.value)}{ends}"
+    ends = _interval(found.low, found.high)
+    return number(found.value) if ends == "-" else f"{number(found.value)} ({ends})"
 
 
 def _history(name: str, records: list[VersionRecord]) -> Html:

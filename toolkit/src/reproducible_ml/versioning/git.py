@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from reproducible_ml.core.errors import UserError, one_line
-from reproducible_ml.core.files import load_yaml
+from reproducible_ml.core.files import PARAMS, load_yaml, parse_params
 
 # The merge base of HEAD with one of these is the default base of a change.
 TRUNKS = ("main", "origin/main")
@@ -43,9 +43,13 @@ class Revision(NamedTuple):
             return None
 
     def yaml(self, path: str) -> dict[str, Any]:
-        """Return a file's mapping; nothing if it is not there or not one."""
+        """Return a file's mapping; nothing if it is not there or not one.
+
+        params.yaml is read as DVC and the stages read it: there, `yes` is a text.
+        """
+        parse = parse_params if path == str(PARAMS) else load_yaml
         try:
-            found = load_yaml(self.text(path) or "")
+            found = parse(self.text(path) or "")
         except (yaml.YAMLError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
