@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.registry import promote as module
 from reproducible_ml.registry.promote import previous, promote, rollback
+from reproducible_ml.registry.register import register
 from reproducible_ml.registry.tags import check_stage, find_version, read_registry
 
 from .conftest import Project
@@ -150,11 +152,56 @@ def test_shown_commands_can_be_typed(
     assert "refs/tags/model#prod#1^{}" in listed
 
 
-def test_push_that_is_rejected_leaves_no_tag(versions: Project, tmp_path: Path) -> None:
+def test_tags_of_others_must_be_fetched_before_new_ones_are_pushed(
+    versions: Project, tmp_path: Path
+) -> None:
+    hub, other = tmp_path / "hub.git", tmp_path / "other"
+    versions.git("clone", "--quiet", "--bare", str(versions.root), str(hub))
+    versions.git("remote", "add", "origin", str(hub))
+    versions.git("clone", "--quiet", str(hub), str(other))
+    there = ["git", "-C", str(other), "-c", "user.name=B", "-c", "user.email=b@e.org"]
+    names = ["model@v9.0.0", "model#prod#9"]
+    for name in names:
+        subprocess.run([*there, "tag", "-a", "-m", "x", name, "HEAD"], check=True)
+    subprocess.run([*there, "push", "--quiet", "origin", *names], check=True)
+    before = versions.tags()
+    fix = r"not fetched: model#prod#9, model@v9\.0\.0\. Fix: `git fetch --tags origin`"
+    for command in (
+        lambda: promote(versions.root, "1.1.0", "prod", pushed=True),
+        lambda: rollback(versions.root, "prod", pushed=True),
+        lambda: register(versions.project, "1.3.0", pushed=True),
+    ):
+        with pytest.raises(UserError, match=fix):
+            command()
+    assert versions.tags() == before
+    versions.git("fetch", "--quiet", "--tags", "origin")
+    versions.git("tag", "--delete", names[0])
+    versions.tag(names[0], "HEAD^")
+    with pytest.raises(UserError, match="git fetch --tags --force origin"):
+        promote(versions.root, "1.1.0", "prod", pushed=True)
+    versions.git("remote", "set-url", "origin", str(tmp_path / "gone"))
+    with pytest.raises(UserError, match=r"ls-remote origin: fatal: .* check address"):
+        promote(versions.root, "1.1.0", "prod", pushed=True)
+
+
+def test_project_in_a_folder_of_a_larger_repository_has_no_versions(
+    plain: Project,
+) -> None:
+    root = plain.root / "project"
+    plain.write("project/dvc.yaml", (plain.root / "dvc.yaml").read_text())
+    plain.commit()
+    with pytest.raises(UserError, match="is the folder project/ of a larger Git"):
+        read_registry(root)
+
+
+def test_push_that_is_rejected_leaves_no_tag(
+    versions: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     origin = tmp_path / "origin"
     versions.git("init", "--quiet", "--bare", str(origin))
     versions.git("remote", "add", "origin", str(origin))
-    # Somebody else promoted another version, which was not fetched here.
+    # Somebody else promotes another version at the same time, after the look at tags.
+    monkeypatch.setattr(module, "refuse_unfetched", lambda *_: None)
     versions.tag("model#prod#1", "HEAD~2", second=5)
     versions.git("push", "--quiet", "origin", "model#prod#1")
     versions.git("tag", "--delete", "model#prod#1")

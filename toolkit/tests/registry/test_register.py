@@ -248,8 +248,13 @@ def test_model_card_must_be_filled_in(project: Project) -> None:
 def test_tag_that_could_not_be_pushed_is_removed(
     project: Project, tmp_path: Path
 ) -> None:
-    project.git("remote", "add", "origin", str(tmp_path / "nowhere"))
-    with pytest.raises(UserError, match="The new tag was removed again"):
+    origin = tmp_path / "origin"
+    project.git("init", "--quiet", "--bare", str(origin))
+    project.git("remote", "add", "origin", str(origin))
+    hook = origin / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(UserError, match=r"removed again\. Fix: ask who may push"):
         register(project.project, None, pushed=True)
     assert project.tags() == []
 

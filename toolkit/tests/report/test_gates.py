@@ -176,7 +176,25 @@ def test_outputs_must_be_pushed(pipeline: Repository) -> None:
 def test_outputs_that_are_nowhere_fail(pipeline: Repository) -> None:
     shutil.rmtree(pipeline.root / ".dvc/cache")
     (pipeline.root / "data/processed/test").unlink()
-    assert not status(pipeline).passed
+    found = status(pipeline)
+    assert not found.passed
+    assert "neither here nor pushed: `data/processed/test`" in found.reason
+    assert "`make repro`, then `dvc push`" in found.reason
+
+
+@pytest.mark.integration
+def test_folders_that_are_nowhere_fail(pipeline: Repository, remote: Path) -> None:
+    pipeline.write("data/raw/part.csv", "a")
+    dvc(pipeline.root, "add", "--quiet", "data/raw")
+    dvc(pipeline.root, "push", "--quiet")
+    shutil.rmtree(pipeline.root / ".dvc/cache")
+    assert status(pipeline).passed  # and brings the list of files back
+    shutil.rmtree(pipeline.root / ".dvc/cache")
+    [listing] = remote.rglob("*.dir")
+    listing.unlink()
+    found = status(pipeline)
+    assert not found.passed
+    assert "neither here nor pushed: `data/raw`" in found.reason
 
 
 # Else a wrong address would pass for ever.

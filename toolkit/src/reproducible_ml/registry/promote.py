@@ -18,7 +18,13 @@ from reproducible_ml.registry.tags import (
     find_version,
     read_registry,
 )
-from reproducible_ml.registry.write import push, say_pushed, write_assignment
+from reproducible_ml.registry.write import (
+    push,
+    refuse_unfetched,
+    say_pushed,
+    unknown_identity,
+    write_assignment,
+)
 from reproducible_ml.versioning.dvc import default_remote
 from reproducible_ml.versioning.git import Revision
 from reproducible_ml.versioning.lock import LOCK, locked_outputs
@@ -37,7 +43,7 @@ def promote(root: Path, name: str, stage: str, *, pushed: bool) -> None:
         UserError: There is no such version, or nobody could get its model.
     """
     check_stage(stage)
-    registry = read_registry(root)
+    registry = _read(root, pushed=pushed)
     version = find_version(registry, name)
     if _is_in(registry, version, stage):
         sys.stdout.write(f"{version.name} is in {stage} already.\n")
@@ -63,7 +69,7 @@ def rollback(root: Path, stage: str, *, pushed: bool) -> None:
         UserError: There was no other version in the stage.
     """
     check_stage(stage)
-    registry = read_registry(root)
+    registry = _read(root, pushed=pushed)
     names = [
         registry.name_of(one.commit)
         for one in registry.assignments
@@ -88,6 +94,20 @@ def rollback(root: Path, stage: str, *, pushed: bool) -> None:
             f" registered version. Fix: choose one: rml promote VERSION {stage}"
         )
     _assign(root, registry, version, stage, f"Roll back to {before}", pushed=pushed)
+
+
+def _read(root: Path, *, pushed: bool) -> Registry:
+    """Return the registry, to which a tag can be added.
+
+    Raises:
+        UserError: Others pushed tags that are not here, or Git does not know the user.
+    """
+    registry = read_registry(root)
+    if pushed:
+        refuse_unfetched(root, registry.artifact)
+    if reason := unknown_identity(root):
+        raise UserError(reason)
+    return registry
 
 
 def previous(names: Sequence[str]) -> str | None:

@@ -17,7 +17,13 @@ from reproducible_ml.registry.tags import (
     read_registry,
     version_name,
 )
-from reproducible_ml.registry.write import push, say_pushed, write_version
+from reproducible_ml.registry.write import (
+    push,
+    refuse_unfetched,
+    say_pushed,
+    unknown_identity,
+    write_version,
+)
 from reproducible_ml.report.gates import GateResult, check_gates, remote_status
 from reproducible_ml.report.results import NO_RESULTS, compare, read_results
 from reproducible_ml.report.review import edited_inputs, known_metrics
@@ -60,10 +66,13 @@ def register(
 
     Raises:
         UserError: A line for each reason why it is refused; nothing is written then.
+            Or there are tags on the Git remote that are not here.
     """
     root = project.root
     version = version_name(wanted) if wanted else None
     registry = read_registry(root)
+    if pushed:
+        refuse_unfetched(root, registry.artifact)
     commit = find_commit(root, "HEAD")
     if commit is None:
         raise UserError(f"{root}: has no commit. Fix: git add --all && git commit")
@@ -142,11 +151,8 @@ def _names(root: Path, registry: Registry, version: str, commit: str) -> Iterato
                 f"{version}: is lower than {newest}, the latest version. Fix: leave it"
                 " out, then the next one is proposed"
             )
-    if run_git(root, "var", "GIT_COMMITTER_IDENT") is None:
-        yield (
-            "Git: does not know who you are, which a tag records. Fix: git config"
-            " user.name NAME && git config user.email ADDRESS"
-        )
+    if reason := unknown_identity(root):
+        yield reason
 
 
 def _is_maintenance(registry: Registry, version: str) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reproducible_ml.core.errors import UserError, one_line
-from reproducible_ml.versioning.git import Revision, is_shallow
+from reproducible_ml.versioning.git import Revision, is_shallow, run_git
 
 PIPELINE = "dvc.yaml"
 
@@ -109,8 +109,8 @@ def read_registry(root: Path) -> Registry:
     """Return the versions and stages of the project's model.
 
     Raises:
-        UserError: The clone lacks commits, so that its tags may be wrong, or dvc.yaml
-            names no model.
+        UserError: The clone lacks commits, so that its tags may be wrong, dvc.yaml
+            names no model, or the project is a folder of another repository.
     """
     # It is imported within half a second.
     from gto.constants import Action
@@ -119,6 +119,7 @@ def read_registry(root: Path) -> Registry:
     from scmrepo.git.objects import GitTag
 
     refuse_shallow(root)
+    refuse_subfolder(root)
     name = artifact_name(root)
     versions: dict[str, Version] = {}
     assignments: list[Assignment] = []
@@ -159,6 +160,21 @@ def refuse_shallow(root: Path) -> None:
             f"{root}: this clone has only the last commits, so versions and stages may"
             " be missing or wrong. Fix: `git fetch --unshallow --tags`, or"
             " fetch-depth: 0 in a workflow"
+        )
+
+
+def refuse_subfolder(root: Path) -> None:
+    """Refuse a project within a larger repository, whose tags GTO would name otherwise.
+
+    Raises:
+        UserError: The root of the repository is above that of the project.
+    """
+    prefix = (run_git(root, "rev-parse", "--show-prefix") or b"").decode().strip()
+    if prefix:
+        raise UserError(
+            f"{root}: is the folder {one_line(prefix)} of a larger Git repository,"
+            " whose tags are about all of it. Fix: give the project a repository of its"
+            " own"
         )
 
 

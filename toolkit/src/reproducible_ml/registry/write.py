@@ -21,6 +21,9 @@ from reproducible_ml.versioning.git import run_git
 # Seconds that a command waits so that its tag is the latest. Tags have whole seconds.
 PATIENCE = 5
 
+# Tags that are listed in a line.
+SHOWN = 5
+
 
 @contextmanager
 def _gto_errors() -> Iterator[None]:
@@ -112,6 +115,65 @@ def wait_until_later(before: Assignment) -> None:
         time.sleep(ahead)
 
 
+def unknown_identity(root: Path) -> str | None:
+    """Return that Git does not know who writes a tag; None if it does."""
+    if run_git(root, "var", "GIT_COMMITTER_IDENT") is not None:
+        return None
+    return (
+        "Git: does not know who you are, which a tag records. Fix: git config"
+        " user.name NAME && git config user.email ADDRESS"
+    )
+
+
+def refuse_unfetched(root: Path, artifact: str) -> None:
+    """Refuse to write tags that are pushed while others lie on the remote unread.
+
+    They may say that the commit has a version, or that a version or stage is another
+    one: then GTO would refuse all of them.
+
+    Raises:
+        UserError: There are such tags, or the remote cannot be read.
+    """
+    remote = git_remote(root)
+    command = ["git", "-C", str(root), "ls-remote", "--tags", "--refs", remote]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(
+            f"git ls-remote {shlex.quote(remote)}: {_said(done.stderr)}. Fix:"
+            f" {_check_remote(remote)}"
+        )
+    here = _tag_objects(root)
+    lines = [line.partition("\trefs/tags/") for line in done.stdout.splitlines()]
+    there = {
+        name: digest
+        for digest, _, name in lines
+        if name.startswith((f"{artifact}@", f"{artifact}#"))
+    }
+    unread = [name for name, digest in there.items() if here.get(name) != digest]
+    if not unread:
+        return
+    force = " --force" if any(name in here for name in unread) else ""
+    more = f" and {len(unread) - SHOWN} more" if len(unread) > SHOWN else ""
+    names = ", ".join(map(one_line, unread[:SHOWN]))
+    raise UserError(
+        f"{one_line(remote)}: has tags that were not fetched: {names}{more}. Fix: `git"
+        f" fetch --tags{force} {shlex.quote(remote)}`, then this again"
+    )
+
+
+def _tag_objects(root: Path) -> dict[str, str]:
+    """Return the hash of each tag here, by its name."""
+    form = "--format=%(objectname) %(refname:strip=2)"
+    listed = run_git(root, "for-each-ref", form, "refs/tags") or b""
+    lines = listed.decode("utf-8", "replace").splitlines()
+    return {name: digest for digest, _, name in (line.partition(" ") for line in lines)}
+
+
+def _check_remote(remote: str) -> str:
+    address = f"git remote get-url {shlex.quote(remote)}"
+    return f"check address ({address}) and login"
+
+
 def push_command(root: Path, tags: Sequence[str]) -> str:
     """Return the command that pushes tags, ready to be typed in a shell."""
     return shlex.join(["git", "push", git_remote(root), *tags])
@@ -146,10 +208,12 @@ def push(root: Path, tags: Sequence[str], new: str | None) -> None:
     if done.returncode:
         said = _said(done.stderr)
         kept = " The new tag was removed again." if new else ""
-        raise UserError(
-            f"{push_command(root, tags)}: {said}.{kept} Fix: `git fetch --tags`, which"
-            " brings what others did, then this again"
-        )
+        fix = _check_remote(git_remote(root))
+        if "[rejected]" in said:
+            fix = "`git fetch --tags`, which brings what others did, then this again"
+        elif "[remote rejected]" in said:
+            fix = "ask who may push these tags: a rule of the repository protects them"
+        raise UserError(f"{push_command(root, tags)}: {said}.{kept} Fix: {fix}")
 
 
 def say_pushed(root: Path, tags: Sequence[str], *, pushed: bool) -> None:

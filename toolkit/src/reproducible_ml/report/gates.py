@@ -18,7 +18,7 @@ from reproducible_ml.report.results import (
     Results,
     number,
 )
-from reproducible_ml.versioning.dvc import default_remote, run_dvc
+from reproducible_ml.versioning.dvc import default_remote, find_lost_folders, run_dvc
 from reproducible_ml.versioning.git import missing_base
 from reproducible_ml.versioning.lock import flatten
 
@@ -28,7 +28,7 @@ SHOWN = 10
 REMOTE = "outputs are in the remote"
 
 # States in `dvc status --cloud`: only here, and neither here nor there.
-LACKING = ("new", "missing")
+NEW, MISSING = "new", "missing"
 
 
 class Gate(Section):
@@ -186,14 +186,21 @@ def remote_status(root: Path, *, offline: bool) -> GateResult | None:
         return GateResult(REMOTE, None, "not checked (offline)")
     try:
         status = json.loads(run_dvc("status", "--cloud", "--json", cwd=root) or "{}")
+        lost = find_lost_folders(root)
     except UserError as error:
         fix = "check address and credentials (`.cloud/README.md`)"
         reason = f"{code(error, MESSAGE)}: {fix}"
         return GateResult(REMOTE, False, reason)
-    lacking = [path for path, state in status.items() if state in LACKING]
-    reason = (
-        f"not pushed: {listed(lacking)}. Fix: `dvc push`"
-        if lacking
-        else "all are there"
-    )
-    return GateResult(REMOTE, not lacking, reason)
+    lacking = [path for path, state in status.items() if state == NEW]
+    nowhere = [path for path, state in status.items() if state == MISSING]
+    nowhere += [path for path in lost if path not in nowhere]
+    if nowhere:
+        reason = (
+            f"neither here nor pushed: {listed([*nowhere, *lacking])}. Fix: `make"
+            " repro`, then `dvc push`"
+        )
+    elif lacking:
+        reason = f"not pushed: {listed(lacking)}. Fix: `dvc push`"
+    else:
+        reason = "all are there"
+    return GateResult(REMOTE, not lacking and not nowhere, reason)

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -125,6 +125,36 @@ def cached_file(root: Path, md5: str) -> Path | None:
         folder = Path(known.get("cache", {}).get("dir", folder))
     path = folder / "files/md5" / md5[:2] / md5[2:]
     return path if md5 and path.is_file() else None
+
+
+def find_lost_folders(root: Path) -> list[str]:
+    """Return the folders of data that are neither in the cache nor on the remote.
+
+    `dvc status --cloud` passes over them: it does not know which files they had.
+
+    Raises:
+        UserError: The remote cannot be read.
+    """
+    from dvc.repo import Repo
+
+    found = []
+    try:
+        with closing(Repo(str(root))) as repository:
+            for out in repository.index.outs:
+                digest = out.hash_info
+                if not out.use_cache or not digest or not digest.isdir:
+                    continue
+                if out.stage.is_repo_import or out.cache.exists(digest.value):
+                    continue
+                remote = repository.cloud.get_remote(out.remote, "status")
+                if remote.fs.version_aware or remote.worktree:
+                    continue  # Its objects have the names of files.
+                if not remote.odb.exists(digest.value):
+                    found.append(out.def_path)
+    except Exception as error:
+        # Each kind of storage has its own errors.
+        raise UserError(first_line(error)) from error
+    return found
 
 
 def read_pointer(pointer: Path) -> dict[str, Any]:
