@@ -178,7 +178,7 @@ def test_a_candidate_is_not_used_beside_a_later_model_of_other_columns_or_answer
     main, second = folders
     app = application(main, candidate=second, candidate_share=share)
     service, version = app.state.service, load(second, Predict()).version
-    assert service.versions[1:] == [version] * share
+    assert (version in service.versions) == (share > 0)
     later = load(train_folder("multiclass"), Predict())
     service.main.predictor.use(later)
     assert service.versions == [later.version]

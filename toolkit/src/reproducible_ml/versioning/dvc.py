@@ -150,7 +150,7 @@ def find_lost_folders(root: Path) -> list[str]:
                 if remote.fs.version_aware or remote.worktree:
                     continue  # Its objects have the names of files.
                 if not remote.odb.exists(digest.value):
-                    found.append(out.def_path)
+                    found.append(os.path.relpath(out.fs_path, repository.root_dir))
     except Exception as error:
         # Each kind of storage has its own errors.
         raise UserError(first_line(error)) from error
