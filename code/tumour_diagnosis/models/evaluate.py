@@ -289,7 +289,8 @@ def main(
     facts |= too_good(rows, fitted, train, test, table, columns, data, task, params)
     write_plots(tables, plots)
     write_json(facts, evaluation)
-    write_json(bootstrap_report(scores, row_keys), bootstrap, indent=None)
+    replicates = bootstrap_report(scores, row_keys, rows.actual, task.names)
+    write_json(replicates, bootstrap, indent=None)
     points = {name: metric["value"] for name, metric in facts["metrics"].items()}
     write_json(points, metrics)
     logger.info("%s: %d test rows scored", metrics, len(row_keys))

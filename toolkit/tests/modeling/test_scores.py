@@ -23,6 +23,7 @@ from reproducible_ml.modeling.scoring.scores import (
     evaluation_report,
     find_too_good,
     finite,
+    hash_targets,
     score_classes,
     score_rows,
     score_slices,
@@ -204,7 +205,7 @@ def test_undefined_metric_is_none_in_reports(row_keys: Keys) -> None:
     scores = score_rows(one_class, row_keys, SOME, 100, ALL)
     assert describe(scores)["roc_auc"] == {"value": None, "low": None, "high": None}
     assert describe(scores)["accuracy"]["value"] == 0.5
-    report = bootstrap_report(scores, row_keys)
+    report = bootstrap_report(scores, row_keys, one_class.actual, {True: "yes"})
     assert report["replicates"]["roc_auc"] == [None] * 100
     for value in (math.nan, math.inf, -math.inf):
         assert finite(value) is None
@@ -238,10 +239,29 @@ def test_reports_hold_values_baseline_and_the_test_set(row_keys: Keys) -> None:
         "baseline": {"value": 0.25, **interval},
     }
     one, reverse, fewer = (
-        bootstrap_report(model, each)["test_set"]
+        bootstrap_report(model, each, np.zeros(len(each)), {})["test_set"]
         for each in (row_keys, row_keys[::-1], row_keys[1:])
     )
     assert one == reverse != fewer
+
+
+def test_hash_of_targets_depends_on_each_target_and_on_nothing_else(
+    row_keys: Keys,
+) -> None:
+    names = {0: "a", 1: "b"}
+    codes = np.arange(len(row_keys)) % 2
+    found = hash_targets(row_keys, codes, names)
+    assert found == hash_targets(row_keys[::-1], codes[::-1], names)
+    assert found == hash_targets(row_keys, 2 - codes, {2: "a", 1: "b", 0: "new"})
+    # As many of each class as before, but of other rows.
+    assert found != hash_targets(row_keys, 1 - codes, names)
+    numbers = codes - 1.0
+    assert hash_targets(row_keys, numbers, {}) == hash_targets(
+        row_keys, -(1 - codes), {}
+    )
+    assert hash_targets(row_keys, numbers, {}) != hash_targets(
+        row_keys, numbers + 1e-9, {}
+    )
 
 
 def score(rows: pd.DataFrame, target: Any, tested: int = 1000) -> Any:

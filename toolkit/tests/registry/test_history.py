@@ -22,6 +22,7 @@ class Written(Project):
         *,
         test_set: str | None = "a",
         table: str = "1",
+        targets: str | None = None,
         params: dict[str, Any] = PARAMS,
         stages: tuple[str, ...] = (),
     ) -> str:
@@ -31,6 +32,7 @@ class Written(Project):
             "rows": 100,
             "interval_rows": 100,
             "test_set": test_set,
+            "targets": targets,
             "replicates": {},
         }
         self.write("params.yaml", params)
@@ -80,6 +82,16 @@ def test_other_test_rows_are_not_comparable(written: Written) -> None:
     found = read_history(written.root)
     assert [r.comparable_with_previous for r in found] == [True, False, True]
     assert found[1].why_not == "the test set changed: 100 rows before, 100 now"
+
+
+def test_corrected_targets_are_not_comparable(written: Written) -> None:
+    written.version("v1.0.0")
+    written.version("v1.0.1", targets="a")
+    written.version("v1.0.2", targets="b")
+    found = read_history(written.root)
+    # An older toolkit wrote no hash of them.
+    assert [r.comparable_with_previous for r in found] == [True, True, False]
+    assert found[2].why_not == "the target of some test rows changed"
 
 
 def test_another_question_is_not_comparable(written: Written) -> None:

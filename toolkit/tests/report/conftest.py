@@ -123,6 +123,7 @@ def results(
     replicates: Sequence[float] = (0.88, 0.89, 0.9, 0.91, 0.92),
     *,
     test_set: str = "a",
+    targets: str | None = None,
     **others: Any,
 ) -> Results:
     """Return results of one metric, roc_auc, with replicates around it."""
@@ -131,6 +132,7 @@ def results(
         rows=100,
         interval_rows=100,
         test_set=test_set,
+        targets=targets,
         replicates={"roc_auc": [*replicates]},
     )
     found = Results(

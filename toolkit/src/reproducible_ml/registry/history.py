@@ -127,8 +127,5 @@ def difference_of_tests(old: Results, new: Results) -> str:
     if other:
         return f"{', '.join(other)} changed: the metrics mean something else"
     if old.bootstrap and new.bootstrap:
-        rows = (old.bootstrap.rows, new.bootstrap.rows)
-        if old.bootstrap.test_set == new.bootstrap.test_set:
-            return ""
-        return f"the test set changed: {rows[0]} rows before, {rows[1]} now"
+        return new.bootstrap.other_rows(old.bootstrap)
     return "" if same_table(old, new) else "the test set changed, or is not known"

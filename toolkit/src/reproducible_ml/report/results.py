@@ -93,7 +93,20 @@ class Bootstrap(BaseModel):
     rows: int
     interval_rows: int
     test_set: str
+    targets: str | None = None
     replicates: dict[str, list[float | None]]
+
+    def other_rows(self, base: "Bootstrap") -> str:
+        """Return in words how the test rows differ from those of a base; empty if not.
+
+        Args:
+            base: The other one; an older toolkit wrote no `targets`.
+        """
+        if base.test_set != self.test_set:
+            return f"the test set changed: {base.rows} rows before, {self.rows} now"
+        if None not in (base.targets, self.targets) and base.targets != self.targets:
+            return "the target of some test rows changed"
+        return ""
 
 
 class Results(NamedTuple):
@@ -187,6 +200,12 @@ def _pair(base: Bootstrap, head: Bootstrap, same: bool) -> Pairing:
         note = (
             f"The test set changed ({base.rows} rows at the base, {head.rows} now), so"
             " the differences are unpaired: part of them may be due to the rows."
+        )
+        return Pairing("unpaired", note)
+    if head.other_rows(base):
+        note = (
+            f"The target of some of the {head.rows} test rows changed, so the"
+            " differences are unpaired: part of them may be due to the rows."
         )
         return Pairing("unpaired", note)
     if base.interval_rows != head.interval_rows:

@@ -124,9 +124,10 @@ def score_same_rows(
 
 
 def _other_rows(old: Results, new: Results) -> bool:
-    """Return whether the test rows are others, not only their sample."""
-    both = old.bootstrap, new.bootstrap
-    return None not in both and both[0].test_set != both[1].test_set  # type: ignore[union-attr]
+    """Return whether the test rows or their targets are others, not only the sample."""
+    if old.bootstrap is None or new.bootstrap is None:
+        return False
+    return bool(new.bootstrap.other_rows(old.bootstrap))
 
 
 def _note(rows: int, trained: int, broken: int) -> str:
@@ -298,10 +299,11 @@ def _score(
     limits = params.evaluate.replicates, params.evaluate.interval_rows
     scores = score_rows(predicted, row_keys, metrics, *limits)
     described = describe(scores)
+    replicates = bootstrap_report(scores, row_keys, predicted.actual, task.names)
     there = {name: cuts for name, cuts in wanted.items() if name in columns}
     groups = score_slices(predicted, columns, metrics, there, *limits)
     return side.results._replace(
         metrics={name: found["value"] for name, found in described.items()},
         evaluation=Evaluation.model_validate({"metrics": described, "slices": groups}),
-        bootstrap=Bootstrap.model_validate(bootstrap_report(scores, row_keys)),
+        bootstrap=Bootstrap.model_validate(replicates),
     )

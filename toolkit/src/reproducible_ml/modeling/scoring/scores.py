@@ -7,7 +7,7 @@ with it, or that rows of one entity are on both sides of the split.
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -221,17 +221,52 @@ def evaluation_report(scores: Scores, baseline: Scores, rows: int) -> dict[str, 
     }
 
 
-def bootstrap_report(scores: Scores, row_keys: keys.Keys) -> dict[str, Any]:
-    """Return the content of reports/bootstrap.json, for comparing two revisions."""
+def bootstrap_report(
+    scores: Scores,
+    row_keys: keys.Keys,
+    actual: npt.NDArray[Any],
+    names: Mapping[Any, str],
+) -> dict[str, Any]:
+    """Return the content of reports/bootstrap.json, for comparing two revisions.
+
+    Args:
+        scores: Of all test rows.
+        row_keys: Of the rows, shape (n,).
+        actual: Their targets as in `Predictions`.
+        names: Of the classes, as of the task.
+    """
     return {
         "rows": len(row_keys),
         "interval_rows": scores.sampled_rows,
         "test_set": hashlib.sha256(np.sort(row_keys).tobytes()).hexdigest(),
+        "targets": hash_targets(row_keys, actual, names),
         "replicates": {
             name: [finite(value, scores.decimals[name]) for value in values]
             for name, values in scores.replicates.items()
         },
     }
+
+
+def hash_targets(
+    row_keys: keys.Keys, actual: npt.NDArray[Any], names: Mapping[Any, str]
+) -> str:
+    """Return a hash of the target of each row, in whatever order the rows are.
+
+    Keys say nothing of it: without it, corrected labels would look like a worse model.
+    """
+    if names:
+        # Codes change when a class is added.
+        known = {
+            code: int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
+            for code, name in names.items()
+        }
+        values = np.array([known[code] for code in actual.tolist()], dtype=np.uint64)
+    else:
+        # -0.0 equals 0.0, but its bits differ.
+        values = (actual.astype(np.float64) + 0.0).view(np.uint64)
+    order = np.lexsort((values, row_keys))
+    both = np.stack([row_keys[order], values[order]])
+    return hashlib.sha256(both.tobytes()).hexdigest()
 
 
 class Sample(NamedTuple):
