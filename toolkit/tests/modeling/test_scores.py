@@ -256,12 +256,9 @@ def test_hash_of_targets_depends_on_each_target_and_on_nothing_else(
     # As many of each class as before, but of other rows.
     assert found != hash_targets(row_keys, 1 - codes, names)
     numbers = codes - 1.0
-    assert hash_targets(row_keys, numbers, {}) == hash_targets(
-        row_keys, -(1 - codes), {}
-    )
-    assert hash_targets(row_keys, numbers, {}) != hash_targets(
-        row_keys, numbers + 1e-9, {}
-    )
+    found = hash_targets(row_keys, numbers, {})
+    assert found == hash_targets(row_keys, np.where(codes == 1, -0.0, -1.0), {})
+    assert found != hash_targets(row_keys, numbers + 1e-9, {})
 
 
 def score(rows: pd.DataFrame, target: Any, tested: int = 1000) -> Any:
