@@ -367,7 +367,8 @@ def test_a_model_that_became_worse_is_told_from_one_that_did_not(
         predictions(test),
     )
     assert bad.exit_code == 3
-    assert any("accuracy" in alert.text for alert in bad.alerts)
+    assert "is worse than on its test rows, by" in bad.alerts[0].text
+    assert bad.alerts[0].text in as_markdown(bad)
     [version] = bad.versions
     names = {w.name: {m.verdict for m in w.metrics} for w in version.windows}
     assert "worse" not in names[version.windows[0].name]

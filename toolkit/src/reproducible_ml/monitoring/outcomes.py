@@ -138,13 +138,16 @@ def decide(found: Outcomes, tolerance: float = 0.0) -> None:
         if metric.p is not None
     ]
     chances = corrected([metric.p for *_, metric in compared if metric.p is not None])
-    for (each, scope, metric), p in zip(compared, chances, strict=True):
+    for (*_, metric), p in zip(compared, chances, strict=True):
         metric.p = round(p, 6)
         allowed = tolerance if metric.name == found.metric else 0.0
         if p < ALPHA and abs(metric.difference or 0.0) > allowed:
             metric.verdict = "worse"
-            if each.current:
-                found.alerts.append(_alert(each, scope, metric))
+    found.alerts = [
+        _alert(each, scope)
+        for each, scope in scopes
+        if each.current and any(one.verdict == "worse" for one in scope.metrics)
+    ]
     residuals = [one for _, scope in scopes for one in scope.calibration]
     chances = corrected([one.p for one in residuals])
     for one, p in zip(residuals, chances, strict=True):
@@ -182,12 +185,17 @@ def _not_judged(each: VersionOutcome) -> str:
     return f"{what}: no metric is defined, as with labels of one class"
 
 
-def _alert(each: VersionOutcome, scope: Scope, metric: MetricOutcome) -> Alert:
-    what = each.name or each.version
+def _alert(each: VersionOutcome, scope: Scope) -> Alert:
     when = "" if scope.start is None else f" in {scope.name}"
+    worse = [one for one in scope.metrics if one.verdict == "worse"]
+    values = [
+        f"{one.name} {one.value:.4g}, was {one.registered:.4g}"
+        for one in worse
+        if one.value is not None and one.registered is not None
+    ]
     return Alert(
         kind="performance",
-        subject=f"{each.version} {metric.name}{when}",
-        text=f"{what}: {metric.name} is {metric.value:.4g}{when}, on the test rows it"
-        f" was {metric.registered:.4g} ({scope.judged} labels)",
+        subject=f"{each.version}{when}",
+        text=f"{each.name or each.version}{when} is worse than on its test rows, by"
+        f" {scope.judged} labels: {'; '.join(values)}",
     )

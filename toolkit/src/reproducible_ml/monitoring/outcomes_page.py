@@ -41,7 +41,7 @@ def make_page(found: Outcomes, title: str) -> str:
             ("time", "Performance over time", join(_over_time(found))),
             ("versions", "Versions", join(map(_version, found.versions))),
             ("calibration", "Calibration", join(_calibration(found))),
-            ("groups", "Groups of rows", join(_groups(found))),
+            ("groups", "Groups of rows", _groups(found)),
             ("labels", "Labels", join(_labels(found))),
         ],
         footer=[
@@ -72,27 +72,40 @@ def name_of(each: VersionOutcome) -> str:
 
 def _over_time(found: Outcomes) -> Iterator[Html]:
     """Yield a chart of each metric, of which each version is a line."""
-    drawn = [each for each in found.versions if each.windows] or found.versions
-    if not any(each.windows for each in found.versions):
-        yield tag("p", "There is one window of time only.")
-    first = min(
-        (s.start for each in drawn for s in each.windows if s.start is not None),
-        default=0,
-    )
-    metrics = [one.name for each in drawn for one in each.all.metrics]
-    for metric in dict.fromkeys(metrics):
-        lines = [*_lines(drawn, metric, first)]
-        if lines:
-            since = f"{to_datetime(first):%Y-%m-%d}"
-            yield line_chart(
-                f"{metric} by {found.window}",
-                (f"days since {since}", metric),
-                lines,
-                note="Bands are 95 % intervals. Test rows: when it was registered.",
-            )
+    drawn = [each for each in found.versions if each.windows]
+    if not drawn:
+        yield tag("p", "There is one window of time only.", class_="quiet")
+        return
+    first = min(s.start for each in drawn for s in each.windows if s.start is not None)
+    metrics = dict.fromkeys(one.name for each in drawn for one in each.all.metrics)
+    since = f"days since {to_datetime(first):%Y-%m-%d}"
+    charts = [
+        line_chart(f"{metric} by {found.window}", (since, metric), lines)
+        for metric in metrics
+        if (lines := [*_lines(drawn, metric, first)])
+    ]
+    yield tag("div", *charts, _shares(found), class_="grid")
+    note = "Bands are 95 % intervals; a point is at the start of its window."
+    yield tag("p", f"{note} {LATE}", class_="note")
     for each in drawn:
-        if each.windows:
-            yield _window_table(each, found.metric)
+        yield _window_table(each, found.metric)
+
+
+def _shares(found: Outcomes) -> Html:
+    starts = [s.start or 0 for each in found.versions for s in each.windows]
+    first = min(starts, default=0)
+    lines = [
+        Series(
+            name_of(each),
+            [((s.start or 0) - first) / DAY for s in each.windows],
+            [s.judged / s.answered if s.answered else NOT_KNOWN for s in each.windows],
+        )
+        for each in found.versions
+        if each.windows
+    ]
+    since = f"days since {to_datetime(first):%Y-%m-%d}"
+    title = "Share of answers that have a label"
+    return line_chart(title, (since, "share with a label"), lines)
 
 
 def _lines(
@@ -200,13 +213,14 @@ def _calibration(found: Outcomes) -> Iterator[Html]:
         if each.reliability
     ]
     if lines:
-        yield line_chart(
+        chart = line_chart(
             "Reliability",
             ("probability", "share of positives"),
             lines,
             diagonal=True,
             note="Bins of as many rows each, with 95 % intervals (Wilson).",
         )
+        yield tag("div", chart, class_="grid")
     if rows:
         header = ["version", "window", "class", "expected", "observed"]
         header += ["difference from", "to", "verdict"]
@@ -215,8 +229,8 @@ def _calibration(found: Outcomes) -> Iterator[Html]:
         yield tag("p", "No answer has a label.")
 
 
-def _groups(found: Outcomes) -> Iterator[Html]:
-    shown = False
+def _groups(found: Outcomes) -> Html:
+    charts = []
     for each in found.versions:
         for column, groups in each.slices.items():
             before = {
@@ -236,15 +250,12 @@ def _groups(found: Outcomes) -> Iterator[Html]:
             ]
             whole = find(each.all, found.metric)
             level = Row("all", whole.value) if whole else None
-            shown = True
-            yield interval_chart(
-                f"{name_of(each)}: {found.metric} by {column}",
-                found.metric,
-                rows,
-                level,
-            )
-    if not shown:
-        yield tag("p", "There are none: evaluate.slices in params.yaml names them.")
+            title = f"{name_of(each)}: {found.metric} by {column}"
+            charts.append(interval_chart(title, found.metric, rows, level))
+    if charts:
+        return tag("div", *charts, class_="grid")
+    says = "There are none: evaluate.slices in params.yaml names columns."
+    return tag("p", says, class_="quiet")
 
 
 def _known(value: Any) -> str:
@@ -256,15 +267,3 @@ def _labels(found: Outcomes) -> Iterator[Html]:
     if delay := describe_delay(found):
         yield tag("p", delay)
     yield tag("p", f"{LATE} {BIAS}")
-    shares = [
-        Series(
-            name_of(each),
-            [float(place) for place in range(len(each.windows))],
-            [s.judged / s.answered if s.answered else NOT_KNOWN for s in each.windows],
-        )
-        for each in found.versions
-        if each.windows
-    ]
-    if shares:
-        labels = (f"{found.window} of the version", "share with a label")
-        yield line_chart("Share of answers that have a label", labels, shares)

@@ -49,7 +49,7 @@ def as_markdown(found: Outcomes) -> str:
 
 def verdict(found: Outcomes) -> str:
     """Return what follows from all, in a sentence for each reason."""
-    lines = [f"**Worse**: {each.text}." for each in found.alerts]
+    lines = [f"**Alert**: {each.text}." for each in found.alerts]
     lines += [f"**Cannot tell**: {reason}." for reason in found.reasons]
     return "\n\n".join(lines) or "Nothing is worse than on the test rows, beyond noise."
 
@@ -120,7 +120,8 @@ def worst(scope: Scope) -> str:
     """Return the metrics that are worse, or why nothing can be told."""
     bad = [one.name for one in scope.metrics if one.verdict == "worse"]
     if bad:
-        return f"**worse**: {', '.join(bad)}"
+        more = f" and {len(bad) - 2} more" if len(bad) > 2 else ""
+        return f"**worse**: {', '.join(bad[:2])}{more}"
     found = {one.verdict for one in scope.metrics}
     order = ("not worse", "too few labels", "no test rows", "undefined")
     return next((each for each in order if each in found), "no labels")
@@ -162,7 +163,7 @@ def describe_delay(found: Outcomes) -> str:
     if delay.most is not None:
         parts.append(f"90 % within {delay.most:.3g}")
     parts += [
-        f"after {days} days {share:.1%} of the answers have none"
+        f"after {days} {'days' if days > 1 else 'day'} {share:.1%} have none yet"
         for days, share in delay.missing.items()
     ]
     late = f" {delay.before} labels have a time before their answer." * bool(
