@@ -35,6 +35,7 @@ COMPONENTS = {
     "monitoring": Component(
         "settings and a guide to watch a model in use: drift, refused rows, outcomes",
         (
+            ".cloud/monitoring",
             ".github/workflows/retrain.yaml",
             "code/tumour_diagnosis/deployment/monitoring.py",
             "docs/monitoring.md",

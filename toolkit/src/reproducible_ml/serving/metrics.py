@@ -139,7 +139,10 @@ class ModelMetrics:
         version, columns = answers.model.version, answers.columns
         names = answers.model.task.names
         if names and PREDICTION in columns:
-            for label, count in Counts(map(str, columns[PREDICTION])).items():
+            classes = columns[PREDICTION]
+            if not {*map(type, classes)} <= {str}:
+                classes = [*map(str, classes)]
+            for label, count in Counts(classes).items():
                 # A project may answer anything: labels must not become many.
                 known = label if label in names.values() else "other"
                 self.predictions.labels(version, known).inc(count)

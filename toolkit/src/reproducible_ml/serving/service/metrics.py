@@ -76,6 +76,8 @@ class Metrics(ModelMetrics):
             self.logged.labels(result)
             self.feedback.labels(result)
         self.feedback.labels("refused")
+        for result in ("same", "different", "refused by one", "dropped", "failed"):
+            self.shadow_rows.labels(result)
         self._requests: dict[tuple[str, int], Counter] = {}
         self._seconds: dict[str, Histogram] = {}
 
