@@ -26,6 +26,7 @@ from .conftest import LINEAR
 
 FOLDER = ROOT / ".cloud/monitoring"
 GRAFANA = FOLDER / "grafana"
+DOCUMENT = ROOT / "docs/deployment.md"
 TESTS = Path(__file__).parents[1] / "monitoring/alerts.yaml"
 
 pytestmark = pytest.mark.skipif(
@@ -90,6 +91,12 @@ def test_every_metric_of_dashboard_and_alerts_is_exported(
     for task in ("binary", "regression"):
         app = application(train_folder(task))
         known |= exported(get(app, "/metrics").text)
+    listed = {*re.findall(r"`(rml_\w+)`", DOCUMENT.read_text("utf-8"))}
+    families = {re.sub("_(bucket|sum|count)$", "", name) for name in known}
+    assert listed <= families
+    assert {name for name in families if not name.endswith("_created")} <= listed | {
+        "up"
+    }
     for name, expression in queries().items() | {
         (name, rule["expr"]) for name, rule in alerts().items()
     }:
