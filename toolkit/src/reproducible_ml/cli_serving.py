@@ -110,9 +110,11 @@ def explain(rows: tuple[str, ...], **options: Any) -> None:
 
     ROW is a position in the test set, from 1, or a row key as `rml predict` writes it.
     Each column gets a contribution (Shapley value): base value, which is the mean of
-    100 training rows, plus contributions is what the model predicts, as log-odds for
-    classes. For boosted trees and linear models they are exact, for others estimated,
-    with a standard error. Contributions explain the model, not what causes the target.
+    100 training rows, plus contributions is what the model predicts: a number, or the
+    log-odds of a class of two, or the log-probability of one of several, up to a number
+    that is the same for all classes of a row. For boosted trees and linear models they
+    are exact, for others estimated, with a standard error. Contributions explain the
+    model, not what causes the target.
     """
     from reproducible_ml.serving.explaining.command import explain as run
 

@@ -80,7 +80,7 @@ ENCODED = {"categorical": TargetEncoder(random_state=0)}
     ("task", "estimator", "steps", "scale"),
     [
         ("binary", None, {}, "log-odds"),
-        ("multiclass", None, {}, "log-odds"),
+        ("multiclass", None, {}, "log-probability"),
         ("regression", None, {}, "number"),
         (
             "regression",
@@ -96,10 +96,10 @@ ENCODED = {"categorical": TargetEncoder(random_state=0)}
             "multiclass",
             Booster(max_iter=9),
             {"categorical": TargetEncoder()},
-            "log-odds",
+            "log-probability",
         ),
         ("binary", LogisticRegression(), LINEAR, "log-odds"),
-        ("multiclass", LogisticRegression(), LINEAR, "log-odds"),
+        ("multiclass", LogisticRegression(), LINEAR, "log-probability"),
         ("regression", Ridge(), LINEAR, "number"),
         ("regression", PoissonRegressor(), LINEAR, "logarithm"),
     ],

@@ -26,10 +26,13 @@ from reproducible_ml.modeling.metrics.tasks import Task
 
 Floats = npt.NDArray[np.float64]
 
-# What base value and contributions add up to. `log-odds`: of the positive class, or of
-# each class up to a number that is the same for all; `score`: of a class, which gives
-# its probability in another way; `logarithm`: of the predicted number.
-Scale = Literal["log-odds", "score", "number", "logarithm", "probability"]
+# What base value and contributions add up to. `log-odds`: of the positive class of two;
+# `log-probability`: of a class of several, but for a number that is the same for all
+# classes of a row; `score`: of a class, which gives its probability in another way;
+# `logarithm`: of the predicted number.
+Scale = Literal[
+    "log-odds", "log-probability", "score", "number", "logarithm", "probability"
+]
 
 BOOSTERS = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 
@@ -157,7 +160,10 @@ class Explainer:
         two = raw.shape[1] == 1
         same = expit(raw[:, 0]) if two else softmax(raw, axis=1)
         fits = np.allclose(same, shares[:, 1] if two else shares, atol=1e-9)
-        return "log-odds" if fits else "score"
+        if not fits:
+            return "score"
+        is_binary = {*self.task.names} == {False, True}
+        return "log-odds" if is_binary else "log-probability"
 
     def _raw(self, features: Floats) -> Floats:
         """Return what the estimator adds up, shape (rows, outputs)."""

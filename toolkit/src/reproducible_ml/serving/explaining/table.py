@@ -47,6 +47,9 @@ def _total(explanations: Sequence[Found]) -> str:
         "number": "predicted number",
         "logarithm": "logarithm of the predicted number",
         "probability": "predicted probability",
+        # Which number that is, the probabilities of all classes say.
+        "log-probability": "log-probability of the class, up to a number that is the"
+        " same for all classes of the row",
     }.get(scale, f"{scale} of the class")
 
 

@@ -227,8 +227,12 @@ def _explanations() -> dict[str, Any]:
         "properties": {
             "class": {"type": "string", "description": "The class that is explained"},
             "scale": {
-                "enum": ["log-odds", "score", "number", "logarithm", "probability"],
-                "description": "What base, contributions and output are",
+                "enum": [
+                    *("log-odds", "log-probability", "score"),
+                    *("number", "logarithm", "probability"),
+                ],
+                "description": "What base, contributions and output are; "
+                "log-probability: up to a number that is the same for all classes",
             },
             "exact": {"type": "boolean", "description": "Or else estimated"},
             "base": number | {"description": "The mean of some training rows"},
