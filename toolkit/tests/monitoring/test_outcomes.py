@@ -97,7 +97,7 @@ def judged(
     if test is not None:
         row_keys = np.arange(len(test.actual), dtype=np.uint64)
         scores = score_rows(test, row_keys, plan.metrics, 200, 10_000)
-        content = bootstrap_report(scores, row_keys, test.actual, task.names)
+        content = bootstrap_report(scores, row_keys, test.actual, model.task.names)
         report = Bootstrap.model_validate(content)
         values = point(test, plan.metrics)
         registered[model.version] = Registered("v1.0.0", values, report, None, None)
