@@ -4,7 +4,7 @@ Answers and labels are drawn at random, so that the truth is known: test rows an
 in use come from the same model, which is then made worse. Metrics, bootstrap and the
 rule are those of the command.
 
-    python benchmarks/outcomes.py [--runs 300]
+    python benchmarks/outcomes.py [--runs 100]
 """
 
 import argparse
@@ -31,6 +31,9 @@ NAMES = (
     *("f1", "brier_score_loss", "log_loss"),
 )
 REPLICATES = 100
+
+# Test rows, labels, windows.
+SIZES = ((150, 1000, 4), (500, 1000, 8))
 
 # Share of labels that lose their cause in a changed world.
 NOISE = 0.5
@@ -120,13 +123,13 @@ def _scores(
 def main() -> None:
     """Print the share of runs with an alarm, by world and number of rows."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=300)
+    parser.add_argument("--runs", type=int, default=100)
     runs = parser.parse_args().runs
     metrics = {name: METRICS["binary"][name] for name in NAMES}
     head = "world, test rows, labels, windows: alarms without a change, with 50 % noise"
     sys.stdout.write(f"{head}\n")
     for world in WORLDS:
-        for test, use, windows in ((150, 1000, 4), (500, 2000, 8), (5000, 2000, 8)):
+        for test, use, windows in SIZES:
             counts = []
             for noise in (0.0, NOISE):
                 random = np.random.default_rng(0)

@@ -41,13 +41,17 @@ LIMITS: dict[str, Any] = {
 
 @pytest.fixture
 def server(
-    train: Train, trained: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    train: Train,
+    trained: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[str]:
     train()
     monkeypatch.setattr(
         "reproducible_ml.serving.service.run.PatientProtocol.seconds", 0.5
     )
-    with in_thread(application(trained["binary {}"], **LIMITS)) as url:
+    settings = {**LIMITS, "feedback_folder": tmp_path / "labels"}
+    with in_thread(application(trained["binary {}"], **settings)) as url:
         yield url
 
 
@@ -205,7 +209,8 @@ def test_the_description_holds_for_generated_requests(server: str) -> None:
         run()
     assert ("/predict", 200) in found
     assert ("/v2/models/{name}/infer", 400) in found
-    assert {status for _, status in found} <= {200, 400, 413, 415, 422}
+    assert ("/feedback", 202) in found
+    assert {status for _, status in found} <= {200, 202, 400, 413, 415, 422}
 
 
 @pytest.mark.parametrize("binary", [True, False])

@@ -38,7 +38,7 @@ from reproducible_ml.monitoring.outcomes import (
     decide,
 )
 from reproducible_ml.monitoring.registered import Registered
-from reproducible_ml.monitoring.windows import Width, label, starts
+from reproducible_ml.monitoring.windows import DAY, Width, label, starts
 from reproducible_ml.monitoring.worse import Measured, compare, rows_needed
 from reproducible_ml.report.results import Group
 from reproducible_ml.serving.feedback import ID, KEY, LABEL, ROW
@@ -91,7 +91,8 @@ def judge(
     answers = joined.answers
     answers = answers.assign(window=starts(answers["time"].to_numpy(), plan.width))
     returned = answers[answers["returned"]]
-    latest = {*returned.loc[returned["window"] == returned["window"].max(), VERSION]}
+    newest = returned["time"] > returned["time"].max() - DAY
+    latest = {*returned.loc[newest, VERSION]}
     versions = [
         _judge_version(
             group,

@@ -70,7 +70,7 @@ class VersionOutcome(BaseModel):
         version: The `model_version` of the log.
         name: Of the registered version, if it is one.
         shadow: Whether these are its answers in shadow, which no client got.
-        current: Whether it answers clients now: in the last window.
+        current: Whether it answers clients now: on the last day of the log.
         needed: Labels that it takes to judge it; None if no number is enough.
         all: All its answers.
         windows: By window of time, if there are several.
