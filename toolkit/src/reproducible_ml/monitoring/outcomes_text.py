@@ -179,11 +179,13 @@ def _verdict(one: MetricOutcome) -> str:
 def _number(value: float | None, *, sign: bool = False) -> str:
     if value is None:
         return "-"
+    if abs(value) >= 1000:
+        return f"{value:+,.0f}" if sign else f"{value:,.0f}"
     return f"{value:+.4g}" if sign else f"{value:.4g}"
 
 
 def _ends(low: float | None, high: float | None) -> str:
-    return "-" if low is None or high is None else f"{low:.4g} to {high:.4g}"
+    return "-" if None in (low, high) else f"{_number(low)} to {_number(high)}"
 
 
 def _interval(value: float | None, low: float | None, high: float | None) -> str:
