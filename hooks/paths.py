@@ -16,6 +16,7 @@ MACHINERY = (
     "docs/template.md",
     "environments/node",
     "hooks",
+    "pipelines/simulate.py",
     "toolkit/tests",
     "{{cookiecutter.project_slug}}",
 )

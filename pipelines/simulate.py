@@ -46,9 +46,6 @@ SHARE = 0.7  # of rows in the new range, from week 6 on
 # Codes of `rml monitor`, `rml outcomes` and `rml retrain`.
 DRIFT = 3
 
-# Replicates of the interval of a difference between two weeks.
-REPLICATES = 1_000
-
 
 class Week(NamedTuple):
     """What is known of a week at its end.
@@ -56,20 +53,22 @@ class Week(NamedTuple):
     Attributes:
         number: From 1 on.
         auc: ROC AUC of what the service answered.
-        first: That of the model of week 1 for the same rows.
+        error: Its standard error.
         monitor: Exit code of `rml monitor`; 3: an alarm.
         outcomes: Exit code of `rml outcomes`; 3: worse than when it was registered.
         version: The model that answered: 12 digits of its SHA-256.
         retrained: What `rml retrain` says, if it ran: passed, unclear, refused.
+        first: ROC AUC of the model of week 1 for the same rows.
     """
 
     number: int
     auc: float
-    first: float
+    error: float
     monitor: int
     outcomes: int
     version: str
     retrained: str | None = None
+    first: float = float("nan")
 
 
 def make_rows(week: int, seed: int, *, shifted: bool) -> pd.DataFrame:
@@ -321,11 +320,30 @@ def current(folder: Path) -> str:
     return str(manifest["sha256"][:12])
 
 
-def auc(rows: pd.DataFrame, scores: Sequence[float]) -> float:
-    """Return the ROC AUC of probabilities of failure."""
+def auc(rows: pd.DataFrame, scores: Any) -> tuple[float, float]:
+    """Return the ROC AUC of probabilities of failure, and its standard error.
+
+    Hanley and McNeil, "The meaning and use of the area under a receiver operating
+    characteristic (ROC) curve", Radiology 143 (1982).
+    """
     from sklearn.metrics import roc_auc_score
 
-    return float(roc_auc_score(rows["failed"] == "yes", scores))
+    failed = (rows["failed"] == "yes").to_numpy()
+    area, yes, no = float(roc_auc_score(failed, scores)), failed.sum(), (~failed).sum()
+    one, two = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = area * (1 - area) + (yes - 1) * (one - area**2)
+    variance += (no - 1) * (two - area**2)
+    return area, float(np.sqrt(variance / (yes * no)))
+
+
+def change(before: Sequence[Week], after: Sequence[Week]) -> tuple[float, float]:
+    """Return the 95 % interval of the change of the mean ROC AUC between weeks."""
+    sides = [np.array([[w.auc, w.error] for w in weeks]) for weeks in (before, after)]
+    moved = sides[1][:, 0].mean() - sides[0][:, 0].mean()
+    half = 1.96 * np.sqrt(
+        sum((side[:, 1] ** 2).sum() / len(side) ** 2 for side in sides)
+    )
+    return float(moved - half), float(moved + half)
 
 
 def live_a_week(world: World, service: Service, week: int, last: int) -> Week:
@@ -359,20 +377,24 @@ def live_a_week(world: World, service: Service, week: int, last: int) -> Week:
     if monitor == DRIFT and week - last >= PAUSE:
         world.collect(week)
         retrained = world.retrain()
-    first = first_answers(world, rows, week)
-    return Week(
-        week, auc(rows, scores), auc(rows, first), monitor, outcomes, version, retrained
+    return Week(week, *auc(rows, scores), monitor, outcomes, version, retrained)
+
+
+def with_first_model(world: World, weeks: Sequence[Week]) -> list[Week]:
+    """Return the weeks with the ROC AUC that the model of week 1 would have had."""
+    source, answers = (
+        world.table.with_name(name) for name in ("all.csv", "answers.csv")
     )
-
-
-def first_answers(world: World, rows: pd.DataFrame, week: int) -> list[float]:
-    """Return what the model of week 1 answers, which nobody sees."""
-    source = world.table.with_name(f"week-{week}.csv")
-    answers = world.table.with_name(f"answers-{week}.csv")
-    rows.drop(columns="failed").to_csv(source, index=False)
+    numbers = [week.number for week in weeks]
+    rows = [make_rows(each, world.seed, shifted=world.shifted) for each in numbers]
+    pd.concat(rows).drop(columns="failed").to_csv(source, index=False)
     model = ("--model", str(world.first))
     world.rml("predict", str(source), "--output", str(answers), *model)
-    return [float(value) for value in pd.read_csv(answers)["probability"]]
+    scores = np.split(pd.read_csv(answers)["probability"].to_numpy(), len(weeks))
+    return [
+        week._replace(first=auc(part, found)[0])
+        for week, part, found in zip(weeks, rows, scores, strict=True)
+    ]
 
 
 def simulate(folder: Path, seed: int, *, shifted: bool) -> list[Week]:
@@ -392,6 +414,7 @@ def simulate(folder: Path, seed: int, *, shifted: bool) -> list[Week]:
             last = number if week.retrained else last
             weeks.append(week)
             sys.stderr.write(f"seed {seed}, shift {shifted}: {week}\n")
+    weeks = with_first_model(world, weeks)
     found = [week._asdict() for week in weeks]
     (folder / "weeks.json").write_text(json.dumps(found, indent=1), "utf-8")
     return weeks
