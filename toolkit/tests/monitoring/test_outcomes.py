@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 from sklearn import metrics as sk
 
 from reproducible_ml.core.errors import UserError
@@ -23,7 +24,13 @@ from reproducible_ml.monitoring.outcomes_page import make_page
 from reproducible_ml.monitoring.outcomes_text import as_markdown, as_prometheus
 from reproducible_ml.monitoring.registered import Registered
 from reproducible_ml.monitoring.windows import DAY, Span
-from reproducible_ml.monitoring.worse import Measured, compare, corrected, rows_needed
+from reproducible_ml.monitoring.worse import (
+    ALPHA,
+    Measured,
+    compare,
+    corrected,
+    rows_needed,
+)
 from reproducible_ml.report.results import Bootstrap
 from reproducible_ml.serving.feedback import FeedbackLog
 from reproducible_ml.serving.feedback import read_labels as parse
@@ -417,7 +424,7 @@ def test_without_a_change_there_is_hardly_an_alarm() -> None:
                 loss = compare(now[name], before[name], greater_is_better=better)
                 assert loss is not None
                 chances.append(loss.p)
-        return any(p < 0.01 for p in corrected(chances))
+        return any(p < ALPHA for p in corrected(chances))
 
     assert sum(alarms(0.0) for _ in range(150)) <= 3
     assert sum(alarms(0.3) for _ in range(30)) >= 28
@@ -440,7 +447,9 @@ def test_the_labels_needed_find_a_loss_of_half_a_deviation() -> None:
     found = 0
     for _ in range(200):
         test, now = random.normal(size=500), random.normal(0.5, size=needed)
-        found += (now.mean() - test.mean()) / np.sqrt(1 / 500 + 1 / needed) > 2.713
+        found += (now.mean() - test.mean()) / np.sqrt(1 / 500 + 1 / needed) > norm.isf(
+            ALPHA / 3
+        )
     assert 0.85 < found / 200 < 0.95
     assert rows_needed(40, 3) is None
 

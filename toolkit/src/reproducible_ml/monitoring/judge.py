@@ -39,7 +39,7 @@ from reproducible_ml.monitoring.outcomes import (
 )
 from reproducible_ml.monitoring.registered import Registered
 from reproducible_ml.monitoring.windows import DAY, Width, label, starts
-from reproducible_ml.monitoring.worse import Measured, compare, rows_needed
+from reproducible_ml.monitoring.worse import Measured, compare, has_classes, rows_needed
 from reproducible_ml.report.results import Group
 from reproducible_ml.serving.feedback import ID, KEY, LABEL, ROW
 from reproducible_ml.serving.model import Model
@@ -272,19 +272,20 @@ def _scope(
         some, row_keys[mask], {**plan.metrics, **extra}, plan.replicates, limit
     )
     scope.calibration = calibrate(some, scores, model.task)
-    scope.metrics = [*_compared(scores, scope.judged, registered, plan)]
+    scope.metrics = [*_compared(some, scores, registered, plan)]
     return scope
 
 
 def _compared(
-    scores: Scores, rows: int, registered: Registered | None, plan: Plan
+    judged: Predictions, scores: Scores, registered: Registered | None, plan: Plan
 ) -> Iterator[MetricOutcome]:
     """Yield the metrics, compared with those of the test rows where that is possible.
 
     The verdict on those that are compared is left to `decide`.
     """
     described = describe(scores)
-    needed = _needed(registered, plan)
+    needed, rows = _needed(registered, plan), len(judged.actual)
+    enough = needed is not None and rows >= needed and has_classes(judged.actual)
     for name, metric in plan.metrics.items():
         found = MetricOutcome(name=name, **described[name])
         test = registered.replicates(name) if registered else None
@@ -303,7 +304,6 @@ def _compared(
                 if loss.interval:
                     found.difference_low = finite(loss.interval[0], kept)
                     found.difference_high = finite(loss.interval[1], kept)
-                enough = needed is not None and rows >= needed
                 found.p = loss.p if enough else None
                 found.verdict = "not worse" if enough else "too few labels"
         yield found

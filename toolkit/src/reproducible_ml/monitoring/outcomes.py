@@ -182,7 +182,7 @@ def _not_judged(each: VersionOutcome) -> str:
         return (
             f"{what}: {each.all.judged} answers have a label, {each.needed} are needed"
         )
-    return f"{what}: no metric is defined, as with labels of one class"
+    return f"{what}: too few labels of a second class"
 
 
 def _alert(each: VersionOutcome, scope: Scope) -> Alert:

@@ -12,17 +12,19 @@ nothing changed.
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from reproducible_ml.contract.target import CLASS_ROWS
 from reproducible_ml.report.results import Interval, difference
 
 Floats = npt.NDArray[np.float64]
 
-# Runs with a false alarm, at most.
-ALPHA = 0.01
+# Share of runs with a false alarm: half of what is promised, as metrics of few rows are
+# not quite normal.
+ALPHA = 0.005
 
 # A loss of so many standard deviations of a row must be found with this probability:
 # with fewer labels, no alarm would not mean that all is well.
@@ -87,7 +89,8 @@ def compare(now: Measured, test: Measured, *, greater_is_better: bool) -> Loss |
     loss = -change if greater_is_better else change
     variance = max(now.row_variance, test.row_variance)
     spread = math.sqrt(variance * (1 / now.rows + 1 / test.rows))
-    freedom = min(now.rows, test.rows) - 1
+    # The spread is an estimate itself: from the rows, and from the replicates.
+    freedom = min(now.rows, test.rows, *(len(m.replicates) for m in (now, test))) - 1
     if spread > 0:
         p = float(t.sf(loss / spread, max(1, freedom)))
     else:
@@ -103,6 +106,18 @@ def corrected(probabilities: Sequence[float]) -> list[float]:
     if not len(probabilities):
         return []
     return [float(p) for p in false_discovery_control(list(probabilities))]
+
+
+def has_classes(actual: npt.NDArray[Any]) -> bool:
+    """Return whether rows are numbers, or have CLASS_ROWS of two classes at least.
+
+    Args:
+        actual: Labels as in `Predictions`.
+    """
+    if actual.dtype.kind == "f":
+        return True
+    counts = np.sort(np.unique(actual, return_counts=True)[1])
+    return len(counts) > 1 and bool(counts[-2] >= CLASS_ROWS)
 
 
 def rows_needed(test_rows: int, metrics: int) -> int | None:
