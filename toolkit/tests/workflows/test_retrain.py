@@ -29,7 +29,8 @@ echo "$GH_TOKEN: $*" >> "$CALLS"
 case "$1 $2" in
   "issue list") cat "$ANSWERS/issues" ;;
   "pr list") cat "$ANSWERS/pulls" ;;
-  "pr create") cp "$(echo "$*" | sed 's/.*--body-file //')" "$ANSWERS/body"
+  "pr create") test ! -e "$ANSWERS/refused" || { echo not permitted >&2; exit 1; }
+    cp "$(echo "$*" | sed 's/.*--body-file //')" "$ANSWERS/body"
     echo https://github.example/ada/churn/pull/7 ;;
 esac
 """
@@ -155,13 +156,13 @@ def machine(tmp_path: Path) -> Machine:
     return made
 
 
-def open_what_people_see(machine: Machine) -> str:
+def open_what_people_see(machine: Machine, code: int = 0) -> str:
     """Run the last step, which opens a pull request or an issue; return its output."""
     step = JOBS["propose"]["steps"][-1]
     variables = machine.variables(JOBS["propose"]) | machine.variables(step)
     script = machine.folder / "open.py"
     done = run_step(step, machine.clone, script, variables)
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == code, done.stdout
     return done.stdout
 
 
@@ -229,6 +230,17 @@ def test_one_issue_says_why_it_did_not_pass(machine: Machine, known: bool) -> No
     # By the token that names the author by which the issue is found again.
     assert machine.asked() == [f"{BOT}: issue {what} {BODY}"]
     assert "issue list --app github-actions --state open" in machine.calls.read_text()
+
+
+def test_branch_does_not_stay_without_its_pull_request(machine: Machine) -> None:
+    push = ("push", "--quiet", "origin", "main:retrain/new")
+    subprocess.run(["git", *push], cwd=machine.clone, check=True)
+    (machine.answers / "refused").touch()
+    machine.outcome("passed", "retrain/new")
+    printed = open_what_people_see(machine, code=1)
+    assert "error: gh pr create: not permitted" in printed
+    branches = ["git", "-C", str(machine.hub), "branch", "--list"]
+    assert subprocess.check_output(branches, text=True).split() == ["*", "main"]
 
 
 @pytest.fixture(scope="module")
