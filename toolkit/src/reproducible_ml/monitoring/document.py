@@ -12,7 +12,7 @@ from reproducible_ml.monitoring.result import (
 from reproducible_ml.monitoring.tally import Name
 from reproducible_ml.page.charts import Series, line_chart
 from reproducible_ml.page.frame import html_page
-from reproducible_ml.page.markup import Html, folded, join, number, short, table, tag
+from reproducible_ml.page.markup import Html, folded, join, short, table, tag
 from reproducible_ml.page.pairs import paired_bars, paired_columns
 from reproducible_ml.quality.distributions import Distribution
 
@@ -105,17 +105,16 @@ def _columns(result: Result) -> Html:
             each.verdict,
             each.moved,
             each.psi,
-            number(each.p),
+            f"{each.p:.2g}",
             each.rows,
             "-" if each.rows_needed is None else each.rows_needed,
             f"{each.missing:.1%} ({each.missing_before:.1%})",
-            each.change,
         ]
         for each in in_order(result.overall)
     ]
     header = [
         *("column", "what", "verdict", "share moved", "PSI", "p"),
-        *("rows", "rows needed", "missing (before)", "change"),
+        *("rows", "rows needed", "missing (before)"),
     ]
     note = (
         "Drift: chance does not explain the difference (p, corrected for all"

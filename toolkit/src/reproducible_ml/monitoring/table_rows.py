@@ -23,6 +23,7 @@ from reproducible_ml.reading.parquet_files import convert, unconvertible
 from reproducible_ml.reading.raw import raw_files
 from reproducible_ml.serving.batch import table_chunks
 from reproducible_ml.serving.model import Model, PredictFunction
+from reproducible_ml.serving.refused_log import rule_of
 from reproducible_ml.serving.rows import (
     Checked,
     MissingColumnsError,
@@ -140,9 +141,7 @@ def _check(rows: pa.Table, model: Model, windows: Times, found: Tally) -> Checke
         checked = check_rows(rows, model)
     for problem in checked.problems:
         start = int(windows[problem.row])
-        rule = problem.column or "", problem.rule
-        if problem.column is None:
-            rule = "", problem.problem.removeprefix("fails the ").partition(" (")[0]
+        rule = problem.column or "", rule_of(problem)
         found.rules.setdefault(start, Counter())[rule] += 1
     return checked
 

@@ -171,6 +171,7 @@ def _bounds(bounds: Sequence[float], width: float) -> Html:
         x = LEFT + width * (place + 1)
         parts.append(line(x, bottom, x, bottom + 4, "grid"))
         parts.append(text(x, bottom + 17, tick(bounds[place]), "middle"))
+    parts.append(text((LEFT + WIDTH - RIGHT) / 2, bottom + 36, "value", "middle"))
     return tag("g", *parts, class_="axes", aria_hidden="true")
 
 

@@ -56,9 +56,11 @@ class LogWriter(Generic[Item]):
 
     Attributes:
         name: Of the log, in messages.
+        prefix: Of the names of its files.
     """
 
     name: ClassVar[str]
+    prefix: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -161,7 +163,7 @@ class LogWriter(Generic[Item]):
     def _write(self, day: str, table: pa.Table) -> None:
         now = datetime.datetime.now(datetime.UTC).strftime("%H%M%S")
         self._number += 1
-        name = f"{now}-{os.getpid()}-{self._number}.parquet"
+        name = f"{self.prefix}{now}-{os.getpid()}-{self._number}.parquet"
         with replacing(self.folder / f"{DAY}{day}" / name) as temporary:
             # Numbers repeat too rarely for dictionaries, which take most of the time.
             repeating = [

@@ -24,6 +24,7 @@ from reproducible_ml.serving.model import Model, PredictFunction
 from reproducible_ml.serving.prediction_log import PredictionLog
 from reproducible_ml.serving.predictor import OverloadedError
 from reproducible_ml.serving.records import Columns
+from reproducible_ml.serving.refused_log import RefusedLog
 from reproducible_ml.serving.rows import MissingColumnsError
 from reproducible_ml.serving.service.candidate import Candidate, check_alike
 from reproducible_ml.serving.service.live_model import LiveModel
@@ -84,6 +85,7 @@ class Service:
             self.candidate = Candidate(second, settings.candidate_share, self.metrics)
         self._tasks: list[asyncio.Task[None]] = []
         self._log = _make_log(settings, self.metrics, self.model.contract.columns)
+        self._refused_log = _make_refused_log(settings)
         self.feedback = _make_feedback(settings, self.metrics)
 
     @property
@@ -132,6 +134,8 @@ class Service:
         request_id = facts.get("request_id", "")
         if self._log:
             self._log.add(request_id, rows, answers)
+        if self._refused_log and answers.problems:
+            self._refused_log.add(request_id, answers.problems)
         if self.candidate:
             self.candidate.follow(
                 rows, answers, partial(self._log_shadow, request_id, rows)
@@ -164,7 +168,7 @@ class Service:
         """Watch the manifest, and wait for SIGTERM."""
         self.metrics.forget_dead_workers()
         self._tasks.append(asyncio.create_task(self.metrics.process.watch()))
-        for log in (self._log, self.feedback):
+        for log in (self._log, self._refused_log, self.feedback):
             if log:
                 log.start()
         if seconds := self.settings.reload_seconds:
@@ -182,7 +186,7 @@ class Service:
         await self.main.predictor.close()
         if self.candidate:
             await self.candidate.close()
-        for log in (self._log, self.feedback):
+        for log in (self._log, self._refused_log, self.feedback):
             if log:
                 await asyncio.to_thread(log.close)
         self.metrics.forget_this_worker()
@@ -234,6 +238,19 @@ def _make_log(
         settings.log_folder,
         without=settings.log_without,
         **_limits(settings, metrics.logged),
+    )
+
+
+def _make_refused_log(settings: Settings) -> RefusedLog | None:
+    """Return what writes which rows were refused, beside the answers."""
+    if settings.log_folder is None:
+        return None
+    return RefusedLog(
+        settings.log_folder,
+        days=settings.log_days,
+        seconds=settings.log_seconds,
+        rows=settings.log_rows,
+        max_waiting_rows=settings.log_waiting,
     )
 
 
