@@ -190,7 +190,8 @@ class _Sample(NamedTuple):
     @property
     def merged(self) -> Floats:
         """The counts with bins of few expected rows merged; no bin is empty."""
-        return np.column_stack([part for part in self._parts() if part.size])
+        found = [part for part in self._parts() if part.size]
+        return np.column_stack(found) if found else self.counts[:, :0]
 
     def _parts(self) -> tuple[Floats, Floats]:
         """Return frequent bins, and what is rare: missing values, or all rare ones."""
