@@ -63,12 +63,12 @@ def several(random: np.random.Generator, rows: int, shift: float) -> Floats:
     turned = np.array([1, -1] * 4) * shares
     turned -= shares * turned.sum()
     turned *= shift / np.sqrt((turned**2 / shares).sum())
-    return random.choice(np.arange(8.0), rows, p=shares + turned)
+    return np.asarray(random.choice(8, rows, p=shares + turned), np.float64)
 
 
 def rare(random: np.random.Generator, rows: int, shift: float) -> Floats:
     share = 0.03 + max(shift * np.sqrt(0.03 * 0.97), 0.1 * (shift > 0))
-    return (random.random(rows) < share).astype(float)
+    return np.where(random.random(rows) < share, 1.0, 0.0)
 
 
 DRAWS: dict[str, tuple[Draw, int | None]] = {
