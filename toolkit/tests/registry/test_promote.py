@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -309,3 +310,12 @@ def test_model_must_be_on_the_remote_to_be_promoted(
     project.dvc("push")
     promote(project.root, "1.0.0", "prod", pushed=False)
     assert in_stage(project, "prod") == "v1.0.0"
+    project.train("second", 0.95)
+    project.tag("model@v1.1.0", second=2)
+    project.dvc("push")
+    promote(project.root, "1.1.0", "prod", pushed=False)
+    shutil.rmtree(tmp_path / "storage")
+    project.dvc("push")
+    with pytest.raises(UserError, match=r"v1\.0\.0: .* not on the remote storage"):
+        rollback(project.root, "prod", pushed=False)
+    assert in_stage(project, "prod") == "v1.1.0"

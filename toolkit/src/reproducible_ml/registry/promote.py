@@ -52,8 +52,6 @@ def promote(root: Path, name: str, stage: str, *, pushed: bool) -> None:
             push(root, tags, new=None)
         say_pushed(root, tags, pushed=pushed)
         return
-    if lines := lacking(root, registry, version):
-        raise UserError("\n".join(lines))
     _assign(root, registry, version, stage, f"Promote {version.name}", pushed=pushed)
 
 
@@ -66,7 +64,8 @@ def rollback(root: Path, stage: str, *, pushed: bool) -> None:
         pushed: Push the tags as well.
 
     Raises:
-        UserError: There was no other version in the stage.
+        UserError: There was no other version in the stage, or nobody could get its
+            model.
     """
     check_stage(stage)
     registry = _read(root, pushed=pushed)
@@ -141,6 +140,8 @@ def _assign(
     *,
     pushed: bool,
 ) -> None:
+    if lines := lacking(root, registry, version):
+        raise UserError("\n".join(lines))
     current = registry.stages.get(stage)
     message = f"{why} to {stage}" if why.startswith("Promote") else f"{why} in {stage}"
     tag = write_assignment(root, registry, version, stage, message)
