@@ -305,5 +305,5 @@ def _compared(
                     found.difference_low = finite(loss.interval[0], kept)
                     found.difference_high = finite(loss.interval[1], kept)
                 found.p = loss.p if enough else None
-                found.verdict = "not worse" if enough else "too few labels"
+                found.verdict = "within noise" if enough else "too few labels"
         yield found

@@ -16,7 +16,9 @@ from reproducible_ml.monitoring.windows import Width
 from reproducible_ml.monitoring.worse import ALPHA, corrected
 from reproducible_ml.report.results import Group
 
-Verdict = Literal["worse", "not worse", "too few labels", "undefined", "no test rows"]
+Verdict = Literal[
+    "worse", "within noise", "too few labels", "undefined", "no test rows"
+]
 
 
 class MetricOutcome(BaseModel):

@@ -28,20 +28,7 @@ def as_markdown(found: Outcomes) -> str:
         parts += [_title(each), _metrics(each)]
         if each.windows:
             parts.append(_windows(each, found.metric))
-        for column, groups in each.slices.items():
-            lines = [
-                [
-                    code(group.group),
-                    str(group.rows),
-                    *(
-                        _interval(value.value, value.low, value.high)
-                        for name, value in group.metrics.items()
-                        if name == found.metric
-                    ),
-                ]
-                for group in groups
-            ]
-            parts.append(table([column, "labels", found.metric], lines))
+        parts += [_groups(each, column, found.metric) for column in each.slices]
     parts += [describe_counts(found), *filter(None, [describe_delay(found)])]
     parts += [f"{LATE} {BIAS}", verdict(found)]
     return "\n\n".join(parts)
@@ -95,6 +82,26 @@ def _metrics(each: VersionOutcome) -> str:
     return "\n\n".join(parts) or "No label belongs to its answers."
 
 
+def _groups(each: VersionOutcome, column: str, metric: str) -> str:
+    """Return the groups of rows by a column, beside the same ones of the test rows."""
+    before = {
+        group.group: group.metrics[metric].value
+        for group in each.registered_slices.get(column, [])
+        if metric in group.metrics
+    }
+    lines = [
+        [
+            code(group.group),
+            str(group.rows),
+            _interval(one.value, one.low, one.high),
+            _number(before.get(group.group)),
+        ]
+        for group in each.slices[column]
+        if (one := group.metrics.get(metric))
+    ]
+    return table([code(column), "labels", metric, "test rows"], lines)
+
+
 def _windows(each: VersionOutcome, metric: str) -> str:
     lines = []
     for scope in each.windows:
@@ -123,7 +130,7 @@ def worst(scope: Scope) -> str:
         more = f" and {len(bad) - 2} more" if len(bad) > 2 else ""
         return f"**worse**: {', '.join(bad[:2])}{more}"
     found = {one.verdict for one in scope.metrics}
-    order = ("not worse", "too few labels", "no test rows", "undefined")
+    order = ("within noise", "too few labels", "no test rows", "undefined")
     return next((each for each in order if each in found), "no labels")
 
 
