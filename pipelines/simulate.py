@@ -40,7 +40,7 @@ RML = (sys.executable, "-m", "reproducible_ml.cli")
 WEEKS, SHIFT = 12, 6
 ROWS = 400  # a week
 KEPT = 8  # weeks that a model is trained on: the newest ones
-PAUSE = 2  # weeks from one retraining to the next
+PAUSE = 3  # weeks from one retraining to the next
 SHARE = 0.7  # of rows in the new range, from week 6 on
 
 # Codes of `rml monitor`, `rml outcomes` and `rml retrain`.
@@ -398,11 +398,14 @@ def with_first_model(world: World, weeks: Sequence[Week]) -> list[Week]:
 
 
 def simulate(folder: Path, seed: int, *, shifted: bool) -> list[Week]:
-    """Let all weeks pass, and return what is known of them.
+    """Let all weeks pass, and return what is known of them; it is kept in the folder.
 
     Raises:
         Failure: A command that has to succeed failed.
     """
+    kept = folder / "weeks.json"
+    if kept.is_file():
+        return [Week(**week) for week in json.loads(kept.read_text("utf-8"))]
     folder.mkdir(parents=True)
     world = World(folder, seed, shifted=shifted)
     world.prepare()
@@ -416,7 +419,7 @@ def simulate(folder: Path, seed: int, *, shifted: bool) -> list[Week]:
             sys.stderr.write(f"seed {seed}, shift {shifted}: {week}\n")
     weeks = with_first_model(world, weeks)
     found = [week._asdict() for week in weeks]
-    (folder / "weeks.json").write_text(json.dumps(found, indent=1), "utf-8")
+    kept.write_text(json.dumps(found, indent=1), "utf-8")
     return weeks
 
 
@@ -460,7 +463,12 @@ def main() -> None:
     """Run the simulations that are asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=1, help="number of worlds")
-    parser.add_argument("--folder", type=Path, required=True, help="a new folder")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        required=True,
+        help="of what they leave; finished ones are kept",
+    )
     parser.add_argument("--picture", type=Path, help="PNG to draw")
     parser.add_argument("--jobs", type=int, default=1, help="worlds at a time")
     chosen = parser.parse_args()
