@@ -32,8 +32,7 @@ from reproducible_ml.monitoring.worse import (
     rows_needed,
 )
 from reproducible_ml.report.results import Bootstrap
-from reproducible_ml.serving.feedback import FeedbackLog
-from reproducible_ml.serving.feedback import read_labels as parse
+from reproducible_ml.serving.feedback import FeedbackLog, parse_labels
 from reproducible_ml.serving.model import Model
 from tumour_diagnosis.models.metrics import METRICS
 
@@ -318,8 +317,8 @@ def test_what_the_service_wrote_is_read_as_it_is(train: Train, tmp_path: Path) -
     feedback.start()
     body = f"""[{{"request_id": "r-0", "label": "yes"}},
         {{"row_key": "{log["row_key"][2]}", "label": "no"}}]"""
-    feedback.add(parse(body.encode(), model, 10).table)
-    feedback.add(parse(b'{"request_id": "r-0", "label": "no"}', model, 10).table)
+    feedback.add(parse_labels(body.encode(), model, 10).table)
+    feedback.add(parse_labels(b'{"request_id": "r-0", "label": "no"}', model, 10).table)
     feedback.close()
     found = joined(tmp_path, log, tmp_path / "labels", model)
     known = found.answers.set_index("request_id")["label"].dropna()

@@ -63,12 +63,10 @@ class Joined(NamedTuple):
             `model_version`, `returned`, the answer, the columns to slice by, and
             `label`, None where there is none yet.
         counts: What became of labels.
-        has_times: Whether the time of labels is known.
     """
 
     answers: pd.DataFrame
     counts: Counts
-    has_times: bool
 
 
 def read_answers(folder: Path, columns: list[str], span: Span) -> pd.DataFrame:
@@ -151,7 +149,7 @@ def join(log: pd.DataFrame, labels: Labels) -> Joined:
         int((has_label & ~answers["returned"]).sum()),
     )
     answers = answers.sort_values("time", kind="stable", ignore_index=True)
-    return Joined(answers, counts, labels.has_times)
+    return Joined(answers, counts)
 
 
 def _last(table: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, int]:

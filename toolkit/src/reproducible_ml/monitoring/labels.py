@@ -49,12 +49,10 @@ class Labels(NamedTuple):
         table: `request_id` and `row`, or `row_key`; `label`; `known`, the time in
             microseconds since 1970, UNKNOWN where there is none. In their order.
         empty: Rows of the table that have no label yet.
-        has_times: Whether there is a column of times.
     """
 
     table: pd.DataFrame
     empty: int
-    has_times: bool
 
 
 def read_labels(
@@ -85,17 +83,15 @@ def read_labels(
     wanted = {*own, time or LABEL_TIME}
     commas = decimal_commas(model.contract)
     parts: list[pd.DataFrame] = []
-    empty, has_times, problems = 0, False, list[str]()
+    empty, problems = 0, list[str]()
     for file in files:
         first = 0
         try:
             for batch in text_batches(file, dialect, wanted, commas):
-                names = batch.schema.names
                 part, bad = _read(batch, model, time, file)
                 problems += [
                     f"{file} row {row + first + 1}, {what}" for row, what in bad
                 ]
-                has_times |= (time or LABEL_TIME) in names
                 empty += int(part[LABEL].isna().sum())
                 parts.append(part[part[LABEL].notna()])
                 first += batch.num_rows
@@ -107,7 +103,7 @@ def read_labels(
         raise UserError("\n".join([*problems[:SHOWN], *tail]))
     if not parts:
         raise UserError(f"{source}: has no rows")
-    return Labels(pd.concat(parts, ignore_index=True), empty, has_times)
+    return Labels(pd.concat(parts, ignore_index=True), empty)
 
 
 def _identity(names: Sequence[str], model: Model) -> By:

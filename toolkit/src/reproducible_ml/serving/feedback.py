@@ -88,7 +88,7 @@ class FeedbackLog(LogWriter[Entry]):
             yield pa.concat_tables(tables)
 
 
-def read_labels(body: bytes, model: Model, most: int) -> Labels:
+def parse_labels(body: bytes, model: Model, most: int) -> Labels:
     """Return the labels of a JSON text: one, or an array of them.
 
     Each is an object with `label`, and `request_id` and `row` (0 if it is not there) or

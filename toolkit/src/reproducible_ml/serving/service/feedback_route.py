@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from reproducible_ml.serving.feedback import FeedbackLog, read_labels
+from reproducible_ml.serving.feedback import FeedbackLog, parse_labels
 from reproducible_ml.serving.messages import JSON, RefusedError
 from reproducible_ml.serving.service.body import read_body
 from reproducible_ml.serving.service.gate import Json
@@ -30,7 +30,7 @@ async def answer_feedback(
         raise RefusedError(415, f"the content type must be {JSON}")
     settings, model = service.settings, service.model
     body = await read_body(request, settings)
-    labels = await asyncio.to_thread(read_labels, body, model, settings.max_rows)
+    labels = await asyncio.to_thread(parse_labels, body, model, settings.max_rows)
     accepted = labels.table.num_rows
     if not log.add(labels.table):
         raise RefusedError(503, "too many labels wait to be written")
