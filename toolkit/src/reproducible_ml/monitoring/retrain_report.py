@@ -21,7 +21,7 @@ from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.core.project import CONTRACT, Project, find_project
 from reproducible_ml.quality.distributions import recount
 from reproducible_ml.quality.drift import compare, is_same_table
-from reproducible_ml.report.gates import GateResult
+from reproducible_ml.report.gates import AGAINST_BASE, GateResult
 from reproducible_ml.report.markdown import MESSAGE, bullets, code
 from reproducible_ml.report.report import (
     describe,
@@ -38,8 +38,6 @@ VALIDATED = Path("data/interim/validated")
 
 # Fewer rows give no interval that is worth its name.
 FEWEST = 30
-
-AGAINST_BASE = "against the base"
 
 # `passed`: the gate holds. `unclear`: a person has to decide. `refused`: it does not
 # hold, or the data were not accepted. `nothing`: there are no new data.

@@ -25,6 +25,9 @@ from reproducible_ml.versioning.lock import flatten
 # Metrics below a floor that are listed.
 SHOWN = 10
 
+# How the name of the gate ends that compares with the base.
+AGAINST_BASE = "against the base"
+
 REMOTE = "outputs are in the remote"
 
 # States in `dvc status --cloud`: only here, and neither here nor there.
@@ -98,7 +101,7 @@ def _against_base(
     gate: Gate, name: str, changes: Sequence[Change], metrics: Metrics
 ) -> GateResult:
     """Check that the gate's metric is not worse than at the base."""
-    title = f"{code(name)} against the base"
+    title = f"{code(name)} {AGAINST_BASE}"
     change = next(change for change in changes if change.name == name)
     if change.head is None:
         return GateResult(title, False, f"it is {change.verdict}")
