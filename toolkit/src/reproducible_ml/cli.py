@@ -168,6 +168,26 @@ def show(*, no_open: bool) -> None:
     run(_project(), browser=not no_open)
 
 
+@cli.command(
+    epilog=_examples(
+        "rml resources", "rml resources HEAD~1 HEAD", "rml resources v1.2.0"
+    )
+)
+@click.argument("names", nargs=-1, metavar="[REVISION]...")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def resources(names: tuple[str, ...], *, as_json: bool) -> None:
+    """Show how much time and memory each stage took on this computer.
+
+    REVISION is a commit, branch or tag; without one, it is the working tree; several
+    are shown side by side. A log that Git ignores, .dvc/tmp/rml/resources.jsonl, has
+    the runs of `rml repro`; what DVC restored did not run. RML_PRICE_PER_HOUR, or
+    price_per_hour of [tool.reproducible_ml] in pyproject.toml, adds what it cost.
+    """
+    from reproducible_ml.report.resources import show_resources
+
+    show_resources(_project(), names, as_json=as_json)
+
+
 @cli.command("check-lock", epilog=_examples("rml check-lock"))
 def check_lock() -> None:
     """Check that dvc.lock is up to date; needs no data.

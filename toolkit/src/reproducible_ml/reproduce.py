@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -54,6 +55,7 @@ def reproduce(project: Project, targets: Sequence[str], *, force: bool) -> None:
     pull_tables({path for stage in every.values() for path in stage.paths})
     stages = {n: s for n, s in every.items() if s.in_git and s.outputs}
     before = {name: _dates(stage) for name, stage in stages.items()}
+    start = time.time()
     rebuilt = {n for n, s in stages.items() if _lacks_data(s) or os.environ.get("CI")}
     _run_dvc(project, *targets, *(["--force"] if force else []))
     for name in rebuilt if not targets else ():
@@ -61,8 +63,18 @@ def reproduce(project: Project, targets: Sequence[str], *, force: bool) -> None:
             sys.stdout.write(f"\n{name}: its results came from Git; it is run again\n")
             sys.stdout.flush()
             _run_dvc(project, "--force", "--single-item", name)
+    show_runs(project, start)
     if not targets:
         show_results(project)
+
+
+def show_runs(project: Project, start: float) -> None:
+    """Print what the stages took that ran since a time, if any did."""
+    from reproducible_ml.report.resources import describe_runs, note_locked, read_price
+
+    if runs := note_locked(Path(), start):
+        sys.stdout.write(f"\n{describe_runs(runs, read_price(project))}\n")
+        sys.stdout.flush()
 
 
 def pull_tables(paths: Iterable[Path]) -> None:

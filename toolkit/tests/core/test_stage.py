@@ -1,5 +1,6 @@
 """A stage is a `main` that is called with the paths of its command in dvc.yaml."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 from textwrap import dedent, indent
 
 import pytest
+
+from reproducible_ml.core.resources import LOG
 
 RunBody = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -66,6 +69,43 @@ def test_help_names_the_arguments(run: RunBody) -> None:
     done = run("raise AssertionError", "--help")
     assert done.returncode == 0
     assert done.stdout == "usage: RAW CLEAN\n\nClean RAW into CLEAN.\n"
+
+
+TWO_STAGES = """\
+stages:
+  wash: {cmd: python -m wash a.csv b, deps: [wash.py]}
+  again: {cmd: python -m wash a.csv c, deps: [wash.py]}
+"""
+
+
+def test_time_and_memory_are_noted_where_there_is_dvc(
+    run: RunBody, tmp_path: Path
+) -> None:
+    body = """\
+    import time
+    block = bytearray(os.urandom(1)) * 300_000_000
+    time.sleep(0.5)
+    end = time.process_time() + 0.3
+    while time.process_time() < end:
+        pass
+    """
+    (tmp_path / "dvc.yaml").write_text(TWO_STAGES)
+    assert run("pass", "a.csv", "b").returncode == 0
+    log = tmp_path / LOG
+    assert not log.exists()
+    (tmp_path / ".dvc").mkdir()
+    assert run("raise UserError('no')", "a.csv", "b").returncode == 1
+    assert not log.exists()  # a run that failed says nothing
+    for arguments, least in ((("a.csv", "b"), 0), (("a.csv", "c"), 300e6)):
+        assert run(body if least else "pass", *arguments).returncode == 0
+    small, large = map(json.loads, log.read_text().splitlines())
+    assert (small["names"], large["names"]) == (["wash"], ["again"])
+    assert small["memory_bytes"] < 300e6 <= large["memory_bytes"] < 450e6
+    assert large["cpu_seconds"] >= 0.3
+    assert large["seconds"] >= 0.8
+    log.unlink()
+    log.mkdir()  # nothing can be written there
+    assert run("pass", "a.csv", "b").returncode == 0
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b", "c"]])

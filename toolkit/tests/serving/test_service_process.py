@@ -22,12 +22,13 @@ import pytest
 
 from reproducible_ml import cli
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.resources import LOG
 from reproducible_ml.serving.model import Model
 from reproducible_ml.serving.rows import answer
 from reproducible_ml.serving.service.metrics import Metrics
 from tumour_diagnosis.deployment.predict import Predict, load, predict
 
-from .client import Running, application, as_records, ask, in_process, start
+from .client import ROOT, Running, application, as_records, ask, in_process, start
 from .conftest import LINEAR
 
 process = pytest.mark.integration
@@ -201,6 +202,11 @@ def test_sigterm_under_load_loses_no_request(
             assert load.stop.is_set()
         assert running.process.wait(20) == 0
         running.wait_for("stopped")
+    lines = map(json.loads, (ROOT / LOG).read_text().splitlines())
+    usage = [each for each in lines if each["kind"] == "serve"][-1]
+    assert usage["seconds"] > 1
+    assert usage["cpu_seconds"] > 0.5
+    assert usage["memory_bytes"] > 50e6
     assert not load.errors
     assert len(load.found) > 20
     assert len({json.dumps(content) for content in load.found}) == 1

@@ -6,13 +6,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from reproducible_ml.core.dependencies import (
+    StageDependencies,
     check_code,
     own_file,
     stages_that_run,
@@ -20,6 +21,7 @@ from reproducible_ml.core.dependencies import (
 )
 from reproducible_ml.core.errors import UserError, report_errors
 from reproducible_ml.core.inputs import check_inputs
+from reproducible_ml.core.resources import Meter, note_usage
 
 # Seconds after which a stage that was interrupted, but goes on, is so again.
 PATIENCE = 5.0
@@ -27,6 +29,8 @@ PATIENCE = 5.0
 
 def run(main: Callable[..., None]) -> None:
     """Call `main` with the paths that its command in dvc.yaml gives as arguments.
+
+    Time and memory are noted in a log: see `core.resources`.
 
     It is an error if the data that the stage depends on are not what an earlier stage
     wrote, and if it imports code or reads a file of this repository on which it does
@@ -36,6 +40,7 @@ def run(main: Callable[..., None]) -> None:
     number of arguments and with 130 on Ctrl-C. Other exceptions are bugs and keep their
     traceback.
     """
+    meter = Meter()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     names = [name.upper() for name in inspect.signature(main).parameters]
     if {"-h", "--help"} & set(sys.argv[1:]):
@@ -57,11 +62,22 @@ def run(main: Callable[..., None]) -> None:
             stage(*map(Path, sys.argv[1:]))
             # Again, for what was imported or read on the way, by workers as well.
             check_code(stages, root)
+            note_usage("stage", _called(stages), meter.read(), root)
         except FileNotFoundError as error:
             raise UserError(
                 f"{error.filename}: does not exist. Fix: run `dvc repro` or `dvc pull`"
                 " in the root of the repository."
             ) from error
+
+
+def _called(stages: Mapping[str, StageDependencies]) -> list[str]:
+    """Return the stages that have these arguments: several may run the same module."""
+    arguments = sys.argv[1:]
+    return [
+        name
+        for name, stage in stages.items()
+        if stage.command.split()[-len(arguments) :] == arguments
+    ] or [*stages]
 
 
 def _importable(main: Callable[..., None]) -> Callable[..., None]:

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
@@ -18,6 +19,7 @@ from reproducible_ml.core.project import Project
 from reproducible_ml.report import changes, report
 from reproducible_ml.report.gates import check_gates
 from reproducible_ml.report.markdown import bullets, show_in_terminal
+from reproducible_ml.report.resources import note_locked
 from reproducible_ml.report.results import (
     PARAMS,
     Results,
@@ -301,6 +303,7 @@ def run(project: Project, settings: Sequence[str], name: str | None) -> str | No
         check_new_name(root, name)
     before = find_experiments(root)
     files = take_snapshot(root)
+    start = time.time()
     failed, stopped = run_dvc_shown(root, _arguments(settings, name))
     if stopped:
         sys.stderr.write(f"Stopped. {restore_snapshot(root, files, planned)}\n")
@@ -308,6 +311,7 @@ def run(project: Project, settings: Sequence[str], name: str | None) -> str | No
     if failed:
         undone = restore_snapshot(root, files, planned)
         raise UserError(f"the run failed, see above. {undone}")
+    note_locked(root, start)
     return next(iter(dict(find_experiments(root).items() - before.items())), None)
 
 

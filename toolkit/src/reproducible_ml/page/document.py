@@ -7,6 +7,7 @@ from reproducible_ml.page.card import card_section
 from reproducible_ml.page.data import data_section
 from reproducible_ml.page.frame import html_page
 from reproducible_ml.page.markup import tag
+from reproducible_ml.page.resources import read_resources, resources
 from reproducible_ml.page.sections import (
     Directions,
     Results,
@@ -35,7 +36,8 @@ def make_page(project: Project, state: State, made_from: str) -> str:
     )
     human = read_fields(project.root / FIELDS).model_dump()
     card = card_section(results.files.text(CARD))
-    found = [*sections(results, human, card, data)]
+    took = resources(read_resources(project, project.root))
+    found = [*sections(results, human, card, data, took)]
     return html_page(
         title,
         header=[tag("p", question(results)), state_box(state)],

@@ -10,6 +10,7 @@ from pathlib import Path
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import write_text
 from reproducible_ml.core.project import Project
+from reproducible_ml.page.resources import read_resources, resources
 from reproducible_ml.page.state import State, read_state
 from reproducible_ml.versioning.git import run_git
 from reproducible_ml.versioning.lock import find_outdated
@@ -59,7 +60,7 @@ def write_page(project: Project, outdated: Sequence[tuple[str, str]]) -> Path:
     root = project.root.resolve()
     page = root / PAGE
     state = read_state(root, outdated)
-    made_from = fingerprint(root, state)
+    made_from = fingerprint(root, state, resources(read_resources(project, root)))
     if stamp_of(page) != made_from:
         from reproducible_ml.page.document import make_page
 
@@ -76,9 +77,17 @@ def stamp_of(page: Path) -> str | None:
     return found[1].decode() if found else None
 
 
-def fingerprint(root: Path, state: State) -> str:
-    """Return a hash of all that the page shows, and of the code that makes it."""
-    digest = hashlib.sha256(json.dumps(state).encode("utf-8", "surrogateescape"))
+def fingerprint(root: Path, state: State, took: str) -> str:
+    """Return a hash of all that the page shows, and of the code that makes it.
+
+    Args:
+        root: Of the repository.
+        state: Of which commit it is.
+        took: What it says of time and memory.
+    """
+    digest = hashlib.sha256(
+        json.dumps([state, took]).encode("utf-8", "surrogateescape")
+    )
     for path in [*_shown(root), *sorted(Path(__file__).parent.glob("*.*"))]:
         content = path.read_bytes()
         digest.update(f"{path.name}\0{len(content)}\0".encode())

@@ -417,7 +417,11 @@ def _history(name: str, records: list[VersionRecord]) -> Html:
 
 
 def sections(
-    results: Results, human: Mapping[str, tuple[str, ...]], card: Html, data: Html
+    results: Results,
+    human: Mapping[str, tuple[str, ...]],
+    card: Html,
+    data: Html,
+    took: Html,
 ) -> Iterator[tuple[str, str, Html]]:
     """Yield anchor, title and content of each section that has any."""
     found = [
@@ -429,6 +433,7 @@ def sections(
         ("data", "Data", data),
         ("versions", "Versions", versions(results)),
         ("pipeline", "Pipeline", pipeline(results)),
+        ("resources", "Time and memory", took),
         ("card", "Model card", card),
     ]
     yield from (each for each in found if each[2])

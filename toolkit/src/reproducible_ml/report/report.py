@@ -19,6 +19,7 @@ from reproducible_ml.report.markdown import (
     show_in_terminal,
     table,
 )
+from reproducible_ml.report.resources import compare_in_report
 from reproducible_ml.report.results import (
     NO_RESULTS,
     Change,
@@ -274,6 +275,7 @@ def sections(review: Review, base: str) -> Iterator[str]:
         yield changes.contract(review.base, review.head)
         yield changes.stages(review.old, review.new)
         yield changes.packages(review.base, review.head)
+    yield from compare_in_report(review.base, review.head)
     yield "### Groups of rows"
     same = comparable(review)
     yield groups(same.old, same.new, same.metric, same.metrics)

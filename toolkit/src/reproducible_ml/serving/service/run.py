@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
+from reproducible_ml.core.resources import Meter, note_usage
 from reproducible_ml.serving.command import load_deployment
 from reproducible_ml.serving.logs import CONFIG
 from reproducible_ml.serving.platforms import find_place, use_platform_model
@@ -88,7 +89,8 @@ def serve(
     shared = os.environ.pop(FOLDER, None)
     module = load_deployment(project, "service").__name__
     code = str(project.root.resolve() / "code")
-    run(module, host, port, workers, app_dir=code, shared=shared)
+    root = project.root.resolve()
+    run(module, host, port, workers, app_dir=code, shared=shared, root=root)
 
 
 def run(
@@ -98,6 +100,7 @@ def run(
     workers: int,
     app_dir: str | None = None,
     shared: str | None = None,
+    root: Path | None = None,
 ) -> None:
     """Run the application that a module makes until Ctrl-C or SIGTERM.
 
@@ -110,10 +113,12 @@ def run(
         app_dir: Folder in which workers find the module, if it is not installed.
         shared: Folder in which several workers count; by default, as the environment
             says, or a temporary one.
+        root: Of a repository in whose log time and memory are noted; None for none.
 
     Raises:
         UserError: The model cannot be loaded, or a setting is wrong.
     """
+    meter = Meter()
     model = Path(os.environ.get(f"{PREFIX}MODEL") or "models")
     place = find_place(os.environ, model)
     shared = os.environ.pop(FOLDER, shared)
@@ -142,6 +147,10 @@ def run(
             )
         except KeyboardInterrupt:
             sys.exit(0)
+        finally:
+            if root:
+                version = app.state.service.model.version
+                note_usage("serve", [version], meter.read(), root)
 
 
 def check_free(address: str) -> None:
