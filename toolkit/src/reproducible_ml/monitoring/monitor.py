@@ -121,7 +121,10 @@ def monitor(project: Project, options: Options) -> int:
     elif options.quiet:
         sys.stdout.write("".join(f"{one_line(a.text)}\n" for a in found.alerts))
     else:
-        show_in_terminal(tabulate(found), "\n".join([*ending(found, page), ""]))
+        shown = page
+        if page.is_relative_to(options.folder):
+            shown = page.relative_to(options.folder)
+        show_in_terminal(tabulate(found), "\n".join([*ending(found, shown), ""]))
     if failed:
         raise UserError("\n".join(f"alerts were not sent: {each}" for each in failed))
     return found.exit_code
@@ -264,7 +267,13 @@ def ending(result: Result, page: Path) -> Iterator[str]:
     if shown < len(overall):
         yield f"and {len(overall) - shown} more columns"
         yield ""
-    yield f"{verdict_words(result)}: {result.rows} rows of {one_line(result.source)}"
+    refused = (
+        f", {result.refused} more break the contract ({result.refused_share:.1%})"
+        if result.refused
+        else ""
+    )
+    rows = f"{result.rows} rows of {one_line(result.source)}"
+    yield f"{verdict_words(result)}: {rows}{refused}"
     yield from (f"- {one_line(each.text)}" for each in result.alerts)
     few = [each for each in overall if each.verdict == "too few"]
     if few:
@@ -272,9 +281,7 @@ def ending(result: Result, page: Path) -> Iterator[str]:
         least = f"up to {max(needed)} rows are needed" if needed else ""
         if len(needed) < len(few):
             least = "the reference itself has too few"
-        yield (
-            f"- {len(few)} of {len(overall)} columns have too few rows to tell: {least}"
-        )
+        yield f"- too few rows to tell: {len(few)} of {len(overall)} columns ({least})"
     for each in result.windows[-5:]:
         drifted = f" ({', '.join(each.drifted[:3])})" if each.drifted else ""
         yield f"- {each.name}: {each.rows} rows, {each.verdict}{one_line(drifted)}"
