@@ -31,10 +31,7 @@ MOST = 5_000_000
 
 PRICE = "RML_PRICE_PER_HOUR"
 
-CAUTION = (
-    "Each number is of one run; on the same computer, times of runs differ by tens of"
-    " percent."
-)
+CAUTION = "Each number is of one run; times vary from run to run."
 
 
 class Run(BaseModel):
