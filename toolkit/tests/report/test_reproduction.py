@@ -112,6 +112,12 @@ def test_inputs_are_files_that_stages_read_or_that_lie_in_their_deps() -> None:
     rebuilt = results(lock=lock(a=stage({"data/raw": "1"}, {})))
     files = ["README.md", "data/raw/part.csv", "data/raw.dvc", "docs/code/train.py"]
     assert edited_inputs(rebuilt, files) == ["data/raw/part.csv", "data/raw.dvc"]
+    # What another stage writes is a result, as the plots that the card shows.
+    draws = stage({"data/raw": "1"}, {"reports/plots": "2"})
+    describes = stage({"reports/plots": "2", "docs/card.yaml": "3"}, {})
+    rebuilt = results(lock=lock(draws=draws, describes=describes))
+    files = ["docs/card.yaml", "reports/plots/roc.csv"]
+    assert edited_inputs(rebuilt, files) == ["docs/card.yaml"]
 
 
 @pytest.mark.parametrize(

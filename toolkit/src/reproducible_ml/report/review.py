@@ -41,6 +41,7 @@ from reproducible_ml.versioning.lock import (
     find_ignored_dependencies,
     find_outdated,
     locked_dependencies,
+    locked_outputs,
 )
 
 REPORTS = "reports/"
@@ -134,8 +135,10 @@ def _reasons(found: Sequence[Difference], reports: Sequence[str]) -> tuple[str, 
 
 
 def edited_inputs(rebuilt: Results, files: Sequence[str]) -> list[str]:
-    """Return those files that the pipeline reads."""
-    read = {PARAMS, "dvc.yaml"} | locked_dependencies(rebuilt.lock)
+    """Return those files that the pipeline reads, but does not write."""
+    lock = rebuilt.lock
+    read = locked_dependencies(lock) - locked_outputs(lock).keys()
+    read |= {PARAMS, "dvc.yaml"}
     return [
         name
         for name in files
