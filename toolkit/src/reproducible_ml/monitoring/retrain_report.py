@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from reproducible_ml.contract.findings import warning_lines
+from reproducible_ml.contract.findings import Finding, warning_lines
 from reproducible_ml.contract.schema import Data, load_contract
 from reproducible_ml.core.errors import report_errors
 from reproducible_ml.core.files import write_text
@@ -83,8 +83,14 @@ def drift_lines(project: Project, base: Revision) -> list[str]:
         return ["The columns are others, so the distributions cannot be compared."]
     contract = load_contract(Path(CONTRACT), data)
     counted = recount(VALIDATED, old, contract, data, compute)
-    found = compare(old, new, counted, Path("data/raw"))
-    return [str(line) for line in warning_lines(found)]
+    found = warning_lines(compare(old, new, counted, Path("data/raw")))
+    # The advice of `validate` to commit is followed by the branch.
+    return [_words(line) if isinstance(line, Finding) else line for line in found]
+
+
+def _words(finding: Finding) -> str:
+    where = f'column "{finding.column}": ' if finding.column else ""
+    return f"{where}{finding.problem}"
 
 
 def judge(review: Review) -> tuple[State, list[str]]:
