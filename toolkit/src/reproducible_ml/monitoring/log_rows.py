@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -70,7 +71,8 @@ def tally_log(
     found = merge_all(map_jobs(work, jobs, compute, "count")) if jobs else Tally()
     refused = _of_days(log_files(folder, "refused"), choice.span)
     for file in refused if choice.version is None else ():
-        _add_refused(file, choice, found)
+        with suppress(FileNotFoundError):
+            _add_refused(file, choice, found)
     found.newest = _newest(files, choice.span)
     return found
 
@@ -96,7 +98,8 @@ def _groups(files: Sequence[Path]) -> Iterator[list[Path]]:
     group: list[Path] = []
     size = 0
     for file in files:
-        size += file.stat().st_size
+        with suppress(FileNotFoundError):
+            size += file.stat().st_size
         group.append(file)
         if size >= BYTES or len(group) >= FILES:
             yield group
@@ -111,7 +114,7 @@ def _tally_files(files: Sequence[Path], reference: Reference, choice: Choice) ->
         try:
             _add_file(file, reference, choice, found)
         except FileNotFoundError:
-            continue  # removed by the service meanwhile, as too old
+            continue  # the service removed it meanwhile, as too old
         except (pa.ArrowInvalid, OSError) as error:
             raise UserError(f"{file}: cannot be read: {error}") from error
     return found
@@ -210,6 +213,8 @@ def _newest(files: Sequence[Path], span: Span) -> int | None:
     # Files are named by the time of writing.
     found = Tally()
     for file in last[-LAST:]:
+        if not file.is_file():
+            continue
         times = _times(pq.read_table(file, columns=["time"]))
         found.add_newest(times[Span(None, span.end).chosen(times)])
     return found.newest
