@@ -118,8 +118,8 @@ def _columns(result: Result) -> Html:
     ]
     note = (
         "Drift: chance does not explain the difference (p, corrected for all"
-        " comparisons, is below 0.01), and it is large enough to matter (share moved or"
-        " PSI above 0.1). Too few: with fewer rows than needed, a shift of half a"
+        " comparisons, is below 0.005), and it is large enough to matter (share moved"
+        " or PSI above 0.1). Too few: with fewer rows than needed, a shift of half a"
         " standard deviation is missed more often than one time in ten."
     )
     if not rows:
