@@ -1,5 +1,6 @@
 """`rml monitor`: a log or a table against the rows that the model was trained on."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -33,6 +34,8 @@ from reproducible_ml.serving.refused_log import RefusedLog
 from tumour_diagnosis.deployment.predict import predict
 
 from ..modeling.conftest import make_orders
+from ..page.test_browser import look, served, use
+from ..serving.browser import CHROMIUM, open_page
 from ..serving.conftest import as_records
 
 Train = Callable[..., Model]
@@ -307,3 +310,27 @@ def test_without_training_rows_the_fix_is_named(project: Any) -> None:
     (project.root / "data/processed/train/part-00000.parquet").unlink()
     with pytest.raises(UserError, match="Fix: run `dvc pull data/processed/train`"):
         run(project, "log")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_page_in_a_browser(
+    project: Any, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = orders(900, 7)
+    rows.loc[300:, "amount"] += 1
+    rows["items"] = rows["items"].where(rows.index % 3 > 0, 1)
+    write_log(as_log(rows, train()), project.root / "log")
+    monkeypatch.chdir(project.root)
+    options = {"window": "day", "quiet": True, "report": Path("page/index.html")}
+    assert run(project, "log", **options) == 3
+
+    async def visit(url: str) -> list[str]:
+        async with open_page(url, tmp_path / "profile") as page:
+            await look(page)
+            await use(page)
+            return page.messages
+
+    with served(project.root / "page") as (url, asked):
+        assert asyncio.run(visit(url)) == []
+        assert [line for line in asked if line != "/index.html"] == []
