@@ -38,7 +38,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RML = (sys.executable, "-m", "reproducible_ml.cli")
 
 WEEKS, SHIFT = 12, 6
-ROWS = 400  # a week
+# A week. Of so many rows, chance never moves a tenth, from which drift matters.
+ROWS = 1_000
 KEPT = 8  # weeks that a model is trained on: the newest ones
 PAUSE = 3  # weeks from one retraining to the next
 SHARE = 0.7  # of rows in the new range, from week 6 on
