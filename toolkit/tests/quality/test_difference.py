@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 from scipy.stats import fisher_exact, mannwhitneyu, pearson3
 
@@ -17,7 +18,11 @@ from reproducible_ml.quality.difference import (
     corrected,
     rows_needed,
 )
-from reproducible_ml.quality.distributions import Distribution
+from reproducible_ml.quality.distributions import (
+    Distribution,
+    count_values,
+    make_bins,
+)
 
 Floats = npt.NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int, float], Floats]
@@ -173,3 +178,29 @@ def test_rows_of_nothing_change_nothing() -> None:
     assert corrected([]) == []
     one = Distribution(kind="numbers", bins=(3.0,), counts=(50, 0), missing=0)
     assert change(one, one) == (1.0, 0.0, 0.0)
+
+
+def in_bins(values: Floats, like: Distribution | None = None) -> Distribution:
+    column = pd.Series(values)
+    bins = like or make_bins(column, "numbers")
+    *counts, missing = count_values(column, bins).tolist()
+    return bins.model_copy(update={"counts": tuple(counts), "missing": missing})
+
+
+def test_column_that_is_all_missing_has_drifted() -> None:
+    many = in_bins(np.arange(2000.0))
+    found = change(many, in_bins(np.full(300, np.nan), many))
+    assert found.p < 1e-9
+    assert found.matters
+
+
+@pytest.mark.parametrize("share", [0.4, 0.97, 1.0])
+def test_values_below_a_frequent_least_one_are_drift(share: float) -> None:
+    def sample(rows: int, least: float) -> Floats:
+        return np.where(np.arange(rows) < share * rows, least, np.linspace(6, 9, rows))
+
+    old = in_bins(sample(2000, 5))
+    assert change(old, in_bins(sample(300, 5), old)).p > 0.1
+    found = change(old, in_bins(sample(300, 4.5), old))
+    assert found.p < 1e-9
+    assert found.matters

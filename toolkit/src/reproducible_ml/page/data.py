@@ -114,6 +114,9 @@ def _picture(name: str, found: Json) -> Html:
 def _density(name: str, bins: Any, counts: Any, *, dates: bool) -> Html:
     """Return steps whose areas are the rows between two bounds."""
     bounds = [_seconds(each) if dates else float(each) for each in bins]
+    if math.nextafter(bounds[0], math.inf) == bounds[1]:
+        # The rows between have one value, not a density.
+        bins, bounds, counts = bins[1:], bounds[1:], counts[1:]
     known = [
         (low, high, rows / (high - low))
         for low, high, rows in zip(bounds, bounds[1:], counts[1:], strict=False)

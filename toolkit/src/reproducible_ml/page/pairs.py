@@ -1,5 +1,6 @@
 """Charts of two distributions side by side: what was expected, and what came."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -158,7 +159,15 @@ def _ranges(bounds: Sequence[float]) -> list[str]:
     if not bounds:
         return ["with any value"]
     inner = [f"above {tick(low)}, up to {tick(high)}" for low, high in pairwise(bounds)]
-    return [f"up to {tick(bounds[0])}", *inner, f"above {tick(bounds[-1])}"]
+    first = f"up to {tick(bounds[0])}"
+    if _is_one_value(bounds):
+        first, inner[0] = f"below {tick(bounds[1])}", f"equal to {tick(bounds[1])}"
+    return [first, *inner, f"above {tick(bounds[-1])}"]
+
+
+def _is_one_value(bounds: Sequence[float]) -> bool:
+    """Return whether no number is between the first two bounds; see `make_bins`."""
+    return len(bounds) > 1 and math.nextafter(bounds[0], math.inf) == bounds[1]
 
 
 def _bounds(bounds: Sequence[float], width: float) -> Html:
@@ -168,9 +177,10 @@ def _bounds(bounds: Sequence[float], width: float) -> Html:
     bottom = HEIGHT - BOTTOM
     parts = []
     for place in shown:
+        bound = bounds[1] if place == 0 and _is_one_value(bounds) else bounds[place]
         x = LEFT + width * (place + 1)
         parts.append(line(x, bottom, x, bottom + 4, "grid"))
-        parts.append(text(x, bottom + 17, tick(bounds[place]), "middle"))
+        parts.append(text(x, bottom + 17, tick(bound), "middle"))
     parts.append(text((LEFT + WIDTH - RIGHT) / 2, bottom + 36, "value", "middle"))
     return tag("g", *parts, class_="axes", aria_hidden="true")
 

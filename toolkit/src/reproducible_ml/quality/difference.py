@@ -215,7 +215,9 @@ class _Sample(NamedTuple):
     def probabilities(self) -> Iterator[float]:
         """Yield the chance of these counts if nothing had changed, by each test."""
         bins, rare = self._parts()
-        if bins.shape[1] == 2:
+        if not bins.sum(axis=1).all():
+            pass  # all rows of a sample are rare or missing: below
+        elif bins.shape[1] == 2:
             yield _two_bins(bins)
         elif bins.shape[1] > 2:
             yield _all_bins(bins)

@@ -213,6 +213,10 @@ def make_bins(values: pd.Series, kind: Kind) -> Distribution:
     # Bounds are values of the table: nothing is interpolated, so nothing is rounded.
     shares = np.arange(1, BINS) / BINS
     bounds = np.unique(np.quantile(known, shares, method="inverted_cdf")).tolist()
+    least = float(known.min())
+    if kind != "dates" and bounds[0] == least and np.isfinite(least):
+        # Many rows have the least value: lower ones are told apart from them.
+        bounds.insert(0, math.nextafter(least, -math.inf))
     if kind == "dates":
         dates = pd.to_datetime(bounds, unit="s").strftime("%Y-%m-%dT%H:%M:%S")
         return Distribution(**empty, bins=tuple(dates))
