@@ -334,3 +334,37 @@ def test_page_in_a_browser(
     with served(project.root / "page") as (url, asked):
         assert asyncio.run(visit(url)) == []
         assert [line for line in asked if line != "/index.html"] == []
+
+
+def test_damaged_file_of_refused_rows_is_named(project: Any, train: Train) -> None:
+    folder = write_log(as_log(orders(40, 2), train()), project.root / "log")
+    file = folder / "date=2026-03-02/_refused-000000-1-1.parquet"
+    file.write_bytes(b"half")
+    with pytest.raises(UserError, match=f"{file.name}: cannot be read"):
+        run(project, "log")
+    pd.DataFrame({"time": [START], "request_id": ["r"]}).to_parquet(file)
+    with pytest.raises(UserError, match='it lacks the column "column"'):
+        run(project, "log")
+
+
+def test_column_of_another_type_is_not_called_fine(project: Any, train: Train) -> None:
+    log = as_log(orders(900, 2), train())
+    write_log(log, project.root / "log")
+    assert run(project, "log") == 0
+    write_log(log.assign(amount="much"), project.root / "log")
+    assert run(project, "log") == 4
+
+
+def test_newest_row_is_before_the_end_and_not_in_the_future(
+    project: Any, train: Train
+) -> None:
+    log = as_log(orders(300, 2), train())
+    write_log(log, project.root / "log")
+    before = log.loc[log["time"] < START + pd.Timedelta(days=1), "time"].max()
+    options = Options("log", project.root, until="2026-03-03")
+    found, _ = examine(project, options, NO_LIMITS)
+    assert found.newest == before.isoformat()
+    log["time"] += pd.Timedelta(days=36500)
+    write_log(log, project.root / "later")
+    found, _ = examine(project, Options("later", project.root), NO_LIMITS)
+    assert any("in the future" in note for note in found.notes)

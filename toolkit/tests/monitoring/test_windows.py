@@ -11,6 +11,7 @@ from reproducible_ml.monitoring.windows import (
     Span,
     Width,
     label,
+    parse_span,
     parse_time,
     read_times,
     starts,
@@ -71,3 +72,9 @@ def test_typed_times(text: str, expected: str) -> None:
 def test_what_is_no_time_is_refused() -> None:
     with pytest.raises(UserError, match="'yesterday' is no time"):
         parse_time("yesterday", NOW)
+
+
+def test_long_ago_is_a_date_and_spans_have_an_order() -> None:
+    assert label(parse_time("999999w", NOW), "day") < "1970"
+    with pytest.raises(UserError, match="Fix: give --since a time before --until"):
+        parse_span("2026-11-30", "2026-11-29", NOW)

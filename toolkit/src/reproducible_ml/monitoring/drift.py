@@ -14,6 +14,7 @@ from reproducible_ml.monitoring.result import (
 )
 from reproducible_ml.monitoring.tally import Name, Tally
 from reproducible_ml.monitoring.windows import (
+    DAY,
     LENGTHS,
     UNKNOWN,
     Width,
@@ -179,9 +180,14 @@ def unseen_categories(tally: Tally) -> list[Unseen]:
     ]
 
 
-def notes(tally: Tally, reference: Reference) -> list[str]:
-    """Return what could not be compared, and why."""
+def notes(tally: Tally, reference: Reference, now: int) -> list[str]:
+    """Return what could not be compared, or is not known, and why."""
     found = []
+    if tally.newest is not None and tally.newest > now + DAY:
+        found.append(
+            f"The newest row is of {to_datetime(tally.newest):%Y-%m-%d}, in the future:"
+            " how old the rows are is not known."
+        )
     if tally.absent:
         names = ", ".join(sorted(tally.absent))
         found.append(f"Not in all rows, so not compared there: {names}.")

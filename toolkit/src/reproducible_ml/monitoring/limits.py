@@ -87,10 +87,11 @@ def _drift_alerts(comparisons: list[Comparison]) -> Iterator[Alert]:
         yield Alert(kind="drift", subject=column, text=text)
 
 
-def exit_code(found: list[Alert], comparisons: list[Comparison], rows: int) -> int:
-    """Return 3 for an alert, 4 if all rows together are too few to tell, else 0."""
+def exit_code(found: list[Alert], comparisons: list[Comparison], tally: Tally) -> int:
+    """Return 3 for an alert, 4 if all rows together do not tell enough, else 0."""
     if found:
         return DRIFT
     overall = [each for each in comparisons if each.window == ALL]
     few = any(each.verdict == "too few" for each in overall)
-    return TOO_FEW if few or not rows or not overall else FINE
+    unknown = few or not overall or tally.unreadable or not tally.rows.total()
+    return TOO_FEW if unknown else FINE

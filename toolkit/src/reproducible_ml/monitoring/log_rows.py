@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import groupby, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,7 +72,7 @@ def tally_log(
     found = merge_all(map_jobs(work, jobs, compute, "count")) if jobs else Tally()
     refused = _of_days(log_files(folder, "refused"), choice.span)
     for file in refused if choice.version is None else ():
-        with suppress(FileNotFoundError):
+        with _reading(file):
             _add_refused(file, choice, found)
     found.newest = _newest(files, choice.span)
     return found
@@ -79,7 +80,9 @@ def tally_log(
 
 def _of_days(files: Sequence[Path], span: Span) -> list[Path]:
     """Return the files of the days that a span touches; all of unknown days."""
-    first, last = (None if t is None else label(t, "day") for t in span)
+    start, end = span
+    first = None if start is None else label(start, "day")
+    last = None if end is None else label(end - 1, "day")
     return [
         file
         for file in files
@@ -111,13 +114,22 @@ def _groups(files: Sequence[Path]) -> Iterator[list[Path]]:
 def _tally_files(files: Sequence[Path], reference: Reference, choice: Choice) -> Tally:
     found = Tally()
     for file in files:
-        try:
+        with _reading(file):
             _add_file(file, reference, choice, found)
-        except FileNotFoundError:
-            continue  # the service removed it meanwhile, as too old
-        except (pa.ArrowInvalid, OSError) as error:
-            raise UserError(f"{file}: cannot be read: {error}") from error
     return found
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Name the file in errors; one that the service removed as too old is none."""
+    try:
+        yield
+    except FileNotFoundError:
+        return
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(
+            f"{file}: cannot be read: {error}. Fix: if it is damaged, move it elsewhere"
+        ) from error
 
 
 def _add_file(file: Path, reference: Reference, choice: Choice, found: Tally) -> None:
@@ -192,11 +204,17 @@ def _mask(values: pa.ChunkedArray) -> np.ndarray:
 def _add_refused(file: Path, choice: Choice, found: Tally) -> None:
     """Count the rows that were refused, and the rules that they broke."""
     table = pq.read_table(file)
+    columns = ("time", "request_id", "row", "column", "rule")
+    if missing := {*columns} - {*table.column_names}:
+        raise UserError(
+            f"{file}: does not say which rows were refused; it lacks the column"
+            f' "{min(missing)}"'
+        )
     table = table.filter(pa.array(choice.span.chosen(_times(table))))
     windows = starts(_times(table), choice.width)
     rows = zip(
         windows.tolist(),
-        *(table[name].to_pylist() for name in ("request_id", "row", "column", "rule")),
+        *(table[name].to_pylist() for name in columns[1:]),
         strict=True,
     )
     seen = set()
@@ -209,12 +227,13 @@ def _add_refused(file: Path, choice: Choice, found: Tally) -> None:
 def _newest(files: Sequence[Path], span: Span) -> int | None:
     """Return the time of the newest row before the end of a span, also before it."""
     before = _of_days(files, Span(None, span.end))
-    last = [file for file in before if _day(file) == _day(before[-1])]
-    # Files are named by the time of writing.
     found = Tally()
-    for file in last[-LAST:]:
-        if not file.is_file():
-            continue
-        times = _times(pq.read_table(file, columns=["time"]))
-        found.add_newest(times[Span(None, span.end).chosen(times)])
+    # Files are named by the time of writing.
+    for _, day in groupby(reversed(before), _day):
+        for file in islice(day, LAST):
+            with _reading(file):
+                times = _times(pq.read_table(file, columns=["time"]))
+                found.add_newest(times[Span(None, span.end).chosen(times)])
+        if found.newest is not None:
+            break
     return found.newest

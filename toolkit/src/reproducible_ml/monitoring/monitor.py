@@ -39,9 +39,8 @@ from reproducible_ml.monitoring.table_rows import Reader, read_chunks, tally_tab
 from reproducible_ml.monitoring.tally import Name, Tally
 from reproducible_ml.monitoring.windows import (
     HOUR,
-    Span,
     Width,
-    parse_time,
+    parse_span,
     to_datetime,
     to_microseconds,
 )
@@ -139,10 +138,7 @@ def examine(
         UserError: As of `monitor`.
     """
     now = datetime.datetime.now(datetime.UTC)
-    since, until = (
-        None if text is None else parse_time(text, now)
-        for text in (options.since, options.until)
-    )
+    span = parse_span(options.since, options.until, now)
     folder = options.folder / options.model if options.model else None
     model = load_project_model(project, folder)
     predict = project.load("deployment.predict").predict
@@ -152,11 +148,12 @@ def examine(
     source = options.source or os.environ.get(FOLDER)
     if not source:
         raise UserError(f"Name a log or a table, or set {FOLDER}")
-    choice = Choice(Span(since, until), options.window, options.version)
+    choice = Choice(span, options.window, options.version)
     tally = _tally(source, options, reference, choice, reader)
     comparisons = judge(tally, reference, options.window)
     windows = summarise(tally, comparisons, options.window)
-    end = to_microseconds(now) if until is None else min(until, to_microseconds(now))
+    end = to_microseconds(now)
+    end = end if span.end is None else min(span.end, end)
     found = alerts(tally, comparisons, windows, settings, end, options.window)
     newest = tally.newest
     result = Result(
@@ -176,9 +173,9 @@ def examine(
         windows=windows,
         violations=violations(tally),
         unseen=unseen_categories(tally),
-        notes=notes(tally, reference),
+        notes=notes(tally, reference, to_microseconds(now)),
         alerts=found,
-        exit_code=exit_code(found, comparisons, tally.rows.total()),
+        exit_code=exit_code(found, comparisons, tally),
     )
     return result, _pairs(tally, reference)
 

@@ -18,7 +18,7 @@ from reproducible_ml.monitoring.outcomes_page import make_page
 from reproducible_ml.monitoring.outcomes_text import as_markdown, as_prometheus
 from reproducible_ml.monitoring.registered import find_registered
 from reproducible_ml.monitoring.settings import Settings
-from reproducible_ml.monitoring.windows import Span, Width, parse_time
+from reproducible_ml.monitoring.windows import Width, parse_span
 from reproducible_ml.report.markdown import show_in_terminal
 from reproducible_ml.serving.command import (
     as_of_database,
@@ -86,7 +86,7 @@ def outcomes(
             time,
         )
     now = datetime.datetime.now(datetime.UTC)
-    span = Span(*(parse_time(each, now) if each else None for each in (since, until)))
+    span = parse_span(since, until, now)
     answers = read_answers(folder / log, list(plan.slices), span)
     if answers.empty:
         raise UserError(f"{log}: has no answers in this time")

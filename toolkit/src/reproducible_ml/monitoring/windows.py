@@ -29,6 +29,9 @@ FIRST_MONDAY = 4 * DAY
 # The place of a missing time: beyond every other.
 UNKNOWN = int(np.iinfo(np.int64).min)
 
+# The first time that has a date.
+FIRST = -719_162 * DAY
+
 AGO = re.compile(r"(\d{1,6}) ?(h|d|w)")
 UNITS = {"h": "hour", "d": "day", "w": "week"}
 
@@ -117,7 +120,8 @@ def parse_time(text: str, now: datetime.datetime) -> int:
     """
     if ago := AGO.fullmatch(text.strip()):
         length = LENGTHS[UNITS[ago[2]]]
-        return to_microseconds(now) - int(ago[1]) * length
+        # Before the first year there is nothing.
+        return max(FIRST, to_microseconds(now) - int(ago[1]) * length)
     try:
         return to_microseconds(datetime.datetime.fromisoformat(text.strip()))
     except ValueError:
@@ -125,3 +129,18 @@ def parse_time(text: str, now: datetime.datetime) -> int:
             f"{text!r:.40} is no time. Fix: type 2026-11-29, 2026-11-29T15:00, or how"
             " long ago: 24h, 7d, 4w"
         ) from None
+
+
+def parse_span(since: str | None, until: str | None, now: datetime.datetime) -> Span:
+    """Return the times between two that were typed; None for no limit.
+
+    Raises:
+        UserError: One is no time, or the first is not before the second.
+    """
+    found = Span(*(None if t is None else parse_time(t, now) for t in (since, until)))
+    if found.start is not None and found.end is not None and found.start >= found.end:
+        raise UserError(
+            f"no time is from {since} on and before {until}. Fix: give --since a time"
+            " before --until"
+        )
+    return found
