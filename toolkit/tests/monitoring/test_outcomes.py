@@ -268,6 +268,18 @@ def test_rows_are_found_by_the_columns_of_the_contract(
     assert both["label"].tolist() == both["truth"].tolist()
 
 
+def test_labels_of_a_request_of_several_rows_must_name_the_row(
+    train: Train, tmp_path: Path
+) -> None:
+    model = train()
+    log = answer(model, 40).assign(request_id="r", row=range(40))
+    labels = by_request(log, model)
+    with pytest.raises(UserError, match='request "r" has several rows'):
+        joined(tmp_path, log, labels, model)
+    found = joined(tmp_path, log, labels.assign(row=log["row"]), model)
+    assert found.counts.judged == 40
+
+
 @pytest.mark.parametrize("kind", ["int64", "float64", "object"])
 def test_ids_may_be_numbers(train: Train, tmp_path: Path, kind: str) -> None:
     model = train()

@@ -118,8 +118,13 @@ def join(log: pd.DataFrame, labels: Labels) -> Joined:
     Args:
         log: As of `read_answers`.
         labels: As of `read_labels`.
+
+    Raises:
+        UserError: Labels do not say which of several rows of a request they belong to.
     """
     log = log.reset_index(drop=True)
+    if not labels.has_rows:
+        _check_one_row(log, labels.table[ID].dropna())
     log[ANSWER] = np.arange(len(log))
     returned = log[log["returned"]]
     table = labels.table.assign(**{ORDER: np.arange(len(labels.table))})
@@ -150,6 +155,17 @@ def join(log: pd.DataFrame, labels: Labels) -> Joined:
     )
     answers = answers.sort_values("time", kind="stable", ignore_index=True)
     return Joined(answers, counts)
+
+
+def _check_one_row(log: pd.DataFrame, requests: pd.Series) -> None:
+    """Refuse requests of several rows: labels of all would count for the first."""
+    several = log[ID][(log[ROW] > 0) & log[ID].isin(requests)]
+    if len(several):
+        raise UserError(
+            f'request "{several.iloc[0]}" has several rows, but the labels do not say'
+            f' which one they belong to. Fix: add the column "{ROW}", the position in'
+            " the request, from 0"
+        )
 
 
 def _last(table: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, int]:

@@ -49,10 +49,12 @@ class Labels(NamedTuple):
         table: `request_id` and `row`, or `row_key`; `label`; `known`, the time in
             microseconds since 1970, UNKNOWN where there is none. In their order.
         empty: Rows of the table that have no label yet.
+        has_rows: Whether labels of requests say which row of the request is meant.
     """
 
     table: pd.DataFrame
     empty: int
+    has_rows: bool = True
 
 
 def read_labels(
@@ -83,12 +85,13 @@ def read_labels(
     wanted = {*own, time or LABEL_TIME}
     commas = decimal_commas(model.contract)
     parts: list[pd.DataFrame] = []
-    empty, problems = 0, list[str]()
+    empty, problems, has_rows = 0, list[str](), True
     for file in files:
         first = 0
         try:
             for batch in text_batches(file, dialect, wanted, commas):
                 part, bad = _read(batch, model, time, file)
+                has_rows &= ROW in batch.schema.names
                 problems += [
                     f"{file} row {row + first + 1}, {what}" for row, what in bad
                 ]
@@ -103,7 +106,7 @@ def read_labels(
         raise UserError("\n".join([*problems[:SHOWN], *tail]))
     if not parts:
         raise UserError(f"{source}: has no rows")
-    return Labels(pd.concat(parts, ignore_index=True), empty)
+    return Labels(pd.concat(parts, ignore_index=True), empty, has_rows)
 
 
 def _identity(names: Sequence[str], model: Model) -> By:
