@@ -336,6 +336,20 @@ def test_page_in_a_browser(
         assert [line for line in asked if line != "/index.html"] == []
 
 
+@pytest.mark.parametrize("odd", ["03/05/2026", "1772409600", "soon"])
+def test_times_of_one_column_may_have_several_forms_of_iso_8601(
+    project: Any, odd: str
+) -> None:
+    forms = ["2026-03-02", "2026-03-02T10:00", "2026-03-02 10:00:00+09:00", None]
+    rows = orders(40, 4).assign(seen=forms * 10)
+    rows.to_csv(project.root / "new.csv", index=False)
+    options = Options("new.csv", project.root, time="seen", since="2026-03-01")
+    assert examine(project, options, NO_LIMITS)[0].rows == 30
+    rows.assign(seen=[*forms, odd] * 8).to_csv(project.root / "new.csv", index=False)
+    with pytest.raises(UserError, match=f'column "seen": {odd!r} is no time'):
+        examine(project, options, NO_LIMITS)
+
+
 def test_damaged_file_of_refused_rows_is_named(project: Any, train: Train) -> None:
     folder = write_log(as_log(orders(40, 2), train()), project.root / "log")
     file = folder / "date=2026-03-02/_refused-000000-1-1.parquet"

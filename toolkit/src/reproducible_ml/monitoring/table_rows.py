@@ -35,6 +35,9 @@ from reproducible_ml.serving.text_files import check_text_files
 # The rule that a category breaks which the contract does not name.
 UNSEEN = "isin"
 
+# The form of times that no contract describes. A number is none.
+ISO, DATE = "ISO8601", r"\d{4}-\d\d-\d\d"
+
 
 class Reader(NamedTuple):
     """What reads and answers the rows of a table.
@@ -165,7 +168,15 @@ def _times(rows: pa.Table, reader: Reader) -> Times:
         except pa.ArrowInvalid:
             known = pa.compute.if_else(unconvertible(values, column), None, values)
             return read_times(convert(known, column).to_pandas())
-    moments = pd.to_datetime(values.to_pandas(), errors="coerce", utc=True)
-    if moments.isna().all() and len(moments):
-        raise UserError(f'--time: column "{reader.time}" has no times')
+    if pa.types.is_temporal(values.type):
+        return read_times(pd.to_datetime(values.to_pandas(), utc=True))
+    # One format for all: pandas would take that of the first row, and lose the others.
+    texts = values.cast(pa.string()).to_pandas().str.strip().replace("", None)
+    moments = pd.to_datetime(texts, format=ISO, errors="coerce", utc=True)
+    moments = moments.where(texts.str.match(DATE, na=False))
+    if (odd := texts.notna() & moments.isna()).any():
+        raise UserError(
+            f'--time: column "{reader.time}": {texts[odd].iloc[0]!r:.60} is no time.'
+            " Fix: write times such as 2026-11-29T15:00"
+        )
     return read_times(moments)
