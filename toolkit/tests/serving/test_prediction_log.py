@@ -153,6 +153,18 @@ def test_a_log_that_cannot_be_written_does_no_harm(
     assert [record.msg for record in caplog.records] == ["prediction log"]
 
 
+def test_processes_with_one_number_write_different_files(
+    train: Train, orders: pd.DataFrame, tmp_path: Path
+) -> None:
+    logs = [PredictionLog(tmp_path / "log") for _ in range(3)]
+    for log in logs:
+        logged(log, train(), as_records(orders[:2]))
+        log.start()
+    for log in logs:
+        log.close()
+    assert len(read(tmp_path / "log")) == 6
+
+
 def test_old_days_are_removed(tmp_path: Path) -> None:
     today = pd.Timestamp.now("UTC").normalize()
     for days in (0, 29, 30, 31, 400):

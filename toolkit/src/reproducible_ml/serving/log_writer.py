@@ -7,6 +7,7 @@ are dropped and counted: a log never holds up an answer.
 import datetime
 import logging
 import os
+import secrets
 import shutil
 import threading
 from abc import abstractmethod
@@ -95,6 +96,8 @@ class LogWriter(Generic[Item]):
         self._wake = threading.Event()
         self._closing = False
         self._number = 0
+        # Processes in containers often have the same number, and one folder.
+        self._writer = f"{os.getpid()}{secrets.token_hex(4)}"
         self._thread: threading.Thread | None = None
 
     @abstractmethod
@@ -163,7 +166,7 @@ class LogWriter(Generic[Item]):
     def _write(self, day: str, table: pa.Table) -> None:
         now = datetime.datetime.now(datetime.UTC).strftime("%H%M%S")
         self._number += 1
-        name = f"{self.prefix}{now}-{os.getpid()}-{self._number}.parquet"
+        name = f"{self.prefix}{now}-{self._writer}-{self._number}.parquet"
         with replacing(self.folder / f"{DAY}{day}" / name) as temporary:
             # Numbers repeat too rarely for dictionaries, which take most of the time.
             repeating = [
