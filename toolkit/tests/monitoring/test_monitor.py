@@ -341,11 +341,13 @@ def test_times_of_one_column_may_have_several_forms_of_iso_8601(
     project: Any, odd: str
 ) -> None:
     forms = ["2026-03-02", "2026-03-02T10:00", "2026-03-02 10:00:00+09:00", None]
-    rows = orders(40, 4).assign(seen=forms * 10)
+    rows = orders(40, 4).assign(seen=pd.Series(forms * 10))
     rows.to_csv(project.root / "new.csv", index=False)
     options = Options("new.csv", project.root, time="seen", since="2026-03-01")
     assert examine(project, options, NO_LIMITS)[0].rows == 30
-    rows.assign(seen=[*forms, odd] * 8).to_csv(project.root / "new.csv", index=False)
+    rows.assign(seen=pd.Series([*forms, odd] * 8)).to_csv(
+        project.root / "new.csv", index=False
+    )
     with pytest.raises(UserError, match=f'column "seen": {odd!r} is no time'):
         examine(project, options, NO_LIMITS)
 
