@@ -363,6 +363,13 @@ def test_damaged_file_of_refused_rows_is_named(project: Any, train: Train) -> No
         run(project, "log")
 
 
+def test_log_without_a_column_is_no_table(project: Any, train: Train) -> None:
+    log = as_log(orders(40, 2), train()).drop(columns="row_key")
+    write_log(log, project.root / "log")
+    with pytest.raises(UserError, match='it lacks the column "row_key"'):
+        run(project, "log")
+
+
 def test_column_of_another_type_is_not_called_fine(project: Any, train: Train) -> None:
     log = as_log(orders(900, 2), train())
     write_log(log, project.root / "log")

@@ -74,7 +74,8 @@ def is_log(folder: Path) -> bool:
         names = {*pq.read_schema(files[-1]).names}
     except (pa.ArrowInvalid, OSError):
         return False
-    return names >= {*NEEDED, PREDICTION} - {"returned"}
+    # A log that lacks another column is still none of the tables to predict.
+    return names >= {"request_id", "model_version", PREDICTION}
 
 
 def read_log(folder: Path) -> pd.DataFrame:
