@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from reproducible_ml import cli
+from reproducible_ml import cli, cli_serving
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.resources import LOG
 from reproducible_ml.serving.model import Model
@@ -345,7 +345,8 @@ def test_gauges_of_dead_workers_are_forgotten(
 def test_a_command_without_its_packages_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(cli.OPTIONAL, "serve", ("no_such_package",))
+    for packages in (cli.OPTIONAL, cli_serving.PACKAGES):
+        monkeypatch.setitem(packages, "serve", ("no_such_package",))
     with pytest.raises(UserError, match="rml serve: no_such_package is not installed"):
         cli.cli.main(["serve"], standalone_mode=False)
     assert "serve" not in cli.cli.list_commands(click.Context(cli.cli))
