@@ -17,7 +17,7 @@ import numpy as np
 from reproducible_ml.core import keys
 from reproducible_ml.modeling.metrics.metric import Metrics, Predictions
 from reproducible_ml.modeling.scoring.scores import Scores, score_rows, take
-from reproducible_ml.monitoring.worse import (
+from reproducible_ml.monitoring.outcomes.worse import (
     ALPHA,
     Measured,
     compare,

@@ -148,7 +148,7 @@ def outcomes(labels: str, **options: Any) -> None:
     is, beyond noise; deployment/monitoring.py says where alerts are sent. 4: too few
     labels to tell. 1: an error.
     """
-    from reproducible_ml.monitoring.outcomes_command import outcomes as run
+    from reproducible_ml.monitoring.outcomes.command import outcomes as run
 
     found, folder = project_and_folder()
     sys.exit(run(found, labels, folder, **options))
@@ -187,7 +187,7 @@ def retrain(*, given: Path | None, base: str | None, yes: bool, pushed: bool) ->
     """
     given = given.absolute() if given else None
     found = project()
-    from reproducible_ml.monitoring.retrain import retrain as run
+    from reproducible_ml.monitoring.retraining.retrain import retrain as run
 
     sys.exit(run(found, given, base, accept=yes, pushed=pushed))
 

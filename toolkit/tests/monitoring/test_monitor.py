@@ -163,21 +163,22 @@ def test_refused_rows_of_the_service_are_counted_by_rule_without_values(
     records[7] |= {"items": None, "channel": "pigeon"}
     rows = by_column(records, model)
     answers = Answers.of(answer_columns(rows, model, predict), rows.length, model)
-    logs = PredictionLog(tmp_path), RefusedLog(tmp_path)
+    folder = tmp_path / "log"
+    logs = PredictionLog(folder), RefusedLog(folder)
     for each in logs:
         each.start()
     logs[0].add("request", rows, answers)
     logs[1].add("request", answers.problems)
     for each in logs:
         each.close()
-    [refused] = tmp_path.rglob("_refused-*.parquet")
+    [refused] = folder.rglob("_refused-*.parquet")
     assert pd.read_parquet(refused)[["row", "column"]].to_numpy().tolist() == [
         [3, "items"],
         [7, "items"],
         [7, "channel"],
     ]
     assert b"pigeon" not in refused.read_bytes()
-    tally = tally_log(tmp_path, reference, Choice(), COMPUTE)
+    tally = tally_log(folder, reference, Choice(), COMPUTE)
     assert (tally.rows.total(), tally.refused.total()) == (38, 2)
     columns = [column for column, _ in tally.whole().rules[0]]
     assert sorted(columns) == ["channel", "items", "items"]

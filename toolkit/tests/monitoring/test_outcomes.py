@@ -15,22 +15,22 @@ from reproducible_ml.core.params import Compute
 from reproducible_ml.modeling.metrics.metric import Predictions
 from reproducible_ml.modeling.scoring.bootstrap import point
 from reproducible_ml.modeling.scoring.scores import bootstrap_report, score_rows
-from reproducible_ml.monitoring.delay import estimate_delay
-from reproducible_ml.monitoring.joined import Joined, join, read_answers
-from reproducible_ml.monitoring.judge import Plan, judge
-from reproducible_ml.monitoring.labels import read_labels
-from reproducible_ml.monitoring.outcomes import Outcomes
-from reproducible_ml.monitoring.outcomes_page import make_page
-from reproducible_ml.monitoring.outcomes_text import as_markdown, as_prometheus
-from reproducible_ml.monitoring.registered import Registered
-from reproducible_ml.monitoring.windows import DAY, Span
-from reproducible_ml.monitoring.worse import (
+from reproducible_ml.monitoring.outcomes.delay import estimate_delay
+from reproducible_ml.monitoring.outcomes.joined import Joined, join, read_answers
+from reproducible_ml.monitoring.outcomes.judge import Plan, judge
+from reproducible_ml.monitoring.outcomes.labels import read_labels
+from reproducible_ml.monitoring.outcomes.page import make_page
+from reproducible_ml.monitoring.outcomes.registered import Registered
+from reproducible_ml.monitoring.outcomes.result import Outcomes
+from reproducible_ml.monitoring.outcomes.text import as_markdown, as_prometheus
+from reproducible_ml.monitoring.outcomes.worse import (
     ALPHA,
     Measured,
     compare,
     corrected,
     rows_needed,
 )
+from reproducible_ml.monitoring.windows import DAY, Span
 from reproducible_ml.report.results import Bootstrap
 from reproducible_ml.serving.feedback import FeedbackLog, parse_labels
 from reproducible_ml.serving.model import Model

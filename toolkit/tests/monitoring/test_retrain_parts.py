@@ -8,11 +8,11 @@ import pytest
 
 from reproducible_ml.core.files import parse_params
 from reproducible_ml.core.parts import write_part
-from reproducible_ml.monitoring.new_data import NewData
-from reproducible_ml.monitoring.newest_rows import move_test_window
-from reproducible_ml.monitoring.retrain import branch_name
-from reproducible_ml.monitoring.retrain_report import judge
-from reproducible_ml.monitoring.workspace import Ran
+from reproducible_ml.monitoring.retraining.new_data import NewData
+from reproducible_ml.monitoring.retraining.newest_rows import move_test_window
+from reproducible_ml.monitoring.retraining.report import judge
+from reproducible_ml.monitoring.retraining.retrain import branch_name
+from reproducible_ml.monitoring.retraining.workspace import Ran
 from reproducible_ml.report.gates import GateResult
 from reproducible_ml.report.review import Reproduction, Review
 from reproducible_ml.report.same_rows import SameRows

@@ -8,12 +8,12 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from reproducible_ml.monitoring.calibration import Bin, Calibration
-from reproducible_ml.monitoring.delay import Delay
+from reproducible_ml.monitoring.outcomes.calibration import Bin, Calibration
+from reproducible_ml.monitoring.outcomes.delay import Delay
+from reproducible_ml.monitoring.outcomes.worse import ALPHA, corrected
 from reproducible_ml.monitoring.result import DRIFT as WORSE
 from reproducible_ml.monitoring.result import FINE, TOO_FEW, Alert
 from reproducible_ml.monitoring.windows import Width
-from reproducible_ml.monitoring.worse import ALPHA, corrected
 from reproducible_ml.report.results import Group
 
 Verdict = Literal[

@@ -11,12 +11,12 @@ from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.core.project import Project
 from reproducible_ml.modeling.metrics.tasks import choose_metrics
 from reproducible_ml.monitoring.alert import notify
-from reproducible_ml.monitoring.joined import VERSION, join, read_answers
-from reproducible_ml.monitoring.judge import Plan, judge
-from reproducible_ml.monitoring.labels import read_labels
-from reproducible_ml.monitoring.outcomes_page import make_page
-from reproducible_ml.monitoring.outcomes_text import as_markdown, as_prometheus
-from reproducible_ml.monitoring.registered import find_registered
+from reproducible_ml.monitoring.outcomes.joined import VERSION, join, read_answers
+from reproducible_ml.monitoring.outcomes.judge import Plan, judge
+from reproducible_ml.monitoring.outcomes.labels import read_labels
+from reproducible_ml.monitoring.outcomes.page import make_page
+from reproducible_ml.monitoring.outcomes.registered import find_registered
+from reproducible_ml.monitoring.outcomes.text import as_markdown, as_prometheus
 from reproducible_ml.monitoring.settings import Settings
 from reproducible_ml.monitoring.windows import Width, parse_span
 from reproducible_ml.report.markdown import show_in_terminal

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.monitoring.labels import Labels
+from reproducible_ml.monitoring.outcomes.labels import Labels
 from reproducible_ml.monitoring.windows import UNKNOWN, Span, read_times
 from reproducible_ml.serving.feedback import ID, KEY, LABEL, ROW
 from reproducible_ml.serving.read_log import (

@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Iterable, Iterator
 
 from reproducible_ml.monitoring.exposition import Gauge, Labels, write_gauges
-from reproducible_ml.monitoring.outcomes import (
+from reproducible_ml.monitoring.outcomes.result import (
     MetricOutcome,
     Outcomes,
     Scope,

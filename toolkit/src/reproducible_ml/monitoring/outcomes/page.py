@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reproducible_ml.monitoring.outcomes import (
+from reproducible_ml.monitoring.outcomes.result import (
     Outcomes,
     VersionOutcome,
 )
-from reproducible_ml.monitoring.outcomes_text import (
+from reproducible_ml.monitoring.outcomes.text import (
     BIAS,
     LATE,
     describe_counts,

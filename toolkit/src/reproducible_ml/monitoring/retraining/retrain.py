@@ -16,10 +16,27 @@ from reproducible_ml.adopt.configure import PIPELINE, has_sample
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.files import write_text
 from reproducible_ml.core.project import Project
-from reproducible_ml.monitoring.new_data import NewData, Refusal, get_new_data
-from reproducible_ml.monitoring.newest_rows import is_by_time, move_test_window
-from reproducible_ml.monitoring.retrain_report import VALIDATED, Facts, Outcome, State
-from reproducible_ml.monitoring.workspace import Ran, Workspace, git, open_workspace
+from reproducible_ml.monitoring.retraining.new_data import (
+    NewData,
+    Refusal,
+    get_new_data,
+)
+from reproducible_ml.monitoring.retraining.newest_rows import (
+    is_by_time,
+    move_test_window,
+)
+from reproducible_ml.monitoring.retraining.report import (
+    VALIDATED,
+    Facts,
+    Outcome,
+    State,
+)
+from reproducible_ml.monitoring.retraining.workspace import (
+    Ran,
+    Workspace,
+    git,
+    open_workspace,
+)
 from reproducible_ml.registry.write import git_remote
 from reproducible_ml.report.markdown import (
     MESSAGE,
@@ -42,7 +59,7 @@ PREFIX = "retrain/"
 
 STAGE_BEFORE_SPLIT = "validate"
 
-MODULE = "reproducible_ml.monitoring.retrain_report"
+MODULE = "reproducible_ml.monitoring.retraining.report"
 
 
 def retrain(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from reproducible_ml.adopt.configure import PIPELINE, has_sample, raw_table
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.monitoring.workspace import Ran, Workspace
+from reproducible_ml.monitoring.retraining.workspace import Ran, Workspace
 from reproducible_ml.sources.source import origin_of, remember_origin
 from reproducible_ml.versioning.dvc import default_remote, read_pointer
 

@@ -23,23 +23,28 @@ from reproducible_ml.modeling.scoring.scores import (
     score_slices,
     take,
 )
-from reproducible_ml.monitoring.calibration import (
+from reproducible_ml.monitoring.outcomes.calibration import (
     calibrate,
     calibration_metrics,
     reliability,
 )
-from reproducible_ml.monitoring.delay import estimate_delay
-from reproducible_ml.monitoring.joined import VERSION, Joined
-from reproducible_ml.monitoring.outcomes import (
+from reproducible_ml.monitoring.outcomes.delay import estimate_delay
+from reproducible_ml.monitoring.outcomes.joined import VERSION, Joined
+from reproducible_ml.monitoring.outcomes.registered import Registered
+from reproducible_ml.monitoring.outcomes.result import (
     MetricOutcome,
     Outcomes,
     Scope,
     VersionOutcome,
     decide,
 )
-from reproducible_ml.monitoring.registered import Registered
+from reproducible_ml.monitoring.outcomes.worse import (
+    Measured,
+    compare,
+    has_classes,
+    rows_needed,
+)
 from reproducible_ml.monitoring.windows import DAY, Width, label, starts
-from reproducible_ml.monitoring.worse import Measured, compare, has_classes, rows_needed
 from reproducible_ml.report.results import Group
 from reproducible_ml.serving.feedback import ID, KEY, LABEL, ROW
 from reproducible_ml.serving.model import Model

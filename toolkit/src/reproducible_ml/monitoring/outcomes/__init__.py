@@ -1,0 +1,1 @@
+"""`rml outcomes`: how good answers were, once their labels are known."""

@@ -1,0 +1,1 @@
+"""`rml retrain`: train on new data, on a branch of its own."""
