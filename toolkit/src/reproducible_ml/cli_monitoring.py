@@ -8,6 +8,17 @@ import click
 
 from reproducible_ml.console import examples, project, project_and_folder
 
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+model = click.option(
+    "--model", type=click.Path(path_type=Path), help="Folder of the model: models/."
+)
+prometheus = click.option(
+    "--prometheus",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write metrics, as a collector of text files reads them.",
+)
+
 
 @click.command(
     epilog=examples(
@@ -40,21 +51,14 @@ from reproducible_ml.console import examples, project, project_and_folder
     metavar="MODEL_VERSION",
     help="Of a log: rows that this version answered, also in shadow.",
 )
-@click.option(
-    "--model", type=click.Path(path_type=Path), help="Folder of the model: models/."
-)
+@model
 @click.option(
     "--answers/--no-answers",
     default=True,
     help="Of a table: whether its rows are predicted, and the answers compared.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option(
-    "--prometheus",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write metrics, as a collector of text files reads them.",
-)
+@as_json
+@prometheus
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -114,20 +118,13 @@ def monitor(**options: Any) -> None:
 )
 @click.option("--since", help="Answers from then on: 2026-11-29, or 24h, 7d, 4w ago.")
 @click.option("--until", help="Answers before then, likewise.")
-@click.option(
-    "--model", type=click.Path(path_type=Path), help="Folder of the model: models/."
-)
+@model
 @click.option("--query", help="Of a database: one SELECT, or the path of a .sql file.")
 @click.option(
     "--key", help="Of a database: columns that identify a row, separated by commas."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option(
-    "--prometheus",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write metrics, as a collector of text files reads them.",
-)
+@as_json
+@prometheus
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
