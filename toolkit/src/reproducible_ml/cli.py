@@ -378,7 +378,7 @@ def once(name: str, command: tuple[str, ...], *, force: bool) -> None:
 
 def main() -> None:
     """Run `rml`; expected errors are a line each, with exit code 1."""
-    from reproducible_ml.core.errors import use_replacement_characters
+    from reproducible_ml.core.errors import end_interrupted, use_replacement_characters
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     signal.signal(signal.SIGTERM, _interrupt)
@@ -390,8 +390,7 @@ def main() -> None:
         try:
             cli.main(prog_name="rml", standalone_mode=False)
         except click.exceptions.Abort:
-            # Ctrl-C.
-            sys.exit(130)
+            end_interrupted()  # by Ctrl-C
         except click.ClickException as error:
             error.show()
             sys.exit(error.exit_code)

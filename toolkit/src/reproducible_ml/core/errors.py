@@ -3,10 +3,13 @@
 An error is a line each, without a traceback.
 """
 
+import atexit
 import io
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 
 def one_line(text: str) -> str:
@@ -45,7 +48,20 @@ def report_errors() -> Iterator[None]:
         lines = [f"error: {one_line(line)}" for line in str(error).splitlines()]
         sys.exit("\n".join(lines))
     except KeyboardInterrupt:
-        sys.exit(130)
+        end_interrupted()
+
+
+def end_interrupted() -> NoReturn:
+    """End the process after Ctrl-C, with exit code 130, once the stack is unwound.
+
+    Python's own end does not do: a thread that still converts a table needs the
+    interpreter, which is gone, and Arrow would wait for that thread forever.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(130)
 
 
 def first_line(error: BaseException) -> str:
