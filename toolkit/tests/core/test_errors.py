@@ -1,6 +1,7 @@
 """Expected errors and text that is safe to print."""
 
 import pickle
+import subprocess
 import sys
 
 import pytest
@@ -30,15 +31,38 @@ def test_user_error_keeps_its_message_when_a_worker_sends_it() -> None:
             FileNotFoundError(2, "No such file", "x"),
             "error: [Errno 2] No such file: 'x'",
         ),
-        (KeyboardInterrupt(), 130),
     ],
 )
-def test_expected_errors_are_printed_a_line_each(
-    error: BaseException, code: str | int
-) -> None:
+def test_expected_errors_are_printed_a_line_each(error: Exception, code: str) -> None:
     with pytest.raises(SystemExit) as caught, report_errors():
         raise error
     assert caught.value.code == code
+
+
+CONVERTS = """
+import atexit, threading
+import pyarrow as pa
+from reproducible_ml.core.errors import report_errors
+
+atexit.register(print, "tidied")
+table = pa.table({str(name): ["a", "b"] * 1000 for name in range(50)})
+
+def convert():
+    while True:
+        table.to_pandas()
+
+threading.Thread(target=convert, daemon=True).start()
+with report_errors():
+    table.to_pandas()
+    raise KeyboardInterrupt
+"""
+
+
+def test_interrupt_does_not_wait_for_threads() -> None:
+    for _ in range(3):
+        command = [sys.executable, "-c", CONVERTS]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout) == (130, "tidied\n"), done.stderr
 
 
 # Errors of Python itself are bugs, even those that UserError could have inherited from.
