@@ -372,8 +372,8 @@ def live_a_week(world: World, service: Service, week: int, last: int) -> Week:
     scores = [answer["probability"] for answer in answers]
     log, codes = str(world.log), (0, 3, 4)
     monitor = world.rml("monitor", log, "--since", since, codes=codes)
-    judged = ("outcomes", str(world.feedback), "--log", log, "--since", since)
-    outcomes = world.rml(*judged, codes=codes)
+    outcome = ("outcomes", str(world.feedback), "--log", log, "--since", since)
+    outcomes = world.rml(*outcome, codes=codes)
     retrained = None
     if monitor == DRIFT and week - last >= PAUSE:
         world.collect(week)

@@ -39,7 +39,7 @@ prometheus = click.option(
     type=click.Choice(["none", "hour", "day", "week"]),
     default="none",
     show_default=True,
-    help="Judge each hour, day or week (UTC) as well.",
+    help="Compare each hour, day or week (UTC) as well.",
 )
 @click.option(
     "--since", metavar="TIME", help="2026-11-29, 2026-11-29T15:00, or 24h, 7d, 4w ago."
@@ -132,7 +132,7 @@ def monitor(**options: Any) -> None:
     help="The page; by default monitoring/outcomes.html.",
 )
 def outcomes(labels: str, **options: Any) -> None:
-    """Judge the answers in a log by LABELS that became known since.
+    """Evaluate the answers in a log by LABELS that became known since.
 
     LABELS is a file, folder, URL or database, or the folder that POST /feedback of the
     service writes. It has the column of the target, or `label`; and `request_id` and

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import write_part
-from reproducible_ml.monitoring.drift import judge
+from reproducible_ml.monitoring.drift import compare
 from reproducible_ml.monitoring.log_rows import Choice, tally_log
 from reproducible_ml.monitoring.monitor import Options, examine, monitor
 from reproducible_ml.monitoring.reference import Reference, table_reference
@@ -81,7 +81,7 @@ def write_log(log: pd.DataFrame, folder: Path) -> Path:
 
 
 def verdicts(tally: Tally, reference: Reference) -> dict[str, str]:
-    found = judge(tally, reference, "none")
+    found = compare(tally, reference, "none")
     return {each.column: each.verdict for each in found}
 
 

@@ -1,4 +1,4 @@
-"""Answers are judged by labels: the join, the metrics, the verdict."""
+"""Answers are labelled by labels: the join, the metrics, the verdict."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +16,8 @@ from reproducible_ml.modeling.metrics.metric import Predictions
 from reproducible_ml.modeling.scoring.bootstrap import point
 from reproducible_ml.modeling.scoring.scores import bootstrap_report, score_rows
 from reproducible_ml.monitoring.outcomes.delay import estimate_delay
+from reproducible_ml.monitoring.outcomes.evaluation import Plan, evaluate
 from reproducible_ml.monitoring.outcomes.joined import Joined, join, read_answers
-from reproducible_ml.monitoring.outcomes.judge import Plan, judge
 from reproducible_ml.monitoring.outcomes.labels import read_labels
 from reproducible_ml.monitoring.outcomes.page import make_page
 from reproducible_ml.monitoring.outcomes.registered import Registered
@@ -85,7 +85,7 @@ def joined(
     return join(read_answers(folder / "log", ["channel", "amount"], Span()), table)
 
 
-def judged(
+def labelled(
     found: Joined, model: Model, test: Predictions | None = None, **changes: Any
 ) -> Outcomes:
     """Return the verdict; `test` are the test rows of the version."""
@@ -107,7 +107,7 @@ def judged(
         report = Bootstrap.model_validate(content)
         values = point(test, plan.metrics)
         registered[model.version] = Registered("v1.0.0", values, report, None, None)
-    return judge(found, model, registered, plan)
+    return evaluate(found, model, registered, plan)
 
 
 def by_request(log: pd.DataFrame, model: Model) -> pd.DataFrame:
@@ -129,9 +129,9 @@ def test_metrics_are_those_of_scikit_learn(
     model = train(task)
     log = answer(model, 400, task)
     some = by_request(log, model)[:300]
-    found = judged(joined(tmp_path, log, some, model), model)
+    found = labelled(joined(tmp_path, log, some, model), model)
     [version] = found.versions
-    assert (version.all.answered, version.all.judged) == (400, 300)
+    assert (version.all.answered, version.all.labelled) == (400, 300)
     truth, said = log["truth"][:300], log["prediction"][:300]
     values = {one.name: one.value for one in version.all.metrics}
     if task == "binary":
@@ -165,7 +165,7 @@ def test_metrics_are_those_of_scikit_learn(
         assert one.expected == pytest.approx(said.mean())
     assert {**values} == pytest.approx(expected, abs=1e-6)
     # 24 answers a day: 168 are in a week.
-    assert [(w.answered, w.judged) for w in version.windows] == [
+    assert [(w.answered, w.labelled) for w in version.windows] == [
         (168, 168),
         (168, 132),
         (64, 0),
@@ -220,7 +220,7 @@ def test_the_last_label_counts_and_others_are_counted(
     )
     assert found.counts._asdict() == {
         **{"labels": 7, "empty": 1, "repeated": 2, "contradictions": 1},
-        **{"unknown": 2, "early": 0, "judged": 3, "shadow": 0},
+        **{"unknown": 2, "early": 0, "labelled": 3, "shadow": 0},
     }
     delay = estimate_delay(found.answers)
     assert delay is not None
@@ -263,7 +263,7 @@ def test_rows_are_found_by_the_columns_of_the_contract(
     orders["ordered_at"] = orders["ordered_at"].dt.strftime("%Y-%m-%dT%H:%M:%S")
     shuffled = orders.sample(frac=1, random_state=0)[:40]
     found = joined(tmp_path, log, shuffled, model)
-    assert found.counts.judged == 40
+    assert found.counts.labelled == 40
     both = found.answers.merge(log[["request_id", "truth"]]).dropna(subset="label")
     assert both["label"].tolist() == both["truth"].tolist()
 
@@ -277,7 +277,7 @@ def test_labels_of_a_request_of_several_rows_must_name_the_row(
     with pytest.raises(UserError, match='request "r" has several rows'):
         joined(tmp_path, log, labels, model)
     found = joined(tmp_path, log, labels.assign(row=log["row"]), model)
-    assert found.counts.judged == 40
+    assert found.counts.labelled == 40
 
 
 @pytest.mark.parametrize("kind", ["int64", "float64", "object"])
@@ -312,8 +312,8 @@ def test_answers_in_shadow_are_a_version_of_their_own(
     )
     both = pd.concat([log, other])
     found = joined(tmp_path, both, by_request(log[:50], model), model)
-    assert (found.counts.judged, found.counts.shadow) == (50, 50)
-    verdict = judged(found, model)
+    assert (found.counts.labelled, found.counts.shadow) == (50, 50)
+    verdict = labelled(found, model)
     first, second = verdict.versions
     assert (first.version, first.shadow, first.current) == (model.version, False, True)
     assert (second.version, second.shadow, second.current) == ("second", True, False)
@@ -371,7 +371,7 @@ def test_a_model_that_became_worse_is_told_from_one_that_did_not(
     model = train()
     log = answer(model, 1200, every="40min")
     test, use = log[:600], log[600:]
-    fine = judged(
+    fine = labelled(
         joined(tmp_path, use, by_request(use, model), model), model, predictions(test)
     )
     assert (fine.exit_code, fine.reasons, fine.alerts) == (0, [], [])
@@ -380,7 +380,7 @@ def test_a_model_that_became_worse_is_told_from_one_that_did_not(
     random = np.random.default_rng(0)
     truth = use["truth"].astype(object)
     changed = use.assign(truth=truth.where(~late, random.permutation(truth)))
-    bad = judged(
+    bad = labelled(
         joined(tmp_path, changed, by_request(changed, model), model),
         model,
         predictions(test),
@@ -393,12 +393,12 @@ def test_a_model_that_became_worse_is_told_from_one_that_did_not(
     assert "worse" not in names[version.windows[0].name]
     assert "rml_outcomes_worse" in as_prometheus(bad)
     few = use[:60]
-    unknown = judged(
+    unknown = labelled(
         joined(tmp_path, few, by_request(few, model), model), model, predictions(test)
     )
     assert unknown.exit_code == 4
     assert "60 answers have a label" in unknown.reasons[0]
-    none = judged(
+    none = labelled(
         joined(tmp_path, use, by_request(log[:1], model), model),
         model,
         predictions(test),

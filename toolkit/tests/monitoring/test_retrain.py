@@ -22,7 +22,7 @@ def model_in(lock: str) -> str:
     return str(found)
 
 
-def test_newest_rows_judge_both_models_on_a_branch(
+def test_newest_rows_test_both_models_on_a_branch(
     imported: Import, shop: Shop, tmp_path: Path
 ) -> None:
     shop.git("switch", "--quiet", "--create", "mine")

@@ -10,7 +10,7 @@ from reproducible_ml.core.files import parse_params
 from reproducible_ml.core.parts import write_part
 from reproducible_ml.monitoring.retraining.new_data import NewData
 from reproducible_ml.monitoring.retraining.newest_rows import move_test_window
-from reproducible_ml.monitoring.retraining.report import judge
+from reproducible_ml.monitoring.retraining.report import decide
 from reproducible_ml.monitoring.retraining.retrain import branch_name
 from reproducible_ml.monitoring.retraining.workspace import Ran
 from reproducible_ml.report.gates import GateResult
@@ -111,7 +111,7 @@ def test_gate_of_retraining(
         same_rows=same,
         obstacle=obstacle,
     )
-    given, reasons = judge(review)
+    given, reasons = decide(review)
     assert given == state
     assert words in "\n".join(reasons)
 

@@ -1,4 +1,4 @@
-"""Judge counts against the reference, by the rule of `quality.difference`."""
+"""Compare counts with the reference, by the rule of `quality.difference`."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -41,7 +41,7 @@ VERDICTS: tuple[Verdict, ...] = ("drift", "too few", "fine")
 
 
 class Counted(NamedTuple):
-    """What is to be judged.
+    """What is to be compared.
 
     Attributes:
         window: Its name.
@@ -56,7 +56,7 @@ class Counted(NamedTuple):
     new: Distribution
 
 
-def judge(tally: Tally, reference: Reference, width: Width) -> list[Comparison]:
+def compare(tally: Tally, reference: Reference, width: Width) -> list[Comparison]:
     """Return the comparison of each column, in all rows and in each window.
 
     The correction is over all of them.

@@ -32,7 +32,7 @@ def alerts(
 
     Args:
         tally: The counts.
-        comparisons: Of `judge`.
+        comparisons: Of `compare`.
         windows: Of `summarise`.
         settings: The limits.
         now: Until when rows were expected, in microseconds since 1970.

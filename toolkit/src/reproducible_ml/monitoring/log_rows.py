@@ -170,7 +170,7 @@ def _add_file(file: Path, reference: Reference, choice: Choice, found: Tally) ->
 
 
 def _logged(name: str, prefix: str, names: Sequence[str]) -> str:
-    """Return the column that has a feature or answer; equal names are told apart."""
+    """Return the column that has a feature or answer; equal names are distinguished."""
     other = f"{prefix}{name}"
     return other if other in names else name
 

@@ -19,7 +19,7 @@ from reproducible_ml.core.project import Project
 from reproducible_ml.monitoring.alert import notify
 from reproducible_ml.monitoring.document import Pair, in_order, make_page, verdict_words
 from reproducible_ml.monitoring.drift import (
-    judge,
+    compare,
     notes,
     summarise,
     unseen_categories,
@@ -150,7 +150,7 @@ def examine(
         raise UserError(f"Name a log or a table, or set {FOLDER}")
     choice = Choice(span, options.window, options.version)
     tally = _tally(source, options, reference, choice, reader)
-    comparisons = judge(tally, reference, options.window)
+    comparisons = compare(tally, reference, options.window)
     windows = summarise(tally, comparisons, options.window)
     end = to_microseconds(now)
     end = end if span.end is None else min(span.end, end)

@@ -253,8 +253,8 @@ def _pairs(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """Return the answers of both versions to the same row of the same request.
 
     Clients choose the ids of requests, and may send one with several. Only then rows
-    are told apart by their keys: two versions may read a row in different ways, as with
-    a category that one of them does not know, and so give it different keys.
+    are distinguished by their keys: two versions may read a row in different ways, as
+    with a category that one of them does not know, and so give it different keys.
     """
     again = [each.loc[each.duplicated(PLACE), PLACE] for each in (old, new)]
     repeated = pd.concat(again).drop_duplicates().assign(repeated=True)

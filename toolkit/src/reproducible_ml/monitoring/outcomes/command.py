@@ -11,8 +11,8 @@ from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.core.project import Project
 from reproducible_ml.modeling.metrics.tasks import choose_metrics
 from reproducible_ml.monitoring.alert import notify
+from reproducible_ml.monitoring.outcomes.evaluation import Plan, evaluate
 from reproducible_ml.monitoring.outcomes.joined import VERSION, join, read_answers
-from reproducible_ml.monitoring.outcomes.judge import Plan, judge
 from reproducible_ml.monitoring.outcomes.labels import read_labels
 from reproducible_ml.monitoring.outcomes.page import make_page
 from reproducible_ml.monitoring.outcomes.registered import find_registered
@@ -50,7 +50,7 @@ def outcomes(
     prometheus: Path | None = None,
     report: Path | None = None,
 ) -> int:
-    """Judge the answers in a log; write and print how well they were.
+    """Evaluate the answers in a log; write and print how good they were.
 
     Args:
         project: Its metrics are computed.
@@ -92,7 +92,7 @@ def outcomes(
         raise UserError(f"{log}: has no answers in this time")
     joined = join(answers, labels)
     versions = {*joined.answers[VERSION]}
-    found = judge(joined, loaded, find_registered(project.root, versions), plan)
+    found = evaluate(joined, loaded, find_registered(project.root, versions), plan)
     page = folder / report if report else project.root / REPORT
     title = project.package.replace("_", " ").capitalize()
     write_text(make_page(found, title), page)

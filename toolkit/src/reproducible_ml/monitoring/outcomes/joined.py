@@ -2,7 +2,7 @@
 
 A label of a request belongs to the answer of that request. A label of a row key belongs
 to the last answer to this row before the label was known. Only answers that a client
-got are found so; what other versions answered to the same rows in shadow is judged
+got are found so; what other versions answered to the same rows in shadow is evaluated
 beside them, as another version.
 """
 
@@ -41,7 +41,7 @@ class Counts(NamedTuple):
         contradictions: Rows with different labels, of which the last counts.
         unknown: Labels of rows that are not in the log.
         early: Labels of rows that were only asked after the label was known.
-        judged: Answers that have a label.
+        labelled: Answers that have a label.
         shadow: Answers in shadow that have one.
     """
 
@@ -51,7 +51,7 @@ class Counts(NamedTuple):
     contradictions: int
     unknown: int
     early: int
-    judged: int
+    labelled: int
     shadow: int
 
 
@@ -138,15 +138,15 @@ def join(log: pd.DataFrame, labels: Labels) -> Joined:
     found, unknown, _ = _find(last, returned, [ID, ROW], any_time=True)
     by_key, strangers, early = _find(last_of_key, returned, [KEY], any_time=False)
     both = pd.concat([found, by_key]).sort_values(["known", ORDER], kind="stable")
-    judged, twice = _last(both, [ANSWER])
-    answers = _add(log, judged)
+    labelled, twice = _last(both, [ANSWER])
+    answers = _add(log, labelled)
     shadow = _shadow(answers, log)
     answers = pd.concat([_count_once(answers[answers["returned"]], labels), shadow])
     has_label = answers[LABEL].notna()
     counts = Counts(
         len(table),
         labels.empty,
-        len(table) - len(last) - len(last_of_key) + len(both) - len(judged),
+        len(table) - len(last) - len(last_of_key) + len(both) - len(labelled),
         contradicted + twice,
         unknown + strangers,
         early,
@@ -198,8 +198,8 @@ def _find(
     return chosen[[ORDER, ANSWER, LABEL, "known"]], unknown, early
 
 
-def _add(log: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
-    known = judged.set_index(ANSWER)
+def _add(log: pd.DataFrame, labelled: pd.DataFrame) -> pd.DataFrame:
+    known = labelled.set_index(ANSWER)
     found = log.copy()
     found[LABEL] = known[LABEL].reindex(found[ANSWER]).to_numpy()
     found["known"] = (

@@ -98,7 +98,10 @@ def _shares(found: Outcomes) -> Html:
         Series(
             name_of(each),
             [((s.start or 0) - first) / DAY for s in each.windows],
-            [s.judged / s.answered if s.answered else NOT_KNOWN for s in each.windows],
+            [
+                s.labelled / s.answered if s.answered else NOT_KNOWN
+                for s in each.windows
+            ],
         )
         for each in found.versions
         if each.windows
@@ -147,7 +150,7 @@ def _window_table(each: VersionOutcome, metric: str) -> Html:
             [
                 scope.name,
                 scope.answered,
-                scope.judged,
+                scope.labelled,
                 one.value if one else None,
                 one.low if one else None,
                 one.high if one else None,
@@ -175,7 +178,7 @@ def _version(each: VersionOutcome) -> Html:
     ]
     header = ["metric", "value", "from", "to", "test rows", "difference"]
     header += ["from", "to", "verdict"]
-    says = f"{each.all.judged:,} of {each.all.answered:,} answers have a label."
+    says = f"{each.all.labelled:,} of {each.all.answered:,} answers have a label."
     return join(
         [
             tag("h3", name_of(each)),

@@ -52,15 +52,15 @@ class Scope(BaseModel):
         name: Of the window.
         start: In microseconds since 1970; None for all.
         answered: Rows that were answered.
-        judged: Of these, rows whose label is known.
-        metrics: Of the judged rows.
-        calibration: Of the judged rows.
+        labelled: Of these, rows whose label is known.
+        metrics: Of the labelled rows.
+        calibration: Of the labelled rows.
     """
 
     name: str
     start: int | None
     answered: int
-    judged: int
+    labelled: int
     metrics: list[MetricOutcome] = []
     calibration: list[Calibration] = []
 
@@ -73,7 +73,7 @@ class VersionOutcome(BaseModel):
         name: Of the registered version, if it is one.
         shadow: Whether these are its answers in shadow, which no client got.
         current: Whether it answers clients now: on the last day of the log.
-        needed: Labels that it takes to judge it; None if no number is enough.
+        needed: Labels that it takes to evaluate it; None if no number is enough.
         all: All its answers.
         windows: By window of time, if there are several.
         slices: Groups of rows, by column.
@@ -109,7 +109,7 @@ class Outcomes(BaseModel):
         delay: How late labels come, if their times are known.
         metric: The first metric, which is drawn.
         alerts: What is worse, of versions that answer now.
-        reasons: Why nothing can be told.
+        reasons: Why nothing can be said.
         exit_code: 0: nothing is worse than on the test rows; 3: a version that answers
             now is; 4: too few labels to tell.
     """
@@ -160,17 +160,17 @@ def decide(found: Outcomes, tolerance: float = 0.0) -> None:
         found.exit_code = WORSE
         return
     current = [each for each in found.versions if each.current]
-    unknown = [_not_judged(each) for each in current if not _is_judged(each)]
+    unknown = [_not_evaluated(each) for each in current if not _is_evaluated(each)]
     if unknown or not current:
         found.exit_code = TOO_FEW
         found.reasons = unknown or ["the log has no answers"]
 
 
-def _is_judged(each: VersionOutcome) -> bool:
+def _is_evaluated(each: VersionOutcome) -> bool:
     return any(metric.p is not None for metric in each.all.metrics)
 
 
-def _not_judged(each: VersionOutcome) -> str:
+def _not_evaluated(each: VersionOutcome) -> str:
     """Return why a version cannot be compared with its test rows."""
     what = each.name or each.version
     if each.name is None:
@@ -180,10 +180,9 @@ def _not_judged(each: VersionOutcome) -> str:
         )
     if each.needed is None:
         return f"{what}: its test rows, or their replicates, are too few to compare"
-    if each.all.judged < each.needed:
-        return (
-            f"{what}: {each.all.judged} answers have a label, {each.needed} are needed"
-        )
+    if each.all.labelled < each.needed:
+        some = each.all.labelled
+        return f"{what}: {some} answers have a label, {each.needed} are needed"
     return f"{what}: too few labels of a second class"
 
 
@@ -199,5 +198,5 @@ def _alert(each: VersionOutcome, scope: Scope) -> Alert:
         kind="performance",
         subject=f"{each.version}{when}",
         text=f"{each.name or each.version}{when} is worse than on its test rows, by"
-        f" {scope.judged} labels: {'; '.join(values)}",
+        f" {scope.labelled} labels: {'; '.join(values)}",
     )

@@ -44,9 +44,9 @@ def verdict(found: Outcomes) -> str:
 def _title(each: VersionOutcome) -> str:
     name = f"**{each.name}** ({each.version})" if each.name else f"**{each.version}**"
     role = "in shadow" if each.shadow else "now" if each.current else "earlier"
-    share = each.all.judged / each.all.answered if each.all.answered else 0.0
+    share = each.all.labelled / each.all.answered if each.all.answered else 0.0
     return (
-        f"{name}, {role}: {each.all.judged} of {each.all.answered} answers have a"
+        f"{name}, {role}: {each.all.labelled} of {each.all.answered} answers have a"
         f" label ({share:.1%})."
     )
 
@@ -111,7 +111,7 @@ def _windows(each: VersionOutcome, metric: str) -> str:
             [
                 scope.name,
                 str(scope.answered),
-                f"{scope.judged / scope.answered:.0%}" if scope.answered else "-",
+                f"{scope.labelled / scope.answered:.0%}" if scope.answered else "-",
                 _interval(found.value, found.low, found.high) if found else "-",
                 worst(scope),
                 f"{_number(first.observed)} of {_number(first.expected)}"
@@ -124,7 +124,7 @@ def _windows(each: VersionOutcome, metric: str) -> str:
 
 
 def worst(scope: Scope) -> str:
-    """Return the metrics that are worse, or why nothing can be told."""
+    """Return the metrics that are worse, or why nothing can be said."""
     bad = [one.name for one in scope.metrics if one.verdict == "worse"]
     if bad:
         more = f" and {len(bad) - 2} more" if len(bad) > 2 else ""
@@ -142,11 +142,9 @@ def find(scope: Scope, metric: str) -> MetricOutcome | None:
 def describe_counts(found: Outcomes) -> str:
     """Return what became of the labels."""
     counts = found.counts
-    lines = [
-        f"{counts['labels']} labels; {counts['judged']} answers are judged by them"
-    ]
+    lines = [f"{counts['labels']} labels; {counts['labelled']} answers have a label"]
     says = {
-        "shadow": "answers in shadow are judged as well",
+        "shadow": "answers in shadow are evaluated as well",
         "empty": "rows of the table have no label yet",
         "repeated": "labels were followed by another one of the same row",
         "contradictions": "rows have different labels, of which the last counts",
@@ -217,7 +215,7 @@ def _gauges(found: Outcomes) -> Iterator[Gauge]:
     ]
     answers = [(names, float(each.all.answered)) for names, each in own]
     yield _gauge("answers", "Answers in the log", answers)
-    labels = [(names, float(each.all.judged)) for names, each in own]
+    labels = [(names, float(each.all.labelled)) for names, each in own]
     yield _gauge("labels", "Answers whose label is known", labels)
     metrics = [
         ({**names, "metric": one.name, "window": window}, one)
@@ -244,7 +242,7 @@ def _gauges(found: Outcomes) -> Iterator[Gauge]:
 
 def _newest(each: VersionOutcome) -> list[tuple[str, Scope]]:
     """Return the newest window that has a label."""
-    known = [scope for scope in each.windows if scope.judged]
+    known = [scope for scope in each.windows if scope.labelled]
     return [("newest", known[-1])] if known else []
 
 

@@ -1,4 +1,4 @@
-"""Move the test rows of a split by time forward, so that the newest rows judge a model.
+"""Move the test rows of a split by time forward, so that the newest rows test a model.
 
 The share of the test rows stays what it was. The cutoff never moves back: rows that a
 model was tested on before may be trained on later, but not the reverse.

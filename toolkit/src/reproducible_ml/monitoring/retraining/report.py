@@ -93,7 +93,7 @@ def _words(finding: Finding) -> str:
     return f"{where}{finding.problem}"
 
 
-def judge(review: Review) -> tuple[State, list[str]]:
+def decide(review: Review) -> tuple[State, list[str]]:
     """Return whether the gate of retraining is passed, and why.
 
     Where the old model cannot be scored on the new rows, the reports of both only say
@@ -143,7 +143,7 @@ def compose(
         "refused": "The new model did not pass.",
     }
     yield f"**{words[state]}**"
-    yield bullets(judge(review)[1])
+    yield bullets(decide(review)[1])
     yield "### New data"
     yield bullets(facts.lines)
     found = drift_lines(project, Revision(project.root, base))
@@ -179,7 +179,7 @@ def main(base: str, facts: Path, outcome: Path, report: Path) -> None:
     known = Facts.model_validate_json(facts.read_text("utf-8"))
     # What is not pushed yet is no reason: it is pushed only if the gate is passed.
     review = make_review(project, base, offline=False, asked=True, stored=False)
-    state, reasons = judge(review)
+    state, reasons = decide(review)
     found = Outcome(state=state, reasons=reasons, title=title(review, state), base=base)
     words = [*compose(project, review, base, known, state)]
     write_text(fit_comment([*words, *pictures(review)]), report)

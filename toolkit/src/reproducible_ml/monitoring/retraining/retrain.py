@@ -173,10 +173,10 @@ def _retrain(
         return _failed(base, ran)
     workspace.git("add", "--all")
     workspace.git("commit", "--quiet", "--no-verify", "--message", "Retrain")
-    return _judge(workspace, base, branch, Facts(lines=lines))
+    return _compare(workspace, base, branch, Facts(lines=lines))
 
 
-def _judge(
+def _compare(
     workspace: Workspace, base: str, branch: str, facts: Facts
 ) -> tuple[Outcome, str]:
     """Compare the new model with that of the base; name the commit if it is kept."""
@@ -187,7 +187,7 @@ def _judge(
     write_text(facts.model_dump_json(), known)
     ran = workspace.python(MODULE, base, str(known), str(outcome), str(report))
     if ran.code:
-        raise UserError(f"the new model cannot be judged: {' '.join(ran.reasons)}")
+        raise UserError(f"the new model cannot be compared: {' '.join(ran.reasons)}")
     found = Outcome.model_validate_json(outcome.read_text("utf-8"))
     if found.state in ("passed", "unclear"):
         found.branch = branch

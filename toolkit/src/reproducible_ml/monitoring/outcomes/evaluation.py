@@ -1,4 +1,4 @@
-"""Judge answers by the labels that became known, with the metrics of the project.
+"""Evaluate answers by the labels that became known, with the metrics of the project.
 
 Metrics have the intervals of `evaluate`. They are computed for each version of the
 model, all its answers and those of each window of time, and for groups of rows.
@@ -76,7 +76,7 @@ class Plan(NamedTuple):
     tolerance: float = 0.0
 
 
-def judge(
+def evaluate(
     joined: Joined,
     model: Model,
     registered: Mapping[str, Registered],
@@ -99,7 +99,7 @@ def judge(
     newest = returned["time"] > returned["time"].max() - DAY
     latest = {*returned.loc[newest, VERSION]}
     versions = [
-        _judge_version(
+        _evaluate_version(
             group,
             str(version),
             shadow=not is_returned,
@@ -128,7 +128,7 @@ def judge(
     return found
 
 
-def _judge_version(
+def _evaluate_version(
     answers: pd.DataFrame,
     version: str,
     *,
@@ -138,12 +138,12 @@ def _judge_version(
     registered: Registered | None,
     plan: Plan,
 ) -> VersionOutcome:
-    judged = answers[answers[LABEL].notna()]
-    rows, judged = predictions_of(judged, model, registered)
-    row_keys = _row_keys(judged)
-    windows = list(_windows(answers, judged))
+    labelled = answers[answers[LABEL].notna()]
+    rows, labelled = predictions_of(labelled, model, registered)
+    row_keys = _row_keys(labelled)
+    windows = list(_windows(answers, labelled))
     limit = max(LEAST, plan.interval_rows // max(1, len(windows)))
-    every = np.ones(len(judged), dtype=bool)
+    every = np.ones(len(labelled), dtype=bool)
     found = VersionOutcome(
         version=version,
         name=registered.name if registered else None,
@@ -180,9 +180,9 @@ def _judge_version(
             )
             for start, number, mask in windows
         ]
-    wanted = {n: cuts for n, cuts in plan.slices.items() if n in judged}
-    if wanted and len(judged):
-        columns = judged[list(wanted)].set_axis(row_keys)
+    wanted = {n: cuts for n, cuts in plan.slices.items() if n in labelled}
+    if wanted and len(labelled):
+        columns = labelled[list(wanted)].set_axis(row_keys)
         groups = score_slices(
             rows, columns, plan.metrics, wanted, plan.replicates, plan.interval_rows
         )
@@ -202,7 +202,7 @@ def _needed(registered: Registered | None, plan: Plan) -> int | None:
 
 
 def predictions_of(
-    judged: pd.DataFrame, model: Model, registered: Registered | None
+    labelled: pd.DataFrame, model: Model, registered: Registered | None
 ) -> tuple[Predictions, pd.DataFrame]:
     """Return what was predicted and is true, and the rows of which both are known."""
     data, names = model.data, model.task.names
@@ -212,18 +212,18 @@ def predictions_of(
         columns = [PROBABILITY]
     else:
         columns = [f"{PROBABILITY}_{names[code]}" for code in sorted(names)]
-    if missing := [name for name in columns if name not in judged]:
+    if missing := [name for name in columns if name not in labelled]:
         raise UserError(
             f'the log has no column "{missing[0]}", which metrics need. Fix: let'
             " `predict` in deployment/predict.py answer it"
         )
-    output = judged[columns].apply(pd.to_numeric, errors="coerce")
+    output = labelled[columns].apply(pd.to_numeric, errors="coerce")
     # A project may leave rows without an answer; another version lack a class.
     if data.task == "multiclass":
         output = output.fillna(0.0).where(output.notna().any(axis=1))
     known = output.notna().all(axis=1).to_numpy()
-    judged, output = judged[known], output[known]
-    target = judged[LABEL].rename(data.target).to_frame()
+    labelled, output = labelled[known], output[known]
+    target = labelled[LABEL].rename(data.target).to_frame()
     actual = model.task.actual(read_target(target, data))
     values = output.to_numpy(dtype=np.float64)
     if data.task != "multiclass":
@@ -233,25 +233,25 @@ def predictions_of(
         Predictions(
             actual, values, model.threshold if threshold is None else threshold
         ),
-        judged,
+        labelled,
     )
 
 
-def _row_keys(judged: pd.DataFrame) -> npt.NDArray[np.uint64]:
+def _row_keys(labelled: pd.DataFrame) -> npt.NDArray[np.uint64]:
     """Return a key of each row for the bootstrap: equal rows count as one case."""
-    own = judged[ID].astype(str) + " " + judged[ROW].astype(str)
+    own = labelled[ID].astype(str) + " " + labelled[ROW].astype(str)
     hashed = pd.util.hash_array(own.to_numpy(dtype=object))
-    is_known = judged[KEY].notna().to_numpy()
-    texts = judged[KEY].fillna("0").to_numpy()
+    is_known = labelled[KEY].notna().to_numpy()
+    texts = labelled[KEY].fillna("0").to_numpy()
     keys = np.array([int(text, 16) for text in texts], dtype=np.uint64)
     return np.where(is_known, keys, hashed).astype(np.uint64)
 
 
 def _windows(
-    answers: pd.DataFrame, judged: pd.DataFrame
+    answers: pd.DataFrame, labelled: pd.DataFrame
 ) -> Iterator[tuple[int, int, npt.NDArray[np.bool_]]]:
-    """Yield start, number of answers, and mask of the judged ones of each window."""
-    own = judged["window"].to_numpy()
+    """Yield start, number of answers, and mask of the labelled ones of each window."""
+    own = labelled["window"].to_numpy()
     for start, number in answers["window"].value_counts().sort_index().items():
         yield int(str(start)), int(number), own == start
 
@@ -268,8 +268,8 @@ def _scope(
     plan: Plan,
     limit: int,
 ) -> Scope:
-    scope = Scope(name=name, start=start, answered=answered, judged=int(mask.sum()))
-    if not scope.judged:
+    scope = Scope(name=name, start=start, answered=answered, labelled=int(mask.sum()))
+    if not scope.labelled:
         return scope
     some = take(rows, mask)
     extra = calibration_metrics(model.task, is_binary=model.data.task == "binary")
@@ -282,15 +282,15 @@ def _scope(
 
 
 def _compared(
-    judged: Predictions, scores: Scores, registered: Registered | None, plan: Plan
+    labelled: Predictions, scores: Scores, registered: Registered | None, plan: Plan
 ) -> Iterator[MetricOutcome]:
     """Yield the metrics, compared with those of the test rows where that is possible.
 
     The verdict on those that are compared is left to `decide`.
     """
     described = describe(scores)
-    needed, rows = _needed(registered, plan), len(judged.actual)
-    enough = needed is not None and rows >= needed and has_classes(judged.actual)
+    needed, rows = _needed(registered, plan), len(labelled.actual)
+    enough = needed is not None and rows >= needed and has_classes(labelled.actual)
     for name, metric in plan.metrics.items():
         found = MetricOutcome(name=name, **described[name])
         test = registered.replicates(name) if registered else None
