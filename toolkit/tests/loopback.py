@@ -1,9 +1,15 @@
 """HTTP servers of the tests, on this computer alone and for as long as a test."""
 
+import hashlib
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import (
+    BaseHTTPRequestHandler,
+    SimpleHTTPRequestHandler,
+    ThreadingHTTPServer,
+)
+from pathlib import Path
 from threading import Thread
 
 
@@ -45,3 +51,17 @@ def serving(answer: Answer) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+class FilesWithVersions(SimpleHTTPRequestHandler):
+    """Serves files with an ETag, by which DVC knows a version."""
+
+    def end_headers(self) -> None:
+        file = Path(self.translate_path(self.path))
+        if file.is_file():
+            digest = hashlib.md5(file.read_bytes()).hexdigest()
+            self.send_header("ETag", f'"{digest}"')
+        super().end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Keep quiet."""

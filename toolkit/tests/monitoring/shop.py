@@ -1,7 +1,6 @@
 """A project about a growing table, with remotes of Git and DVC, that trains quickly."""
 
 import functools
-import hashlib
 import http.server
 import json
 import shutil
@@ -18,6 +17,7 @@ import yaml
 
 from reproducible_ml.core.files import parse_params
 
+from ..loopback import FilesWithVersions
 from ..repository.conftest import RML, Project, copy_of_working_tree
 
 FIRST_DAY = pd.Timestamp("2025-01-06")
@@ -52,24 +52,10 @@ def write(table: pd.DataFrame, path: Path) -> Path:
     return path
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves files with an ETag, by which DVC knows a version."""
-
-    def end_headers(self) -> None:
-        file = Path(self.translate_path(self.path))
-        if file.is_file():
-            digest = hashlib.md5(file.read_bytes()).hexdigest()
-            self.send_header("ETag", f'"{digest}"')
-        super().end_headers()
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Keep quiet."""
-
-
 @contextmanager
 def serving_folder(folder: Path) -> Iterator[str]:
     """Yield the URL of a folder, on this computer."""
-    handler = functools.partial(Handler, directory=str(folder))
+    handler = functools.partial(FilesWithVersions, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

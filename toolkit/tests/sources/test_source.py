@@ -29,6 +29,8 @@ from reproducible_ml.sources.source import (
 )
 from reproducible_ml.versioning.dvc import run_dvc
 
+from ..loopback import FilesWithVersions
+
 # Each runs DVC.
 pytestmark = pytest.mark.slow
 
@@ -45,20 +47,6 @@ stages:
 """
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves files with an ETag."""
-
-    def end_headers(self) -> None:
-        file = Path(self.translate_path(self.path))
-        if file.is_file():
-            digest = hashlib.md5(file.read_bytes()).hexdigest()
-            self.send_header("ETag", f'"{digest}"')
-        super().end_headers()
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Keep quiet."""
-
-
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
     """A folder with visits.csv, outside the repository."""
@@ -71,7 +59,7 @@ def outside(tmp_path: Path) -> Path:
 @pytest.fixture
 def server(outside: Path) -> Iterator[str]:
     """The URL of the folder outside, on this computer."""
-    handler = functools.partial(Handler, directory=str(outside))
+    handler = functools.partial(FilesWithVersions, directory=str(outside))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

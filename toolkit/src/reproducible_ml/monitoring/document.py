@@ -11,7 +11,7 @@ from reproducible_ml.monitoring.result import (
 )
 from reproducible_ml.monitoring.tally import Name
 from reproducible_ml.page.charts import Series, line_chart
-from reproducible_ml.page.frame import html_page
+from reproducible_ml.page.frame import html_page, written_by
 from reproducible_ml.page.markup import Html, folded, join, short, table, tag
 from reproducible_ml.page.pairs import paired_bars, paired_columns
 from reproducible_ml.quality.distributions import Distribution
@@ -49,12 +49,7 @@ def make_page(result: Result, pairs: Mapping[Name, Pair], project: str) -> str:
         f"{name}: monitoring",
         header=[_about(result), _state(result)],
         sections=[each for each in sections if each[2]],
-        footer=[
-            "Written by ",
-            tag("code", "rml monitor"),
-            f" at {result.time}. It holds all that it shows, and asks nothing of a"
-            " network.",
-        ],
+        footer=written_by("rml monitor", result.time),
     )
 
 

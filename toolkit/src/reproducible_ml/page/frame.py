@@ -77,3 +77,12 @@ def asset(name: str) -> Html:
 def _hash(text: str) -> str:
     digest = hashlib.sha256(text.encode("utf-8")).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def written_by(command: str, time: str) -> list[Any]:
+    """Return a footer that says which command wrote a page, and when."""
+    return [
+        "Written by ",
+        tag("code", command),
+        f" at {time}. It holds all that it shows, and asks nothing of a network.",
+    ]

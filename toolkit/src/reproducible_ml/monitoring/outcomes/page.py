@@ -18,7 +18,7 @@ from reproducible_ml.monitoring.outcomes.text import (
 )
 from reproducible_ml.monitoring.windows import DAY, to_datetime
 from reproducible_ml.page.charts import Row, Series, interval_chart, line_chart
-from reproducible_ml.page.frame import html_page
+from reproducible_ml.page.frame import html_page, written_by
 from reproducible_ml.page.markup import Html, join, table, tag
 
 NOT_KNOWN = math.nan
@@ -34,7 +34,9 @@ def make_page(found: Outcomes, title: str) -> str:
     return html_page(
         f"{title}: outcomes",
         header=[
-            tag("p", "How well answers were, by the labels that became known since."),
+            tag(
+                "p", "How good the answers were, by the labels that became known since."
+            ),
             _box(found),
         ],
         sections=[
@@ -44,12 +46,7 @@ def make_page(found: Outcomes, title: str) -> str:
             ("groups", "Groups of rows", _groups(found)),
             ("labels", "Labels", join(_labels(found))),
         ],
-        footer=[
-            "Written by ",
-            tag("code", "rml outcomes"),
-            f" at {found.time}. It holds all that it shows, and asks nothing of a"
-            " network.",
-        ],
+        footer=written_by("rml outcomes", found.time),
     )
 
 
