@@ -41,6 +41,10 @@ COMPONENTS = {
             "docs/monitoring.md",
         ),
     ),
+    "governance": Component(
+        "questions and generated pages: canvases, risk (EU AI Act), data protection",
+        ("docs/governance",),
+    ),
     "worker": Component(
         "a worker that predicts messages of a queue (NATS)",
         ("code/tumour_diagnosis/deployment/worker.py", "environments/worker.txt"),

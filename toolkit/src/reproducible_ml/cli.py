@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from reproducible_ml import cli_monitoring, cli_registry, cli_serving
+from reproducible_ml import cli_governance, cli_monitoring, cli_registry, cli_serving
 from reproducible_ml.console import examples as _examples
 from reproducible_ml.console import project as _project
 from reproducible_ml.core.errors import report_errors
@@ -294,6 +294,7 @@ for _command in (
     *cli_registry.COMMANDS,
     *cli_serving.COMMANDS,
     *cli_monitoring.COMMANDS,
+    *cli_governance.COMMANDS,
 ):
     cli.add_command(_command)
 

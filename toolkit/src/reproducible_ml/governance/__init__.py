@@ -1,0 +1,1 @@
+"""What auditors ask: canvases, phases, risk, technical documentation, evidence."""
