@@ -1,7 +1,8 @@
 """Describe the model to those who use it: reports/model_card.md.
 
-What people know is in docs/model_card.yaml; the rest is read from the manifest of the
-model and from the reports. Add, move or remove sections in `describe`.
+What people know is in docs/model_card.yaml and data/catalog.yaml; the rest is read
+from the manifest of the model and from the reports. Add, move or remove sections in
+`describe`.
 """
 
 import logging
@@ -36,6 +37,7 @@ def describe(facts: Facts) -> str:
             "Data",
             sections.human(facts, "data_source"),
             plain(facts.contract.description or ""),
+            sections.catalog(facts),
             sections.rows(facts),
             sections.period(facts),
             sections.held_out(facts, split),
@@ -60,9 +62,11 @@ def describe(facts: Facts) -> str:
     )
 
 
-def main(fields: Path, manifest: Path, reports: Path, card: Path) -> None:
-    """Write CARD from FIELDS, the MANIFEST of the model and the folder REPORTS."""
-    facts = read_facts(fields, manifest, reports)
+def main(
+    fields: Path, catalog: Path, manifest: Path, reports: Path, card: Path
+) -> None:
+    """Write CARD from FIELDS, CATALOG, the MANIFEST of the model and folder REPORTS."""
+    facts = read_facts(fields, catalog, manifest, reports)
     write_text(describe(facts), card)
     for line in describe_missing(missing_from(facts.human), fields):
         logger.warning("warning: %s", line)

@@ -52,12 +52,17 @@ def cli() -> None:
 
 @cli.command(epilog=_examples("rml check"))
 def check() -> None:
-    """Check params.yaml as a whole, before anything runs.
+    """Check params.yaml and data/catalog.yaml as a whole, before anything runs.
 
     Prints a line for each mistake: the key, its value and the rule.
     """
-    _project().check()
-    click.echo("params.yaml is valid.")
+    from reproducible_ml.adopt.catalog import check_catalog
+
+    found = _project()
+    found.check()
+    for line in check_catalog(found):
+        click.echo(f"warning: {line}", err=True)
+    click.echo("params.yaml and data/catalog.yaml are valid.")
 
 
 @cli.command(
@@ -102,6 +107,12 @@ def check() -> None:
 @click.option(
     "--key", help="Of a database: columns that identify a row, separated by commas."
 )
+@click.option(
+    "--catalog",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A field of data/catalog.yaml, such as owner=Sales; repeat it for several.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
 @click.option("--yes", is_flag=True, help="Change an edited contract without asking.")
 def data(**options: Any) -> None:
@@ -109,7 +120,8 @@ def data(**options: Any) -> None:
 
     The whole table is read and checked. If it is valid, it is put into data/raw/ under
     DVC, and data/schema.yaml, params.yaml and dvc.yaml are written for it. Your own
-    edits of these files are kept wherever the table allows.
+    edits of these files are kept wherever the table allows. On a terminal, it then asks
+    for what data/catalog.yaml lacks: owner, license, personal data and so on.
     """
     from reproducible_ml.adopt.adopt import adopt
     from reproducible_ml.adopt.request import Options

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from reproducible_ml.card.catalog import CATALOG
 from reproducible_ml.core.dependencies import StageDependencies, read_stages
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import PARAMS, parse_params, write_text
@@ -52,6 +53,8 @@ def reproduce(project: Project, targets: Sequence[str], *, force: bool) -> None:
     """
     check_params(project)
     every = read_stages(Path())
+    if any(CATALOG in stage.paths for stage in every.values()):
+        warn_of_catalog(project)
     pull_tables({path for stage in every.values() for path in stage.paths})
     stages = {n: s for n, s in every.items() if s.in_git and s.outputs}
     before = {name: _dates(stage) for name, stage in stages.items()}
@@ -186,6 +189,27 @@ def check_params(project: Project) -> None:
     )
     if not stamp.matches(current):
         project.check()
+        stamp.save(current)
+
+
+def warn_of_catalog(project: Project) -> None:
+    """Check data/catalog.yaml, unless nothing changed since nothing was wrong.
+
+    Raises:
+        UserError: A line for each error, before anything runs.
+    """
+    stamp = Stamp(STAMPS / "catalog")
+    pointers = sorted(Path("data/raw").glob("*.dvc"))
+    read = [CATALOG, CONTRACT, PARAMS, Path("dvc.lock"), *pointers]
+    current = content_hash([*read, Path(__file__).parent / "__init__.py"])
+    if stamp.matches(current):
+        return
+    from reproducible_ml.adopt.catalog import check_catalog
+
+    lines = check_catalog(project, before_run=True)
+    for line in lines:
+        sys.stderr.write(f"warning: {line}\n")
+    if not lines:
         stamp.save(current)
 
 

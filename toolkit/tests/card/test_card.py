@@ -14,7 +14,13 @@ from tumour_diagnosis.models import card
 
 from ..page.results import CLASSES, COLUMNS, HOSTILE, write_project
 
-PATHS = ("docs/model_card.yaml", "models/model.json", "reports", "reports/card.md")
+PATHS = (
+    "docs/model_card.yaml",
+    "data/catalog.yaml",
+    "models/model.json",
+    "reports",
+    "reports/card.md",
+)
 
 
 def make(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -52,6 +58,10 @@ def test_card_says_what_is_known(
         "| 1 (few) |",  # a group of few rows, without a class
         "| - | - |",
         "First line. Second line.",
+        "First line. Second line. |",
+        "| personal data | yes: `¦ pipe ' tick ¦` |",
+        "| license | **not said yet** |",
+        "3,000 rows, MD5 `ef",
         "ab" * 32,
         "cd" * 32,
         "| `numpy` | `2.4.6` |",
@@ -128,6 +138,6 @@ def test_facts_are_of_the_model_not_of_params_that_changed_since(
 ) -> None:
     root = write_project(tmp_path, "binary")
     (root / "params.yaml").write_text("data: {target: other, task: regression}\n")
-    facts = read_facts(*(root / path for path in PATHS[:3]))
+    facts = read_facts(*(root / path for path in PATHS[:4]))
     assert facts.data.task == "binary"
     assert facts.rows("no_such_plot") == []

@@ -60,6 +60,12 @@ def write_project(root: Path, task: str) -> Path:
     said = [HOSTILE, "First line.\nSecond line.\n"]
     human = {name: said for name in HumanPart.model_fields if is_required(name)}
     write_yaml(root / "docs/model_card.yaml", human)
+    write_yaml(
+        root / "data/catalog.yaml",
+        dict.fromkeys(("source", "owner", "legal_basis", "retention"), said)
+        | {"personal": True, "personal_columns": [COLUMNS[1]], "updates": HOSTILE}
+        | {"table": {"path": HOSTILE, "md5": "ef" * 16, "bytes": 9, "rows": ROWS}},
+    )
     manifest = {
         "contract": contract,
         "params": {"data": data, "train": make_train(task)},

@@ -69,8 +69,9 @@ def make(root: Path, outdated: tuple[tuple[str, str], ...] = ()) -> str:
 
 def add_card(root: Path) -> None:
     reports = root / "reports"
-    fields, manifest = root / "docs/model_card.yaml", root / "models/model.json"
-    text = describe(read_facts(fields, manifest, reports))
+    fields, catalog = root / "docs/model_card.yaml", root / "data/catalog.yaml"
+    facts = read_facts(fields, catalog, root / "models/model.json", reports)
+    text = describe(facts)
     write(reports / "model_card.md", text)
 
 

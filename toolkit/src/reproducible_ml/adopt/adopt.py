@@ -12,6 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from reproducible_ml.adopt.catalog import (
+    NewCatalog,
+    describe_catalog,
+    parse_settings,
+    prepare_catalog,
+    write_catalog_of,
+)
 from reproducible_ml.adopt.configure import (
     PIPELINE,
     Sample,
@@ -31,6 +38,7 @@ from reproducible_ml.adopt.yaml_files import (
     contract_to_yaml,
     update_contract,
 )
+from reproducible_ml.card.catalog import CATALOG
 from reproducible_ml.card.fields import FIELDS
 from reproducible_ml.contract.findings import warning_lines
 from reproducible_ml.contract.schema import Column, Data, load_contract
@@ -174,6 +182,7 @@ def adopt(project: Project, options: Options) -> None:
             f"{busy[0]} is running, on the files that would be changed. Wait until it"
             " has finished"
         )
+    settings = parse_settings(options.catalog)
     data = project.params().data
     contract = None if has_sample() else load_contract(SCHEMA, data)
     known = data.target if contract else None
@@ -201,7 +210,10 @@ def adopt(project: Project, options: Options) -> None:
         if options.dry_run:
             sys.stdout.write("\nDry run: nothing was changed.\n")
         elif not changes or options.yes or confirm():
-            write_project(project, source, fetched, new, proposal)
+            catalog = prepare_catalog(
+                project, proposal.contract, work / "checked", proposal.rows, settings
+            )
+            write_project(project, source, fetched, new, proposal, catalog)
         else:
             raise UserError("nothing was changed")
 
@@ -269,7 +281,12 @@ def confirm() -> bool:
 
 
 def write_project(
-    project: Project, source: Source, fetched: Path, contract: str, proposal: Proposal
+    project: Project,
+    source: Source,
+    fetched: Path,
+    contract: str,
+    proposal: Proposal,
+    catalog: NewCatalog,
 ) -> None:
     """Write the files that make the project one about the table; all of them or none.
 
@@ -279,10 +296,11 @@ def write_project(
         fetched: Where it is now.
         contract: The new text of data/schema.yaml.
         proposal: What else was decided.
+        catalog: What people said of the table; it is written last.
     """
     table = RAW / source.name
     pointer = table.with_name(f"{table.name}.dvc")
-    before = _contents(pointer, SCHEMA, PARAMS, PIPELINE)
+    before = _contents(pointer, SCHEMA, PARAMS, PIPELINE, CATALOG)
     sample = find_sample(project)
     with all_or_nothing(SCHEMA, PARAMS, PIPELINE, keep=True):
         # The stage `sample` goes first: DVC would find two owners of one file.
@@ -295,12 +313,15 @@ def write_project(
     if sample:
         with ignoring_interrupts():
             leave_sample(project, sample, table)
+    entry = write_catalog_of(catalog)
     after = _contents(*before)
     written = [str(path) for path in before if before[path] != after[path]]
     if written:
         sys.stdout.write(f"\nWritten: {', '.join(written)}.\n")
     else:
         sys.stdout.write("\nNothing to change: all files are up to date.\n")
+    for line in describe_catalog(entry, catalog):
+        sys.stdout.write(f"warning: {printable(line)}\n")
     sys.stdout.write(
         "Next: review data/schema.yaml, correct it where you know better, then run:"
         " make repro\n"

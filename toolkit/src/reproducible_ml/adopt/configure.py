@@ -2,19 +2,24 @@
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from reproducible_ml.adopt.yaml_files import edit_yaml, sync
+from reproducible_ml.card.catalog import CATALOG, empty_catalog
 from reproducible_ml.card.fields import FIELDS, empty_form
+from reproducible_ml.card.forms import blank_form
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.files import PARAMS, load_yaml, parse_params, write_text
 from reproducible_ml.core.project import Project
 from reproducible_ml.versioning.git import find_commit, run_git
 
 PIPELINE = Path("dvc.yaml")
+
+# Where questions are that people answer; a project may have none of them.
+FORMS = "docs/governance/"
 LOCK = Path("dvc.lock")
 
 # What a stage writes.
@@ -159,14 +164,29 @@ def remove_sample(project: Project, sample: Sample, raw: Path) -> list[str]:
     for name in (*sample.results, *DRAWN, str(LOCK)):
         run_git(root, "rm", "-r", "--quiet", "--force", "--ignore-unmatch", "--", name)
         _delete(root / name)
+    forms = _empty_forms(root, sample.files)
     edited = [name for name in sample.files if not _remove_unless_edited(root, name)]
     project.forget_sample()
     _describe_table(root, raw)
-    if str(FIELDS) in sample.files and not (root / FIELDS).exists():
-        # A stage depends on it, and what it said was about the sample.
-        write_text(empty_form(), root / FIELDS)
-        run_git(root, "add", "--", str(FIELDS))
+    for name, text in forms.items():
+        if not (root / name).exists():
+            write_text(text, root / name)
+            run_git(root, "add", "--", name)
     return edited
+
+
+def _empty_forms(root: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the forms among some files as they are before anything is filled in.
+
+    What was filled in is about the sample; the questions stay, and stages depend on
+    some of the files.
+    """
+    own = {str(FIELDS): empty_form(), str(CATALOG): empty_catalog()}
+    return {
+        name: own[name] if name in own else blank_form((root / name).read_text("utf-8"))
+        for name in names
+        if name in own or (name.startswith(FORMS) and (root / name).is_file())
+    }
 
 
 def _describe_table(root: Path, raw: Path) -> None:
@@ -192,12 +212,17 @@ def _delete(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _remove_unless_edited(root: Path, name: str) -> bool:
-    """Remove a file from Git and disk unless it was edited; say whether it is gone."""
+def is_edited(root: Path, name: str) -> bool:
+    """Return whether a file differs from that of the last commit."""
     # Before the first commit, what was staged is the version to compare with.
     head = ["HEAD"] if find_commit(root, "HEAD") else []
     exists = (root / name).exists()
-    if exists and run_git(root, "diff", "--quiet", *head, "--", name) is None:
+    return exists and run_git(root, "diff", "--quiet", *head, "--", name) is None
+
+
+def _remove_unless_edited(root: Path, name: str) -> bool:
+    """Remove a file from Git and disk unless it was edited; say whether it is gone."""
+    if is_edited(root, name):
         return False
     removed = run_git(root, "rm", "--quiet", "--force", "--ignore-unmatch", "--", name)
     return removed is not None

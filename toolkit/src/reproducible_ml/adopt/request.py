@@ -92,6 +92,7 @@ class Options(NamedTuple):
     key: str | None = None
     dry_run: bool = False
     yes: bool = False
+    catalog: tuple[str, ...] = ()
 
 
 def _names(text: str | None) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from reproducible_ml.card.catalog import Catalog, read_catalog
 from reproducible_ml.card.fields import HumanPart, read_fields
 from reproducible_ml.contract.schema import Contract, Data
 
@@ -16,6 +17,7 @@ class Facts(NamedTuple):
 
     Attributes:
         human: docs/model_card.yaml.
+        catalog: data/catalog.yaml.
         manifest: models/model.json.
         contract: That of the model.
         data: Its task, and the roles of columns.
@@ -25,6 +27,7 @@ class Facts(NamedTuple):
     """
 
     human: HumanPart
+    catalog: Catalog
     manifest: Json
     contract: Contract
     data: Data
@@ -49,11 +52,12 @@ class Facts(NamedTuple):
             return list(csv.DictReader(file))
 
 
-def read_facts(fields: Path, manifest: Path, reports: Path) -> Facts:
+def read_facts(fields: Path, catalog: Path, manifest: Path, reports: Path) -> Facts:
     """Read what is known.
 
     Args:
         fields: docs/model_card.yaml.
+        catalog: data/catalog.yaml.
         manifest: models/model.json.
         reports: The folder of the reports.
     """
@@ -62,6 +66,7 @@ def read_facts(fields: Path, manifest: Path, reports: Path) -> Facts:
     contents = {name: _read(reports / f"{name}.json") for name in names}
     return Facts(
         human=read_fields(fields),
+        catalog=read_catalog(catalog),
         manifest=known,
         contract=Contract.model_validate(known["contract"]),
         data=Data.model_validate(known["params"]["data"]),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reproducible_ml.card.catalog import CATALOG
 from reproducible_ml.card.facts import Facts, Json
 from reproducible_ml.card.fields import FIELDS
 from reproducible_ml.card.markdown import code, front_matter, plain, prose, table
@@ -16,6 +17,17 @@ TASKS = {
     "binary": "tabular-classification",
     "multiclass": "tabular-classification",
     "regression": "tabular-regression",
+}
+
+NOT_SAID = "**not said yet**"
+
+# Fields of data/catalog.yaml that are texts, and how a table calls them.
+CATALOG_FIELDS = {
+    "source": "source",
+    "owner": "owner",
+    "license": "license",
+    "updates": "changes",
+    "contact": "contact",
 }
 
 # What the baseline knows of the training rows.
@@ -133,6 +145,50 @@ def _flat(found: Json, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(value, f"{prefix}{name} ")
         else:
             yield f"{prefix}{name}", value
+
+
+def catalog(facts: Facts) -> str:
+    """Return what data/catalog.yaml says of the raw table."""
+    found = facts.catalog
+    cells = [
+        [words, plain(" ".join(getattr(found, name))) or NOT_SAID]
+        for name, words in CATALOG_FIELDS.items()
+    ]
+    cells.insert(3, ["personal data", _personal(facts)])
+    if found.personal:
+        cells[4:4] = [
+            [name.replace("_", " "), plain(" ".join(getattr(found, name)))]
+            for name in ("legal_basis", "retention")
+        ]
+    elif kept := plain(" ".join(found.retention)):
+        cells.insert(4, ["retention", kept])
+    parts = [table(["of the raw table", f"says {code(CATALOG)}"], cells)]
+    if raw := found.table:
+        rows = "" if raw.rows is None else f", {raw.rows:,} rows"
+        parts.append(
+            f"{code(raw.path)}: {raw.bytes:,} bytes{rows}, MD5 {code(raw.md5)}."
+        )
+        if raw.rows not in (None, facts.validation["rows"]):
+            parts.append(
+                f"**Out of date**: {facts.validation['rows']:,} rows were read, so this"
+                " is about another version of the table. Fix: `rml catalog`."
+            )
+    return "\n\n".join(parts)
+
+
+def _personal(facts: Facts) -> str:
+    """Return whether rows are about people, and which columns are."""
+    found = facts.catalog
+    if found.personal is None:
+        return NOT_SAID
+    if not found.personal:
+        return "no"
+    names = found.personal_among(facts.contract.columns)
+    if len(names) == len(facts.contract.columns):
+        return "yes, every column"
+    shown = ", ".join(code(name) for name in names[:VALUES])
+    more = f" and {len(names) - VALUES} more" if len(names) > VALUES else ""
+    return f"yes: {shown}{more}"
 
 
 def period(facts: Facts) -> str:

@@ -1,0 +1,412 @@
+"""Fill in data/catalog.yaml: ask people, and note what identifies the table."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from reproducible_ml.adopt.configure import is_edited, raw_table
+from reproducible_ml.card.catalog import (
+    CATALOG,
+    EVERY,
+    Catalog,
+    RawTable,
+    empty_catalog,
+    empty_fields,
+    read_catalog,
+    unknown_columns,
+)
+from reproducible_ml.card.forms import parse_form, set_fields
+from reproducible_ml.contract.schema import Contract, Data, load_contract
+from reproducible_ml.core.errors import UserError, one_line
+from reproducible_ml.core.files import load_yaml, write_text
+from reproducible_ml.core.project import CONTRACT, Project
+from reproducible_ml.profiling.personal import Personal, find_by_values, find_personal
+from reproducible_ml.versioning.dvc import read_pointer
+from reproducible_ml.versioning.lock import LOCK, locked_stages
+
+VALIDATION = Path("reports/validation.json")
+VALIDATED = Path("data/interim/validated")
+
+# What `rml catalog` and `rml data` are told as KEY=VALUE.
+LISTS = ("personal_columns", "not_personal")
+YES = {"yes": True, "true": True, "y": True, "no": False, "false": False, "n": False}
+
+# Answers that a field of yes and no depends on.
+WITH_PERSONS = ("personal_columns", "legal_basis", "retention")
+
+Ask = Callable[[str], str]
+
+
+def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
+    """Return fields and values that were typed as KEY=VALUE.
+
+    Raises:
+        UserError: A key is no field that people fill in, or a value does not fit it.
+    """
+    found: dict[str, Any] = {}
+    fields = [name for name in Catalog.model_fields if name != "table"]
+    for setting in settings:
+        key, sign, value = setting.partition("=")
+        if not sign or key not in fields:
+            raise UserError(
+                f"--catalog {one_line(setting)}: is no KEY=VALUE with a key of"
+                f" {CATALOG}. Fix: one of {', '.join(fields)}."
+            )
+        found[key] = _typed(key, value)
+    return found
+
+
+def _typed(key: str, text: str) -> Any:
+    """Return what a person typed for a field, None for nothing."""
+    text = text.strip()
+    if not text:
+        return None
+    if key == "personal":
+        if text.lower() not in YES:
+            raise UserError(f"personal: {one_line(text)}: answer yes or no.")
+        return YES[text.lower()]
+    if key in LISTS:
+        return [name.strip() for name in text.split(",") if name.strip()]
+    return text
+
+
+def _check_columns(given: Mapping[str, Any], contract: Contract) -> None:
+    """Raise UserError if a column that was typed is none of the table."""
+    for key in LISTS:
+        for name in given.get(key) or ():
+            if name not in {*contract.columns, EVERY}:
+                raise UserError(
+                    f'{key}: "{one_line(name)}" is no column of the table. Fix: one of'
+                    f" {one_line(', '.join([*contract.columns][:20]))}"
+                )
+
+
+def ask_for(
+    catalog: Catalog,
+    found: Iterable[Personal],
+    columns: Iterable[str],
+    ask: Ask,
+    say: Callable[[str], Any],
+) -> dict[str, Any]:
+    """Ask for each field that says nothing, and return the answers.
+
+    An empty answer leaves a field empty. Whether there are personal data is answered
+    with all that belongs to it, or not at all.
+
+    Args:
+        catalog: What is known.
+        found: Columns that look as if they were about a person.
+        columns: Those of the contract.
+        ask: Shows a question and returns the answer.
+        say: Shows a line.
+    """
+    answers: dict[str, Any] = {}
+    empty = [name for name in empty_fields(catalog) if name != "personal"]
+    for name in empty:
+        field = Catalog.model_fields[name]
+        if text := ask(f"{field.description} {name}: ").strip():
+            answers[name] = text
+    if catalog.personal is None:
+        answers |= _ask_for_persons(catalog, [*found], {*columns}, ask, say)
+    return answers
+
+
+def _ask_for_persons(
+    catalog: Catalog,
+    found: list[Personal],
+    columns: set[str],
+    ask: Ask,
+    say: Callable[[str], Any],
+) -> dict[str, Any]:
+    for each in found:
+        say(f'"{one_line(each.column)}" looks like {each.kind}, by {each.by}.')
+    about = Catalog.model_fields["personal"].description
+    while (said := ask(f"{about} personal: ").strip().lower()) not in {*YES, ""}:
+        say("Answer yes or no; nothing leaves it open.")
+    if not said:
+        return {}
+    if not YES[said]:
+        return {"personal": False}
+    answers: dict[str, Any] = {"personal": True}
+    suggested = [each.column for each in found if not catalog.declares(each.column)]
+    for name in WITH_PERSONS:
+        if any(getattr(catalog, name)):
+            continue
+        field = Catalog.model_fields[name]
+        shown = f" [{', '.join(suggested)}]" if name == LISTS[0] and suggested else ""
+        text = ask(f"{field.description} {name}{shown}: ").strip()
+        value = _typed(name, text) or (suggested if shown else None)
+        if name == LISTS[0]:
+            while unknown := [n for n in value or () if n not in {*columns, EVERY}]:
+                say(f'"{one_line(unknown[0])}" is no column of the table.')
+                value = _typed(name, ask(f"{name}: "))
+        if not value:
+            say(f"personal stays open: {name} would be empty.")
+            return {}
+        answers[name] = value
+    return answers
+
+
+def is_asked() -> bool:
+    """Return whether somebody sits at a terminal who can answer."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def ask_terminal(question: str) -> str:
+    """Show a question on the terminal, and return the answer, a line."""
+    sys.stdout.write(f"\n{question}")
+    sys.stdout.flush()
+    return sys.stdin.readline()
+
+
+def write_catalog(
+    answers: Mapping[str, Any], table: RawTable | None, path: Path = CATALOG
+) -> Catalog:
+    """Write answers, and what identifies the table, into the catalog.
+
+    Raises:
+        UserError: The catalog would not be valid; nothing was written.
+    """
+    exists = path.is_file()
+    old = path.read_text("utf-8") if exists else empty_catalog()
+    values = dict(answers)
+    if table is not None:
+        values["table"] = table.model_dump(mode="json")
+    text = set_fields(old, values, path) if values else old
+    found = parse_form(text, Catalog, path)
+    if text != old or not exists:
+        write_text(text, path)
+    return found
+
+
+def recorded_table(root: Path) -> RawTable | None:
+    """Return the raw table as DVC records it, None if DVC does not know it yet.
+
+    A table of one's own is in its .dvc file, that of the sample in dvc.lock. How many
+    rows it has is known if the pipeline has read this version.
+    """
+    path = raw_table(root / "dvc.yaml")
+    lock = (
+        load_yaml((root / LOCK).read_text("utf-8")) if (root / LOCK).is_file() else {}
+    )
+    read = _locked(lock, "validate", "deps", path)
+    pointer = root / path.with_name(f"{path.name}.dvc")
+    out = next(iter(read_pointer(pointer).get("outs") or []), None)
+    if out is None:
+        out = read or _locked(lock, "sample", "outs", path)
+    if not out or "md5" not in out:
+        return None
+    rows = None
+    if read and read.get("md5") == out["md5"] and (root / VALIDATION).is_file():
+        rows = (load_yaml((root / VALIDATION).read_text("utf-8")) or {}).get("rows")
+    return RawTable(
+        path=path.as_posix(), md5=out["md5"], bytes=int(out.get("size", 0)), rows=rows
+    )
+
+
+def _locked(lock: Any, stage: str, kind: str, path: Path) -> dict[str, Any] | None:
+    for item in locked_stages(lock or {}).get(stage, {}).get(kind) or ():
+        if isinstance(item, dict) and item.get("path") == path.as_posix():
+            return item
+    return None
+
+
+def describe_stale(catalog: Catalog, now: RawTable | None) -> list[str]:
+    """Return what the catalog says of another version of the table, a line each."""
+    known = catalog.table
+    fix = "Fix: rml catalog"
+    if now is None:
+        return []
+    if known is None:
+        return [f"{CATALOG}, table: is empty, but {now.path} is known. {fix}"]
+    place = f"{CATALOG}, table"
+    if known.path != now.path:
+        return [
+            f"{place}: is about {one_line(known.path)}, but the table is"
+            f" {one_line(now.path)}. {fix}"
+        ]
+    return [
+        f"{place}.{name}: is {getattr(known, name)}, but DVC recorded"
+        f" {getattr(now, name)}: it is about another version of {now.path}. {fix}"
+        for name in ("md5", "bytes", "rows")
+        if getattr(now, name) is not None and getattr(known, name) != getattr(now, name)
+    ][:1]
+
+
+def describe_undeclared(catalog: Catalog, contract: Contract) -> list[str]:
+    """Return a warning for each column that looks personal and is not declared."""
+    by_values = catalog.table.looks_personal if catalog.table else {}
+    return [
+        f'{CATALOG}: column "{one_line(each.column)}" looks like {each.kind}, by'
+        f" {each.by}, and is not declared. Fix: add it to personal_columns or to"
+        " not_personal"
+        for each in find_personal(contract.columns, by_values)
+        if not catalog.declares(each.column)
+    ]
+
+
+def describe_empty(catalog: Catalog) -> list[str]:
+    """Return a warning if fields say nothing."""
+    if not (names := empty_fields(catalog)):
+        return []
+    return [
+        f"{CATALOG}: {', '.join(names)} {'is' if len(names) == 1 else 'are'} empty."
+        " Fix: fill in, or run `rml catalog` in a terminal"
+    ]
+
+
+def check_catalog(project: Project, *, before_run: bool = False) -> list[str]:
+    """Check the catalog against the contract and DVC; return the warnings.
+
+    Args:
+        project: The project.
+        before_run: The pipeline is about to run: what is out of date is a warning.
+
+    Raises:
+        UserError: A line for each error.
+    """
+    root = project.root
+    if not (root / CATALOG).is_file():
+        raise UserError(f"{CATALOG}: does not exist. Fix: rml catalog")
+    catalog = read_catalog(root / CATALOG)
+    contract = load_contract(root / CONTRACT, _data(project))
+    errors = unknown_columns(catalog, contract.columns)
+    stale = describe_stale(catalog, recorded_table(root))
+    errors += [] if before_run else stale
+    if errors:
+        raise UserError("\n".join(errors))
+    return [*stale, *describe_undeclared(catalog, contract), *describe_empty(catalog)]
+
+
+def _data(project: Project) -> Data:
+    from reproducible_ml.core.files import PARAMS
+    from reproducible_ml.core.params import load_section
+
+    return load_section(Data, project.root / PARAMS)
+
+
+class NewCatalog(NamedTuple):
+    """What is to be written into the catalog once the table is in the project.
+
+    Attributes:
+        root: Of the project.
+        contract: Of the table.
+        answers: What people said.
+        rows: Of the table.
+        looks_personal: Columns whose values look like those of people, and as what.
+        before: Of which table the catalog was; None if of none.
+    """
+
+    root: Path
+    contract: Contract
+    answers: dict[str, Any]
+    rows: int
+    looks_personal: dict[str, str]
+    before: str | None
+
+
+def prepare_catalog(
+    project: Project,
+    contract: Contract,
+    checked: Path,
+    rows: int,
+    settings: Mapping[str, Any],
+) -> NewCatalog:
+    """Return what the catalog is to say of a table; ask for it on a terminal.
+
+    Args:
+        project: Whose root is the current folder.
+        contract: Of the table.
+        checked: The table, cast to the contract.
+        rows: Of the table.
+        settings: What was typed as options: then nothing is asked.
+    """
+    _check_columns(settings, contract)
+    found = find_by_values(checked, contract)
+    # What the sample's says is about the sample alone.
+    sample = str(CATALOG) in project.sample and not is_edited(
+        project.root, str(CATALOG)
+    )
+    known = Catalog() if sample else read_catalog(CATALOG)
+    answers = dict(settings)
+    if not answers and is_asked():
+        looks = find_personal(contract.columns, found)
+        click.echo("\ndata/catalog.yaml: Enter leaves a field empty.")
+        answers = ask_for(known, looks, contract.columns, ask_terminal, click.echo)
+    # Here, as nothing has been changed yet.
+    old = CATALOG.read_text("utf-8") if CATALOG.is_file() and not sample else ""
+    parse_form(set_fields(old or empty_catalog(), answers, CATALOG), Catalog, CATALOG)
+    before = known.table.path if known.table else None
+    return NewCatalog(project.root, contract, answers, rows, found, before)
+
+
+def write_catalog_of(new: NewCatalog) -> Catalog:
+    """Write the catalog of the table that the project now has."""
+    table = recorded_table(new.root)
+    if table is not None:
+        more = {"rows": new.rows, "looks_personal": new.looks_personal}
+        table = table.model_copy(update=more)
+    return write_catalog(new.answers, table)
+
+
+def describe_catalog(catalog: Catalog, new: NewCatalog) -> list[str]:
+    """Return what is wrong with a catalog that was written, a line each."""
+    lines = unknown_columns(catalog, new.contract.columns)
+    now = catalog.table.path if catalog.table else None
+    if new.before not in (None, now):
+        lines.append(
+            f"{CATALOG}: what it says was said of {new.before}. Fix: check that it is"
+            f" true of {now}"
+        )
+    return [
+        *lines,
+        *describe_undeclared(catalog, new.contract),
+        *describe_empty(catalog),
+    ]
+
+
+def fill_catalog(project: Project, settings: Iterable[str]) -> None:
+    """Ask for what the catalog lacks, and note size, hash and rows: `rml catalog`.
+
+    The current folder is the project's root.
+    """
+    given = parse_settings(settings)
+    contract = load_contract(CONTRACT, _data(project))
+    _check_columns(given, contract)
+    catalog = read_catalog(CATALOG)
+    table = recorded_table(Path())
+    if table is not None:
+        seen = catalog.table.looks_personal if catalog.table else {}
+        if VALIDATED.is_dir():
+            seen = find_by_values(VALIDATED, contract)
+        if table.rows is None and catalog.table and catalog.table.md5 == table.md5:
+            table = table.model_copy(update={"rows": catalog.table.rows})
+        table = table.model_copy(update={"looks_personal": seen})
+    answers = given or _asked(catalog, contract, table)
+    written = write_catalog(answers, table)
+    click.echo(f"{CATALOG}: " + _summary(written, table))
+    for line in [
+        *unknown_columns(written, contract.columns),
+        *describe_undeclared(written, contract),
+        *describe_empty(written),
+    ]:
+        click.echo(f"warning: {line}")
+
+
+def _asked(
+    catalog: Catalog, contract: Contract, table: RawTable | None
+) -> dict[str, Any]:
+    if not is_asked():
+        return {}
+    found = find_personal(contract.columns, table.looks_personal if table else {})
+    return ask_for(catalog, found, contract.columns, ask_terminal, click.echo)
+
+
+def _summary(catalog: Catalog, table: RawTable | None) -> str:
+    if table is None:
+        return "DVC has not recorded the table yet: run `make repro`, then this again."
+    rows = "rows not counted yet" if table.rows is None else f"{table.rows:,} rows"
+    return f"{table.path}, {table.bytes:,} bytes, {rows}, MD5 {table.md5}"
