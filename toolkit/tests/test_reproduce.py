@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.reproduce import (
+from reproducible_ml.reproduce import pull_tables
+from reproducible_ml.versioning.dvc import run_dvc
+from reproducible_ml.versioning.once import (
     Stamp,
     content_hash,
-    pull_tables,
     repository_files,
     run_once,
 )
-from reproducible_ml.versioning.dvc import run_dvc
 
 TABLE = Path("data/raw/visits.csv")
 

@@ -384,7 +384,7 @@ def once(name: str, command: tuple[str, ...], *, force: bool) -> None:
     The files are those that Git tracks or would track; their content counts, not their
     dates. NAME distinguishes commands.
     """
-    from reproducible_ml.reproduce import run_once
+    from reproducible_ml.versioning.once import run_once
 
     sys.exit(run_once(_project().root, name, command, force=force))
 

@@ -1,5 +1,7 @@
 """Commands of `rml` on governance; `cli` adds them to the others."""
 
+import sys
+
 import click
 
 from reproducible_ml.console import examples, project
@@ -32,4 +34,39 @@ def catalog(settings: tuple[str, ...]) -> None:
     fill_catalog(project(), settings)
 
 
-COMMANDS: tuple[click.Command, ...] = (catalog,)
+@click.command(
+    epilog=examples("rml score", "rml score --check 3", "rml score --write-skeleton")
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--check",
+    "least",
+    type=click.FloatRange(0, 7),
+    metavar="MINIMUM",
+    help="Exit with 1 if the least section has fewer points.",
+)
+@click.option(
+    "--write-skeleton",
+    is_flag=True,
+    help="Write docs/governance/ml_test_score.yaml, to fill in evidence.",
+)
+def score(*, as_json: bool, least: float | None, write_skeleton: bool) -> None:
+    """Show the ML Test Score: how ready the project is for production, and why.
+
+    28 tests in four sections of seven, by Breck et al. (2017). A test has a point if it
+    is automated and repeated, and what proves it is checked now: contract, reports,
+    tests, workflows, alerts and others. What people did, and wrote down in
+    docs/governance/ml_test_score.yaml, counts half a point for a year. The least
+    section is the score. What is missing is listed, with what to do.
+
+    Below it is the level of maturity, 0 to 2, with what each criterion is based on.
+    """
+    from reproducible_ml.governance.score import make_skeleton, show_score
+
+    if write_skeleton:
+        make_skeleton(project())
+    elif not show_score(project(), as_json=as_json, least=least):
+        sys.exit(1)
+
+
+COMMANDS: tuple[click.Command, ...] = (catalog, score)

@@ -4,7 +4,6 @@ What changed since the last run is found by hashes of contents. Modification tim
 not used: clocks may be wrong, and Git sets new times.
 """
 
-import hashlib
 import json
 import os
 import signal
@@ -19,7 +18,7 @@ from typing import Any
 from reproducible_ml.card.catalog import CATALOG
 from reproducible_ml.core.dependencies import StageDependencies, read_stages
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.files import PARAMS, parse_params, write_text
+from reproducible_ml.core.files import PARAMS, parse_params
 from reproducible_ml.core.project import CONTRACT, Project
 from reproducible_ml.versioning.dvc import (
     DvcError,
@@ -29,6 +28,7 @@ from reproducible_ml.versioning.dvc import (
     running_commands,
 )
 from reproducible_ml.versioning.git import run_git
+from reproducible_ml.versioning.once import Stamp, content_hash
 
 # Where hashes are remembered; DVC keeps its own temporary files beside it.
 STAMPS = Path(".dvc/tmp/rml")
@@ -280,69 +280,3 @@ class Drawn:
     def save(self) -> None:
         """Remember what the picture was drawn from."""
         self.stamp.save(self.state)
-
-
-def content_hash(files: Iterable[Path]) -> str:
-    """Return a hash of the names and contents of files, in the order given."""
-    digest = hashlib.sha256()
-    for file in files:
-        content = file.read_bytes() if file.is_file() else b""
-        digest.update(f"{file}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
-        digest.update(content)
-    return digest.hexdigest()
-
-
-class Stamp:
-    """A file that stores a hash, for instance that of the last successful run."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def matches(self, current: str) -> bool:
-        """Return whether the stored hash is this one."""
-        return self.path.is_file() and self.path.read_text("utf-8").strip() == current
-
-    def save(self, current: str) -> None:
-        """Store a hash."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(f"{current}\n", self.path)
-
-
-def repository_files(root: Path) -> list[Path]:
-    """Return the files that Git tracks or would track, sorted by name.
-
-    Raises:
-        UserError: The folder is not a Git repository.
-    """
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    done = subprocess.run(command, cwd=root, capture_output=True, check=False)
-    if done.returncode:
-        raise UserError(f"{root}: is not a Git repository. Fix: run `git init`.")
-    names = done.stdout.decode("utf-8", "surrogateescape").split("\0")
-    return [root / name for name in sorted({*names} - {""})]
-
-
-def run_once(root: Path, name: str, command: Sequence[str], *, force: bool) -> int:
-    """Run a command, unless it has succeeded on the same files; return its exit code.
-
-    Args:
-        root: Root of the repository.
-        name: Name of the command, under which its last success is stored.
-        command: Program and arguments.
-        force: Whether to run it even if it has succeeded.
-    """
-    stamp = Stamp(root / ".venv" / f".{name}")
-    # Tests of the tables that a run makes are skipped until it was run.
-    stages = read_stages(root).values()
-    made = sum((root / path).exists() for each in stages for path in each.outputs)
-    before = f"{content_hash(repository_files(root))}, {made} outputs"
-    if not force and stamp.matches(before):
-        sys.stdout.write(
-            f"`make {name}` has succeeded on these files. To run it again: FORCE=1\n"
-        )
-        return 0
-    code = subprocess.run(command, cwd=root, check=False).returncode
-    if code == 0:
-        # The hash from before: a file changed meanwhile may not have been tested.
-        stamp.save(before)
-    return code

@@ -22,11 +22,16 @@ from reproducible_ml.core.files import load_yaml
 from reproducible_ml.core.inputs import hash_path
 from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.modeling.drawing.summary import format_table
+from reproducible_ml.versioning.git import run_git
+from reproducible_ml.versioning.once import Stamp
 
 # Stages whose results may differ by rounding on another processor.
 NUMERIC = {"train", "evaluate", "card"}
 
 METRICS = "reports/metrics.json"
+
+# Where the hash of the files is kept that were rebuilt last; Git ignores it.
+VERIFIED = Path(".dvc/tmp/rml/verified")
 
 # Verdict on a committed file that no stage wrote.
 EDITED = "EDITED"
@@ -198,6 +203,7 @@ def verify(repository: Path, *, same_processor: bool) -> bool:
     with tempfile.TemporaryDirectory(prefix="verify ") as folder:
         copy = Path(folder) / "another place"
         clone(repository, copy)
+        tree = _tree(copy)
         committed = read_hashes(copy / "dvc.lock")
         edited = find_edited(committed, copy)
         metrics = json.loads((copy / METRICS).read_text("utf-8"))
@@ -212,10 +218,35 @@ def verify(repository: Path, *, same_processor: bool) -> bool:
         rebuild(copy, variables | another_user(home))
         verdicts = compare(committed, read_hashes(copy / "dvc.lock"), edited)
         new_metrics = json.loads((copy / METRICS).read_text("utf-8"))
+    same = all(verdict == "equal" for _, _, verdict in verdicts)
+    _note(repository, copied=tree, same=same)
     difference = largest_difference(metrics, new_metrics)
     rows = [["stage", "output", "rebuilt"], *(list(verdict) for verdict in verdicts)]
     sys.stdout.write(f"\n{format_table(rows)}\n\n{conclusion(verdicts, difference)}\n")
-    return all(verdict == "equal" for _, _, verdict in verdicts)
+    return same
+
+
+def was_verified(repository: Path) -> bool | None:
+    """Return whether HEAD was rebuilt here and every output was equal.
+
+    None if nothing was rebuilt here yet.
+    """
+    stamp = Stamp(repository / VERIFIED)
+    return stamp.matches(_tree(repository)) if stamp.path.is_file() else None
+
+
+def _tree(repository: Path) -> str:
+    """Return the hash of the files of HEAD."""
+    return (run_git(repository, "rev-parse", "HEAD^{tree}") or b"").decode().strip()
+
+
+def _note(repository: Path, copied: str, *, same: bool) -> None:
+    """Remember that the files of a commit were rebuilt, or that they were not."""
+    stamp = Stamp(repository / VERIFIED)
+    if same:
+        stamp.save(copied)
+    elif stamp.matches(copied):
+        stamp.path.unlink()
 
 
 def inherited() -> dict[str, str]:

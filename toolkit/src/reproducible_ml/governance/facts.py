@@ -1,0 +1,404 @@
+"""What a program can see of a project: its files, workflows, tests, alerts, records.
+
+Everything is read when it is asked for, and from the files as they are now. What is not
+there, or cannot be read, counts as missing.
+"""
+
+import ast
+import datetime
+import re
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from reproducible_ml.contract.schema import Contract, Data, load_contract
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.files import load_yaml
+from reproducible_ml.core.inputs import hash_path
+from reproducible_ml.core.params import load_section
+from reproducible_ml.core.project import CONTRACT, Project
+from reproducible_ml.report.results import EVALUATION, Results, read_results
+from reproducible_ml.verify.rebuild import was_verified
+from reproducible_ml.versioning.git import Revision, changed_files, find_commit
+from reproducible_ml.versioning.lock import (
+    LOCK,
+    find_outdated,
+    locked_hashes,
+    locked_outputs,
+    locked_stages,
+)
+from reproducible_ml.versioning.once import has_passed
+
+WORKFLOWS = Path(".github/workflows")
+ALERTS = Path(".cloud/monitoring/alerts.yaml")
+PROMETHEUS = Path(".cloud/monitoring/prometheus.yaml")
+
+# How a shell may begin a command: at the start of a line, or after another one, with
+# variables, and with the path of a program.
+BEGIN = r"(?:^|&&|\|\||;|\(|\bif )\s*(?:test -z \S+ \|\| )?(?:\w+=\S*\s+)*(?:\S*/)?"
+
+# A failure that is ignored is no check.
+IGNORED = re.compile(r"\|\|\s*(?:true|:|exit 0)(?:\s|$)")
+
+# Marks of tests that do not run with `make test`, by the command that runs them.
+TIERS = {"slow": "test-slow", "integration": "test-all"}
+NEVER = ("skip", "xfail")
+
+# Names of a project's tests; those of the toolkit are in its own repository alone.
+TESTS = ("tests", "toolkit/tests")
+
+
+class Step(NamedTuple):
+    """A command of a workflow.
+
+    Attributes:
+        workflow: Its file.
+        job: Name of the job.
+        events: What starts the workflow, such as `pull_request` or `schedule`.
+        position: Of the step in its job.
+        command: A line of the shell; of an action, its name and its settings.
+    """
+
+    workflow: str
+    job: str
+    events: frozenset[str]
+    position: int
+    command: str
+
+    def runs(self, pattern: str) -> bool:
+        """Return whether the line runs a command that fails if it fails."""
+        found = re.search(f"{BEGIN}(?:{pattern})(?=[\\s;&|)]|$)", self.command)
+        return bool(found) and not IGNORED.search(self.command)
+
+
+class TestFunction(NamedTuple):
+    """A test function.
+
+    Attributes:
+        file: Its file.
+        name: Its name.
+        tier: The target of make that runs it; empty if none does.
+        names: The identifiers and texts in it.
+        modules: The modules that its file imports, and names from them.
+    """
+
+    file: str
+    name: str
+    tier: str
+    names: frozenset[str]
+    modules: frozenset[str]
+
+
+class Facts:
+    """A project, and what proofs want to know of it.
+
+    Args:
+        project: The project.
+        records: Whether records of this computer count, such as that of `make test`.
+        today: By which the age of evidence is reckoned.
+        outdated: Why dvc.lock is not up to date; by default, DVC is asked.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        *,
+        records: bool = True,
+        today: datetime.date | None = None,
+        outdated: Sequence[str] | None = None,
+    ) -> None:
+        self.project = project
+        self.root = project.root
+        self.records = records
+        self.today = today or datetime.datetime.now(datetime.UTC).date()
+        self.revision = Revision(self.root)
+        if outdated is not None:
+            self.__dict__["outdated"] = list(outdated)
+
+    @property
+    def commit(self) -> str:
+        """The last commit, and whether files differ from it."""
+        found = find_commit(self.root, "HEAD")
+        if found is None:
+            return "no commit"
+        count = len(changed_files(self.root))
+        others = f", with {count} changed file{'s' * (count != 1)}" if count else ""
+        return f"commit {found[:10]}{others}"
+
+    @cached_property
+    def outdated(self) -> list[str]:
+        """Why dvc.lock, and so the reports, are not up to date; empty if they are."""
+        try:
+            found = find_outdated(self.root, data=False)
+        except UserError as error:
+            return [f"{LOCK} cannot be checked: {str(error).splitlines()[0]}"]
+        return [f"{stage}: {reason}" for stage, reason in found]
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """The sections of params.yaml."""
+        return self.revision.yaml("params.yaml")
+
+    def section(self, *names: str) -> dict[str, Any]:
+        """Return a section of params.yaml, or of another section; empty without it."""
+        found: Any = self.params
+        for name in names:
+            found = found.get(name) if isinstance(found, dict) else None
+        return found if isinstance(found, dict) else {}
+
+    @cached_property
+    def lock(self) -> dict[str, Any]:
+        """The content of dvc.lock."""
+        return self.revision.yaml(LOCK)
+
+    @cached_property
+    def contract(self) -> tuple[Contract, Data]:
+        """The data contract, and the roles of its columns.
+
+        Raises:
+            UserError: One of both is missing or not valid.
+        """
+        data = load_section(Data, self.root / "params.yaml")
+        return load_contract(self.root / CONTRACT, data), data
+
+    @cached_property
+    def results(self) -> Results:
+        """Metrics and evaluation in reports/."""
+        return read_results(self.revision)
+
+    @cached_property
+    def evaluation(self) -> dict[str, Any]:
+        """The content of reports/evaluation.json."""
+        found = self.revision.json(EVALUATION)
+        return found if isinstance(found, dict) else {}
+
+    def is_current(self, path: str) -> str:
+        """Return why an output, or its stage, is not up to date; empty if it is."""
+        if not (self.root / path).exists():
+            return f"{path} is missing: make repro"
+        recorded = locked_outputs(self.lock).get(path)
+        if recorded is None:
+            return f"{path} is no output in {LOCK}: make repro"
+        if recorded != hash_path(self.root / path):
+            return f"{path} is not what {LOCK} records: make repro"
+        return self._is_lock_current()
+
+    def read_by_a_stage(self, path: str) -> str:
+        """Return why no stage read a file as it is now; empty if one did."""
+        found = [
+            locked_hashes(stage, "deps").get(path)
+            for stage in locked_stages(self.lock).values()
+        ]
+        recorded = [value for value in found if value]
+        if not recorded:
+            return f"no stage in {LOCK} reads {path}: make repro"
+        if not (self.root / path).exists():
+            return f"{path} is missing"
+        if hash_path(self.root / path) not in recorded:
+            return f"{path} has changed since the stages read it: make repro"
+        return self._is_lock_current()
+
+    def _is_lock_current(self) -> str:
+        more = len(self.outdated) - 1
+        others = f" and {more} more" if more > 0 else ""
+        why = f"{self.outdated[0]}{others}" if self.outdated else ""
+        return f"stale: {LOCK} is not up to date ({why}): make repro" if why else ""
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """The commands of all workflows that are not switched off."""
+        folder = self.root / WORKFLOWS
+        files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+        return [step for file in files for step in self._steps(file)]
+
+    def _steps(self, file: Path) -> Iterator[Step]:
+        name = file.relative_to(self.root).as_posix()
+        content: Any = self.revision.yaml(name)
+        # YAML 1.1 takes `on` for true.
+        events = content.get("on", content.get(True)) or ()
+        known = frozenset([events] if isinstance(events, str) else map(str, events))
+        jobs = content.get("jobs")
+        for job, settings in jobs.items() if isinstance(jobs, dict) else ():
+            if not isinstance(settings, dict) or _is_off(settings):
+                continue
+            for position, step in enumerate(settings.get("steps") or ()):
+                if not isinstance(step, dict) or _is_off(step):
+                    continue
+                action = f"{step.get('uses', '')} {step.get('with', '')}".strip()
+                for line in [*_lines(str(step.get("run") or "")), action]:
+                    if line:
+                        yield Step(name, str(job), known, position, line)
+
+    def find_steps(self, pattern: str, *events: str) -> list[Step]:
+        """Return the commands that match a pattern and that one of the events starts.
+
+        Args:
+            pattern: A regular expression of the command without its path.
+            events: Those of GitHub; without them, any.
+        """
+        return [
+            step
+            for step in self.steps
+            if (not events or step.events & {*events}) and step.runs(pattern)
+        ]
+
+    @cached_property
+    def tests(self) -> list[TestFunction]:
+        """The test functions of the project and, where they are, of the toolkit."""
+        files = [f for each in TESTS for f in (self.root / each).rglob("test_*.py")]
+        return [test for file in sorted(files) for test in self._tests(file)]
+
+    def _tests(self, file: Path) -> Iterator[TestFunction]:
+        try:
+            tree = ast.parse(file.read_bytes())
+        except (SyntaxError, ValueError, OSError):
+            return
+        shown = file.relative_to(self.root).as_posix()
+        modules = _modules(tree)
+        own = [
+            node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and "pytestmark" in _names(node)
+        ]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                tier = _tier([*own, *node.decorator_list])
+                yield TestFunction(shown, node.name, tier, _names(node), modules)
+
+    def are_tests_run(self, tier: str = "test") -> tuple[bool, str]:
+        """Return whether tests run again and again, and by what or why not.
+
+        Args:
+            tier: The target of make that runs them.
+        """
+        pattern = f"make (?:-\\S+ )*{tier}(?![-\\w])"
+        if tier == "test":
+            pattern += r"|make checks|pytest(?: -\S+(?: auto| \d+)?)* tests"
+        if found := self.find_steps(pattern, "pull_request", "merge_group"):
+            return True, f"{found[0].workflow} runs them on each pull request"
+        if self.records and (passed := self._has_passed(tier)):
+            return True, f"`make {tier}` passed here on these files"
+        if self.records and passed is False:
+            why = f"stale: `make {tier}` passed here, but on other files"
+        else:
+            why = f"no workflow runs `make {tier}` on pull requests"
+        return False, f"{why}. Fix: add it to a workflow, or run make {tier}"
+
+    def _has_passed(self, tier: str) -> bool | None:
+        try:
+            return has_passed(self.root, tier)
+        except (UserError, OSError):
+            return None
+
+    def was_verified(self) -> bool | None:
+        """Return whether `rml verify` rebuilt these files here; None: no files."""
+        return was_verified(self.root) if self.records else None
+
+    @cached_property
+    def alerts(self) -> dict[str, str]:
+        """The expressions of the alerts that Prometheus loads, by name."""
+        loaded = self.revision.yaml(PROMETHEUS.as_posix()).get("rule_files")
+        if not isinstance(loaded, list) or not any(
+            Path(str(each)).name == ALERTS.name for each in loaded
+        ):
+            return {}
+        groups = self.revision.yaml(ALERTS.as_posix()).get("groups")
+        rules = [
+            rule
+            for group in (groups if isinstance(groups, list) else ())
+            if isinstance(group, dict)
+            for rule in group.get("rules") or ()
+            if isinstance(rule, dict)
+        ]
+        return {str(r["alert"]): str(r.get("expr")) for r in rules if "alert" in r}
+
+    def default(self, module: str, name: str) -> Any:
+        """Return the value that a class of the project's settings gives a field.
+
+        The module is not imported: its packages may not be installed.
+
+        Args:
+            module: File in the project's package, such as `deployment/service.py`.
+            name: Of the field.
+
+        Raises:
+            KeyError: There is no such file or field, or it is no literal.
+        """
+        path = self.root / "code" / self.project.package / module
+        try:
+            tree = ast.parse(path.read_bytes())
+            found = next(
+                node.value
+                for node in ast.walk(tree)
+                if isinstance(node, ast.AnnAssign)
+                and isinstance(node.target, ast.Name)
+                and node.target.id == name
+                and node.value
+            )
+            return ast.literal_eval(found)
+        except (OSError, SyntaxError, ValueError, StopIteration) as error:
+            raise KeyError(name) from error
+
+    def documents(self, folder: str) -> Iterator[tuple[str, Any]]:
+        """Yield path and content of the YAML documents in a folder."""
+        import yaml
+
+        for file in sorted((self.root / folder).rglob("*.yaml")):
+            try:
+                texts = re.split(r"(?m)^---\s*$", file.read_text("utf-8"))
+                contents = [load_yaml(text) for text in texts]
+            except (OSError, ValueError, yaml.YAMLError):
+                continue
+            for content in contents:
+                yield file.relative_to(self.root).as_posix(), content
+
+
+def _is_off(settings: dict[str, Any]) -> bool:
+    """Return whether a job or step does not run, or may fail without consequence.
+
+    What waits for a variable of the repository is off by default.
+    """
+    condition = str(settings.get("if", ""))
+    off = re.fullmatch(r"(\$\{\{)?\s*false\s*(\}\})?", condition, re.IGNORECASE)
+    return bool(off) or "vars." in condition or bool(settings.get("continue-on-error"))
+
+
+def _lines(script: str) -> Iterator[str]:
+    for line in script.replace("\\\n", " ").splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield line.strip()
+
+
+def _tier(marks: Sequence[ast.expr]) -> str:
+    """Return the target of make that runs a test with these marks."""
+    # A parameter of a test may be skipped: then others may run, but which is not known.
+    if any(name.startswith(NEVER) for mark in marks for name in _names(mark)):
+        return ""
+    # A mark on the whole test; parameters with marks of their own leave the others.
+    lists = [m.elts if isinstance(m, ast.List | ast.Tuple) else [m] for m in marks]
+    plain = {a.attr for each in lists for a in each if isinstance(a, ast.Attribute)}
+    return next((tier for mark, tier in TIERS.items() if mark in plain), "test")
+
+
+def _names(tree: ast.AST) -> frozenset[str]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return frozenset(found)
+
+
+def _modules(tree: ast.AST) -> frozenset[str]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(found)

@@ -1,0 +1,662 @@
+"""Proofs: what of a project a program can check, each with what it was found by.
+
+A proof says what the repository has: that a service with these alerts runs somewhere
+cannot be seen from here.
+"""
+
+import csv
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from reproducible_ml.core.errors import UserError, first_line
+from reproducible_ml.core.files import write_text
+from reproducible_ml.core.project import CONTRACT
+from reproducible_ml.governance.evidence import FILE, Written
+from reproducible_ml.governance.facts import ALERTS, Facts
+from reproducible_ml.modeling.metrics.metric import Metrics
+from reproducible_ml.report.gates import Gate, check_gates
+from reproducible_ml.report.results import EVALUATION, compare, number
+from reproducible_ml.report.review import known_metrics
+from reproducible_ml.versioning.git import find_commit
+
+IMPORTANCE = "reports/plots/importance.csv"
+PLOTS = "reports/plots"
+TRIALS = "reports/search.csv"
+CATALOG = "data/catalog.yaml"
+OWNERS = ".github/CODEOWNERS"
+DEPENDABOT = ".github/dependabot.yml"
+
+# Those that people review: what a model is made of.
+SPECIFIED = ("params.yaml", "dvc.yaml", "code")
+
+# How long a log of predictions may be kept.
+DAYS = 400
+
+# Names in a list.
+SHOWN = 5
+
+# Of whoever makes the commits of a trial, for both roles that Git has.
+IDENTITY = {"NAME": "rml score", "EMAIL": "score@example.org"}
+WHO = ("AUTHOR", "COMMITTER")
+
+PULLS = ("pull_request", "merge_group")
+SCHEDULED = ("schedule", "repository_dispatch")
+
+
+class Found(NamedTuple):
+    """What came of a proof.
+
+    Attributes:
+        met: Whether it holds.
+        text: What it is based on, or what is missing and how to get it.
+    """
+
+    met: bool
+    text: str
+
+
+Proof = Callable[[Facts, Written], Found]
+
+
+def listed(names: list[str]) -> str:
+    """Return some names, and how many more there are."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def tests_run(facts: Facts, _: Written) -> Found:
+    """`make test` runs again and again."""
+    return Found(*facts.are_tests_run())
+
+
+def contract_valid(facts: Facts, _: Written) -> Found:
+    """The contract says of every column what it holds."""
+    try:
+        contract, _data = facts.contract
+    except UserError as error:
+        return Found(False, first_line(error))
+    if not contract.columns:
+        return Found(False, f"{CONTRACT} has no columns. Fix: rml data")
+    return Found(True, f"{CONTRACT} describes {len(contract.columns)} columns")
+
+
+def contract_used(facts: Facts, _: Written) -> Found:
+    """The pipeline checked the table against this very contract."""
+    why = facts.read_by_a_stage(str(CONTRACT))
+    return Found(not why, why or f"the stages in dvc.lock read {CONTRACT} as it is")
+
+
+def importance_measured(facts: Facts, _: Written) -> Found:
+    """The importance of each feature of this model was measured."""
+    if why := facts.is_current(PLOTS):
+        return Found(False, why)
+    try:
+        contract, data = facts.contract
+    except UserError as error:
+        return Found(False, first_line(error))
+    lacking = sorted({*contract.features(data)} - _importances(facts).keys())
+    if lacking:
+        return Found(False, f"{IMPORTANCE} lacks {listed(lacking)}: make repro")
+    return Found(True, f"{IMPORTANCE} has all features of this model")
+
+
+def features_useful(facts: Facts, _: Written) -> Found:
+    """No feature is without importance."""
+    found = _importances(facts)
+    useless = [name for name, value in found.items() if not value > 0]
+    if not found or useless:
+        return Found(
+            False,
+            f"{len(useless)} of {len(found)} features have no importance"
+            f" ({listed(useless)}). Fix: treatment: exclude in {CONTRACT}; or try it,"
+            " and write down why they stay",
+        )
+    return Found(True, f"each of {len(found)} features has an importance above 0")
+
+
+def _importances(facts: Facts) -> dict[str, float]:
+    rows = csv.DictReader(StringIO(facts.revision.text(IMPORTANCE) or ""))
+    found = {}
+    for row in rows:
+        try:
+            found[str(row["feature"])] = float(row["importance"])
+        except (KeyError, TypeError, ValueError):
+            continue
+    return found
+
+
+def report_on_pull_requests(facts: Facts, _: Written) -> Found:
+    """Each pull request is reproduced, compared with its base and held to the gates."""
+    wanted = {
+        "make repro": r"make repro|rml repro",
+        "make report": r"make report|rml report",
+    }
+    steps = {name: facts.find_steps(p, *PULLS) for name, p in wanted.items()}
+    lacking = [name for name, found in steps.items() if not found]
+    if lacking:
+        why = " and ".join(f"`{name}`" for name in lacking)
+        return Found(False, f"no workflow runs {why} on pull requests. Fix: add it")
+    return Found(
+        True,
+        f"{steps['make report'][0].workflow} runs `make repro` and `make report` on"
+        " each pull request",
+    )
+
+
+def costs_kept(facts: Facts, _: Written) -> Found:
+    """Time and memory of the stages are kept from run to run, for the report."""
+    log = r".*\bresources\.jsonl"
+    found = [
+        step
+        for step in facts.steps
+        if step.command.startswith("actions/cache@") and re.search(log, step.command)
+    ]
+    if not found:
+        return Found(
+            False,
+            "no workflow keeps .dvc/tmp/rml/resources.jsonl (actions/cache), so reports"
+            " do not compare the time of stages. Fix: add it beside `make report`",
+        )
+    return Found(True, f"{found[0].workflow} keeps time and memory of the stages")
+
+
+def columns_forbidden(facts: Facts, written: Written) -> Found:
+    """Columns that must not be features are named, and are none."""
+    if not written.forbidden:
+        return Found(
+            False,
+            f"{FILE} names no columns that must not be features. Fix: add them under"
+            " `forbidden`, with the reason",
+        )
+    try:
+        contract, data = facts.contract
+    except UserError as error:
+        return Found(False, first_line(error))
+    used = {*contract.features(data), *_importances(facts)}
+    broken = [
+        f"{name} ({reason})"
+        for pattern, reason in written.forbidden.items()
+        for name in sorted(used)
+        if re.search(pattern, name)
+    ]
+    if broken:
+        return Found(
+            False,
+            f"forbidden, but features: {listed(broken)}. Fix: treatment: exclude in"
+            f" {CONTRACT}",
+        )
+    count = len(written.forbidden)
+    return Found(True, f"no feature is forbidden by the {count} patterns in {FILE}")
+
+
+def score_run(facts: Facts, _: Written) -> Found:
+    """`rml score` itself runs again and again."""
+    found = facts.find_steps("rml score", *PULLS, "push", *SCHEDULED)
+    if not found:
+        return Found(False, "no workflow runs `rml score`. Fix: add it to one")
+    return Found(True, f"{found[0].workflow} runs `rml score`")
+
+
+def personal_declared(facts: Facts, _: Written) -> Found:
+    """Somebody said whether the data are about people, and of which columns."""
+    content = facts.revision.yaml(CATALOG)
+    personal = content.get("personal")
+    if not isinstance(personal, bool):
+        return Found(
+            False,
+            f"{CATALOG} does not say whether the data are about people. Fix: fill in"
+            " `personal`",
+        )
+    table = content.get("table")
+    looks = table.get("looks_personal") if isinstance(table, dict) else None
+    declared = [
+        name
+        for key in ("personal_columns", "not_personal")
+        for name in (content.get(key) or ())
+    ]
+    open_ = [n for n in (looks or {}) if n not in declared and "*" not in declared]
+    if open_:
+        return Found(
+            False,
+            f"{CATALOG}: these columns look personal, and nobody decided:"
+            f" {listed(open_)}. Fix: list them in personal_columns or not_personal",
+        )
+    empty = [k for k in ("legal_basis", "retention") if personal and not content.get(k)]
+    if empty:
+        return Found(False, f"{CATALOG}: {' and '.join(empty)} empty. Fix: fill in")
+    which = "which columns are" if personal else "that no column is"
+    return Found(True, f"{CATALOG} says {which} about people")
+
+
+def log_limited(facts: Facts, _: Written) -> Found:
+    """The log of predictions is not kept for ever."""
+    service = facts.root / "code" / facts.project.package / "deployment/service.py"
+    if not service.is_file():
+        return Found(True, "there is no service that logs predictions")
+    try:
+        days = facts.default("deployment/service.py", "log_days")
+    except KeyError:
+        return Found(True, "predictions are logged for 190 days at most (the default)")
+    if not isinstance(days, int) or days > DAYS:
+        return Found(
+            False,
+            f"{service.name}: log_days is {days!r}: predictions are kept for more than"
+            f" {DAYS} days. Fix: a smaller number",
+        )
+    return Found(True, f"predictions are logged for {days} days at most")
+
+
+def features_tested(facts: Facts, _: Written) -> Found:
+    """A test imports each module that makes features."""
+    return _modules_tested(facts, "features")
+
+
+def training_tested(facts: Facts, _: Written) -> Found:
+    """A test imports each module that says what the model is, and how it is scored."""
+    return _modules_tested(facts, "models/train.py", "models/metrics.py")
+
+
+def _modules_tested(facts: Facts, *places: str) -> Found:
+    package = facts.project.package
+    code = facts.root / "code"
+    files = []
+    for place in places:
+        path = code / package / place
+        files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    files = [f for f in files if f.name != "__init__.py" and f.is_file()]
+    if not files:
+        return Found(False, f"code/{package} has no {' or '.join(places)}")
+    tested = {m for test in facts.tests if test.tier == "test" for m in test.modules}
+    names = {
+        ".".join(file.relative_to(code).with_suffix("").parts): file for file in files
+    }
+    untested = [file for name, file in names.items() if name not in tested]
+    lacking = [file.relative_to(facts.root).as_posix() for file in untested]
+    if lacking:
+        return Found(
+            False,
+            f"no test in tests/ imports {listed(lacking)}. Fix: add one (docs/code)",
+        )
+    return Found(True, f"tests import {listed([*names])}")
+
+
+def owners_named(facts: Facts, _: Written) -> Found:
+    """Somebody is asked for a review of what the model is made of."""
+    lines = (facts.revision.text(OWNERS) or "").splitlines()
+    rules = [line.split("#")[0].split() for line in lines]
+    # The last one that matches decides; without an owner, nobody is asked.
+    rules = [rule for rule in reversed(rules) if rule]
+    owners = {
+        path: next((rule[1:] for rule in rules if _covers(rule[0], path)), [])
+        for path in SPECIFIED
+    }
+    lacking = [path for path, known in owners.items() if not known]
+    if lacking:
+        return Found(
+            False, f"{OWNERS} names nobody for {listed(lacking)}. Fix: name somebody"
+        )
+    return Found(True, f"{OWNERS} names who reviews {listed([*SPECIFIED])}")
+
+
+def _covers(pattern: str, path: str) -> bool:
+    plain = pattern.strip("/")
+    return plain in ("*", "**", path, f"{path}/*", f"{path}/**")
+
+
+def labels_joined(facts: Facts, _: Written) -> Found:
+    """What came true is compared with what the model said, on a schedule."""
+    return _scheduled(facts, "rml outcomes", "labels that come later")
+
+
+def _scheduled(facts: Facts, command: str, what: str) -> Found:
+    found = facts.find_steps(command, *SCHEDULED)
+    if not found:
+        why = f"no workflow runs `{command}` on a schedule, with {what}"
+        return Found(False, f"{why}. Fix: add it")
+    return Found(True, f"{found[0].workflow} runs `{command}` on a schedule")
+
+
+def hyperparameters_searched(facts: Facts, _: Written) -> Found:
+    """The settings of the estimator come from a search, or are compared with one."""
+    # A job that searches beside the pipeline finds out whether others would be better.
+    if found := facts.find_steps(r"rml exp .*train\.search\.method=.*", *SCHEDULED):
+        return Found(True, f"{found[0].workflow} searches on a schedule")
+    if facts.section("train", "search").get("method") in (None, "none"):
+        return Found(
+            False, "train.search.method is none. Fix: search, in params.yaml: random"
+        )
+    if why := facts.is_current(TRIALS):
+        return Found(False, why)
+    count = len((facts.revision.text(TRIALS) or "").splitlines()) - 1
+    if count < 2:
+        return Found(False, f"{TRIALS} has fewer than two trials: make repro")
+    return Found(True, f"{TRIALS} has {count} trials")
+
+
+def retrained(facts: Facts, _: Written) -> Found:
+    """A model of the newest rows is compared with the one in use, on a schedule."""
+    return _scheduled(facts, "rml retrain", "the newest rows")
+
+
+def rows_renewed(facts: Facts, _: Written) -> Found:
+    """There is a place that newer rows come from."""
+    for pointer in sorted((facts.root / "data/raw").glob("*.dvc")):
+        name = pointer.relative_to(facts.root).as_posix()
+        if facts.revision.yaml(name).get("deps"):
+            return Found(True, f"{name} names where newer rows come from")
+    for query in sorted((facts.root / "data/raw").glob("*.query.yaml")):
+        return Found(True, f"data/raw/{query.name} says how newer rows are read")
+    return Found(
+        False,
+        "no file in data/raw names where newer rows come from. Fix: rml data URL, or"
+        " rml data PATH --time COLUMN",
+    )
+
+
+def baseline_beaten(facts: Facts, _: Written) -> Found:
+    """The model is better than one that ignores the features, beyond noise."""
+    if why := facts.is_current(EVALUATION):
+        return Found(False, why)
+    try:
+        names = facts.params["evaluate"]["metrics"]
+        name = facts.section("gate").get("metric") or names[0]
+        metric = facts.evaluation["metrics"][name]
+        low, high = float(metric["low"]), float(metric["high"])
+        simple = float(metric["baseline"]["value"])
+        greater = _metrics(facts)[name].greater_is_better
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        return Found(
+            False, f"{EVALUATION} has no interval and baseline of the first metric"
+        )
+    shown = f"{name}: {low:.4g} to {high:.4g}, baseline {simple:.4g}"
+    if low > simple if greater else high < simple:
+        return Found(True, f"{EVALUATION}: better than one without features ({shown})")
+    return Found(False, f"not better than one that ignores the features ({shown})")
+
+
+def _metrics(facts: Facts) -> Metrics:
+    """Return the project's metrics; none if its code cannot be imported."""
+    task = str(facts.section("data").get("task", "binary"))
+    try:
+        return known_metrics(facts.project, task)
+    except (UserError, ImportError):
+        return {}
+
+
+def groups_scored(facts: Facts, _: Written) -> Found:
+    """Groups of rows are scored."""
+    if why := facts.is_current(EVALUATION):
+        return Found(False, why)
+    wanted = facts.section("evaluate", "slices")
+    there = facts.evaluation.get("slices")
+    lacking = [n for n in wanted if not (isinstance(there, dict) and there.get(n))]
+    if not wanted or lacking:
+        why = f"{EVALUATION} has no groups of {listed(lacking)}" if lacking else ""
+        return Found(
+            False,
+            f"{why or 'evaluate.slices is empty'}. Fix: name columns in params.yaml,"
+            " make repro",
+        )
+    return Found(True, f"{EVALUATION} has groups of {listed([*wanted])}")
+
+
+def groups_gated(facts: Facts, _: Written) -> Found:
+    """Each group must reach a floor, and does."""
+    try:
+        gate = Gate.model_validate(facts.section("gate"))
+        names = [*facts.params["evaluate"]["metrics"]]
+    except (ValueError, KeyError, TypeError):
+        return Found(False, "params.yaml is not valid: rml check")
+    if not any(gate.slice_floors.values()):
+        return Found(
+            False, "gate.slice_floors is empty. Fix: a floor by column and metric"
+        )
+    metrics, head = _metrics(facts), facts.results
+    changes = compare(head, head, metrics, names)
+    for result in check_gates(gate, names, head, changes, metrics):
+        if result.name == "floors of groups" and not result.passed:
+            return Found(False, f"gate.slice_floors: {result.reason}")
+    columns = listed([*gate.slice_floors])
+    return Found(True, f"gate.slice_floors: all groups of {columns} reach them")
+
+
+def inclusion_gated(facts: Facts, _: Written) -> Found:
+    """Groups of people are compared, and a large difference fails the gate."""
+    if why := facts.is_current(EVALUATION):
+        return Found(False, why)
+    wanted = facts.section("evaluate").get("protected")
+    gap = facts.section("gate").get("max_group_gap")
+    if not wanted or not facts.evaluation.get("fairness"):
+        return Found(
+            False,
+            "no columns are declared as protected: groups of people are not compared",
+        )
+    if not gap:
+        return Found(False, "gate.max_group_gap is not set. Fix: set it")
+    return Found(True, f"{EVALUATION} compares groups of people; gate.max_group_gap")
+
+
+def rebuilt_elsewhere(facts: Facts, _: Written) -> Found:
+    """The pipeline is rebuilt under other conditions, and every output compared."""
+    found = facts.find_steps("rml verify|make verify", *PULLS, "push", *SCHEDULED)
+    if found:
+        return Found(True, f"{found[0].workflow} runs `{_short(found[0].command)}`")
+    verified = facts.was_verified()
+    if verified:
+        return Found(True, "`rml verify` rebuilt these files here, bit for bit")
+    stale = "stale: `rml verify` rebuilt other files here" if verified is False else ""
+    return Found(
+        False, f"{stale or 'no workflow runs `rml verify`'}. Fix: add it, or run it"
+    )
+
+
+def _short(command: str) -> str:
+    return command if len(command) < 40 else command[:39] + "…"
+
+
+def packages_locked(facts: Facts, _: Written) -> Found:
+    """Versions of packages are locked by hash."""
+    name = "environments/runtime.txt"
+    text = re.sub(r"(?m)\\\n", " ", facts.revision.text(name) or "")
+    lines = [line.strip() for line in text.splitlines()]
+    pinned = [line for line in lines if line and line[0] not in "#-"]
+    loose = [line.split()[0] for line in pinned if "--hash=" not in line]
+    if not pinned or loose:
+        why = f"{name} has no hash of {listed(loose)}" if loose else f"{name} is empty"
+        return Found(False, f"{why}. Fix: make lock")
+    return Found(True, f"{name} locks {len(pinned)} packages by hash")
+
+
+def gate_before_release(facts: Facts, _: Written) -> Found:
+    """What is released has passed the gates in the same job before."""
+    jobs: dict[tuple[str, str], dict[str, int]] = {}
+    wanted = {
+        "report": "make report.*|rml report.*",
+        "package": r"rml package.*|docker push.*|gh release create.*",
+    }
+    for what, pattern in wanted.items():
+        for step in facts.find_steps(pattern):
+            places = jobs.setdefault((step.workflow, step.job), {})
+            places[what] = min(step.position, places.get(what, step.position))
+    for (workflow, _job), places in jobs.items():
+        if places.get("report", 10**6) < places.get("package", -1):
+            return Found(True, f"{workflow} runs `make report` before `rml package`")
+    return Found(
+        False,
+        "no workflow runs `make report` before `rml package` in a job. Fix: add it",
+    )
+
+
+def gate_can_fail(facts: Facts, _: Written) -> Found:
+    """The gate is valid, and its metric may not get much worse."""
+    try:
+        gate = Gate.model_validate(facts.section("gate"))
+        name = gate.metric or facts.params["evaluate"]["metrics"][0]
+        value = number(facts.results.metrics.get(name))
+    except (ValueError, KeyError, TypeError, IndexError):
+        return Found(False, "params.yaml is not valid: rml check")
+    if value is None or gate.tolerance >= abs(value):
+        why = f"{name} may get worse by {gate.tolerance:g}, and is {value}"
+        return Found(False, f"gate.tolerance: {why}. Fix: a smaller tolerance")
+    return Found(True, f"the gate is about {name}, and {len(gate.floors)} floors")
+
+
+def explanation_tested(facts: Facts, _: Written) -> Found:
+    """What moved a single prediction can be shown, and a test checks it."""
+    return _called_by_tests(facts, "explain", "explains predictions")
+
+
+def rollback_tried(facts: Facts, _: Written) -> Found:
+    """A version that was in use is brought back, in a repository made for it."""
+    from reproducible_ml.registry.promote import rollback
+    from reproducible_ml.registry.tags import artifact_name, read_registry
+
+    with (
+        tempfile.TemporaryDirectory(prefix="rml-") as folder,
+        redirect_stdout(StringIO()),
+    ):
+        root = Path(folder)
+        write_text(facts.revision.text("dvc.yaml") or "", root / "dvc.yaml")
+        _git(root, "init", "--quiet")
+        _git(root, "add", "dvc.yaml")
+        model, commits = "", []
+        for day, version in enumerate(("v1.0.0", "v1.1.0"), 1):
+            _git(root, "commit", "--quiet", "--allow-empty", "-m", version, day=day)
+            model = model or artifact_name(root)
+            commits.append(find_commit(root, "HEAD"))
+            for tag in (f"{model}@{version}", f"{model}#prod#{day}"):
+                _git(root, "tag", "--annotate", tag, "-m", tag, day=day)
+        for name, value in IDENTITY.items():
+            _git(root, "config", f"user.{name.lower()}", value)
+        rollback(root, "prod", pushed=False)
+        now = read_registry(root).stages["prod"].commit
+    if now != commits[0]:
+        return Found(False, "`rml rollback` did not bring the version before back")
+    return Found(True, f"tried now: `rml rollback` brings {model} v1.0.0 back")
+
+
+def _git(root: Path, *arguments: str, day: int = 1) -> None:
+    """Run Git in a repository for a trial, as somebody, on a day that is over.
+
+    Raises:
+        OSError: It failed.
+    """
+    variables = {f"GIT_{who}_{n}": v for who in WHO for n, v in IDENTITY.items()}
+    variables |= {f"GIT_{who}_DATE": f"2026-01-0{day}T00:00:00Z" for who in WHO}
+    done = subprocess.run(
+        ["git", "-C", str(root), *arguments],
+        env=os.environ | variables,
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace")
+        raise OSError(f"git {arguments[0]}: {said[:200]}")
+
+
+def _called_by_tests(facts: Facts, name: str, what: str) -> Found:
+    calling = [test for test in facts.tests if name in test.names]
+    ran = ""
+    for test in calling:
+        if test.tier:
+            run, ran = facts.are_tests_run(test.tier)
+            if run:
+                return Found(True, f"{test.file} {what}: {test.name}; {ran}")
+    if calling:
+        return Found(False, f"a test {what}, but {ran or 'it is skipped'}")
+    return Found(
+        False, f"no test here {what}. Fix: add one; or try it, and write it down"
+    )
+
+
+def candidate_set(facts: Facts, _: Written) -> Found:
+    """A second version answers beside the first one before it takes its place."""
+    try:
+        if facts.default("deployment/service.py", "candidate"):
+            return Found(True, "deployment/service.py has a candidate")
+    except KeyError:
+        pass
+    for name, content in facts.documents(".cloud"):
+        if "RML_SERVE_CANDIDATE" in _texts(content):
+            return Found(True, f"{name} sets RML_SERVE_CANDIDATE")
+    return Found(
+        False,
+        "nothing sets RML_SERVE_CANDIDATE, so no version is tried in shadow. Fix: see"
+        " docs/deployment.md",
+    )
+
+
+def _texts(value: Any) -> set[str]:
+    if isinstance(value, Mapping):
+        parts = [*value.keys(), *value.values()]
+    else:
+        parts = value if isinstance(value, list) else []
+    return {str(value)} | {text for part in parts for text in _texts(part)}
+
+
+def candidate_compared(facts: Facts, _: Written) -> Found:
+    """The answers of both versions are compared."""
+    found = facts.find_steps(r"rml compare .*--log.*")
+    if not found:
+        return Found(False, "no workflow runs `rml compare --log`. Fix: add it")
+    return Found(True, f"{found[0].workflow} runs `rml compare --log`")
+
+
+def updates_announced(facts: Facts, _: Written) -> Found:
+    """Newer versions of the packages are announced."""
+    updates = facts.revision.yaml(DEPENDABOT).get("updates")
+    for update in updates if isinstance(updates, list) else ():
+        if not isinstance(update, dict):
+            continue
+        if update.get("package-ecosystem") not in ("pip", "uv"):
+            continue
+        folder = facts.root / str(update.get("directory", "/")).strip("/")
+        if isinstance(update.get("schedule"), dict) and [*folder.glob("*.txt")]:
+            interval = update["schedule"].get("interval", "")
+            return Found(True, f"{DEPENDABOT} announces newer packages ({interval})")
+    return Found(
+        False, f"{DEPENDABOT} has no updates of pip for environments/. Fix: add them"
+    )
+
+
+def alert_on(metric: str, what: str) -> Proof:
+    """Return the proof that an alert is about a metric.
+
+    Args:
+        metric: Its name in Prometheus.
+        what: What that tells.
+    """
+
+    def proof(facts: Facts, _: Written) -> Found:
+        for name, expression in facts.alerts.items():
+            if re.search(rf"\b{metric}\b", expression):
+                return Found(True, f"{ALERTS}: alert {name}")
+        return Found(
+            False,
+            f"no alert of {ALERTS} is about {metric}, {what}. Fix: add it (component"
+            " monitoring)",
+        )
+
+    proof.__doc__ = f"An alert tells {what}."
+    return proof
+
+
+def ways_compared(facts: Facts, _: Written) -> Found:
+    """What is released answers as the project does, to the byte."""
+    compared = facts.find_steps(r"cmp \S+ \S+")
+    asked = {(s.workflow, s.job) for s in facts.find_steps(r"rml predict.*")}
+    for step in compared:
+        if (step.workflow, step.job) in asked:
+            return Found(True, f"{step.workflow}: {_short(step.command)}")
+    return Found(
+        False,
+        "no workflow compares (cmp) the answers of the package with those of `rml"
+        " predict`. Fix: add it",
+    )
