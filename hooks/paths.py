@@ -6,11 +6,13 @@ from pathlib import PurePosixPath
 # What makes projects, tests the toolkit, or is about this repository itself.
 MACHINERY = (
     ".ci",
+    ".github/workflows/search.yaml",
     ".github/workflows/template.yaml",
     "CITATION.cff",
     "benchmarks",
     "cookiecutter.json",
     "docs/benchmarks.md",
+    "docs/governance/ml_test_score.yaml",
     "docs/media/README.md",
     "docs/media/plots.png",
     "docs/template.md",

@@ -61,10 +61,11 @@ def score(*, as_json: bool, least: float | None, write_skeleton: bool) -> None:
 
     Below it is the level of maturity, 0 to 2, with what each criterion is based on.
     """
+    from reproducible_ml.governance.facts import Facts
     from reproducible_ml.governance.score import make_skeleton, show_score
 
     if write_skeleton:
-        make_skeleton(project())
+        make_skeleton(Facts(project()))
     elif not show_score(project(), as_json=as_json, least=least):
         sys.exit(1)
 

@@ -16,7 +16,7 @@ from reproducible_ml.governance.proofs import Found
 from reproducible_ml.versioning.lock import locked_stages
 
 NAMES = (
-    "steps are run by hand",
+    "some steps need a person",
     "the pipeline is automated",
     "pipeline and delivery are automated",
 )

@@ -170,20 +170,19 @@ def show_score(project: Project, *, as_json: bool, least: float | None) -> bool:
     return True
 
 
-def make_skeleton(project: Project) -> None:
+def make_skeleton(facts: Facts) -> None:
     """Write the file for written evidence, and print what it is about.
 
     Raises:
         UserError: It exists.
     """
-    facts = Facts(project)
     open_ = {
         item.id: item.question
         for item in ITEMS
         if not item.proofs
         or not all(check(p, facts, None).met for p in item.proofs.values())
     }
-    path = write_skeleton(project.root, open_)
+    path = write_skeleton(facts.root, open_)
     sys.stdout.write(
         f"Wrote {path}. {len(open_)} tests lack an automated point: write down what was"
         " done for them, then run `rml score`.\n"
@@ -290,16 +289,20 @@ def _cell(text: str) -> str:
     return plain.replace("*", "\\*")
 
 
-def score_page(project: Project) -> str:
+def score_page(project: Project, outdated: Sequence[str] | None = None) -> str:
     """Return docs/governance/ml_test_score.md: the same for the same files.
 
     Neither records of this computer nor today's date count: evidence is as old as it
     was on the day of the newest evidence, which the page names.
+
+    Args:
+        project: The project.
+        outdated: Why dvc.lock is not up to date; by default, DVC is asked.
     """
     written = read_evidence(project.root, IDS)
     dates = [one.date for one in written.evidence.values()] if written else []
     day = max(dates, default=None)
-    facts = Facts(project, records=False, today=day)
+    facts = Facts(project, records=False, today=day, outdated=outdated)
     since = f" on {day}, the day of the newest evidence" if day else ""
     subject = (
         f"By `rml score`, from the files of this commit{since}; records of a computer"
