@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-# What makes projects, tests the toolkit, or is about this repository itself.
+# What makes projects, tests the toolkit, or is about this repository itself. The pages
+# of docs/governance/ depend on the components: a project writes its own.
 MACHINERY = (
     ".ci",
     ".github/workflows/search.yaml",
@@ -12,7 +13,13 @@ MACHINERY = (
     "benchmarks",
     "cookiecutter.json",
     "docs/benchmarks.md",
+    "docs/governance/ai_canvas.md",
+    "docs/governance/crisp_ml.md",
+    "docs/governance/data_protection.md",
+    "docs/governance/machine_learning_canvas.md",
     "docs/governance/ml_test_score.yaml",
+    "docs/governance/risk.md",
+    "docs/governance/technical_documentation.md",
     "docs/media/README.md",
     "docs/media/plots.png",
     "docs/template.md",

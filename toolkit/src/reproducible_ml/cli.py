@@ -52,17 +52,22 @@ def cli() -> None:
 
 @cli.command(epilog=_examples("rml check"))
 def check() -> None:
-    """Check params.yaml and data/catalog.yaml as a whole, before anything runs.
+    """Check params.yaml, data/catalog.yaml and docs/governance/, before anything runs.
 
-    Prints a line for each mistake: the key, its value and the rule.
+    Prints a line for each mistake: the key, its value and the rule. Generated pages
+    that are out of date are a mistake, too.
     """
     from reproducible_ml.adopt.catalog import check_catalog
+    from reproducible_ml.governance.pages import check_pages, is_used
 
     found = _project()
     found.check()
     for line in check_catalog(found):
         click.echo(f"warning: {line}", err=True)
     click.echo("params.yaml and data/catalog.yaml are valid.")
+    if is_used(found.root):
+        check_pages(found)
+        click.echo("docs/governance/ is up to date.")
 
 
 @cli.command(

@@ -1,10 +1,11 @@
 """Commands of `rml` on governance; `cli` adds them to the others."""
 
 import sys
+from pathlib import Path
 
 import click
 
-from reproducible_ml.console import examples, project
+from reproducible_ml.console import examples, project, project_and_folder
 
 
 @click.command(
@@ -70,4 +71,44 @@ def score(*, as_json: bool, least: float | None, write_skeleton: bool) -> None:
         sys.exit(1)
 
 
-COMMANDS: tuple[click.Command, ...] = (catalog, score)
+@click.command(epilog=examples("rml governance", "rml governance --check"))
+@click.option("--check", is_flag=True, help="Only check that the pages are up to date.")
+def governance(*, check: bool) -> None:
+    """Write the pages of docs/governance/ from its questions and the reports.
+
+    Canvases, CRISP-ML(Q), risk under the EU AI Act, technical documentation (Annex IV)
+    if the risk is or may be high, data protection. What nobody answered is listed as a
+    gap. They are made of files in Git alone, so every clone makes the same; `rml repro`
+    writes them as well, and `rml check` fails if they are out of date.
+    """
+    from reproducible_ml.governance.pages import governance as run
+
+    run(project(), check=check)
+
+
+@click.command(
+    epilog=examples(
+        "rml risk", "rml risk --answers other.yaml", "rml risk --json | jq .class"
+    )
+)
+@click.option(
+    "--answers",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Read, and on a terminal keep, the answers there: docs/governance/risk.yaml.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; nothing is asked.")
+def risk(*, answers: Path | None, as_json: bool) -> None:
+    """Decide the class of the system under the EU AI Act, with articles and dates.
+
+    On a terminal, asks what is not answered yet. Nothing is taken for no: without an
+    answer that matters, the class cannot be decided. With docs/governance/, its pages
+    are written as well. This is no legal advice.
+    """
+    from reproducible_ml.governance.interview import assess
+
+    found, folder = project_and_folder()
+    assess(found, None if answers is None else folder / answers, as_json=as_json)
+
+
+COMMANDS: tuple[click.Command, ...] = (catalog, governance, risk, score)

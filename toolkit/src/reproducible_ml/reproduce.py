@@ -15,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from reproducible_ml.card.catalog import CATALOG
 from reproducible_ml.core.dependencies import StageDependencies, read_stages
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import PARAMS, parse_params
@@ -38,6 +37,8 @@ SEARCH = Path("reports/search.png")
 PLOTS = Path("reports/plots")
 METRICS = Path("reports/metrics.json")
 MANIFEST = Path("models/model.json")
+CATALOG = Path("data/catalog.yaml")
+GOVERNANCE = Path("docs/governance")
 DRAWING = Path(__file__).parent / "modeling/drawing"
 TRIALS = Path("reports/search.csv")
 # What a shell expects after Ctrl-C.
@@ -254,11 +255,45 @@ def show_results(project: Project) -> None:
     )
     if searched:
         sys.stdout.write(f"Search: {SEARCH} (picture), {TRIALS} (numbers)\n")
+    write_governance(project)
     sys.stdout.flush()
     if sections.get("tracking", "none") != "none":
         from reproducible_ml.tracking.track import track
 
         track(project)
+
+
+def write_governance(project: Project) -> None:
+    """Write the pages of docs/governance/, unless nothing that they say changed."""
+    if not GOVERNANCE.is_dir():
+        return
+    names = [path.relative_to(project.root) for path in repository_files(project.root)]
+    read = [
+        path
+        for path in names
+        if path.parts[0] in ("docs", "data", "reports", "code") or len(path.parts) == 1
+    ]
+    own = sorted((Path(__file__).parent / "governance").glob("*.*"))
+    stamp = Stamp(STAMPS / "governance")
+
+    def state() -> str:
+        listed = hashlib.sha256(repr(names).encode("utf-8", "replace")).hexdigest()
+        return f"{content_hash([*read, *own])} {listed}"
+
+    if stamp.matches(state()):
+        return
+    from reproducible_ml.governance.pages import write_pages
+
+    try:
+        written = write_pages(project)
+    except UserError as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"warning: {line}. {GOVERNANCE} was not written\n")
+        return
+    if written:
+        sys.stdout.write(f"Written: {', '.join(map(str, written))}\n")
+    else:
+        stamp.save(state())
 
 
 class Drawn:
