@@ -4,6 +4,7 @@ What changed since the last run is found by hashes of contents. Modification tim
 not used: clocks may be wrong, and Git sets new times.
 """
 
+import hashlib
 import json
 import os
 import signal
@@ -27,7 +28,7 @@ from reproducible_ml.versioning.dvc import (
     running_commands,
 )
 from reproducible_ml.versioning.git import run_git
-from reproducible_ml.versioning.once import Stamp, content_hash
+from reproducible_ml.versioning.once import Stamp, content_hash, repository_files
 
 # Where hashes are remembered; DVC keeps its own temporary files beside it.
 STAMPS = Path(".dvc/tmp/rml")
