@@ -49,7 +49,7 @@ class Params(Section):
         """
         checks: list[tuple[set[str], Callable[[], object]]] = [
             ({"data", "split"}, self._check_split),
-            ({"evaluate", "gate"}, self._check_gate),
+            ({"data", "evaluate", "gate"}, self._check_gate),
             ({"data", "evaluate"}, self._check_metrics),
             ({"data", "train"}, self._check_search),
             ({"data", "train"}, lambda: check_estimator(self.train, self.data.task)),
@@ -83,6 +83,9 @@ class Params(Section):
             raise ValueError(
                 f"gate.slice_floors names {unknown[0]}, not one of evaluate.slices"
             )
+        groups = bool(self.evaluate.protected)
+        if problem := self.gate.problem(self.data.task, protected=groups):
+            raise ValueError(problem)
 
     def _check_metrics(self) -> None:
         task, names = self.data.task, self.evaluate.metrics
@@ -94,5 +97,5 @@ class Params(Section):
         choose_metrics("train.search.metric", names, METRICS[task], task)
 
     def _check_slices(self, contract: Path) -> None:
-        if self.evaluate.slices:
-            check_slices(load_contract(contract, self.data), self.evaluate)
+        columns = load_contract(contract, self.data)
+        check_slices(columns, self.data, self.evaluate)

@@ -51,6 +51,7 @@ def describe(facts: Facts) -> str:
             sections.threshold(facts),
         ),
         section("Groups of rows", sections.slices(facts, main_metric)),
+        section("Protected groups", sections.protected(facts)),
         section("How it was trained", sections.training(facts)),
         section("Environment", sections.versions(facts)),
         section(

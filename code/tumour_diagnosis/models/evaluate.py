@@ -43,6 +43,7 @@ from reproducible_ml.modeling.scoring.importance import (
 )
 from reproducible_ml.modeling.scoring.partial_dependence import partial_dependence
 from reproducible_ml.modeling.scoring.plot_data import has_iterations, learning_curve
+from reproducible_ml.modeling.scoring.protected import check_protected, score_protected
 from reproducible_ml.modeling.scoring.scores import (
     Sample,
     bootstrap_report,
@@ -56,6 +57,8 @@ from tumour_diagnosis.models.metrics import LOSS, METRICS
 from tumour_diagnosis.models.plots import PLOTS
 
 logger = logging.getLogger(__name__)
+
+Cuts = dict[str, tuple[float, ...]]
 
 NUMBERS = ("float64", "int64", "Int64", "bool", "boolean")
 
@@ -73,7 +76,14 @@ class Evaluate(Section):
     dependence_columns: Annotated[int, Field(strict=True, ge=0)] = 6
     dependence_rows: Count = 400
     dependence_predictions: Count = 100_000
-    slices: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    slices: Cuts = Field(default_factory=dict)
+    protected: Cuts = Field(default_factory=dict)
+    intersections: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def groups(self) -> list[str]:
+        """Columns that rows are grouped by."""
+        return list(self.slices | self.protected)
 
 
 def predict_table(
@@ -82,16 +92,16 @@ def predict_table(
     contract: Contract,
     data: Data,
     task: Task,
-    slices: list[str],
+    groups: list[str],
     threshold: float | None,
 ) -> tuple[Predictions, pd.DataFrame]:
-    """Return the predictions of all rows, part by part, and the columns to slice by."""
+    """Return the predictions of all rows, part by part, and columns to group by."""
     features = list(contract.features(data))
-    columns = list(dict.fromkeys([*features, data.target, *slices]))
+    columns = list(dict.fromkeys([*features, data.target, *groups]))
     kept, actual, output = [], [], []
     for rows in (read_part(part, columns) for part in parts(table)):
         if len(rows):
-            kept.append(rows[slices])
+            kept.append(rows[groups])
             actual.append(task.actual(read_target(rows, data)))
             output.append(task.output(model, rows[features]))
     predicted = Predictions(np.concatenate(actual), np.concatenate(output))
@@ -211,23 +221,27 @@ def too_good(
     return {"too_good": found} if found else {}
 
 
-def check_slices(contract: Contract, params: Evaluate) -> None:
-    """Raise UserError with a line for each column that cannot be sliced by."""
+def check_slices(contract: Contract, data: Data, params: Evaluate) -> None:
+    """Raise UserError with a line for each column that rows cannot be grouped by."""
+    wanted = {"slices": params.slices, "protected": params.protected}
+    cuts = [(key, *each) for key, columns in wanted.items() for each in columns.items()]
     problems = [
-        f'params.yaml: evaluate.slices: "{name}" is not a column of the contract'
-        for name in params.slices
+        f'{key}: "{name}" is not a column of the contract'
+        for key, name, _ in cuts
         if name not in contract.columns
     ]
     problems += [
-        f"params.yaml: evaluate.slices: {name}: bounds need a column of numbers, and"
-        " must increase"
-        for name, cuts in params.slices.items()
-        if cuts and name in contract.columns
-        if list(cuts) != sorted(set(cuts))
+        f"{key}: {name}: bounds need a column of numbers, and must increase"
+        for key, name, bounds in cuts
+        if bounds and name in contract.columns
+        if list(bounds) != sorted(set(bounds))
         or contract.columns[name].dtype not in NUMBERS
     ]
+    groups = params.protected, params.intersections
+    problems += check_protected(contract, data.target, *groups)
     if problems:
-        raise UserError("\n".join(problems))
+        lines = [f"params.yaml: evaluate.{problem}" for problem in problems]
+        raise UserError("\n".join(lines))
 
 
 def write_plots(tables: dict[str, pd.DataFrame], plots: Path) -> None:
@@ -250,20 +264,20 @@ def main(
 ) -> None:
     """Score MODEL, described by MANIFEST and CONTRACT, on the rows of TEST.
 
-    METRICS gets the value of each metric; EVALUATION also intervals, slices and the
-    baseline fitted to TRAIN; BOOTSTRAP the replicates; the folder PLOTS a table for
-    each plot.
+    METRICS gets the value of each metric; EVALUATION also intervals, groups of rows
+    and the baseline fitted to TRAIN; BOOTSTRAP the replicates; the folder PLOTS a table
+    for each plot.
     """
     data, params = load_section(Data), load_section(Evaluate)
     columns = load_contract(contract, data)
-    check_slices(columns, params)
+    check_slices(columns, data, params)
     task, known = make_task(columns, data), METRICS[data.task]
     chosen = choose_metrics("evaluate.metrics", params.metrics, known, data.task)
     fitted = load_model(model, manifest, package=__package__)
     threshold = read_manifest(manifest).get("threshold")
     with suitable_threads(count_rows(test) * len(columns.columns)):
         rows, kept = predict_table(
-            fitted, test, columns, data, task, list(params.slices), threshold
+            fitted, test, columns, data, task, params.groups, threshold
         )
         logger.info("Scoring %d test rows", len(kept))
         sides = {"train": train, "test": test}
@@ -275,6 +289,12 @@ def main(
     baseline = score_rows(dummy, row_keys, chosen, *limits)
     facts: dict[str, Any] = evaluation_report(scores, baseline, len(row_keys))
     facts["slices"] = score_slices(rows, kept, chosen, params.slices, *limits)
+    if params.protected:
+        trained = read_table(train, list(params.protected))
+        groups = params.protected, params.intersections
+        facts["protected"] = score_protected(
+            rows, kept, trained, *groups, task.names, *limits
+        )
     if data.task == "multiclass":
         facts["classes"] = score_classes(rows, row_keys, task.names, *limits)
     table, cut = score_columns(fitted, test, columns, data, task, params)

@@ -91,7 +91,12 @@ class Case:
         lock = {"schema": "2.0", "stages": {"split": {"outs": outs}}}
         new = results(test_set="new", lock=lock, params={"data": DATA})
         evaluate = SimpleNamespace(
-            metrics=["roc_auc"], slices={}, replicates=100, interval_rows=10_000
+            metrics=["roc_auc"],
+            slices={},
+            protected={"age": (40.0,)},
+            intersections=(),
+            replicates=100,
+            interval_rows=10_000,
         )
         return score_same_rows(
             Project(self.root),
@@ -142,6 +147,9 @@ def test_rows_that_a_model_knows_or_would_refuse_count_for_neither(case: Case) -
     for side in (found.old, found.new):
         assert side.bootstrap is not None
         assert side.bootstrap.rows == found.rows
+        assert side.evaluation is not None
+        groups = side.evaluation.protected["age"].groups
+        assert sum(group.rows for group in groups) == found.rows
     # Two models of chance differ by noise, which paired replicates show.
     [change] = compare(found.old, found.new, BINARY, ["roc_auc"])
     assert change.interval is not None

@@ -12,6 +12,7 @@ from reproducible_ml.contract.schema import PERIODIC, CalendarField, Contract, D
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import PARAMS
 from reproducible_ml.core.parts import read_table
+from reproducible_ml.modeling.scoring.gaps import GAPS
 from reproducible_ml.profiling.inferred import InferredColumn
 
 # Share of the rows before the cutoff when a table is split by time, and others to try.
@@ -92,9 +93,11 @@ def new_params(
     """
     params = _copied(old)
     params["split"] = params.get("split", {}) | {"method": "hash", "cutoff": None}
-    params["evaluate"] |= {"slices": {}}
+    params["evaluate"] |= {"slices": {}} | _reset(
+        params["evaluate"], {"protected": {}, "intersections": []}
+    )
     if "gate" in params:
-        params["gate"] |= NO_GATE
+        params["gate"] |= {**NO_GATE} | _reset(params["gate"], {"max_group_gap": {}})
     _set_task(params, choice.task)
     own = [
         name
@@ -122,17 +125,14 @@ def updated_params(
     roles = {name: data.get(name) for name in ("group", "time")}
     kept: dict[str, Any] = {n: c for n, c in roles.items() if c in columns}
     kept["id"] = [name for name in data.get("id") or () if name in columns]
-    slices = params["evaluate"].get("slices") or {}
-    if not slices.keys() <= contract.columns.keys():
-        there = {n: cuts for n, cuts in slices.items() if n in contract.columns}
-        params["evaluate"] |= {"slices": there}
+    _trim_groups(params["evaluate"], contract, request.target)
     before = data.get("task", "binary")
     estimator = params["train"]["estimator"]
     if before != choice.task:
         _set_task(params, choice.task)
     if ESTIMATORS[before] == ESTIMATORS[choice.task]:
         params["train"]["estimator"] = estimator
-    _trim_gate(params)
+    _trim_gate(params, choice.task)
     return _with_roles(params, kept, choice, request)
 
 
@@ -145,9 +145,31 @@ def _copied(params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _trim_gate(params: dict[str, Any]) -> None:
+def _reset(section: Mapping[str, Any], empty: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings without a value, as far as they are in the section."""
+    return {name: value for name, value in empty.items() if name in section}
+
+
+def _trim_groups(evaluate: dict[str, Any], contract: Contract, target: str) -> None:
+    """Remove columns that are no longer there from the groups that are scored."""
+    for key, columns in (
+        ("slices", contract.columns.keys()),
+        ("protected", contract.columns.keys() - {target}),
+    ):
+        groups = evaluate.get(key) or {}
+        if not groups.keys() <= columns:
+            evaluate[key] = _of(groups, columns)
+    if together := evaluate.get("intersections"):
+        there = (evaluate.get("protected") or {}).keys()
+        evaluate["intersections"] = [n for n in together if {*n} <= there]
+
+
+def _trim_gate(params: dict[str, Any], task: Task) -> None:
     """Remove metrics and columns from the gate that are no longer there."""
     gate, evaluate = params.get("gate", {}), params["evaluate"]
+    if "max_group_gap" in gate:
+        known = GAPS[task] if evaluate.get("protected") else ()
+        gate["max_group_gap"] = _of(gate["max_group_gap"], known)
     metrics, columns = evaluate["metrics"], evaluate.get("slices") or {}
     if gate.get("metric") not in (None, *metrics):
         gate["metric"] = None
@@ -216,14 +238,19 @@ def dropped_settings(
         for name in [names] if isinstance(names, str) else names:
             if name not in contract.columns:
                 yield _dropped(f"data.{role}", name)
-    for name in old["evaluate"].get("slices") or {}:
-        if name not in contract.columns:
-            yield _dropped("evaluate.slices", name)
+    for key in ("slices", "protected"):
+        for name in old["evaluate"].get(key) or {}:
+            if name not in (new["evaluate"].get(key) or {}):
+                yield _dropped(f"evaluate.{key}", name)
     gates = [params.get("gate") or {} for params in (old, new)]
     for name in sorted(
         {*(gates[0].get("floors") or {})} - {*gates[1].get("floors", {})}
     ):
         yield _dropped("gate.floors", name)
+    for name in sorted(
+        {*(gates[0].get("max_group_gap") or {})} - {*gates[1].get("max_group_gap", {})}
+    ):
+        yield _dropped("gate.max_group_gap", name)
     if gates[0].get("metric") and not gates[1]["metric"]:
         yield _dropped("gate.metric", gates[0]["metric"])
     before = old.get("split", {}).get("method", "hash")

@@ -41,6 +41,17 @@ BASELINE = {
 LISTED = 100
 VALUES = 10
 
+# Metrics that are shown of each protected group.
+OF_GROUPS = (
+    "selection_rate",
+    "true_positive_rate",
+    "false_positive_rate",
+    "accuracy",
+    "mean_prediction",
+    "mae",
+    "predicted_minus_observed",
+)
+
 # Rows of a class or group below which an interval says little.
 FEW = 30
 
@@ -314,6 +325,84 @@ def slices(facts: Facts, main: str) -> str:
     if not cells:
         return "No groups of rows were scored (`evaluate.slices` in params.yaml)."
     return table(["group", "test rows", "metric", "value", "95 % interval"], cells)
+
+
+def protected(facts: Facts) -> str:
+    """Return how much protected groups differ, and the metrics of each."""
+    every = facts.evaluation.get("protected", {})
+    if not every:
+        return (
+            "No column is declared as protected: differences between groups of people"
+            " were not checked."
+        )
+    parts = [
+        f"Checked: {', '.join(code(name) for name in every)}. A difference is that of"
+        " the groups with the highest and the lowest value; its 95 % interval holds for"
+        " all pairs of groups at once. Numbers do not decide what is fair."
+    ]
+    for column, found in every.items():
+        parts += [_differences(column, found), _by_group(column, found)]
+        parts += _few(column, found)
+    return "\n\n".join(parts)
+
+
+def _differences(column: str, found: Json) -> str:
+    cells = []
+    for name, gap in found["gaps"].items():
+        of_class = f" of {code(gap['class'])}" if "class" in gap else ""
+        pair = [code(gap[end]) if end in gap else "-" for end in ("lowest", "highest")]
+        ratio = gap.get("ratio", {"value": None})
+        cells.append(
+            [
+                f"{code(name)}{of_class}",
+                number(gap["difference"]["value"]),
+                interval(gap["difference"]),
+                number(ratio["value"]),
+                *pair,
+            ]
+        )
+    header = [f"difference by {code(column)}", "value", "95 % interval", "ratio"]
+    return table([*header, "lowest", "highest"], cells)
+
+
+def _by_group(column: str, found: Json) -> str:
+    names = [n for n in OF_GROUPS if any(n in g["metrics"] for g in found["groups"])]
+    cells = []
+    for group in found["groups"]:
+        values = [group["metrics"].get(name) for name in names]
+        cells.append(
+            [
+                code(group["group"]),
+                f"{group['rows']:,}{' (few)' if group['rows'] < FEW else ''}",
+                f"{group['training_rows']:,}",
+                *(
+                    f"{number(v['value'])} ({interval(v)})" if v else "-"
+                    for v in values
+                ),
+            ]
+        )
+    header = [code(column), "test rows", "training rows", *map(code, names)]
+    return table(header, cells)
+
+
+def _few(column: str, found: Json) -> Iterator[str]:
+    """Yield what could not be compared, and groups that training rows lack."""
+    few = {
+        each["group"]
+        for gap in found["gaps"].values()
+        for each in gap["few"]
+        if each["rows"] < FEW
+    }
+    listed = [code(g["group"]) for g in found["groups"] if g["group"] in few]
+    if listed:
+        yield (
+            f"**Too few rows** for some metrics of {code(column)}, so that these say"
+            f" little: {', '.join(listed)}. Where a metric is a share of no rows, it is"
+            " not defined, and not in the differences."
+        )
+    if new := [g for g in found["groups"] if not g["training_rows"]]:
+        names = ", ".join(code(group["group"]) for group in new)
+        yield f"Without training rows: {names}."
 
 
 def calibration(facts: Facts) -> str:

@@ -37,6 +37,18 @@ Directions = Mapping[str, bool]
 
 PARTIAL = "reports/plots/partial_dependence.csv"
 
+# Metrics of protected groups that are drawn.
+DRAWN = (
+    "selection_rate",
+    "true_positive_rate",
+    "false_positive_rate",
+    "accuracy",
+    "mean_prediction",
+    "mae",
+    "predicted_minus_observed",
+    "calibration_error",
+)
+
 # Files that are named, and metrics whose history is drawn.
 NAMED = 20
 HISTORIES = 6
@@ -298,6 +310,98 @@ def _groups(
     return tag("div", chart, folded("All metrics", others))
 
 
+def protected(results: Results) -> Html:
+    """Return how much protected groups differ, with pictures of their metrics."""
+    every = results.evaluation.get("protected", {})
+    if not every:
+        words = (
+            "No column is declared as protected: differences between groups of people"
+            " were not checked. Name columns in evaluate.protected of params.yaml."
+        )
+        return tag("p", words, class_="quiet")
+    parts: list[Html] = []
+    for column, found in every.items():
+        name = short(column, 60)
+        charts = [
+            interval_chart(f"By {name}: {metric}", metric, rows, None, _unknown(rows))
+            for metric, rows in _by_metric(found["groups"])
+        ]
+        parts += [
+            _gaps(f"Differences by {name}", found["gaps"]),
+            tag("div", *charts, class_="grid"),
+            folded(f"All metrics by {name}", _all_metrics(name, found["groups"])),
+        ]
+    words = (
+        "The difference is that of the groups with the highest and the lowest value;"
+        " its 95 % interval holds for all pairs of groups at once. The numbers do not"
+        " decide what is fair."
+    )
+    return join([tag("p", words, class_="note"), *parts])
+
+
+def _unknown(rows: Sequence[Row]) -> str:
+    left = [short(row.name, 30) for row in rows if row.value is None]
+    more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+    none = f" Not defined for: {', '.join(left[:NAMED])}{more}." if left else ""
+    return f"Whiskers: 95 % intervals.{none}"
+
+
+def _by_metric(groups: list[Json]) -> Iterator[tuple[str, list[Row]]]:
+    """Yield metrics that are drawn, each with its value for all groups."""
+    for metric in DRAWN:
+        if any(metric in group["metrics"] for group in groups):
+            yield (
+                metric,
+                [
+                    as_row(
+                        group["group"],
+                        group["metrics"][metric],
+                        f"{group['metrics'][metric]['rows']:,} rows",
+                    )
+                    for group in groups
+                ],
+            )
+
+
+def _gaps(title: str, gaps: Json) -> Html:
+    rows = []
+    for name, gap in gaps.items():
+        ends, ratio = gap["difference"], gap.get("ratio", {})
+        few = ", ".join(f"{each['group']}: {each['rows']}" for each in gap["few"])
+        rows.append(
+            [
+                f"{name} of {gap['class']}" if "class" in gap else name,
+                ends["value"],
+                _interval(ends["low"], ends["high"]),
+                ratio.get("value"),
+                _interval(ratio.get("low"), ratio.get("high")),
+                gap.get("lowest", "-"),
+                gap.get("highest", "-"),
+                few or "-",
+            ]
+        )
+    header = ["metric", "difference", "95 % interval", "ratio", "95 % interval"]
+    return table(title, [*header, "lowest", "highest", "few rows"], rows)
+
+
+def _all_metrics(column: str, groups: list[Json]) -> Html:
+    rows = [
+        [group["group"], name, found["value"], found["low"], found["high"], size]
+        for group in groups
+        for name, found, size in _flat_metrics(group)
+    ]
+    header = ["group", "metric", "value", "from", "to", "rows"]
+    return table(f"All metrics by {column}", header, rows)
+
+
+def _flat_metrics(group: Json) -> Iterator[tuple[str, Json, int]]:
+    for name, found in group["metrics"].items():
+        yield name, found, found["rows"]
+    for each in group.get("classes", ()):
+        for name, found in each["metrics"].items():
+            yield f"{name} of {each['class']}", found, found["rows"]
+
+
 def partial_dependence(results: Results) -> Html:
     """Return how the mean prediction depends on single columns, if it was computed."""
     rows = read_rows(results.files, PARTIAL)
@@ -429,6 +533,7 @@ def sections(
         ("use", "What it is for", purpose(human)),
         ("plots", "Plots", plots(results)),
         ("groups", "Groups of rows", groups(results)),
+        ("protected", "Protected groups", protected(results)),
         ("dependence", "Partial dependence", partial_dependence(results)),
         ("data", "Data", data),
         ("versions", "Versions", versions(results)),

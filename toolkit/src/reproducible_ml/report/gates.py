@@ -9,11 +9,13 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Distance, Finite, Section
 from reproducible_ml.modeling.drawing.summary import format_number
 from reproducible_ml.modeling.metrics.metric import Metrics
+from reproducible_ml.modeling.scoring.gaps import GAPS
 from reproducible_ml.report.markdown import MESSAGE, code, listed
 from reproducible_ml.report.results import (
     EVALUATION,
     METRICS,
     Change,
+    Gap,
     Group,
     Results,
     number,
@@ -27,6 +29,8 @@ SHOWN = 10
 
 # How the name of the gate ends that compares with the base.
 AGAINST_BASE = "against the base"
+
+GROUP_GAPS = "gaps of protected groups"
 
 REMOTE = "outputs are in the remote"
 
@@ -42,11 +46,27 @@ class Gate(Section):
     only_beyond_noise: bool = True
     floors: dict[str, Finite] = {}
     slice_floors: dict[str, dict[str, Finite]] = {}
+    max_group_gap: dict[str, Distance] = {}
     tolerance_numeric: Distance = 0.0001
+
+    def problem(self, task: str, *, protected: bool) -> str | None:
+        """Return what is wrong with `max_group_gap`, if anything.
+
+        Args:
+            task: Of the model.
+            protected: Whether there are protected columns.
+        """
+        known = GAPS[task]
+        if unknown := sorted(self.max_group_gap.keys() - {*known}):
+            names = ", ".join(known)
+            return f"gate.max_group_gap names {unknown[0]}, not one of {names}"
+        if self.max_group_gap and not protected:
+            return "gate.max_group_gap needs a column in evaluate.protected"
+        return None
 
 
 class GateResult(NamedTuple):
-    """A condition, whether it is met (None: not checked), and why."""
+    """A condition, whether it is met (None: nobody knows), and why."""
 
     name: str
     passed: bool | None
@@ -78,6 +98,8 @@ def check_gates(
     if gate.slice_floors:
         missed = [*_missed_by_groups(gate.slice_floors, head, metrics)]
         found.append(_floors("floors of groups", missed))
+    if gate.max_group_gap:
+        found.append(_group_gaps(gate, head))
     return found
 
 
@@ -165,6 +187,74 @@ def _floors(title: str, missed: Sequence[str]) -> GateResult:
     more = len(missed) - SHOWN
     shown = [*missed[:SHOWN], *([f"and {more} more"] if more > 0 else [])]
     return GateResult(title, not missed, "; ".join(shown) or "all are met")
+
+
+def _group_gaps(gate: Gate, head: Results) -> GateResult:
+    """Check that protected groups do not differ by more than the limits.
+
+    It fails if one of the differences does, and is not decided if one is not.
+    """
+    protected = head.evaluation.protected if head.evaluation else {}
+    if not protected:
+        reason = f"{EVALUATION} has no protected groups"
+        return GateResult(GROUP_GAPS, False, reason)
+    found = [
+        (*_within(name, limit, each.gaps.get(name), gate), column, each)
+        for column, each in protected.items()
+        for name, limit in gate.max_group_gap.items()
+    ]
+    # What fails, and then what is not decided, is said first.
+    found.sort(key=lambda each: (each[0] is not False, each[0] is not None))
+    reasons = [
+        f"{code(column)}: {words}; smallest group {code(each.smallest.group)}"
+        f" ({each.smallest.rows} rows)"
+        for _, words, column, each in found
+    ]
+    more = len(reasons) - SHOWN
+    shown = [*reasons[:SHOWN], *([f"and {more} more"] if more > 0 else [])]
+    return GateResult(GROUP_GAPS, found[0][0], ". ".join(shown))
+
+
+def _within(
+    name: str, limit: float, gap: Gap | None, gate: Gate
+) -> tuple[bool | None, str]:
+    """Return whether a difference is within its limit, None if unknown, and why.
+
+    By default it fails only if the whole interval is above the limit.
+    """
+    if gap is None:
+        return False, f"{EVALUATION} has no {code(name)}"
+    found = gap.difference
+    if found.value is None:
+        return None, f"{code(name)}: not two groups have rows that it is defined for"
+    of_class = f" of {code(gap.of_class)}" if gap.of_class is not None else ""
+    words = (
+        f"{code(name)}{of_class} differs by {format_number(found.value)}"
+        f" ({format_number(found.low)} to {format_number(found.high)}) from"
+        f" {code(gap.lowest)} to {code(gap.highest)}"
+    )
+    is_above = found.value > limit
+    shown = format_number(limit)
+    if is_above and not gate.only_beyond_noise:
+        return False, f"{words}, above {shown}"
+    if is_above and (found.low is None or found.low > limit):
+        return False, f"{words}, above {shown} by more than noise"
+    words += f", above {shown} within noise" if is_above else f", at most {shown}"
+    if gap.few:
+        return None, f"{words}; too few rows to decide: {name_few(gap)}"
+    return True, words
+
+
+def name_few(gap: Gap) -> str:
+    """Return the groups with too few rows to compare them."""
+    named = [
+        f"{code(each.group)} has {each.rows}"
+        + (f" {each.of}" if each.of != "rows" else "")
+        + (f" for {code(each.of_class)}" if each.of_class is not None else "")
+        for each in gap.few
+    ]
+    more = gap.few_count - len(named)
+    return ", ".join([*named, *([f"and {more} more"] if more > 0 else [])])
 
 
 def base_status(root: Path, base: str | None) -> GateResult | None:

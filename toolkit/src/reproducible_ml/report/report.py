@@ -1,7 +1,7 @@
 """`rml report`: write reports/report.md, what a change does, for its reviewers."""
 
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from math import hypot
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +10,9 @@ from reproducible_ml.core.files import write_text
 from reproducible_ml.core.project import Project
 from reproducible_ml.modeling.drawing.summary import describe_too_good, format_number
 from reproducible_ml.modeling.metrics.metric import Metrics
+from reproducible_ml.modeling.scoring.gaps import FEW, MAIN
 from reproducible_ml.report import changes, plots
+from reproducible_ml.report.gates import GROUP_GAPS
 from reproducible_ml.report.markdown import (
     MESSAGE,
     bullets,
@@ -24,6 +26,7 @@ from reproducible_ml.report.results import (
     NO_RESULTS,
     Change,
     Evaluation,
+    Gap,
     Group,
     Interval,
     Results,
@@ -41,6 +44,11 @@ OF_CLASSES = "f1"
 MOVED = ("better", "worse")
 
 MET = {True: "yes", False: "**no**", None: "not checked"}
+
+GAPS_NOTE = (
+    "Each interval holds for all pairs of groups at once. Which differences matter is"
+    " for people to decide."
+)
 
 NOTE = (
     "Replicates of groups are not in Git, so these verdicts come from the intervals of"
@@ -99,6 +107,50 @@ def groups(base: Results, head: Results, metric: str, metrics: Metrics) -> str:
         return "Groups of rows: none in evaluate.slices."
     titles = ["group", "rows", "metric", "base", "now", "change", "95 %", "verdict"]
     return f"{table(titles, (_group_cells(row, metrics) for row in rows))}\n\n{NOTE}"
+
+
+def protected_groups(base: Results, head: Results, gated: Container[str]) -> str:
+    """Return a table of the differences between protected groups; empty without any.
+
+    Args:
+        base: Results at the base.
+        head: Results now.
+        gated: Metrics that a gate limits, which are shown as well.
+    """
+    old = base.evaluation.protected if base.evaluation else {}
+    rows, few = [], []
+    for column, found in (head.evaluation.protected if head.evaluation else {}).items():
+        for name, gap in found.gaps.items():
+            if name not in MAIN and name not in gated:
+                continue
+            was = old[column].gaps.get(name) if column in old else None
+            rows.append(_gap_cells(column, name, was, gap))
+        least = found.smallest
+        if least.rows < FEW:
+            few.append(f"{code(column)} {code(least.group)} has {least.rows} rows.")
+    if not rows:
+        return ""
+    titles = ["by", "metric", "base", "now", "95 %", "ratio", "lowest", "highest"]
+    notes = " ".join([GAPS_NOTE, *few])
+    return f"{table(titles, rows)}\n\n{notes}"
+
+
+def _gap_cells(column: str, name: str, was: Gap | None, gap: Gap) -> list[str]:
+    of_class = f" of {code(gap.of_class)}" if gap.of_class is not None else ""
+    now, ratio = gap.difference, gap.ratio.value if gap.ratio else None
+    ends = f"{format_number(now.low)} to {format_number(now.high)}"
+    return [
+        code(column),
+        f"{code(name)}{of_class}",
+        format_number(was.difference.value if was else None),
+        format_number(now.value),
+        ends if now.complete else "-",
+        format_number(ratio),
+        *(
+            code(each) if each is not None else "-"
+            for each in (gap.lowest, gap.highest)
+        ),
+    ]
 
 
 def every_row(
@@ -166,6 +218,8 @@ def verdict(review: Review) -> str:
         gate = f"Gate failed: {names}."
     elif not review.reproduction.holds:
         gate = "Gate not decided: these are not the results of this commit."
+    if any(g.name == GROUP_GAPS and g.passed is None for g in review.gates):
+        gate += f" Not decided: {GROUP_GAPS}."
     line = f"**{review.reproduction.summary} {gate}**"
     if review.reproduction.state == "stale":
         return line
@@ -279,6 +333,10 @@ def sections(review: Review, base: str) -> Iterator[str]:
     yield "### Groups of rows"
     same = comparable(review)
     yield groups(same.old, same.new, same.metric, same.metrics)
+    gated = section(review.new.params, "gate").get("max_group_gap") or {}
+    if text := protected_groups(same.old, same.new, gated):
+        yield "### Protected groups"
+        yield text
 
 
 def question(results: Results) -> str:

@@ -68,6 +68,54 @@ class ClassGroup(Group):
     group: str = Field(alias="class")
 
 
+class Few(BaseModel):
+    """Rows of a group that a metric is a share of, where they are few.
+
+    Attributes:
+        of: Which rows: all of the group, or its `positives`, `negatives`, `selected`.
+        of_class: Of several classes, the one that is meant.
+    """
+
+    group: str
+    rows: int
+    of: str
+    of_class: str | None = Field(None, alias="class")
+
+
+class Gap(BaseModel):
+    """How much protected groups differ in a metric.
+
+    Attributes:
+        difference: Of the highest and the lowest value.
+        ratio: Of the lowest and the highest value, of metrics that are not negative.
+        lowest: Group with the lowest value.
+        highest: Group with the highest value.
+        of_class: Of several classes, the one in which they differ most.
+        few: Groups with few rows, those with the fewest first.
+        few_count: Number of all of them.
+    """
+
+    difference: Value
+    ratio: Value | None = None
+    lowest: str | None = None
+    highest: str | None = None
+    of_class: str | None = Field(None, alias="class")
+    few: list[Few] = []
+    few_count: int = 0
+
+
+class Protected(BaseModel):
+    """Groups by a column of `evaluate.protected`, or by several."""
+
+    groups: list[Group]
+    gaps: dict[str, Gap]
+
+    @property
+    def smallest(self) -> Group:
+        """The group with the fewest test rows."""
+        return min(self.groups, key=lambda group: group.rows)
+
+
 class TooGood(BaseModel):
     """A score that is too good to be true, and that of the strongest single column."""
 
@@ -84,6 +132,7 @@ class Evaluation(BaseModel):
     metrics: dict[str, Value]
     slices: dict[str, list[Group]] = {}
     classes: list[ClassGroup] = []
+    protected: dict[str, Protected] = {}
     too_good: TooGood | None = None
 
 

@@ -270,6 +270,7 @@ def _score(
     """Return the results of a model on some of the test rows."""
     from reproducible_ml.modeling.metrics.metric import Predictions
     from reproducible_ml.modeling.metrics.tasks import make_task
+    from reproducible_ml.modeling.scoring.protected import score_protected
     from reproducible_ml.modeling.scoring.scores import (
         bootstrap_report,
         describe,
@@ -278,6 +279,7 @@ def _score(
     )
 
     task, wanted = make_task(side.contract, side.data), params.evaluate.slices
+    protected = params.evaluate.protected
     features = list(side.contract.features(side.data))
     known = side.contract.model_copy(
         update={"columns": {name: side.contract.columns[name] for name in features}}
@@ -290,7 +292,8 @@ def _score(
                 inputs = set_categories(rows[features], known)
                 actual.append(task.actual(read_target(rows, side.data)))
                 output.append(task.output(side.pipeline, inputs))
-                kept.append(rows[[name for name in wanted if name in rows]])
+                names = [name for name in wanted | protected if name in rows]
+                kept.append(rows[names])
     predicted = Predictions(np.concatenate(actual), np.concatenate(output))
     if side.threshold is not None:
         predicted = predicted._replace(threshold=side.threshold)
@@ -301,9 +304,22 @@ def _score(
     described = describe(scores)
     replicates = bootstrap_report(scores, row_keys, predicted.actual, task.names)
     there = {name: cuts for name, cuts in wanted.items() if name in columns}
-    groups = score_slices(predicted, columns, metrics, there, *limits)
+    facts: dict[str, Any] = {
+        "metrics": described,
+        "slices": score_slices(predicted, columns, metrics, there, *limits),
+    }
+    if protected.keys() <= {*columns}:
+        facts["protected"] = score_protected(
+            predicted,
+            columns,
+            columns.head(0),
+            protected,
+            params.evaluate.intersections,
+            task.names,
+            *limits,
+        )
     return side.results._replace(
         metrics={name: found["value"] for name, found in described.items()},
-        evaluation=Evaluation.model_validate({"metrics": described, "slices": groups}),
+        evaluation=Evaluation.model_validate(facts),
         bootstrap=Bootstrap.model_validate(replicates),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reproducible_ml.core.errors import printable
+from reproducible_ml.modeling.scoring.gaps import FEW, MAIN
 
 
 def format_table(rows: list[list[str]]) -> str:
@@ -63,6 +64,36 @@ def describe_too_good(
     )
 
 
+def describe_gaps(column: str, found: dict[str, Any]) -> str:
+    """Return a table of the differences between the groups of a protected column.
+
+    Args:
+        column: Its name.
+        found: As in reports/evaluation.json.
+    """
+    rows = [[f"difference by {column}", "value", "95 % interval", "lowest", "highest"]]
+    for name in MAIN:
+        if not (gap := found["gaps"].get(name)):
+            continue
+        ends = gap["difference"]
+        of_class = f" of {gap['class']}" if "class" in gap else ""
+        rows.append(
+            [
+                f"{name}{of_class}",
+                format_number(ends["value"]),
+                f"{format_number(ends['low'])} to {format_number(ends['high'])}",
+                gap.get("lowest", "-"),
+                gap.get("highest", "-"),
+            ]
+        )
+    smallest = min(found["groups"], key=lambda group: group["rows"])
+    few = ", too few for most rates" if smallest["rows"] < FEW else ""
+    return (
+        f"{format_table(rows)}\n{len(found['groups'])} groups; the smallest,"
+        f" {smallest['group']}, has {smallest['rows']} rows{few}."
+    )
+
+
 def print_summary(evaluation: Path, task: str) -> None:
     """Print the metrics in reports/evaluation.json, with intervals and baseline."""
     facts = json.loads(evaluation.read_text("utf-8"))
@@ -82,6 +113,8 @@ def print_summary(evaluation: Path, task: str) -> None:
         f"{facts['rows']} test rows; intervals from {facts['interval_rows']} of them;"
         f" the baseline knows only {KNOWN[task]}.\n"
     )
+    for column, found in facts.get("protected", {}).items():
+        sys.stdout.write(f"\n{printable(describe_gaps(column, found))}\n")
     if found := facts.get("too_good"):
         sys.stdout.write(f"\nwarning: {printable(describe_too_good(found))}\n\n")
     if cut := facts.get("importance"):

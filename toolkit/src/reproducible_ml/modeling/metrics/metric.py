@@ -169,6 +169,22 @@ def weighted_mean(values: Labels | Floats, weights: Weights) -> Floats:
     return ratio(weighted_sum(values, weights), weights.sum(axis=1))
 
 
+def sum_by_code(codes: Codes, weights: Weights, size: int) -> Floats:
+    """Return the sum of the weights of the rows of each code, from 0 to `size` - 1.
+
+    Args:
+        codes: Of the rows, as of their class, of shape (n,).
+        weights: Of shape (replicates, n).
+        size: Number of codes.
+    """
+    order = np.argsort(codes, kind="stable")
+    found, starts = np.unique(codes[order], return_index=True)
+    sums = np.zeros((len(weights), size))
+    if len(codes):
+        sums[:, found] = np.add.reduceat(weights[:, order], starts, axis=1)
+    return sums
+
+
 def unit_decimals(actual: Floats) -> int:
     """Return the number of decimals to keep of values in the unit of these numbers.
 

@@ -17,6 +17,7 @@ from reproducible_ml.modeling.metrics.metric import (
     Predictions,
     Weights,
     ratio,
+    sum_by_code,
     weighted_mean,
 )
 
@@ -39,19 +40,10 @@ def _counts(rows: Predictions, weights: Weights) -> tuple[Floats, Floats, Floats
     codes, classes = rows.predicted, rows.output.shape[1]
     correct = weights * (rows.actual == codes)
     return (
-        _by_class(rows.actual, correct, classes),
-        _by_class(codes, weights, classes),
-        _by_class(rows.actual, weights, classes),
+        sum_by_code(rows.actual, correct, classes),
+        sum_by_code(codes, weights, classes),
+        sum_by_code(rows.actual, weights, classes),
     )
-
-
-def _by_class(codes: Codes, weights: Weights, classes: int) -> Floats:
-    """Return the sum of the weights of each class's rows."""
-    order = np.argsort(codes, kind="stable")
-    found, starts = np.unique(codes[order], return_index=True)
-    sums = np.zeros((len(weights), classes))
-    sums[:, found] = np.add.reduceat(weights[:, order], starts, axis=1)
-    return sums
 
 
 def _mean_over(values: Floats, known: Labels) -> Floats:

@@ -54,13 +54,21 @@ def slices(
             value is a slice.
     """
     for column, cuts in columns.items():
-        groups = _cut(rows[column], cuts) if cuts else rows[column].astype("category")
+        groups = grouped(rows[column], cuts)
         for name in groups.cat.categories:
             yield column, str(name), (groups == name).to_numpy(dtype=bool)
 
 
-def _cut(values: pd.Series, cuts: tuple[float, ...]) -> pd.Series:
-    """Return the range of each value; a range includes its lower end."""
+def grouped(values: pd.Series, cuts: tuple[float, ...]) -> pd.Series:
+    """Return each value, or the range that it is in, as a category.
+
+    Args:
+        values: Of any type; those that are missing stay so.
+        cuts: Bounds of ranges of numbers, which include their lower end; if there are
+            none, each value is a category.
+    """
+    if not cuts:
+        return values.astype("category")
     inner = [f"{low} to {high}" for low, high in pairwise(cuts)]
     names = [f"below {cuts[0]}", *inner, f"{cuts[-1]} and more"]
     edges = [-np.inf, *cuts, np.inf]
