@@ -61,6 +61,10 @@ verify: setup ## rebuild HEAD elsewhere, under other conditions, and compare eve
 doctor: setup ## find what is damaged or badly set up; to fix it: rml doctor --fix
 	@rml doctor
 
+.PHONY: site
+site: setup ## build the documentation as a site, in site/; more: rml site --help
+	@rml site
+
 # The toolkit's own tests are in the toolkit's repository alone.
 TOOLKIT := $(wildcard toolkit/tests)
 # Workers share the cores, so each gets one thread of OpenMP.
@@ -97,6 +101,6 @@ lock: dev ## choose the newest versions and lock them by hash
 
 .PHONY: clean
 clean: ## remove the environment and caches; data, models and results stay
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .dvc/tmp/rml
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .dvc/tmp/rml site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +

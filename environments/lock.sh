@@ -6,7 +6,8 @@
 # All are resolved together first, so that a package has one version in every lock. The
 # locks of extras list only what runtime.txt lacks; model.txt has what a model needs to
 # predict, outside of a repository, and those of service, worker and serverless list what
-# it lacks, so that their images hold nothing else.
+# it lacks, so that their images hold nothing else. A lock with an .in beside it is whole:
+# it is for an environment of its own.
 set -eu
 cd "$(dirname "$0")"
 all=../.venv/all.txt
@@ -42,6 +43,13 @@ project=../toolkit/pyproject.toml
 compile model.txt
 project=../pyproject.toml
 for name in $(ls ./*.txt | sed 's|./\(.*\).txt|\1|') "$@"; do
+  if [ -f "$name.in" ]; then
+    cp $all "$name.txt"
+    project=$name.in
+    compile "$name.txt"
+    project=../pyproject.toml
+    continue
+  fi
   base=runtime extra="--extra $name"
   case $name in
   runtime | dev | model) continue ;;

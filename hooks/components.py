@@ -76,6 +76,15 @@ COMPONENTS = {
     "nightly": Component(
         "a script that runs the pipeline on a schedule", ("pipelines",)
     ),
+    "site": Component(
+        "the documentation as a site, with pages of the code",
+        (
+            ".github/workflows/pages.yaml",
+            "environments/site.in",
+            "environments/site.txt",
+            "mkdocs.yml",
+        ),
+    ),
 }
 
 SETS = {

@@ -10,7 +10,13 @@ from typing import Any, NoReturn
 
 import click
 
-from reproducible_ml import cli_governance, cli_monitoring, cli_registry, cli_serving
+from reproducible_ml import (
+    cli_governance,
+    cli_monitoring,
+    cli_registry,
+    cli_serving,
+    cli_site,
+)
 from reproducible_ml.console import examples as _examples
 from reproducible_ml.console import project as _project
 from reproducible_ml.core.errors import report_errors
@@ -312,6 +318,7 @@ for _command in (
     *cli_serving.COMMANDS,
     *cli_monitoring.COMMANDS,
     *cli_governance.COMMANDS,
+    *cli_site.COMMANDS,
 ):
     cli.add_command(_command)
 

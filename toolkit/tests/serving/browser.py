@@ -33,10 +33,12 @@ class Page:
 
     Attributes:
         messages: What the page wrote to the console, and errors of its script.
+        requests: The addresses that it asked for, also those of files.
     """
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.messages: list[str] = []
+        self.requests: list[str] = []
         self._socket = socket
         self._numbers = count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -47,6 +49,8 @@ class Page:
             content = json.loads(message.data)
             if "id" in content:
                 self._waiting.pop(content["id"]).set_result(content)
+            elif content["method"] == "Network.requestWillBeSent":
+                self.requests.append(content["params"]["request"]["url"])
             elif content["method"] in (
                 "Runtime.exceptionThrown",
                 "Runtime.consoleAPICalled",
@@ -128,11 +132,11 @@ async def open_page(url: str, profile: Path) -> AsyncIterator[Page]:
                 pages[0]["webSocketDebuggerUrl"], max_msg_size=0
             )
             page = Page(socket)
-            for domain in ("Runtime", "Log", "Page"):
+            for domain in ("Runtime", "Log", "Network", "Page"):
                 await page.call(f"{domain}.enable")
             await page.call("Page.navigate", url=url)
             await page.until(
-                "location.protocol == 'http:' && document.readyState == 'complete'"
+                "location.protocol != 'about:' && document.readyState == 'complete'"
             )
             yield page
             await page.close()

@@ -94,6 +94,8 @@ def test_jobs_begin_without_permissions(path: Path) -> None:
     }
     assert written <= {
         ("comment", "pull-requests"),
+        ("deploy", "id-token"),
+        ("deploy", "pages"),
         ("image", "packages"),
         ("propose", "actions"),
         ("propose", "contents"),

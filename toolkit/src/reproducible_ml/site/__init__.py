@@ -1,0 +1,1 @@
+"""`rml site`: the documentation as a site, from the Markdown and docstrings of Git."""
