@@ -114,14 +114,17 @@ def stale_pages(project: Project) -> Iterator[str]:
         yield f"{path}: {why}. Fix: rml governance"
 
 
-def check_pages(project: Project) -> None:
-    """Check that all pages are up to date.
+def check_pages(project: Project) -> str:
+    """Check that all pages are up to date, and return a line that says so.
 
     Raises:
         UserError: A line for each page that is not.
     """
     if lines := list(stale_pages(project)):
         raise UserError("\n".join(lines))
+    if not any(path.is_file() for path in PAGES):
+        return f"{FOLDER} has no pages yet; `rml governance` writes them."
+    return f"{FOLDER} is up to date."
 
 
 def describe_log(folder: Path, today: datetime.date) -> str:
@@ -153,8 +156,7 @@ def governance(project: Project, *, check: bool) -> None:
             " or make a project with the component `governance`"
         )
     if check:
-        check_pages(project)
-        sys.stdout.write(f"{FOLDER}: all pages are up to date.\n")
+        sys.stdout.write(f"{check_pages(project)}\n")
         return
     written = write_pages(project)
     for path in written:
@@ -164,5 +166,9 @@ def governance(project: Project, *, check: bool) -> None:
     if folder := os.environ.get(LOG_FOLDER):
         today = datetime.datetime.now(tz=datetime.UTC).date()
         sys.stdout.write(f"{describe_log(Path(folder), today)}\n")
-    for stage, why in find_outdated(project.root, data=False):
+    try:
+        outdated = find_outdated(project.root, data=False)
+    except UserError as error:
+        outdated = [("dvc.lock", f"cannot be checked: {error}")]
+    for stage, why in outdated:
         sys.stderr.write(f"warning: figures may be old: {stage}: {why}\n")
