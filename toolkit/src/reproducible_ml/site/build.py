@@ -16,12 +16,12 @@ from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.files import replacing_folder, write_text, yaml_problem
 from reproducible_ml.core.project import Project
 from reproducible_ml.page.page import METRICS, stamp_of, write_page
-from reproducible_ml.reproduce import Stamp, content_hash, repository_files
 from reproducible_ml.site.check import drop_pictures_of_others, find_problems
 from reproducible_ml.site.environment import LOCK, prepare
 from reproducible_ml.site.pages import HOME, REPORT, Pages, navigation
 from reproducible_ml.versioning.git import run_git
 from reproducible_ml.versioning.lock import find_outdated
+from reproducible_ml.versioning.once import Stamp, content_hash, repository_files
 
 CONFIG = Path("mkdocs.yml")
 SITE = Path("site")

@@ -12,8 +12,8 @@ from typing import Any, TextIO
 
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.project import Project
-from reproducible_ml.reproduce import repository_files
 from reproducible_ml.site.build import SITE, Built, build
+from reproducible_ml.versioning.once import repository_files
 
 # Seconds between two looks at the files.
 PAUSE = 1.0
