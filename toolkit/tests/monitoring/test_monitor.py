@@ -283,6 +283,23 @@ def test_windows_of_a_table_and_its_age(project: Any) -> None:
     found, _ = examine(project, within, limits)
     assert [each.rows for each in found.windows] == [24]
     assert not found.alerts
+    assert any(note.startswith("1 rows have no time") for note in found.notes)
+
+
+def test_wrong_years_do_not_fill_the_list_of_windows(project: Any) -> None:
+    rows = orders(300, 9).assign(seen=pd.date_range(START, periods=300, freq="1h"))
+    rows["seen"] = rows["seen"].astype(str)
+    rows.loc[0, "seen"] = "2226-01-01"
+    rows.to_csv(project.root / "new.csv")
+    options = Options("new.csv", project.root, time="seen", window="day", answers=False)
+    found, _ = examine(project, options, Settings(min_rows=10))
+    assert len(found.windows) == 14
+    assert not [each for each in found.alerts if each.kind == "volume"]
+    rows.loc[1, "seen"] = "1990-01-01"
+    rows.to_csv(project.root / "new.csv")
+    found, _ = examine(project, options, Settings(min_rows=10))
+    (alert,) = [each for each in found.alerts if each.kind == "volume"]
+    assert alert.text.startswith("13209 windows, from 1990-01-01 to 2026-03-01, have")
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def _counted(tally: Tally, reference: Reference, window: str) -> Iterator[Counte
 
 
 def summarise(
-    tally: Tally, comparisons: list[Comparison], width: Width
+    tally: Tally, comparisons: list[Comparison], width: Width, now: int
 ) -> list[WindowSummary]:
     """Return what is known of each window, also of those without rows in between."""
     if width == "none":
@@ -121,7 +121,7 @@ def summarise(
     for each in comparisons:
         by_window.setdefault(each.window, []).append(each)
     found = []
-    for start in window_starts(tally, width):
+    for start in window_starts(tally, width, now):
         name = label(start, width)
         inside = by_window.get(name, [])
         few = sum(each.verdict == "too few" for each in inside)
@@ -144,15 +144,20 @@ def summarise(
     return found
 
 
-def window_starts(tally: Tally, width: Width) -> list[int]:
-    """Return the windows from the first to the last; one without a time comes first."""
+def window_starts(tally: Tally, width: Width, now: int) -> list[int]:
+    """Return the windows in their order; one of rows without a time comes first.
+
+    Between the first and the last that is not in the future, those without rows are
+    among them.
+    """
     present = {*tally.rows, *tally.refused}
     timed = sorted(present - {UNKNOWN})
     if not timed:
         return sorted(present)
+    past = [start for start in timed if start <= now]
     length = LENGTHS[width]
-    if (timed[-1] - timed[0]) // length < MOST_WINDOWS:
-        timed = [*range(timed[0], timed[-1] + 1, length)]
+    if past and (past[-1] - past[0]) // length < MOST_WINDOWS:
+        timed = [*range(past[0], past[-1] + 1, length), *timed[len(past) :]]
     return [*sorted(present & {UNKNOWN}), *timed]
 
 
@@ -187,6 +192,11 @@ def notes(tally: Tally, reference: Reference, now: int) -> list[str]:
         found.append(
             f"The newest row is of {to_datetime(tally.newest):%Y-%m-%d}, in the future:"
             " how old the rows are is not known."
+        )
+    if tally.untimed:
+        found.append(
+            f"{tally.untimed} rows have no time, so they are not counted with --since or"
+            " --until."
         )
     if tally.absent:
         names = ", ".join(sorted(tally.absent))

@@ -54,15 +54,7 @@ def alerts(
             f" limit is {settings.max_refused:.1%}."
         )
         found.append(Alert(kind="refused", subject="contract", text=text))
-    if width != "none":
-        for window, start in zip(windows, window_starts(tally, width), strict=True):
-            if start == UNKNOWN or start + LENGTHS[width] > now:
-                continue  # it has not ended
-            rows = window.rows + window.refused
-            if rows < settings.min_rows:
-                text = f"{window.name} has {rows} rows; at least {settings.min_rows}"
-                text += " were expected."
-                found.append(Alert(kind="volume", subject=window.name, text=text))
+    found += _volume_alerts(tally, windows, settings.min_rows, now, width)
     return found
 
 
@@ -85,6 +77,32 @@ def _drift_alerts(comparisons: list[Comparison]) -> Iterator[Alert]:
             f" PSI {worst.psi:.2f}."
         )
         yield Alert(kind="drift", subject=column, text=text)
+
+
+def _volume_alerts(
+    tally: Tally, windows: list[WindowSummary], least: int, now: int, width: Width
+) -> Iterator[Alert]:
+    """Yield an alert for each window with too few rows, one for many."""
+    if width == "none":
+        return
+    few = [
+        window
+        for window, start in zip(windows, window_starts(tally, width, now), strict=True)
+        if start != UNKNOWN
+        and start + LENGTHS[width] <= now  # it has ended
+        and window.rows + window.refused < least
+    ]
+    if len(few) > NAMED:
+        text = (
+            f"{len(few)} windows, from {few[0].name} to {few[-1].name}, have fewer than"
+            f" {least} rows."
+        )
+        yield Alert(kind="volume", subject=f"until {few[-1].name}", text=text)
+        return
+    for window in few:
+        text = f"{window.name} has {window.rows + window.refused} rows; at least {least}"
+        text += " were expected."
+        yield Alert(kind="volume", subject=window.name, text=text)
 
 
 def exit_code(found: list[Alert], comparisons: list[Comparison], tally: Tally) -> int:

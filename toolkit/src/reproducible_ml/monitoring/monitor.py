@@ -151,9 +151,9 @@ def examine(
     choice = Choice(span, options.window, options.version)
     tally = _tally(source, options, reference, choice, reader)
     comparisons = compare(tally, reference, options.window)
-    windows = summarise(tally, comparisons, options.window)
     end = to_microseconds(now)
     end = end if span.end is None else min(span.end, end)
+    windows = summarise(tally, comparisons, options.window, end)
     found = alerts(tally, comparisons, windows, settings, end, options.window)
     newest = tally.newest
     result = Result(

@@ -106,6 +106,7 @@ def _tally_part(
     found = Tally()
     times = _times(rows, reader)
     chosen = choice.span.chosen(times)
+    found.untimed = int((~chosen & (times == UNKNOWN)).sum())
     if not chosen.all():
         rows, times = rows.filter(pa.array(chosen)), times[chosen]
     if not rows.num_rows:

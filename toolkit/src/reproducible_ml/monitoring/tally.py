@@ -67,6 +67,7 @@ class Tally:
         newest: The latest time; None if no row has one.
         unreadable: Columns that are of another type than the contract says.
         absent: Columns that some rows do not have.
+        untimed: Rows that do not count, as their time is not known.
     """
 
     def __init__(self) -> None:
@@ -79,6 +80,7 @@ class Tally:
         self.newest: int | None = None
         self.unreadable: set[str] = set()
         self.absent: set[str] = set()
+        self.untimed = 0
 
     def add_rows(self, windows: Times) -> None:
         """Count rows by the start of their window."""
@@ -139,6 +141,7 @@ class Tally:
             self.newest = max(other.newest, self.newest or other.newest)
         self.unreadable |= other.unreadable
         self.absent |= other.absent
+        self.untimed += other.untimed
 
     def whole(self) -> "Tally":
         """Return the counts of all windows together, as one that starts at 0."""
@@ -153,6 +156,7 @@ class Tally:
         found.unseen, found.newest = self.unseen, self.newest
         found.versions = self.versions
         found.unreadable, found.absent = self.unreadable, self.absent
+        found.untimed = self.untimed
         return found
 
 

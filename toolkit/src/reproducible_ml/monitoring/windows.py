@@ -44,11 +44,13 @@ class Span(NamedTuple):
 
     def chosen(self, times: Times) -> npt.NDArray[np.bool_]:
         """Return which times are within; with a limit, unknown ones are not."""
-        within = np.ones(len(times), dtype=bool)
+        if self == (None, None):
+            return np.ones(len(times), dtype=bool)
+        within: npt.NDArray[np.bool_] = times != UNKNOWN
         if self.start is not None:
             within &= times >= self.start
         if self.end is not None:
-            within &= (times < self.end) & (times != UNKNOWN)
+            within &= times < self.end
         return within
 
 
