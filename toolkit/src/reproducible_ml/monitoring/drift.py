@@ -195,8 +195,8 @@ def notes(tally: Tally, reference: Reference, now: int) -> list[str]:
         )
     if tally.untimed:
         found.append(
-            f"{tally.untimed} rows have no time, so they are not counted with --since or"
-            " --until."
+            f"{tally.untimed} rows have no time, so they are not counted with --since"
+            " or --until."
         )
     if tally.absent:
         names = ", ".join(sorted(tally.absent))

@@ -100,8 +100,8 @@ def _volume_alerts(
         yield Alert(kind="volume", subject=f"until {few[-1].name}", text=text)
         return
     for window in few:
-        text = f"{window.name} has {window.rows + window.refused} rows; at least {least}"
-        text += " were expected."
+        rows = window.rows + window.refused
+        text = f"{window.name} has {rows} rows; at least {least} were expected."
         yield Alert(kind="volume", subject=window.name, text=text)
 
 
