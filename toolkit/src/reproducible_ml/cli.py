@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from reproducible_ml import (
+    cli_exploration,
     cli_governance,
     cli_monitoring,
     cli_registry,
@@ -313,6 +314,7 @@ def track(names: tuple[str, ...]) -> None:
 
 
 for _command in (
+    *cli_exploration.COMMANDS,
     *cli_registry.COMMANDS,
     *cli_serving.COMMANDS,
     *cli_monitoring.COMMANDS,

@@ -42,6 +42,11 @@ CATALOG = Path("data/catalog.yaml")
 GOVERNANCE = Path("docs/governance")
 DRAWING = Path(__file__).parent / "modeling/drawing"
 TRIALS = Path("reports/search.csv")
+
+# Rows times columns of the largest table that is profiled after each run: it takes a
+# fraction of a second.
+PROFILED = 500_000
+
 # What a shell expects after Ctrl-C.
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -245,8 +250,12 @@ def show_results(project: Project) -> None:
 
         draw_search(TRIALS, SEARCH, search)
         drawn.save()
+    from reproducible_ml.exploration.profile import refresh
     from reproducible_ml.page.page import PAGE, write_page
 
+    with suppress(UserError):
+        # The page says what is wrong.
+        refresh(project.root, PROFILED)
     # The pipeline has just run, so nothing is out of date.
     write_page(project, [])
     print_summary(EVALUATION, task)

@@ -31,6 +31,7 @@ DRAWN = (
     "reports/search.png",
     "reports/report.md",
     "reports/index.html",
+    "reports/profile",
 )
 
 LABELS = {

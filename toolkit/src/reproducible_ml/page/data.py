@@ -1,7 +1,7 @@
 """The section on the data: what the contract says, how values are distributed."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -105,14 +105,24 @@ def _picture(name: str, found: Json) -> Html:
     kind, bins = found.get("kind"), found.get("bins") or ()
     counts = found.get("counts") or ()
     if kind == "values" and bins:
-        return _categories(name, bins, counts)
+        pairs = sorted(zip(bins, counts, strict=False), key=lambda pair: -pair[1])
+        shown = pairs[:CATEGORIES]
+        others = sum(counts) - sum(rows for _, rows in shown)
+        return category_picture(name, shown, others, len(bins) - len(shown))
     if kind in ("numbers", "lengths", "dates") and len(bins) > 1:
-        return _density(name, bins, counts, dates=kind == "dates")
+        return density_picture(name, bins, counts, dates=kind == "dates")
     return Html()
 
 
-def _density(name: str, bins: Any, counts: Any, *, dates: bool) -> Html:
-    """Return steps whose areas are the rows between two bounds."""
+def density_picture(name: str, bins: Any, counts: Any, *, dates: bool = False) -> Html:
+    """Return steps whose areas are the rows between two bounds.
+
+    Args:
+        name: Of the column.
+        bins: Bounds, from low to high: numbers, or dates as texts.
+        counts: Rows up to the first bound, between two, and above the last one.
+        dates: Whether bounds are dates.
+    """
     bounds = [_seconds(each) if dates else float(each) for each in bins]
     if math.nextafter(bounds[0], math.inf) == bounds[1]:
         # The rows between have one value, not a density.
@@ -151,10 +161,18 @@ def _seconds(text: Any) -> float:
     return (datetime.fromisoformat(str(text)) - datetime(1970, 1, 1)).total_seconds()
 
 
-def _categories(name: str, bins: Any, counts: Any) -> Html:
-    total = max(1, sum(counts))
-    pairs = sorted(zip(bins, counts, strict=False), key=lambda pair: -pair[1])
-    shown = pairs[:CATEGORIES]
+def category_picture(
+    name: str, shown: Sequence[tuple[Any, int]], others: int, more: int
+) -> Html:
+    """Return a bar for each value, as long as its share of all rows with a value.
+
+    Args:
+        name: Of the column.
+        shown: Values and their rows.
+        others: Rows with other values.
+        more: How many other values there are.
+    """
+    total = max(1, others + sum(rows for _, rows in shown))
     parts = []
     for place, (value, rows) in enumerate(shown):
         y = 18 * place
@@ -164,9 +182,8 @@ def _categories(name: str, bins: Any, counts: Any) -> Html:
             tag("rect", x=92, y=y + 3, width=max(0.5, width), height=12, class_="area"),
             text(96 + width, y + 13, f"{rows / total:.0%}"),
         ]
-    more = len(bins) - len(shown)
     if more > 0:
-        parts.append(text(0, 18 * len(shown) + 13, f"and {more} more"))
+        parts.append(text(0, 18 * len(shown) + 13, f"and {more:,} more"))
     said = ", ".join(f"{short(value, 30)} {rows / total:.0%}" for value, rows in shown)
     return tag(
         "svg",

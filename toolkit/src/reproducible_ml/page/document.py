@@ -3,10 +3,12 @@
 from reproducible_ml.card.fields import FIELDS, read_fields
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
+from reproducible_ml.exploration.profile import Status
 from reproducible_ml.page.card import card_section
 from reproducible_ml.page.data import data_section
 from reproducible_ml.page.frame import html_page
 from reproducible_ml.page.markup import tag
+from reproducible_ml.page.profile import profile_section
 from reproducible_ml.page.resources import read_resources, resources
 from reproducible_ml.page.sections import (
     Directions,
@@ -21,12 +23,13 @@ from reproducible_ml.page.state import State
 CARD = "reports/model_card.md"
 
 
-def make_page(project: Project, state: State, made_from: str) -> str:
+def make_page(project: Project, state: State, status: Status, made_from: str) -> str:
     """Return the page.
 
     Args:
         project: Whose results it shows.
         state: Of which commit they are, and whether anything changed since.
+        status: The profile of the table, and whether it is up to date.
         made_from: A hash of all that it shows.
     """
     results = read_results(project.root, directions(project))
@@ -37,7 +40,8 @@ def make_page(project: Project, state: State, made_from: str) -> str:
     human = read_fields(project.root / FIELDS).model_dump()
     card = card_section(results.files.text(CARD))
     took = resources(read_resources(project, project.root))
-    found = [*sections(results, human, card, data, took)]
+    profile = profile_section(status)
+    found = [*sections(results, human, card, data, profile, took)]
     return html_page(
         title,
         header=[tag("p", question(results)), state_box(state)],

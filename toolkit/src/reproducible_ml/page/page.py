@@ -5,11 +5,13 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.errors import UserError, first_line
 from reproducible_ml.core.files import write_text
 from reproducible_ml.core.project import Project
+from reproducible_ml.exploration.profile import Status, read_status, refresh
 from reproducible_ml.page.resources import read_resources, resources
 from reproducible_ml.page.state import State, read_state
 from reproducible_ml.versioning.git import run_git
@@ -17,6 +19,9 @@ from reproducible_ml.versioning.lock import find_outdated
 
 PAGE = Path("reports/index.html")
 METRICS = Path("reports/metrics.json")
+
+# Rows times columns of the largest table that is profiled without being asked for.
+SHOWN_VALUES = 30_000_000
 
 # What else the page shows; all of reports/ as well, except what is drawn from it.
 SHOWN = ("params.yaml", "dvc.yaml", "data/schema.yaml", "docs/model_card.yaml")
@@ -39,13 +44,21 @@ def show(project: Project, *, browser: bool) -> None:
     """
     if not (project.root / METRICS).is_file():
         raise UserError(f"{METRICS}: there are no results yet. Fix: run `make repro`")
+    with suppress(UserError):
+        # The page says what is wrong.
+        refresh(project.root, SHOWN_VALUES)
     page = write_page(project, find_outdated(project.root, data=False))
-    if not browser:
+    if browser:
+        open_page(page)
+    else:
         sys.stdout.write(f"{page}\n")
-        return
+
+
+def open_page(page: Path) -> None:
+    """Open a page in a browser; where there is none, say so."""
     import webbrowser
 
-    if not webbrowser.open(page.as_uri()):
+    if not webbrowser.open(page.resolve().as_uri()):
         sys.stdout.write(f"No browser was found. Open {page}\n")
 
 
@@ -60,12 +73,23 @@ def write_page(project: Project, outdated: Sequence[tuple[str, str]]) -> Path:
     root = project.root.resolve()
     page = root / PAGE
     state = read_state(root, outdated)
-    made_from = fingerprint(root, state, resources(read_resources(project, root)))
+    status = profile_status(root)
+    said = [resources(read_resources(project, root)), status.problem]
+    made_from = fingerprint(root, state, [*said, *sorted(status.hidden)])
     if stamp_of(page) != made_from:
         from reproducible_ml.page.document import make_page
 
-        write_text(make_page(project, state, made_from), page)
+        write_text(make_page(project, state, status, made_from), page)
     return page
+
+
+def profile_status(root: Path) -> Status:
+    """Return the profile of the table, and why it is not up to date, if it is not."""
+    try:
+        return read_status(root)
+    except UserError as error:
+        words = f"Whether there is a profile is not known: {first_line(error)}"
+        return Status(None, words)
 
 
 def stamp_of(page: Path) -> str | None:
@@ -77,16 +101,16 @@ def stamp_of(page: Path) -> str | None:
     return found[1].decode() if found else None
 
 
-def fingerprint(root: Path, state: State, took: str) -> str:
+def fingerprint(root: Path, state: State, said: Sequence[str]) -> str:
     """Return a hash of all that the page shows, and of the code that makes it.
 
     Args:
         root: Of the repository.
         state: Of which commit it is.
-        took: What it says of time and memory.
+        said: What else it says, such as of time and memory.
     """
     digest = hashlib.sha256(
-        json.dumps([state, took]).encode("utf-8", "surrogateescape")
+        json.dumps([state, said]).encode("utf-8", "surrogateescape")
     )
     for path in [*_shown(root), *sorted(Path(__file__).parent.glob("*.*"))]:
         content = path.read_bytes()

@@ -525,6 +525,7 @@ def sections(
     human: Mapping[str, tuple[str, ...]],
     card: Html,
     data: Html,
+    profile: Html,
     took: Html,
 ) -> Iterator[tuple[str, str, Html]]:
     """Yield anchor, title and content of each section that has any."""
@@ -536,6 +537,7 @@ def sections(
         ("protected", "Protected groups", protected(results)),
         ("dependence", "Partial dependence", partial_dependence(results)),
         ("data", "Data", data),
+        ("profile", "Profile of the table", profile),
         ("versions", "Versions", versions(results)),
         ("pipeline", "Pipeline", pipeline(results)),
         ("resources", "Time and memory", took),

@@ -1,0 +1,57 @@
+"""Commands of `rml` about what tables hold; `cli` adds them to the others."""
+
+from pathlib import Path
+
+import click
+
+from reproducible_ml.console import examples, project_and_folder
+
+
+@click.command(
+    epilog=examples(
+        "rml profile",
+        "rml profile visits.csv --target returned",
+        "rml profile https://example.org/visits.parquet --out /tmp/visits --no-open",
+    )
+)
+@click.argument("table", required=False, default="")
+@click.option("--target", help="Of TABLE: show what the other columns say of this one.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Where to write; by default reports/profile, which Git ignores.",
+)
+@click.option("--query", help="Of a database: one SELECT, or the path of a .sql file.")
+@click.option("--key", help="Of a database: columns that identify a row, with commas.")
+@click.option("--no-open", is_flag=True, help="Print paths, and open no browser.")
+def profile(
+    *,
+    table: str,
+    target: str | None,
+    out: Path | None,
+    query: str | None,
+    key: str | None,
+    no_open: bool,
+) -> None:
+    """Describe a table: each column, how columns are related, repeated rows, gaps.
+
+    TABLE is a file, folder, URL or database, in any format that `rml data` reads; it is
+    not added to the project. Without it, it is the project's validated table, and the
+    page of `rml show` has the profile as well. Figures are of all rows but where the
+    page says that they come from a sample. Columns that identify a row, and those that
+    data/catalog.yaml declares to be about a person, show no values.
+    """
+    from reproducible_ml.page.profile_page import Wanted, show_profile
+
+    found, folder = project_and_folder()
+    if table and "://" not in table:
+        # As in `rml data`: "~" and names relative to the folder it was typed in.
+        table = str(folder / Path(table).expanduser())
+    if query and (folder / query).is_file():
+        query = str(folder / query)
+    wanted = Wanted(table, target, folder / out if out else None, query, key)
+    show_profile(found, wanted, browser=not no_open)
+
+
+COMMANDS = (profile,)

@@ -1,0 +1,666 @@
+"""Summarise a column batch by batch: counts, moments, frequent values, a sample.
+
+A summary takes any type of Arrow. Whole-table figures (rows, missing, lowest, highest,
+mean, standard deviation, rows of values) are of all rows; quantiles and histograms are
+of the rows that `RowSample` chose.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+
+from reproducible_ml.exploration.counting import (
+    MISSING,
+    FrequentValues,
+    Hashes,
+    Mask,
+    hash_floats,
+    hash_integers,
+    hash_texts,
+)
+from reproducible_ml.exploration.dates import Coverage
+from reproducible_ml.profiling.distinct import DistinctCounter
+
+Kind = Literal["number", "boolean", "category", "text", "date", "empty", "other"]
+Floats = npt.NDArray[np.float64]
+Json = dict[str, Any]
+
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+
+# Bars of a histogram, frequent values that are kept, and examples.
+BINS, TOP, EXAMPLES = 30, 10, 5
+
+# Rows from which quantiles of personal values may be shown.
+MANY = 100
+
+# A histogram ends at the outer quantiles if all values are spread so much more widely.
+SPREAD = 3
+
+# Numbers with more different values have a histogram, not frequent values.
+FEW_NUMBERS = 100
+
+# Text with at most so many different values, which repeat, is a category.
+CATEGORIES, REPEATS = 200, 2
+
+# Years that NumPy and people write with four digits, in seconds since 1970.
+FIRST_DATE, LAST_DATE = -62_135_596_800, 253_402_300_799
+
+NONE = np.iinfo(np.int64).min
+
+
+class Summary:
+    """What is known of a column; a class for each kind of values.
+
+    Attributes:
+        name: Of the column.
+        declared: Its kind, if a contract says so.
+        rows: Rows so far.
+        missing: Rows without a value.
+        odd: Rows whose text could not be read as the type, and the first such text.
+        notes: How it was read, if that is not certain.
+    """
+
+    kind: Kind = "other"
+
+    def __init__(self, name: str, arrow: str, distinct: int) -> None:
+        self.name = name
+        self.arrow = arrow
+        self.rows = 0
+        self.missing = 0
+        self.odd: tuple[int, str] = (0, "")
+        self.notes: list[str] = []
+        self.declared: str = ""
+        self.examples: list[str] = []
+        self.distinct = DistinctCounter(distinct)
+        self.sample: list[npt.NDArray[Any]] = []
+
+    def add(self, values: pa.Array, chosen: Mask) -> Hashes | None:
+        """Add the values of consecutive rows, some of which are in the sample.
+
+        Returns:
+            A hash of each value; None if values of the type are not compared.
+        """
+        self.rows += len(values)
+        return self._add(values, chosen)
+
+    def _add(self, values: pa.Array, chosen: Mask) -> Hashes | None:
+        del chosen
+        self.missing += values.null_count
+        return None
+
+    def keep(self, mask: Mask) -> None:
+        """Keep those values of the sample that a mask chooses."""
+        if self.sample:
+            self.sample = [np.concatenate(self.sample)[mask]]
+
+    def sampled(self) -> npt.NDArray[Any]:
+        """Return the values of the sample."""
+        return np.concatenate(self.sample) if self.sample else np.array([])
+
+    def codes(self, limit: int) -> npt.NDArray[np.int64] | None:
+        """Return a small number for each row of the sample, for contingency tables.
+
+        The most frequent values have the first numbers, all others the last one. None
+        if there are hardly any values that repeat.
+        """
+        del limit
+        return None
+
+    def result(self, *, hidden: bool) -> Json:
+        """Return all that is known, ready for JSON.
+
+        Args:
+            hidden: Whether values may not be shown: no examples, no frequent values,
+                neither the lowest nor the highest one.
+        """
+        found: Json = {
+            "name": self.name,
+            "kind": self.kind if self.present else "empty",
+            "type": self.declared or self.arrow,
+            "rows": self.rows,
+            "missing": self.missing - self.odd[0],
+        }
+        if self.odd[0]:
+            found["unreadable"] = self.odd[0]
+            if not hidden:
+                found["unreadable_example"] = self.odd[1]
+        if self.notes and not hidden:
+            found["notes"] = self.notes
+        if hidden:
+            found["hidden"] = True
+        if self.present:
+            found |= self._result(hidden=hidden)
+        return found
+
+    def _result(self, *, hidden: bool) -> Json:
+        del hidden
+        return {}
+
+    @property
+    def present(self) -> int:
+        """Rows with a value."""
+        return self.rows - self.missing
+
+    def different(self) -> Json:
+        """Return the number of different values, and how exact it is."""
+        count = min(self.distinct.count(), self.present)
+        if self.distinct.exact:
+            return {"distinct": count}
+        # Two standard deviations of the estimate by the smallest hashes.
+        error = 2 / math.sqrt(self.distinct.limit - 2)
+        return {"distinct": count, "distinct_error": round(error, 4)}
+
+    def _note_examples(self, values: pa.Array) -> None:
+        if len(self.examples) < EXAMPLES and len(values):
+            some = values[:1000].unique()[:EXAMPLES].cast(pa.string()).to_pylist()
+            known = {*self.examples}
+            new = [text[:200] for text in some if text[:200] not in known]
+            self.examples = [*self.examples, *new][:EXAMPLES]
+
+
+class Numbers(Summary):
+    """A column of numbers."""
+
+    kind: Kind = "number"
+
+    def __init__(self, name: str, arrow: str, distinct: int) -> None:
+        super().__init__(name, arrow, distinct)
+        self.low: Any = None
+        self.high: Any = None
+        self.finite = 0
+        self.mean = 0.0
+        self.squares = 0.0
+        self.zeros = self.negative = 0
+        self.infinite = 0
+        self.frequent: FrequentValues | None = FrequentValues()
+        self.whole = True
+
+    def _add(self, values: pa.Array, chosen: Mask) -> Hashes | None:
+        values = plain_numbers(values)
+        whole = types.is_integer(values.type)
+        valid = _valid(values)
+        exact = values.fill_null(0).to_numpy(zero_copy_only=False)
+        numbers = exact.astype(np.float64)
+        if not whole:
+            valid &= ~np.isnan(numbers)
+        hashes = hash_integers(exact) if whole else hash_floats(numbers)
+        hashes[~valid] = MISSING
+        kept = numbers[chosen]
+        kept[~valid[chosen]] = np.nan
+        self.sample.append(kept)
+        every = bool(valid.all())
+        present = numbers if every else numbers[valid]
+        self.missing += len(values) - len(present)
+        if not len(present):
+            return hashes
+        self._measure(present, exact if every else exact[valid], whole=whole)
+        self._count(values if every else values.filter(pa.array(valid)))
+        self.distinct.add_hashes(hashes if every else hashes[valid])
+        return hashes
+
+    def _measure(
+        self, numbers: Floats, exact: npt.NDArray[Any], *, whole: bool
+    ) -> None:
+        """Add numbers without missing ones."""
+        self.whole = self.whole and whole
+        low, high = exact.min().item(), exact.max().item()
+        self.low = low if self.low is None else min(low, self.low)
+        self.high = high if self.high is None else max(high, self.high)
+        if not whole and not (math.isfinite(low) and math.isfinite(high)):
+            finite = np.isfinite(numbers)
+            self.infinite += int(len(numbers) - finite.sum())
+            numbers = numbers[finite]
+            if not len(numbers):
+                return
+        self.zeros += int(np.count_nonzero(numbers == 0))
+        if low < 0:
+            self.negative += int(np.count_nonzero(numbers < 0))
+        # T. Chan, G. Golub and R. LeVeque, Updating formulae and a pairwise algorithm
+        # for computing sample variances, 1979.
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows, mean = len(numbers), float(numbers.mean())
+            squares = float(np.square(numbers - mean).sum())
+            together = self.finite + rows
+            step = mean - self.mean
+            self.squares += squares + step * step * (self.finite * rows / together)
+            self.mean += step * (rows / together)
+            self.finite = together
+
+    def _count(self, values: pa.Array) -> None:
+        """Count the rows of each value as long as there are few."""
+        if self.frequent is None:
+            return
+        if len(values[: 20 * FEW_NUMBERS].unique()) > FEW_NUMBERS:
+            self.frequent = None
+            return
+        found = values.value_counts()
+        different, counts = found.field(0), found.field(1).to_numpy()
+        numbers = different.to_numpy(zero_copy_only=False)
+        whole = types.is_integer(values.type)
+        hashes = hash_integers(numbers) if whole else hash_floats(numbers)
+        self.frequent.add(hashes, counts, _as_texts(different))
+        if len(self.frequent.hashes) > FEW_NUMBERS:
+            self.frequent = None
+
+    def codes(self, limit: int) -> npt.NDArray[np.int64] | None:
+        """Return groups of about equally many rows, by value; missing ones are last."""
+        return _groups(self.sampled(), limit)
+
+    def _result(self, *, hidden: bool) -> Json:
+        numbers = self.sampled()
+        numbers = np.sort(numbers[np.isfinite(numbers)])
+        sd = math.sqrt(self.squares / (self.finite - 1)) if self.finite > 1 else None
+        found = self.different() | {
+            "min": None if hidden else _finite(self.low),
+            "max": None if hidden else _finite(self.high),
+            "mean": _finite(self.mean) if self.finite else None,
+            "sd": _finite(sd),
+            "zeros": self.zeros,
+            "negative": self.negative,
+        }
+        if self.infinite:
+            found["infinite"] = self.infinite
+        if not hidden:
+            if self.frequent is not None:
+                found["top"] = self.frequent.top(FEW_NUMBERS)
+            found["examples"] = self.examples_of(numbers)
+        if shares := shown_quantiles(len(numbers), hidden=hidden):
+            values = quantiles(numbers, shares)
+            found["quantiles"] = dict(zip(map(str, shares), values, strict=True))
+            ends = (values[0], values[-1]) if hidden else None
+            found["histogram"] = histogram(numbers, whole=self.whole, ends=ends)
+        return found
+
+    def examples_of(self, numbers: Floats) -> list[str]:
+        """Return some values, from low to high."""
+        if not len(numbers):
+            return []
+        places = np.linspace(0, len(numbers) - 1, EXAMPLES).round().astype(int)
+        some = dict.fromkeys(numbers[places].tolist())
+        return [f"{int(n)}" if self.whole else f"{n:.6g}" for n in some]
+
+
+class Texts(Summary):
+    """A column of text, categories or booleans."""
+
+    kind: Kind = "text"
+
+    def __init__(self, name: str, arrow: str, distinct: int) -> None:
+        super().__init__(name, arrow, distinct)
+        self.frequent = FrequentValues()
+        self.shortest: int | None = None
+        self.longest = 0
+        self.characters = 0
+        self.blank = 0
+        self._last: tuple[pa.Array, Hashes, npt.NDArray[np.int64]] | None = None
+
+    def _add(self, values: pa.Array, chosen: Mask) -> Hashes | None:
+        coded = encoded(values)
+        codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        codes = codes.astype(np.int64)
+        texts = coded.dictionary
+        valid = codes >= 0
+        if len(texts):
+            own, lengths = self._described(texts)
+            hashes: Hashes = np.append(own, MISSING)[codes]
+        else:
+            hashes = np.full(len(values), MISSING, dtype=np.uint64)
+        self.sample.append(hashes[chosen])
+        present = int(np.count_nonzero(valid))
+        self.missing += len(values) - present
+        if not present:
+            return hashes
+        counts = np.bincount(codes[valid], minlength=len(texts)).astype(np.int64)
+        used = counts > 0
+        if not used.all():
+            # A category has all values that the contract allows.
+            where = pa.array(used)
+            texts, own, counts = texts.filter(where), own[used], counts[used]
+            lengths = lengths[used]
+        self.characters += int(np.dot(lengths, counts))
+        low, high = int(lengths.min()), int(lengths.max())
+        self.shortest = low if self.shortest is None else min(low, self.shortest)
+        self.longest = max(self.longest, high)
+        self.blank += int(counts[lengths == 0].sum())
+        self.distinct.add_hashes(own)
+        self.frequent.add(own, counts, texts)
+        self._note_examples(texts)
+        return hashes
+
+    def _described(self, texts: pa.Array) -> tuple[Hashes, npt.NDArray[np.int64]]:
+        """Return hash and length of each text; a category repeats in each batch."""
+        if self._last is not None and self._last[0].equals(texts):
+            return self._last[1], self._last[2]
+        lengths = pc.utf8_length(texts).to_numpy(zero_copy_only=False)
+        self._last = texts, hash_texts(texts), lengths.astype(np.int64)
+        return self._last[1], self._last[2]
+
+    @property
+    def is_category(self) -> bool:
+        """Whether the values are few and repeat."""
+        if self.kind != "text":
+            return True
+        if self.declared:
+            return False
+        count = self.distinct.count()
+        return count <= CATEGORIES and count * REPEATS <= self.present
+
+    def codes(self, limit: int) -> npt.NDArray[np.int64] | None:
+        """Return a number for each value: the most frequent first, missing last."""
+        hashes = self.sampled()
+        different, places, counts = np.unique(
+            hashes, return_inverse=True, return_counts=True
+        )
+        if len(different) > max(20, len(hashes) // 5):
+            return None
+        counts[different == MISSING] = 0
+        order = np.argsort(-counts, kind="stable")
+        numbers = np.empty(len(different), dtype=np.int64)
+        numbers[order] = np.minimum(np.arange(len(different)), limit - 1)
+        found = numbers[places]
+        found[hashes == MISSING] = limit
+        return found
+
+    def _result(self, *, hidden: bool) -> Json:
+        found: Json = {}
+        if self.is_category and self.kind == "text":
+            found["kind"] = "category"
+        found |= self.different()
+        if self.kind == "text":
+            found |= {
+                "shortest": self.shortest,
+                "longest": self.longest,
+                "mean_length": _finite(self.characters / self.present),
+            }
+            if self.blank:
+                found["blank"] = self.blank
+        if not hidden:
+            found["top"] = self.frequent.top(TOP)
+            if self.frequent.error:
+                found["top_error"] = self.frequent.error
+            found["examples"] = self.examples
+        return found
+
+
+class Categories(Texts):
+    """A column whose contract says that it is a category."""
+
+    kind: Kind = "category"
+
+
+class Booleans(Texts):
+    """A column of true and false."""
+
+    kind: Kind = "boolean"
+
+
+class Dates(Summary):
+    """A column of dates or times."""
+
+    kind: Kind = "date"
+
+    def __init__(self, name: str, arrow: str, distinct: int) -> None:
+        super().__init__(name, arrow, distinct)
+        self.low: int | None = None
+        self.high: int | None = None
+        self.total = 0.0
+        self.far = 0
+        self.clock = False
+        self.coverage = Coverage()
+
+    def _add(self, values: pa.Array, chosen: Mask) -> Hashes | None:
+        valid = _valid(values)
+        exact, seconds = _seconds(values)
+        hashes = hash_integers(exact)
+        hashes[~valid] = MISSING
+        inside = valid & (seconds >= FIRST_DATE) & (seconds <= LAST_DATE)
+        kept = seconds[chosen]
+        kept[~inside[chosen]] = NONE
+        self.sample.append(kept)
+        self.missing += int(len(values) - valid.sum())
+        self.far += int(valid.sum() - inside.sum())
+        self.distinct.add_hashes(hashes[valid])
+        present = seconds[inside]
+        if len(present):
+            low, high = int(present.min()), int(present.max())
+            self.low = low if self.low is None else min(low, self.low)
+            self.high = high if self.high is None else max(high, self.high)
+            self.total += float(present.sum(dtype=np.float64))
+            self.clock = self.clock or bool((present % 86_400 != 0).any())
+            self.coverage.add(present)
+        return hashes
+
+    def codes(self, limit: int) -> npt.NDArray[np.int64] | None:
+        """Return groups of about equally many rows, by date; missing ones are last."""
+        seconds = self.sampled()
+        return _groups(np.where(seconds == NONE, np.nan, seconds), limit)
+
+    def _result(self, *, hidden: bool) -> Json:
+        found = self.different()
+        if self.far:
+            found["out_of_range"] = self.far
+        if self.low is None or self.high is None:
+            return found
+        present = self.present - self.far
+        found["mean"] = self._text(round(self.total / present))
+        seconds = self.sampled()
+        seconds = np.sort(seconds[seconds != NONE])
+        if shares := shown_quantiles(len(seconds), hidden=hidden):
+            places = [min(int(q * len(seconds)), len(seconds) - 1) for q in shares]
+            texts = [self._text(int(seconds[place])) for place in places]
+            found["quantiles"] = dict(zip(map(str, shares), texts, strict=True))
+        if hidden:
+            return found
+        found |= {
+            "min": self._text(self.low),
+            "max": self._text(self.high),
+            "coverage": self.coverage.result(),
+        }
+        if len(seconds):
+            some = np.linspace(0, len(seconds) - 1, EXAMPLES).round().astype(int)
+            shown = (self._text(int(seconds[place])) for place in some)
+            found["examples"] = [*dict.fromkeys(shown)]
+        return found
+
+    def _text(self, seconds: int) -> str:
+        text = str(np.datetime64(seconds, "s"))
+        return text if self.clock else text[:10]
+
+
+def summary_of(name: str, kind: pa.DataType, distinct: int, declared: str) -> Summary:
+    """Return an empty summary for values of a type.
+
+    Args:
+        name: Of the column.
+        kind: Type of Arrow.
+        distinct: Different values that are counted exactly.
+        declared: Its dtype in the data contract; empty if there is none.
+    """
+    made = _class_of(kind, declared)(name, _type_name(kind), distinct)
+    made.declared = declared
+    return made
+
+
+def _class_of(kind: pa.DataType, declared: str) -> type[Summary]:
+    if declared == "category":
+        return Categories
+    if types.is_dictionary(kind):
+        # What wrote the file took it for a category.
+        return (
+            Categories
+            if _is_text(kind.value_type)
+            else _class_of(kind.value_type, declared)
+        )
+    if types.is_boolean(kind):
+        return Booleans
+    if _is_text(kind) or types.is_time(kind) or types.is_null(kind):
+        return Texts
+    if types.is_timestamp(kind) or types.is_date(kind):
+        return Dates
+    if (
+        types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_decimal(kind)
+        or types.is_duration(kind)
+    ):
+        return Numbers
+    return Summary
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(
+        types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_string_view(kind)
+    )
+
+
+def _type_name(kind: pa.DataType) -> str:
+    if types.is_dictionary(kind):
+        return f"category of {kind.value_type}"
+    if _is_text(kind):
+        return "string"
+    names = {"double": "float64", "float": "float32", "halffloat": "float16"}
+    return names.get(str(kind), str(kind))
+
+
+def plain_numbers(values: pa.Array) -> pa.Array:
+    """Return whole numbers as they are, and all other numbers as floats."""
+    kind = values.type
+    if types.is_dictionary(kind):
+        return plain_numbers(values.dictionary_decode())
+    if types.is_duration(kind):
+        parts = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
+        whole = values.cast(pa.int64()).cast(pa.float64(), safe=False)
+        return pc.divide(whole, float(parts))
+    if types.is_float16(kind):
+        return values.cast(pa.float32()).cast(pa.float64())
+    if types.is_decimal(kind):
+        # By itself, Arrow misses the nearest float for every seventh value.
+        return values.cast(pa.string()).cast(pa.float64())
+    if types.is_integer(kind) or kind == pa.float64():
+        return values
+    return values.cast(pa.float64())
+
+
+def encoded(values: pa.Array) -> pa.DictionaryArray:
+    """Return texts by their numbers in a dictionary of different ones."""
+    if types.is_dictionary(values.type):
+        if values.dictionary.null_count:
+            return encoded(values.dictionary_decode())
+        if values.dictionary.type == pa.string():
+            return values
+        return pa.DictionaryArray.from_arrays(
+            values.indices, values.dictionary.cast(pa.string())
+        )
+    if values.type != pa.string():
+        values = values.cast(pa.string())
+    return values.dictionary_encode()
+
+
+def _valid(values: pa.Array) -> Mask:
+    if not values.null_count:
+        return np.ones(len(values), dtype=bool)
+    return np.asarray(values.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _seconds(
+    values: pa.Array,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return dates as numbers of their own unit, and of seconds, since 1970."""
+    kind = values.type
+    if types.is_date(kind):
+        number = pa.int32() if types.is_date32(kind) else pa.int64()
+        whole = values.cast(number).fill_null(0).to_numpy(zero_copy_only=False)
+        whole = whole.astype(np.int64)
+        if types.is_date32(kind):
+            return whole, whole * 86_400
+        return whole, whole // 1000
+    whole = values.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    parts = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
+    return whole, whole // parts
+
+
+def _as_texts(values: pa.Array) -> pa.Array:
+    """Return numbers as people write them: 3.0 is 3."""
+    if types.is_integer(values.type):
+        return values.cast(pa.string())
+    numbers = values.to_pylist()
+    return pa.array([f"{n:.6g}" for n in numbers], pa.string())
+
+
+def _groups(numbers: Floats, limit: int) -> npt.NDArray[np.int64]:
+    """Return for each number which of `limit` quantile groups it is in."""
+    known = np.isfinite(numbers)
+    found = np.full(len(numbers), limit, dtype=np.int64)
+    if known.any():
+        shares = np.arange(1, limit) / limit
+        bounds = np.quantile(numbers[known], shares, method="inverted_cdf")
+        found[known] = np.searchsorted(np.unique(bounds), numbers[known], side="left")
+    return found
+
+
+def quantiles(numbers: Floats, shares: Sequence[float]) -> list[float | None]:
+    """Return quantiles of sorted numbers; each is one of them."""
+    found = np.quantile(numbers, shares, method="inverted_cdf")
+    return [_finite(value) for value in found.tolist()]
+
+
+def shown_quantiles(rows: int, *, hidden: bool) -> tuple[float, ...]:
+    """Return the quantiles to show; of personal values, none is that of few rows."""
+    if not hidden:
+        return QUANTILES if rows else ()
+    return QUANTILES[1:-1] if rows >= MANY else ()
+
+
+def histogram(
+    numbers: Floats, *, whole: bool, ends: tuple[Any, Any] | None = None
+) -> Json:
+    """Return the rows between bounds of equal distance, and those beyond both ends.
+
+    Args:
+        numbers: Sorted and finite; not empty.
+        whole: Whether all are whole, so that the bounds shall be as well.
+        ends: First and last bound; by default, nearly all numbers are between them.
+    """
+    low, high = float(numbers[0]), float(numbers[-1])
+    inner = np.quantile(numbers, (0.01, 0.99), method="inverted_cdf")
+    first, last = float(inner[0]), float(inner[1])
+    with np.errstate(over="ignore"):
+        if ends is not None:
+            low, high = ends
+        elif last > first and high - low > SPREAD * (last - first):
+            low, high = first, last
+        width = high - low
+    if not math.isfinite(width) or width == 0:
+        return {"bounds": [_finite(low), _finite(high)], "rows": [len(numbers)]}
+    bins = BINS
+    if whole:
+        step = max(1, math.ceil((width + 1) / BINS))
+        bins = math.ceil((width + 1) / step)
+        low, high = low - 0.5, low - 0.5 + bins * step
+    bounds = np.linspace(low, high, bins + 1)
+    if not (np.diff(bounds) > 0).all():
+        return {"bounds": [_finite(low), _finite(high)], "rows": [len(numbers)]}
+    counts, _ = np.histogram(numbers, bounds)
+    found: Json = {
+        "bounds": [_finite(bound) for bound in bounds.tolist()],
+        "rows": counts.tolist(),
+    }
+    below, above = int((numbers < low).sum()), int((numbers > high).sum())
+    if below or above:
+        found |= {"below": below, "above": above}
+    return found
+
+
+def _finite(value: Any) -> Any:
+    """Return a number with at most ten digits, None for what JSON does not have."""
+    if isinstance(value, float):
+        return float(f"{value:.10g}") if math.isfinite(value) else None
+    return value
