@@ -37,6 +37,9 @@ YES = {"yes": True, "true": True, "y": True, "no": False, "false": False, "n": F
 # Answers that a field of yes and no depends on.
 WITH_PERSONS = ("personal_columns", "legal_basis", "retention")
 
+# Columns that look personal and are named one by one.
+MOST = 20
+
 Ask = Callable[[str], str]
 
 
@@ -239,13 +242,15 @@ def describe_stale(catalog: Catalog, now: RawTable | None) -> list[str]:
 def describe_undeclared(catalog: Catalog, contract: Contract) -> list[str]:
     """Return a warning for each column that looks personal and is not declared."""
     by_values = catalog.table.looks_personal if catalog.table else {}
-    return [
+    lines = [
         f'{CATALOG}: column "{one_line(each.column)}" looks like {each.kind}, by'
         f" {each.by}, and is not declared. Fix: add it to personal_columns or to"
         " not_personal"
         for each in find_personal(contract.columns, by_values)
         if not catalog.declares(each.column)
     ]
+    more = f"{CATALOG}: {len(lines) - MOST} more columns look like it, undeclared"
+    return lines if len(lines) <= MOST else [*lines[:MOST], more]
 
 
 def describe_empty(catalog: Catalog) -> list[str]:

@@ -16,8 +16,7 @@ from reproducible_ml.governance.questions import read_canvas, read_technical
 from reproducible_ml.governance.repository import FOLDER, Repository
 from reproducible_ml.governance.risk import decide, read_risk
 from reproducible_ml.governance.risk_page import risk_page
-from reproducible_ml.governance.technical import DAYS as MONTHS
-from reproducible_ml.governance.technical import technical_page
+from reproducible_ml.governance.technical import SIX_MONTHS, technical_page
 from reproducible_ml.serving.log_writer import DAY
 from reproducible_ml.versioning.lock import find_outdated
 
@@ -142,7 +141,7 @@ def describe_log(folder: Path, today: datetime.date) -> str:
     if not days:
         return f"{folder}: no log of predictions"
     back = (today - days[0]).days
-    short = "" if back >= MONTHS else ", less than six months (Art. 19 and 26(6))"
+    short = "" if back >= SIX_MONTHS else ", less than six months (Art. 19 and 26(6))"
     return (
         f"{folder}: predictions from {days[0]} to {days[-1]}, {back} days back{short}"
     )

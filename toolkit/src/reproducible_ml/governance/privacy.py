@@ -15,6 +15,10 @@ INTRODUCTION = (
 )
 
 
+# Columns that are listed, and of which gaps are.
+LISTED, MOST = 100, 20
+
+
 class Importance(NamedTuple):
     """What a column adds to the score: mean, and standard deviation of the shuffles."""
 
@@ -92,15 +96,20 @@ def _columns(repository: Repository, gaps: Gaps) -> str:
     declared = {*catalog.personal_among(repository.contract.columns)}
     known = _importances(repository)
     features = repository.contract.features(repository.data)
+    names = _about_people(repository)
+    undeclared = [name for name in names if name not in declared]
+    for name in undeclared[:MOST]:
+        gaps.add(
+            "Columns about people",
+            f"{code(name)} looks like it, but data/catalog.yaml does not say so, nor"
+            " that it is not",
+        )
+    if len(undeclared) > MOST:
+        more = f"{len(undeclared) - MOST} more columns look like it, undeclared"
+        gaps.add("Columns about people", more)
     cells = []
-    for name in _about_people(repository):
+    for name in names[:LISTED]:
         found = looks.get(name)
-        if name not in declared:
-            gaps.add(
-                "Columns about people",
-                f"{code(name)} looks like it, but data/catalog.yaml does not say so,"
-                " nor that it is not",
-            )
         cells.append(
             [
                 code(name),
@@ -113,8 +122,10 @@ def _columns(repository: Repository, gaps: Gaps) -> str:
     ruled_out = [name for name in catalog.not_personal if name in looks]
     note = ""
     if ruled_out:
-        names = ", ".join(code(name) for name in ruled_out)
-        note = f"Looks like it, but is said not to be: {names}."
+        shown = ", ".join(code(name) for name in ruled_out[:LISTED])
+        note = f"Looks like it, but is said not to be: {shown}."
+    if len(names) > LISTED:
+        note = f"And {len(names) - LISTED} more columns.\n\n{note}"
     if not cells:
         nothing = "No column is declared as about people, and none looks like it."
         return f"{nothing}\n\n{note}".strip()

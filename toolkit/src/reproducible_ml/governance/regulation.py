@@ -13,6 +13,12 @@ NO_ADVICE = (
     " governance/regulation.yaml, and a lawyer decides."
 )
 
+# In English, whatever the locale.
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July", "August"),
+    *("September", "October", "November", "December"),
+)
+
 Role = Literal["provider", "deployer", "both"]
 
 
@@ -67,7 +73,7 @@ def regulation() -> Regulation:
 
 def day(date: datetime.date) -> str:
     """Return a date as it is written in the pages: 2 August 2028."""
-    return f"{date.day} {date:%B %Y}"
+    return f"{date.day} {MONTHS[date.month - 1]} {date.year}"
 
 
 def describe_age(today: datetime.date) -> list[str]:

@@ -27,7 +27,7 @@ from reproducible_ml.governance.regulation import NO_ADVICE, regulation
 from reproducible_ml.governance.repository import Repository
 
 # Six months, as Art. 19 and 26(6) ask for logs.
-DAYS = 183
+SIX_MONTHS = 183
 
 Fill = Callable[[Repository, Gaps, str], str]
 
@@ -356,7 +356,7 @@ def _logs(repository: Repository, gaps: Gaps, where: str) -> str:
                 " where it runs",
             )
         )
-    if isinstance(days, int) and days < DAYS:
+    if isinstance(days, int) and days < SIX_MONTHS:
         parts.append(
             gaps.add(
                 where,
