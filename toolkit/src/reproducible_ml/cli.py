@@ -62,14 +62,15 @@ def check() -> None:
     """Check params.yaml, data/catalog.yaml and docs/governance/, before anything runs.
 
     Prints a line for each mistake: the key, its value and the rule. Generated pages
-    that are out of date are a mistake, too.
+    that are out of date, as docs/data/dictionary.md, are a mistake, too.
     """
     from reproducible_ml.adopt.catalog import check_catalog
+    from reproducible_ml.exploration.dictionary import check_dictionary
     from reproducible_ml.governance.pages import check_pages, is_used
 
     found = _project()
     found.check()
-    for line in check_catalog(found):
+    for line in [*check_catalog(found), *check_dictionary(found.root)]:
         click.echo(f"warning: {line}", err=True)
     click.echo("params.yaml and data/catalog.yaml are valid.")
     if is_used(found.root):
@@ -136,10 +137,13 @@ def data(**options: Any) -> None:
     """
     from reproducible_ml.adopt.adopt import adopt
     from reproducible_ml.adopt.request import Options
+    from reproducible_ml.exploration.dictionary import write_dictionary
 
     typed = _absolute(options)
     try:
         adopt(_project(), Options(**typed))
+        if not options["dry_run"]:
+            write_dictionary(_project().root)
     except KeyboardInterrupt:
         click.echo("\nStopped. Nothing was changed.", err=True)
         raise

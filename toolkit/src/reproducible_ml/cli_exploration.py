@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from reproducible_ml.console import examples, project_and_folder
+from reproducible_ml.console import examples, project, project_and_folder
 
 
 @click.command(
@@ -54,4 +54,18 @@ def profile(
     show_profile(found, wanted, browser=not no_open)
 
 
-COMMANDS = (profile,)
+@click.command(epilog=examples("rml dictionary", "rml dictionary --check"))
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if it differs.")
+def dictionary(*, check: bool) -> None:
+    """Write the data dictionary, docs/data/dictionary.md: what each column means.
+
+    It is made from data/schema.yaml and the reports of the last run, without the table.
+    `make repro` and `rml data` write it as well, and `rml check` checks it. Columns
+    without a description are listed.
+    """
+    from reproducible_ml.exploration.dictionary import run_dictionary
+
+    run_dictionary(project().root, check=check)
+
+
+COMMANDS = (profile, dictionary)

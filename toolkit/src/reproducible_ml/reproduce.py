@@ -250,9 +250,12 @@ def show_results(project: Project) -> None:
 
         draw_search(TRIALS, SEARCH, search)
         drawn.save()
+    from reproducible_ml.exploration.dictionary import DICTIONARY, write_dictionary
     from reproducible_ml.exploration.profile import refresh
     from reproducible_ml.page.page import PAGE, write_page
 
+    if write_dictionary(project.root):
+        sys.stdout.write(f"\n{DICTIONARY} was written anew: commit it\n")
     with suppress(UserError):
         # The page says what is wrong.
         refresh(project.root, PROFILED)
