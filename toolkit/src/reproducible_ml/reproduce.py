@@ -280,7 +280,11 @@ def write_governance(project: Project) -> None:
     """Write the pages of docs/governance/, unless nothing that they say changed."""
     if not GOVERNANCE.is_dir():
         return
-    names = [path.relative_to(project.root) for path in repository_files(project.root)]
+    try:
+        names = [p.relative_to(project.root) for p in repository_files(project.root)]
+    except UserError:
+        # Without Git, all files count, and nobody knows what changed.
+        names = []
     read = [
         path
         for path in names
@@ -293,7 +297,7 @@ def write_governance(project: Project) -> None:
         listed = hashlib.sha256(repr(names).encode("utf-8", "replace")).hexdigest()
         return f"{content_hash([*read, *own])} {listed}"
 
-    if stamp.matches(state()):
+    if names and stamp.matches(state()):
         return
     from reproducible_ml.governance.pages import write_pages
 

@@ -99,6 +99,9 @@ def test_a_field_is_changed_and_all_other_lines_stay() -> None:
     assert changed.endswith("last:\n")
     changed = set_fields(FORM, {"text": "Third."}, path)
     assert "- two\ntext: Third.\n\n# The end." in changed
+    assert set_fields('"owner" : a\nlast: b\n', {"owner": "c"}, path) == (
+        "owner: c\nlast: b\n"
+    )
     # Nothing is written that would mean something else.
     for text in ("{owner: a, last: b}\n", 'owner: "a\nlast: b"\n'):
         with pytest.raises(UserError, match=r"form\.yaml: owner: cannot be changed"):

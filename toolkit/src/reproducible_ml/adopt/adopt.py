@@ -20,6 +20,7 @@ from reproducible_ml.adopt.catalog import (
     write_catalog_of,
 )
 from reproducible_ml.adopt.configure import (
+    FORMS,
     PIPELINE,
     Sample,
     find_sample,
@@ -337,6 +338,15 @@ def leave_sample(project: Project, sample: Sample, table: Path) -> None:
     )
     if str(FIELDS) in sample.files and str(FIELDS) not in edited:
         sys.stdout.write(f"Emptied {FIELDS}: say there what your model is for.\n")
+    forms = [
+        name
+        for name in sample.files
+        if name == str(CATALOG) or name.startswith(FORMS)
+        if name not in edited and Path(name).is_file()
+    ]
+    if forms:
+        names = ", ".join(forms)
+        sys.stdout.write(f"Emptied {names}: what they said was about the sample.\n")
     for name in edited:
         sys.stdout.write(f"Kept {name}: it is about the sample, but was edited.\n")
 

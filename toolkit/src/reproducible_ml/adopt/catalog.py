@@ -21,10 +21,11 @@ from reproducible_ml.card.catalog import (
 from reproducible_ml.card.forms import parse_form, set_fields
 from reproducible_ml.contract.schema import Contract, Data, load_contract
 from reproducible_ml.core.errors import UserError, one_line
-from reproducible_ml.core.files import load_yaml, write_text
+from reproducible_ml.core.files import write_text
 from reproducible_ml.core.project import CONTRACT, Project
 from reproducible_ml.profiling.personal import Personal, find_by_values, find_personal
 from reproducible_ml.versioning.dvc import read_pointer
+from reproducible_ml.versioning.git import Revision
 from reproducible_ml.versioning.lock import LOCK, locked_stages
 
 VALIDATION = Path("reports/validation.json")
@@ -192,9 +193,7 @@ def recorded_table(root: Path) -> RawTable | None:
     rows it has is known if the pipeline has read this version.
     """
     path = raw_table(root / "dvc.yaml")
-    lock = (
-        load_yaml((root / LOCK).read_text("utf-8")) if (root / LOCK).is_file() else {}
-    )
+    lock = Revision(root).yaml(LOCK)
     read = _locked(lock, "validate", "deps", path)
     pointer = root / path.with_name(f"{path.name}.dvc")
     out = next(iter(read_pointer(pointer).get("outs") or []), None)
@@ -204,7 +203,7 @@ def recorded_table(root: Path) -> RawTable | None:
         return None
     rows = None
     if read and read.get("md5") == out["md5"] and (root / VALIDATION).is_file():
-        rows = (load_yaml((root / VALIDATION).read_text("utf-8")) or {}).get("rows")
+        rows = (Revision(root).json(str(VALIDATION)) or {}).get("rows")
     return RawTable(
         path=path.as_posix(), md5=out["md5"], bytes=int(out.get("size", 0)), rows=rows
     )
@@ -279,10 +278,16 @@ def check_catalog(project: Project, *, before_run: bool = False) -> list[str]:
     catalog = read_catalog(root / CATALOG)
     contract = load_contract(root / CONTRACT, _data(project))
     errors = unknown_columns(catalog, contract.columns)
-    stale = describe_stale(catalog, recorded_table(root))
+    now = recorded_table(root)
+    stale = describe_stale(catalog, now)
     errors += [] if before_run else stale
     if errors:
         raise UserError("\n".join(errors))
+    if now is None and catalog.table:
+        stale.append(
+            f"{CATALOG}, table: was not compared, as dvc.lock does not have the table."
+            " Fix: make repro"
+        )
     return [*stale, *describe_undeclared(catalog, contract), *describe_empty(catalog)]
 
 

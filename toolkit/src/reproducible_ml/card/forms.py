@@ -22,7 +22,7 @@ WIDTH = 90
 
 # After the name of a field: its value, up to the first line that is neither indented
 # nor an item of a list.
-LINES = r":[^\n]*\n(?:(?:[ \t]*\n)*(?:[ \t]+\S|-)[^\n]*\n)*"
+LINES = r"[ \t]*:[^\n]*\n(?:(?:[ \t]*\n)*(?:[ \t]+\S|-)[^\n]*\n)*"
 
 Form = TypeVar("Form", bound=Section)
 
@@ -134,7 +134,7 @@ def set_fields(text: str, values: Mapping[str, Any], path: Path) -> str:
     changed = text if text.endswith("\n") or not text else f"{text}\n"
     for name, value in values.items():
         dumped = _dump(name, value)
-        block = re.search(rf"^{re.escape(name)}{LINES}", changed, re.M)
+        block = re.search(rf"^(['\"]?){re.escape(name)}\1{LINES}", changed, re.M)
         if block:
             changed = f"{changed[: block.start()]}{dumped}{changed[block.end() :]}"
         else:
@@ -160,7 +160,7 @@ def blank_form(text: str) -> str:
         text: Of the form: a mapping with a field on a line of its own.
     """
     lines = text if text.endswith("\n") else f"{text}\n"
-    return re.sub(rf"^([\w.]+){LINES}", r"\1:\n", lines, flags=re.M)
+    return re.sub(rf"^(['\"]?)([\w.]+)\1{LINES}", r"\2:\n", lines, flags=re.M)
 
 
 def _loaded(text: str, name: str) -> Any:

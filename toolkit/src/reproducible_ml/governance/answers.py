@@ -107,14 +107,9 @@ def predicts(repository: Repository) -> str:
 
 def importances(repository: Repository, most: int = 10) -> str:
     """Return the columns that matter most; nothing if that was not measured."""
-    rows = repository.plot("importance")[:most]
     cells = [
-        [
-            code(row["feature"]),
-            sections.number(float(row["importance"])),
-            sections.number(float(row["deviation"])),
-        ]
-        for row in rows
+        [code(name), sections.number(mean), sections.number(deviation)]
+        for name, mean, deviation in repository.importances[:most]
     ]
     if not cells:
         return ""

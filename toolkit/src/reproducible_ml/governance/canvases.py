@@ -152,6 +152,7 @@ def _gates(repository: Repository, gaps: Gaps) -> str:
     floors = [
         [code(name), sections.number(float(value))]
         for name, value in (gate.get("floors") or {}).items()
+        if value is not None
     ]
     beyond = ", beyond noise" if gate.get("only_beyond_noise", True) else ""
     rule = (

@@ -47,9 +47,16 @@ def make_pages(project: Project) -> dict[Path, str | None]:
         UserError: A line for each error in a file that they are made of.
     """
     repository = Repository(project)
-    # All questions first: each mistake in them is said.
+    # All that people write comes first: each mistake is said.
     errors = []
-    for read in (read_canvas, read_technical, read_risk):
+    for read in (
+        lambda: repository.contract,
+        lambda: repository.catalog,
+        lambda: repository.human,
+        read_canvas,
+        read_technical,
+        read_risk,
+    ):
         try:
             read()
         except UserError as error:

@@ -72,8 +72,8 @@ def _said(repository: Repository, gaps: Gaps) -> str:
 
 def _importances(repository: Repository) -> dict[str, Importance]:
     return {
-        row["feature"]: Importance(float(row["importance"]), float(row["deviation"]))
-        for row in repository.plot("importance")
+        name: Importance(mean, deviation)
+        for name, mean, deviation in repository.importances
     }
 
 

@@ -20,11 +20,11 @@ from reproducible_ml.card.fields import FIELDS, HumanPart, read_fields
 from reproducible_ml.card.markdown import code
 from reproducible_ml.contract.schema import Contract, Data, load_contract
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.files import PARAMS, load_yaml, parse_params
+from reproducible_ml.core.files import PARAMS
 from reproducible_ml.core.params import Section, load_section
 from reproducible_ml.core.project import CONTRACT, Project
 from reproducible_ml.profiling.personal import Personal, find_personal
-from reproducible_ml.versioning.git import run_git
+from reproducible_ml.versioning.git import Revision, run_git
 from reproducible_ml.versioning.lock import LOCK, locked_outputs
 
 FOLDER = Path("docs/governance")
@@ -91,8 +91,7 @@ class Repository:
     @cached_property
     def params(self) -> Json:
         """All sections of params.yaml, as they are written."""
-        found = parse_params((self.root / PARAMS).read_text("utf-8"))
-        return dict(found) if isinstance(found, dict) else {}
+        return Revision(self.root).yaml(str(PARAMS))
 
     def section(self, name: str) -> Json:
         """Return a section of params.yaml, empty if it is not there."""
@@ -169,6 +168,20 @@ class Repository:
         )
 
     @cached_property
+    def importances(self) -> list[tuple[str, float, float]]:
+        """Each column with its mean importance and the standard deviation."""
+        try:
+            return [
+                (row["feature"], float(row["importance"]), float(row["deviation"]))
+                for row in self.plot("importance")
+            ]
+        except (KeyError, ValueError) as error:
+            raise UserError(
+                "reports/plots/importance.csv: is no table of feature, importance and"
+                " deviation. Fix: make repro"
+            ) from error
+
+    @cached_property
     def directions(self) -> dict[str, bool]:
         """Whether a higher metric is better, by name."""
         metrics = self.project.metrics(self.data.task)
@@ -183,9 +196,7 @@ class Repository:
     @cached_property
     def locked(self) -> dict[str, str]:
         """The hash of each output in dvc.lock, by path."""
-        path = self.root / LOCK
-        found = load_yaml(path.read_text("utf-8")) if path.is_file() else {}
-        return locked_outputs(found if isinstance(found, dict) else {})
+        return locked_outputs(Revision(self.root).yaml(LOCK))
 
     @cached_property
     def model_hash(self) -> str | None:
@@ -200,7 +211,7 @@ class Repository:
     @cached_property
     def stages(self) -> dict[str, str]:
         """What each stage of the pipeline does, by name."""
-        found = load_yaml((self.root / "dvc.yaml").read_text("utf-8")) or {}
+        found = Revision(self.root).yaml("dvc.yaml")
         return {
             str(name): str((stage or {}).get("desc") or "")
             for name, stage in (found.get("stages") or {}).items()
@@ -271,7 +282,11 @@ class Repository:
         if not self.has(path):
             return None
         found = {name: field.default for name, field in defaults.model_fields.items()}
-        for node in ast.walk(ast.parse((self.root / path).read_text("utf-8"))):
+        try:
+            tree = ast.parse((self.root / path).read_text("utf-8"))
+        except SyntaxError as error:
+            raise UserError(f"{path} line {error.lineno}: {error.msg}") from error
+        for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef) and node.name == kind:
                 found |= dict(_literals(node))
         return found
