@@ -191,15 +191,18 @@ def make_params(task: str, **sections: dict[str, Any]) -> dict[str, Any]:
         "arguments": {"max_iter": 10, "min_samples_leaf": 5},
     }
     slices = {"kind_amount": [-0.5, 0.5], "kind_channel": [], "kind_member": []}
+    protected = {"kind_amount": [0.0], "kind_member": []}
+    together = [list(protected)]
     names = list(METRICS[task])
     numbers = {"replicates": 100, "importance_repeats": 1, "importance_rows": 80}
+    groups = {"slices": slices, "protected": protected, "intersections": together}
     params = project_params() | {
         "data": make_data(task).model_dump(mode="json"),
         "compute": {"backend": "sequential", "n_jobs": 1, "rows_per_part": 100},
         "clean": {},
         "split": {"test_size": 0.4},
         "train": {"estimator": estimator, "live_steps": 2},
-        "evaluate": {"metrics": names, "slices": slices, **numbers},
+        "evaluate": {"metrics": names, **groups, **numbers},
         "gate": {},
     }
     return params | {name: params[name] | keys for name, keys in sections.items()}

@@ -159,6 +159,7 @@ def test_parameters_of_each_task_are_valid(tmp_path: Path, task: str) -> None:
         ("evaluate", {"metrics": []}, ["evaluate.metrics"]),
         ("evaluate", {"replicates": 99}, ["evaluate.replicates", "99"]),
         ("gate", {"metric": "rmse"}, ["gate", "rmse", "evaluate.metrics"]),
+        ("gate", {"max_group_gap": {"mae": 1}}, ["max_group_gap", "mae", "accuracy"]),
         (
             "gate",
             {"slice_floors": {"town": {"roc_auc": 0.5}}},

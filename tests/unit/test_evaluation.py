@@ -88,6 +88,18 @@ def test_each_slice_is_scored(finished: Workspace) -> None:
     assert sum(groups["kind_amount"].values()) == known < facts["rows"]
 
 
+def test_protected_groups_are_compared_and_described(finished: Workspace) -> None:
+    found = finished.json("reports/evaluation.json")["protected"]
+    rows = finished.rows("data/processed/test")
+    assert list(found) == ["kind_amount", "kind_amount and kind_member", "kind_member"]
+    sizes = {g["group"]: g["rows"] for g in found["kind_amount"]["groups"]}
+    assert sizes["(missing)"] == rows["kind_amount"].isna().sum() > 0
+    for groups in found.values():
+        assert sum(group["rows"] for group in groups["groups"]) == len(rows)
+    card = (finished.folder / "reports/model_card.md").read_text("utf-8")
+    assert "difference by `kind_amount and kind_member`" in card
+
+
 def test_plots_are_tables_and_importance_finds_the_feature_that_matters(
     finished: Workspace,
 ) -> None:
@@ -150,11 +162,21 @@ def test_undefined_metric_is_null_and_threshold_decides(binary: Workspace) -> No
     [
         ({"metrics": ["f1", "gini"]}, ["evaluate.metrics", "gini", "roc_auc"]),
         ({"slices": {"country": []}}, ["evaluate.slices", '"country"']),
+        ({"protected": {"no": []}, "intersections": []}, ["protected", '"no"']),
+        ({"intersections": [["kind_amount"]]}, ["evaluate.intersections"]),
         ({"slices": {"kind_channel": [1.0]}}, ["evaluate.slices", "kind_channel"]),
         ({"slices": {"kind_amount": [2.0, 1.0]}}, ["evaluate.slices", "kind_amount"]),
         ({"slices": {"kind_amount": [1.0, 1.0]}}, ["evaluate.slices", "kind_amount"]),
     ],
-    ids=["metric", "column", "bounds of a category", "falling bounds", "bound twice"],
+    ids=[
+        "metric",
+        "column",
+        "protected",
+        "intersection",
+        "bounds of a category",
+        "falling bounds",
+        "bound twice",
+    ],
 )
 def test_mistake_is_one_line_and_leaves_the_reports_alone(
     binary: Workspace, keys: dict[str, Any], facts: list[str]

@@ -57,7 +57,7 @@ def params(**sections: dict[str, Any]) -> dict[str, Any]:
         "tracking": "mlflow",
     }
     for name, values in sections.items():
-        content[name] = content[name] | values
+        content[name] = content.get(name, {}) | values
     return content
 
 
@@ -225,18 +225,28 @@ def test_columns_that_are_gone_lose_their_roles_and_it_is_told() -> None:
     old = params(
         data={"id": ["visit", "patient"], "group": "patient"},
         split={"method": "group"},
-        evaluate={"slices": {"age": [40.0], "price": [1.0]}},
+        evaluate={
+            "slices": {"age": [40.0], "price": [1.0]},
+            "protected": {"age": [40.0], "price": [1.0]},
+            "intersections": [["age", "price"]],
+        },
+        gate={"max_group_gap": {"accuracy": 0.1, "mae": 1.0}},
     )
     left = without("patient", "age")
     new = kept(old, contract=left)
     assert new["data"]["id"] == ["visit"]
     assert new["data"]["group"] is None
     assert new["split"]["method"] == "hash"
-    assert new["evaluate"]["slices"] == {"price": [1.0]}
+    for key in ("slices", "protected"):
+        assert new["evaluate"][key] == {"price": [1.0]}
+    assert new["evaluate"]["intersections"] == []
+    assert new["gate"]["max_group_gap"] == {"accuracy": 0.1}
     said = "\n".join(map(str, dropped_settings(old, new, left)))
     assert 'params.yaml: data.id names "patient", which is gone' in said
     assert 'params.yaml: data.group names "patient", which is gone' in said
     assert 'params.yaml: evaluate.slices names "age", which is gone' in said
+    assert 'params.yaml: evaluate.protected names "age", which is gone' in said
+    assert 'params.yaml: gate.max_group_gap names "mae", which is gone' in said
     assert "split.method was group" in said
 
 

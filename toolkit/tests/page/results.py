@@ -132,6 +132,31 @@ def value(number: float) -> dict[str, Any]:
     return {"value": number, "low": number - 0.05, "high": number + 0.05}
 
 
+def make_protected(task: str) -> dict[str, Any]:
+    """Return groups of people, one of them without a row."""
+    names = ["mae", "mean_prediction"]
+    if CLASSES[task]:
+        names = ["selection_rate", "accuracy", "true_positive_rate"]
+    nothing = {"value": None, "low": None, "high": None, "rows": 0}
+    metrics = dict.fromkeys(names, value(0.4) | {"rows": 12})
+    groups: list[dict[str, Any]] = [
+        {"group": HOSTILE, "rows": 12, "training_rows": 3, "metrics": metrics},
+        {"group": "none", "rows": 0, "training_rows": 0}
+        | {"metrics": dict.fromkeys(names, nothing)},
+    ]
+    few = [{"group": HOSTILE, "rows": 12, "of": "rows"}]
+    gap = {"few": few, "few_count": 1, "difference": value(0.4), "ratio": value(0.5)}
+    gap |= {"lowest": HOSTILE, "highest": HOSTILE, "surest": [HOSTILE, HOSTILE]}
+    if task == "multiclass":
+        gap["class"] = HOSTILE
+        for group in groups:
+            group["classes"] = [{"class": HOSTILE, "metrics": group["metrics"]}]
+    gaps = dict.fromkeys(names, gap) | {
+        "unknown": {"difference": nothing, "few": few, "few_count": 1}
+    }
+    return {"groups": groups, "gaps": gaps}
+
+
 def make_reports(task: str, random: np.random.Generator) -> dict[str, Any]:
     names = METRICS[task]
     metrics = {
@@ -148,6 +173,7 @@ def make_reports(task: str, random: np.random.Generator) -> dict[str, Any]:
         "interval_rows": ROWS,
         "metrics": metrics,
         "slices": {COLUMNS[0]: groups, LONG: groups},
+        "protected": {COLUMNS[0]: make_protected(task), LONG: make_protected(task)},
         "too_good": {
             "metric": "r2",
             "value": 0.99,

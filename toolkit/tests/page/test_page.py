@@ -23,7 +23,15 @@ from tumour_diagnosis.models.card import describe
 
 from .results import HOSTILE, LONG, commit, write
 
-TITLES = {"Metrics", "What it is for", "Plots", "Groups of rows", "Data", "Pipeline"}
+TITLES = {
+    "Metrics",
+    "What it is for",
+    "Plots",
+    "Groups of rows",
+    "Data",
+    "Pipeline",
+    "Protected groups",
+}
 VOID = ("meta", "link", "br", "hr")
 
 # May be followed by a click, and are no requests by themselves.

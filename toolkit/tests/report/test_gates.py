@@ -40,6 +40,63 @@ def groups(**values: float | None) -> Results:
     return results(evaluation=Evaluation.model_validate(evaluation))
 
 
+def people(
+    value: float | None, low: float = 0.0, high: float = 1.0, few: int | None = None
+) -> Results:
+    """Return results with a difference between young and old."""
+    gap: dict[str, Any] = {
+        "difference": {"value": value, "low": low, "high": high},
+        "few": [{"group": "old", "rows": few, "of": "positives"}] if few else [],
+        "few_count": 1 if few else 0,
+        **({"lowest": "old", "highest": "young", "surest": ["old", "young"]}),
+    }
+    groups = [
+        {"group": name, "rows": rows, "metrics": {}}
+        for name, rows in (("young", 90), ("old", 40))
+    ]
+    column = {"groups": groups, "gaps": {"selection_rate": gap}}
+    evaluation = {"metrics": {}, "protected": {"age": column}}
+    return results(evaluation=Evaluation.model_validate(evaluation))
+
+
+SIZES = "smallest groups: `old` of `age`, 40 rows"
+
+
+@pytest.mark.parametrize(
+    ("head", "always", "passed", "reason"),
+    [
+        (people(0.05, 0, 0.2), False, True, "differs by 0.0500 (0.0000 to 0.2000)"),
+        (people(0.2, 0.15, 0.3), False, False, "noise, surest between `old` and `you"),
+        (people(0.2, 0.05, 0.3), False, True, "above 0.1000 within noise"),
+        (people(0.2, 0.05, 0.3), True, False, "above 0.1000; "),
+        # Few rows that show nothing decide nothing; but they may show it.
+        (people(0.05, 0, 0.5, few=3), False, None, "too few rows to decide: `old` has"),
+        (people(0.3, 0, 0.5, few=3), False, None, "`old` has 3 positives"),
+        (people(0.9, 0.2, 1.0, few=3), False, False, "by more than noise"),
+        (people(None), False, None, "not two groups"),
+    ],
+)
+def test_difference_between_protected_groups_has_a_limit(
+    head: Results, always: bool, passed: bool | None, reason: str
+) -> None:
+    gate = {"max_group_gap": {"selection_rate": 0.1}, "only_beyond_noise": not always}
+    found = checked(results(), head, **gate)[-1]
+    assert (found.name, found.passed) == ("gaps of protected groups", passed)
+    assert reason in found.reason
+    assert SIZES in found.reason
+
+
+def test_difference_that_nobody_computed_fails() -> None:
+    for name, head in (("selection_rate", results()), ("accuracy", people(0.1))):
+        found = checked(results(), head, max_group_gap={name: 0.1})[-1]
+        assert found.passed is False
+        assert found.reason.startswith(("reports/evaluation.json", "`age`: reports/"))
+    gate = Gate(max_group_gap={"mae": 1.0})
+    assert "names mae, not one of sel" in str(gate.problem("binary", protected=True))
+    assert "evaluate.protected" in str(gate.problem("regression", protected=False))
+    assert gate.problem("regression", protected=True) is None
+
+
 def test_unchanged_results_pass() -> None:
     assert [gate.passed for gate in checked(results(), results())] == [True, True]
 

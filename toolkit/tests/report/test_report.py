@@ -23,6 +23,7 @@ from reproducible_ml.report.report import (
     independent,
     metrics,
     pictures,
+    protected_groups,
     sections,
     verdict,
     write_report,
@@ -177,6 +178,24 @@ def test_groups_are_compared_by_the_main_metric_and_what_moved() -> None:
     assert found == [("`roc_auc`", "unchanged"), ("`log_loss`", "worse")]
     [row] = group_rows(by_age({}, f1_of_yes=0.5), by_age({}, f1_of_yes=0.9))
     assert (row[0], row[2], row[7]) == ("`class` `yes`", "`f1`", "better")
+
+
+def test_protected_groups_are_shown_beside_those_of_the_base() -> None:
+    def differing(by: float) -> Results:
+        group = {"group": "old", "rows": 9, "metrics": {}}
+        gap = {"difference": value(by), "lowest": "old", "highest": "young"}
+        gaps = {"accuracy": gap, "precision": gap, "base_rate": gap}
+        facts = {"metrics": {}, "protected": {"age": {"groups": [group], "gaps": gaps}}}
+        return results(evaluation=Evaluation.model_validate(facts))
+
+    text = protected_groups(differing(0.1), differing(0.2), {"precision": 0.1})
+    assert [row[1:6] for row in table_rows(text)] == [
+        [f"`{name}`", "0.1000", "0.2000", "0.1500 to 0.2500", "-"]
+        for name in ("accuracy", "precision")
+    ]
+    assert "`age` `old` has 9 rows" in text
+    assert "0.2000" in protected_groups(results(), differing(0.2), ())
+    assert protected_groups(differing(0.1), results(), ()) == ""
 
 
 def test_groups_may_be_new_undefined_or_missing() -> None:

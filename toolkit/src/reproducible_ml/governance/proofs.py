@@ -433,7 +433,7 @@ def inclusion_gated(facts: Facts, _: Written) -> Found:
         return Found(False, why)
     wanted = facts.section("evaluate").get("protected")
     gap = facts.section("gate").get("max_group_gap")
-    if not wanted or not facts.evaluation.get("fairness"):
+    if not wanted or not facts.evaluation.get("protected"):
         return Found(
             False,
             "no columns are declared as protected: groups of people are not compared",

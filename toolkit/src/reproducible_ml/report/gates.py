@@ -205,14 +205,15 @@ def _group_gaps(gate: Gate, head: Results) -> GateResult:
     ]
     # What fails, and then what is not decided, is said first.
     found.sort(key=lambda each: (each[0] is not False, each[0] is not None))
-    reasons = [
-        f"{code(column)}: {words}; smallest group {code(each.smallest.group)}"
-        f" ({each.smallest.rows} rows)"
-        for _, words, column, each in found
-    ]
+    reasons = [f"{code(column)}: {words}" for _, words, column, _ in found]
     more = len(reasons) - SHOWN
     shown = [*reasons[:SHOWN], *([f"and {more} more"] if more > 0 else [])]
-    return GateResult(GROUP_GAPS, found[0][0], ". ".join(shown))
+    sizes = [
+        f"{code(each.smallest.group)} of {code(column)}, {each.smallest.rows} rows"
+        for column, each in protected.items()
+    ]
+    shown.append(f"smallest groups: {', '.join(sizes)}")
+    return GateResult(GROUP_GAPS, found[0][0], "; ".join(shown))
 
 
 def _within(
@@ -238,7 +239,9 @@ def _within(
     if is_above and not gate.only_beyond_noise:
         return False, f"{words}, above {shown}"
     if is_above and (found.low is None or found.low > limit):
-        return False, f"{words}, above {shown} by more than noise"
+        surest = " and ".join(map(code, gap.surest or ()))
+        between = f", surest between {surest}" if surest else ""
+        return False, f"{words}, above {shown} by more than noise{between}"
     words += f", above {shown} within noise" if is_above else f", at most {shown}"
     if gap.few:
         return None, f"{words}; too few rows to decide: {name_few(gap)}"

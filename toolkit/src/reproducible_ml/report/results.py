@@ -91,6 +91,7 @@ class Gap(BaseModel):
         lowest: Group with the lowest value.
         highest: Group with the highest value.
         of_class: Of several classes, the one in which they differ most.
+        surest: The groups whose difference has the highest lower end, if above 0.
         few: Groups with few rows, those with the fewest first.
         few_count: Number of all of them.
     """
@@ -100,6 +101,7 @@ class Gap(BaseModel):
     lowest: str | None = None
     highest: str | None = None
     of_class: str | None = Field(None, alias="class")
+    surest: tuple[str, str] | None = None
     few: list[Few] = []
     few_count: int = 0
 

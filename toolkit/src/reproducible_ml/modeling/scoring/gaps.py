@@ -124,6 +124,8 @@ class Gap(NamedTuple):
         place: Which of the metrics differs most.
         lowest: Group with its lowest value.
         highest: Group with its highest value.
+        surest: The two groups whose difference has the highest lower end, which is that
+            of `difference`: with many rows, they need not be those two.
     """
 
     difference: Ends
@@ -131,6 +133,7 @@ class Gap(NamedTuple):
     place: int
     lowest: int
     highest: int
+    surest: tuple[int, int]
 
 
 def find_gap(metrics: Sequence[Varied], *, with_ratio: bool) -> Gap | None:
@@ -156,23 +159,26 @@ def find_gap(metrics: Sequence[Varied], *, with_ratio: bool) -> Gap | None:
     worst = int(np.argmax(spans))
     place, largest = known[worst]
     bounds = [pair.differences(factor) for pair in pairs]
+    low, surest = max((low, groups) for low, _, groups in bounds)
     top = 1.0 if all(each.is_rate for _, each in known) else np.inf
     return Gap(
         Ends(
             float(spans[worst]),
-            max(0.0, *(low for low, _ in bounds)),
-            min(top, max(high for _, high in bounds)),
+            max(0.0, low),
+            min(top, max(high for _, high, _ in bounds)),
         ),
         _ratio([each for _, each in known], pairs, factor) if with_ratio else None,
         place,
         int(np.nanargmin(largest.value)),
         int(np.nanargmax(largest.value)),
+        surest,
     )
 
 
 class _Pairs(NamedTuple):
     """All pairs of groups with a value: centres, errors, and largest deviations."""
 
+    places: tuple[Codes, Codes]
     first: Floats
     second: Floats
     first_error: Floats
@@ -193,13 +199,20 @@ class _Pairs(NamedTuple):
             apart = np.abs(deviations[:, [group]] - deviations[:, j[own]])
             found = np.nan_to_num(ratio(apart, both[own]))
             largest = np.maximum(largest, found.max(axis=1, initial=0.0))
-        return cls(centre[i], centre[j], errors[i], errors[j], largest)
+        return cls((i, j), centre[i], centre[j], errors[i], errors[j], largest)
 
-    def differences(self, factor: float) -> tuple[float, float]:
-        """Return the largest lower and upper bound of the absolute differences."""
+    def differences(self, factor: float) -> tuple[float, float, tuple[int, int]]:
+        """Return the largest lower and upper bound of the absolute differences.
+
+        And the pair of the former, the group with the lower value first.
+        """
         size = np.abs(self.first - self.second)
         margin = factor * np.hypot(self.first_error, self.second_error)
-        return float((size - margin).max()), float((size + margin).max())
+        surest = int((size - margin).argmax())
+        pair = int(self.places[0][surest]), int(self.places[1][surest])
+        if self.first[surest] > self.second[surest]:
+            pair = pair[1], pair[0]
+        return float((size - margin)[surest]), float((size + margin).max()), pair
 
     def ratios(self, factor: float) -> tuple[float, float]:
         """Return the smallest lower and upper bound of the ratios, both ways round."""

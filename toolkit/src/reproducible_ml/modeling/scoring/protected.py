@@ -245,6 +245,8 @@ def _gap(
         facts["lowest"], facts["highest"] = groups[gap.lowest], groups[gap.highest]
         facts |= {"class": classes[code]} if code is not None else {}
         facts |= {"metric": metric} if name == ODDS else {}
+        if gap.difference.low > 0:
+            facts["surest"] = [groups[place] for place in gap.surest]
     few = sorted(
         (int(size), place, -1 if code is None else code, RATES.get(metric, "rows"))
         for (metric, code), each in used.items()
