@@ -22,6 +22,7 @@ import yaml
 from reproducible_ml.adopt.adopt import adopt
 from reproducible_ml.adopt.configure import PLOTS
 from reproducible_ml.adopt.request import Options
+from reproducible_ml.card.catalog import read_catalog
 from reproducible_ml.contract.schema import load_contract
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
@@ -218,7 +219,16 @@ def test_table_takes_the_place_of_the_sample(repository: Path, capsys: Capture) 
     assert "sample" not in Path("pyproject.toml").read_text("utf-8")
     assert f"Kept {SAMPLE[0]}" in said
     assert "Removed the sample" in said
-    assert f"Written: {TABLE}.dvc, data/schema.yaml, params.yaml, dvc.yaml." in said
+    written = "data/schema.yaml, params.yaml, dvc.yaml, data/catalog.yaml."
+    assert f"Written: {TABLE}.dvc, {written}" in said
+    entry = read_catalog().table
+    assert entry is not None
+    assert (entry.path, entry.rows) == (TABLE, 120)
+    assert entry.bytes == Path(TABLE).stat().st_size
+    assert entry.md5 == hashlib.md5(Path(TABLE).read_bytes()).hexdigest()
+    assert (
+        "data/catalog.yaml: source, owner, license, personal, updates, contact" in said
+    )
     assert "make repro" in said
 
 

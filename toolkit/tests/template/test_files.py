@@ -172,6 +172,27 @@ def test_component_off_removes_its_files_alone() -> None:
         }
 
 
+@pytest.mark.parametrize("chosen", ["governance", "standard", "minimal"])
+def test_questions_of_governance_come_without_the_pages_of_this_repository(
+    chosen: str,
+) -> None:
+    answers = IDENTITY | {"components": chosen}
+    found = {
+        Path(name).name
+        for name in tracked()
+        if is_within(name, ["docs/governance"]) and is_part(name, answers)
+    }
+    # The pages depend on what else a project has: it writes its own.
+    questions = {"canvas.yaml", "risk.yaml", "technical_documentation.yaml"}
+    assert found >= (questions if chosen == "governance" else set())
+    assert bool(found) == (chosen == "governance")
+    assert not {name for name in found if name.endswith(".md")} - {
+        "README.md",
+        "deletion.md",
+    }
+    assert is_part("data/catalog.yaml", answers)
+
+
 @pytest.mark.parametrize(
     ("answers", "kinds"),
     [
