@@ -72,29 +72,61 @@ def write_pages(packages: Iterable[Package], output: Path) -> dict[str, Any]:
     rows = []
     for package in packages:
         pages[package.name] = []
-        for module in _folders(_load(package, problems)):
-            text = _page(module)
+        for folder in _folders(package, problems):
+            text = _page(folder)
             if text is not None:
-                name = f"{module.path}.md"
+                name = f"{folder.name}.md"
                 write_text(text, output / name)
                 pages[package.name].append(name)
-                rows.append((module.path, name, _summary(module)))
+                rows.append((folder.name, name, _summary(folder.package)))
     if rows:
         write_text(_index(rows), output / "index.md")
     return {"pages": pages, "problems": problems}
 
 
-def _load(package: Package, problems: list[str]) -> Any:
+class Folder(NamedTuple):
+    """A package, or a folder of modules in one.
+
+    Attributes:
+        name: As it is imported.
+        package: What its `__init__.py` holds; None without one.
+        modules: Its public modules, by name.
+    """
+
+    name: str
+    package: Any
+    modules: dict[str, Any]
+
+
+def _folders(package: Package, problems: list[str]) -> Iterator[Folder]:
+    """Yield a package and the packages in it, the outer ones first."""
+    root = Path(package.folder, package.name)
+    for folder in (root, *sorted(path for path in root.rglob("*") if path.is_dir())):
+        parts = folder.relative_to(root).parts
+        if any(part.startswith((".", "_")) for part in parts):
+            continue
+        name = ".".join([package.name, *parts])
+        start = folder / "__init__.py"
+        known = _read(name, start, problems) if start.is_file() else None
+        modules = {
+            path.stem: module
+            for path in sorted(folder.glob("*.py"))
+            if not path.stem.startswith("_")
+            and (module := _read(f"{name}.{path.stem}", path, problems))
+        }
+        if known or modules:
+            yield Folder(name, known, modules)
+
+
+def _read(name: str, path: Path, problems: list[str]) -> Any:
+    """Return what a file holds; None if it cannot be read."""
     import griffe
 
     try:
-        return griffe.load(
-            package.name,
-            search_paths=[package.folder],
-            allow_inspection=False,
-        )
-    except (griffe.GriffeError, ImportError, SyntaxError) as error:
-        problems.append(f"{package.folder}/{package.name}: cannot be read: {error}")
+        return griffe.visit(name, filepath=path, code=path.read_text("utf-8"))
+    except (SyntaxError, ValueError) as error:
+        line = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        problems.append(f"{path}{line}: has no page: it cannot be read: {error}")
         return None
 
 
@@ -110,41 +142,19 @@ def _listen(problems: list[str]) -> None:
     logger.propagate = False
 
 
-def _folders(module: Any) -> Iterator[Any]:
-    """Yield a package and the packages in it, the outer ones first."""
-    if module is None:
-        return
-    yield module
-    for _, member in sorted(_modules(module)):
-        if member.is_package or member.is_subpackage or _modules(member):
-            yield from _folders(member)
-
-
-def _modules(module: Any) -> list[tuple[str, Any]]:
-    """Return the public modules directly in a package."""
-    return [
-        (name, member)
-        for name, member in module.members.items()
-        if not member.is_alias and member.is_module and not name.startswith("_")
-    ]
-
-
-def _page(package: Any) -> str | None:
+def _page(folder: Folder) -> str | None:
     """Return the page of a package, None if there is nothing to say."""
-    parts = [f"# `{package.path}`", _docstring(package)]
-    parts += _members(package, 2)
-    inner = [
-        (n, m)
-        for n, m in sorted(_modules(package))
-        if not _modules(m) and not m.is_package
-    ]
-    for name, module in inner:
+    parts = []
+    if folder.package:
+        parts += [_docstring(folder.package), *_members(folder.package, 2)]
+    for name, module in folder.modules.items():
         shown = [_docstring(module), *_members(module, 3)]
         if any(shown):
             parts += [f"## `{name}` {{: #{module.path} }}", _source(module), *shown]
-    if not any(parts[1:]):
+    if not any(parts):
         return None
-    return "\n\n".join([LESS_SEARCHED, *filter(None, parts)]) + "\n"
+    known = [LESS_SEARCHED, f"# `{folder.name}`", *filter(None, parts)]
+    return "\n\n".join(known) + "\n"
 
 
 def _index(rows: list[tuple[str, str, str]]) -> str:
@@ -159,7 +169,7 @@ def _index(rows: list[tuple[str, str, str]]) -> str:
 
 def _summary(module: Any) -> str:
     """Return the first sentence of a docstring, on one line."""
-    text = module.docstring.value if module.docstring else ""
+    text = module.docstring.value if module and module.docstring else ""
     return " ".join(clean(text).split("\n\n")[0].split())
 
 
@@ -308,10 +318,10 @@ def _docstring(
         if kind == "attributes" or (own and kind == "parameters"):
             # Those of the code have types and defaults.
             for found in section.value:
-                known = fields.pop(found.name, (str(found.annotation or ""), "", ""))
+                known = fields.get(found.name, (str(found.annotation or ""), "", ""))
                 fields[found.name] = (*known[:2], clean(found.description) or known[2])
         elif kind in TITLES:
-            parts.append(_table(TITLES[kind], section.value))
+            parts.append(_table(TITLES[kind], section.value, _variadic(thing)))
         elif kind == "examples":
             parts.append(_examples(section.value))
         elif kind == "admonition":
@@ -341,7 +351,13 @@ def _caption(title: str) -> Html:
     return tag("p", tag("strong", title), class_="caption")
 
 
-def _table(title: str, rows: Iterable[Any]) -> Html:
+def _variadic(thing: Any) -> set[str]:
+    """Return the names of `*args` and `**kwargs`, whose defaults say nothing."""
+    known = thing.parameters if thing.is_function else ()
+    return {p.name for p in known if str(p.kind.value).startswith("variadic")}
+
+
+def _table(title: str, rows: Iterable[Any], variadic: set[str]) -> Html:
     """Return a section of a docstring as a table."""
     lines = []
     for row in rows:
@@ -349,7 +365,7 @@ def _table(title: str, rows: Iterable[Any]) -> Html:
         kind = str(row.annotation) if row.annotation is not None else ""
         default = getattr(row, "default", None)
         said = rendered(row.description)
-        if default is not None:
+        if default is not None and name.lstrip("*") not in variadic:
             said = join(
                 [said, tag("p", "By default ", tag("code", _value(default)), ".")]
             )
