@@ -10,7 +10,7 @@ from reproducible_ml.site.pages import Pages, navigation
 
 PICTURE = b"\x89PNG\r\n"
 
-REPOSITORY = {
+REPOSITORY: dict[str, str | bytes] = {
     "README.md": "# The *best*\n\n[a](docs/a.md#größe-2) [p](params.yaml#L2) [d](.dot)"
     " [w](.dot/config) [m](docs/media/x.png) [o](/docs/b_c/README.md) [s](docs/b_c/)",
     "docs/a.md": "# A\n## Größe (2)\n[up](../README.md) [self](#a) [t](tool.tar)\n",
@@ -91,7 +91,11 @@ def test_link_that_leads_nowhere_is_a_problem(
 
 
 def test_two_files_with_one_place_are_a_problem(tmp_path: Path) -> None:
-    files = {"README.md": "[a](.x/a.md) [b](x/a.md)", ".x/a.md": "", "x/a.md": ""}
+    files: dict[str, str | bytes] = {
+        "README.md": "[a](.x/a.md) [b](x/a.md)",
+        ".x/a.md": "",
+        "x/a.md": "",
+    }
     pages = repository(tmp_path, files)
     pages.write(tmp_path / "pages")
     assert "has the same place in the site as" in pages.problems[0]

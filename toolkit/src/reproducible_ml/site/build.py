@@ -1,5 +1,6 @@
 """`rml site`: from the files of Git to a folder that any browser and server shows."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,7 +16,6 @@ import yaml
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.files import replacing_folder, write_text, yaml_problem
 from reproducible_ml.core.project import Project
-from reproducible_ml.page.page import METRICS, stamp_of, write_page
 from reproducible_ml.site.check import drop_pictures_of_others, find_problems
 from reproducible_ml.site.environment import LOCK, prepare
 from reproducible_ml.site.pages import HOME, REPORT, Pages, navigation
@@ -66,13 +66,14 @@ def build(project: Project, helps: Mapping[str, str]) -> Built:
     paths = repository_files(root)
     names = [path.relative_to(root).as_posix() for path in paths]
     _check_folder(root, names)
-    if (root / METRICS).is_file():
-        write_page(project, find_outdated(root, data=False))
-    state = f"{content_hash(paths)} {stamp_of(root / REPORT)}"
+    # The report also says of which commit it is, and of the versions, which are tags.
+    refs = run_git(root, "show-ref", "--head", "--tags", "HEAD") or b""
+    state = f"{content_hash(paths)} {hashlib.sha256(refs).hexdigest()}"
     stamp = Stamp(root / WORK / "built")
     if stamp.matches(state) and (root / SITE / "index.html").is_file():
         return Built(root / SITE, False, [])
     python = prepare(root)
+    _write_report(project)
     work = root / WORK
     notes = _write_pages(project, settings, names, python, helps)
     with replacing_folder(root / SITE) as folder:
@@ -85,6 +86,15 @@ def build(project: Project, helps: Mapping[str, str]) -> Built:
             raise UserError("\n".join(problems))
     stamp.save(state)
     return Built(root / SITE, True, notes)
+
+
+def _write_report(project: Project) -> None:
+    """Write the report as `rml show` does, if there are results."""
+    # What it needs takes seconds to import.
+    from reproducible_ml.page.page import METRICS, write_page
+
+    if (project.root / METRICS).is_file():
+        write_page(project, find_outdated(project.root, data=False))
 
 
 def read_settings(root: Path) -> dict[str, Any]:
