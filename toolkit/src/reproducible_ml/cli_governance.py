@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -111,4 +112,89 @@ def risk(*, answers: Path | None, as_json: bool) -> None:
     assess(found, None if answers is None else folder / answers, as_json=as_json)
 
 
-COMMANDS: tuple[click.Command, ...] = (catalog, governance, risk, score)
+@click.command(
+    epilog=examples(
+        "rml forget person.txt --column customer",
+        "rml forget person.txt --column customer --log logs --yes \\",
+        '           --reason "erasure, request 12" --decided-by "data officer"',
+        "rml forget --listed --yes         (in the other clones)",
+    )
+)
+@click.argument("file", required=False, type=click.File(encoding="utf-8"))
+@click.option("--column", help="That the values stand in; without it, any word counts.")
+@click.option(
+    "--path",
+    "paths",
+    multiple=True,
+    metavar="PATH",
+    help="Data whose older versions all have rows, whatever is found in them.",
+)
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="PATTERN",
+    help="What stays though it was made of the rows, such as 'models/*'.",
+)
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="A log of predictions or labels, to remove the rows from.",
+)
+@click.option("--reason", default="", help="For data/deleted.yaml, without a name.")
+@click.option("--decided-by", default="", help="For data/deleted.yaml: a role.")
+@click.option("--listed", is_flag=True, help="Delete what data/deleted.yaml lists.")
+@click.option("--yes", is_flag=True, help="Delete; without it, only show.")
+def forget(
+    *,
+    file: TextIO | None,
+    column: str | None,
+    paths: tuple[str, ...],
+    keep: tuple[str, ...],
+    logs: tuple[Path, ...],
+    reason: str,
+    decided_by: str,
+    listed: bool,
+    yes: bool,
+) -> None:
+    """Delete a person's rows from all old versions of the data.
+
+    FILE has a value on each line, such as the number of a customer; - reads them from
+    the standard input, so that they get into no history of a shell. First remove the
+    rows from the source, run the pipeline, and commit. Then this finds the versions
+    that have the rows in all commits, the run cache, and whatever else the cache and
+    the remotes hold, and all that was made of them; it shows them, and with --yes
+    deletes them from the cache and all remotes. data/deleted.yaml says what was
+    deleted, so that nobody takes it for damage. Versions without the rows stay.
+
+    docs/governance/deletion.md has the whole procedure.
+    """
+    if listed:
+        from reproducible_ml.governance.deletion import forget_listed
+
+        forget_listed(project().root, really=yes)
+        return
+    values = sorted({line.strip() for line in file or ()} - {""})
+    if not values and not paths:
+        raise click.UsageError("Give a file with a value on each line, or --listed.")
+    if yes and not (reason.strip() and decided_by.strip()):
+        raise click.UsageError("--yes needs --reason and --decided-by.")
+    logs = tuple(folder.absolute() for folder in logs)
+    from reproducible_ml.governance.deletion import forget as run
+    from reproducible_ml.governance.rows import Person
+
+    run(
+        project().root,
+        Person(values, column),
+        paths=paths,
+        keep=keep,
+        logs=logs,
+        reason=reason.strip(),
+        decided_by=decided_by.strip(),
+        really=yes,
+    )
+
+
+COMMANDS: tuple[click.Command, ...] = (catalog, governance, risk, score, forget)

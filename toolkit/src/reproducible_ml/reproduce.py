@@ -23,12 +23,14 @@ from reproducible_ml.core.project import CONTRACT, Project
 from reproducible_ml.versioning.dvc import (
     DvcError,
     default_remote,
+    missing_objects,
     read_pointer,
     run_dvc,
     running_commands,
 )
 from reproducible_ml.versioning.git import run_git
 from reproducible_ml.versioning.once import Stamp, content_hash, repository_files
+from reproducible_ml.versioning.tombstone import read_tombstones
 
 # Where hashes are remembered; DVC keeps its own temporary files beside it.
 STAMPS = Path(".dvc/tmp/rml")
@@ -106,7 +108,11 @@ def pull_tables(paths: Iterable[Path]) -> None:
         )
         sys.stdout.flush()
         # Before the command, as DVC does nothing for one that is empty.
-        origins = read_pointer(pointer).get("deps") or [{}]
+        content = read_pointer(pointer)
+        origins = content.get("deps") or [{}]
+        digest = str((content.get("outs") or [{}])[0].get("md5", ""))
+        if why := read_tombstones(Path()).why(missing_objects(Path(), digest)):
+            raise UserError(f"{table}: {why}. Fix: switch to a commit of newer data")
         command = "pull" if remote else "checkout"
         try:
             run_dvc(command, str(pointer), cwd=Path(), shown=True)

@@ -16,9 +16,10 @@ from reproducible_ml.doctor.check import (
     listed,
 )
 from reproducible_ml.doctor.leftovers import working
-from reproducible_ml.doctor.objects import FIX, find_copies
+from reproducible_ml.doctor.objects import FIX, find_copies, list_folder
 from reproducible_ml.versioning.dvc import run_dvc
 from reproducible_ml.versioning.git import run_git
+from reproducible_ml.versioning.tombstone import read_tombstones
 
 RAW = "data/raw/"
 
@@ -71,6 +72,9 @@ def _changed(context: Context, out: Any, path: Path) -> Iterator[Problem]:
     if path.is_dir() and not names:
         return  # What .dvcignore names was all.
     files = [path / name for name in names] if path.is_dir() else [path]
+    names, gone = _without_deleted(context, out.hash_info.value, names)
+    if gone:
+        return  # The check of deleted data says so.
     some = f" ({listed(names)})" if names and names != ["."] else ""
     if not out.stage.is_data_source:
         # Of missing files, as of those of a new clone, there is nothing to say.
@@ -81,6 +85,24 @@ def _changed(context: Context, out: Any, path: Path) -> Iterator[Problem]:
     record = context.name(out.stage.path)
     text = f"{context.name(path)}{some}: is not what {record} records"
     yield _wrong_raw_data(context, out, files, text)
+
+
+def _without_deleted(
+    context: Context, digest: str, names: list[str]
+) -> tuple[list[str], bool]:
+    """Return the changed files that were not deleted on purpose; whether none is left.
+
+    Args:
+        context: The project.
+        digest: Of the file or folder, as it was recorded.
+        names: Of the changed files in it; empty for a file.
+    """
+    deleted = read_tombstones(context.root).by_hash
+    if digest in deleted:
+        return [], True
+    files = list_folder(context, digest)
+    left = [name for name in names if files.get(name) not in deleted]
+    return left, bool(names) and not left
 
 
 def _wrong_output(

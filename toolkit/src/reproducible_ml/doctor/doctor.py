@@ -31,7 +31,7 @@ from reproducible_ml.doctor.leftovers import (
     check_temporary,
     working,
 )
-from reproducible_ml.doctor.objects import check_cache, check_remote
+from reproducible_ml.doctor.objects import check_cache, check_deleted, check_remote
 from reproducible_ml.doctor.repository import (
     check_history,
     check_identity,
@@ -58,6 +58,7 @@ CHECKS: dict[str, Check] = {
     "killed experiments": check_experiments,
     "dates": check_dates,
     "cache": check_cache,
+    "deleted data": check_deleted,
     "data": check_data,
     "raw data are tracked": check_raw,
     "names of data": check_names,

@@ -22,6 +22,7 @@ from reproducible_ml.doctor.check import (
     hash_all,
 )
 from reproducible_ml.doctor.files import DIGEST
+from reproducible_ml.versioning.tombstone import DELETED, read_tombstones
 
 FIRST = re.compile(r"[0-9a-f]{2}")
 REST = re.compile(r"[0-9a-f]{30}(\.dir)?")
@@ -140,6 +141,27 @@ def _intact(copy: Path | None, digest: str) -> Path | bytes | None:
     return content if f"{found}{FOLDER}" == digest else None
 
 
+def check_deleted(context: Context) -> Iterator[Problem]:
+    """What was deleted on purpose is not in the cache, nor among the data in use."""
+    deleted = read_tombstones(context.root).by_hash
+    if not deleted:
+        raise NotCheckedError("nothing was deleted on purpose")
+    there = [one for one in deleted if context.object_path(one).exists()]
+    if there:
+        yield Problem(
+            f"the cache has {len(there)} objects that {DELETED} says are deleted",
+            "rml forget --listed --yes",
+        )
+    for out in context.outputs:
+        digest = out.hash_info.value
+        gone = [digest, *list_folder(context, digest).values()]
+        if found := [deleted[one] for one in gone if one in deleted]:
+            yield Problem(
+                f"{context.name(out.fs_path)}: this version was {found[0].text}",
+                "git switch to a commit whose data are there",
+            )
+
+
 def check_remote(context: Context) -> Iterator[Problem]:
     """Objects of the remotes hash to their names."""
     remotes = context.repository.config["remote"]
@@ -186,7 +208,8 @@ def _check_remote(context: Context, name: str) -> Iterator[Problem]:
     found = [(digest_of(path), why) for path, why in find_damaged(objects, hashing)]
     if storage.fs.protocol not in WEB:
         damaged = {digest for digest, _ in found}
-        lost = _lost(context, {*stored} - damaged, {*stored})
+        deleted = read_tombstones(context.root).by_hash
+        lost = _lost(context, {*stored} - damaged, {*stored, *deleted})
         found += [(digest, "is gone, but its folder is there") for digest in lost]
     for digest, why in found:
         text = f"remote {name}: {digest[:2]}/{digest[2:]} {why}"

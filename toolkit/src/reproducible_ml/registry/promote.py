@@ -28,6 +28,7 @@ from reproducible_ml.registry.write import (
 from reproducible_ml.versioning.dvc import default_remote
 from reproducible_ml.versioning.git import Revision
 from reproducible_ml.versioning.lock import LOCK, locked_outputs
+from reproducible_ml.versioning.tombstone import read_tombstones
 
 
 def promote(root: Path, name: str, stage: str, *, pushed: bool) -> None:
@@ -183,6 +184,10 @@ def lacking(root: Path, registry: Registry, version: Version) -> list[str]:
     if not missing:
         return []
     names = ", ".join(map(one_line, missing))
+    if why := read_tombstones(root).why(wanted[one] for one in missing):
+        return [
+            f"{version.name}: {names}: {why}. Fix: register a version of newer data"
+        ]
     return [
         f"{version.name}: {names}: not on the remote {remote}, so nobody else could get"
         f" it. Fix: git switch --detach {version.tag} && dvc checkout && dvc push; then"

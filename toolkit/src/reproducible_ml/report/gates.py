@@ -20,9 +20,16 @@ from reproducible_ml.report.results import (
     Results,
     number,
 )
-from reproducible_ml.versioning.dvc import default_remote, find_lost_folders, run_dvc
-from reproducible_ml.versioning.git import missing_base
-from reproducible_ml.versioning.lock import flatten
+from reproducible_ml.versioning.dvc import (
+    default_remote,
+    find_lost_folders,
+    missing_objects,
+    read_pointer,
+    run_dvc,
+)
+from reproducible_ml.versioning.git import Revision, missing_base
+from reproducible_ml.versioning.lock import LOCK, flatten, locked_outputs
+from reproducible_ml.versioning.tombstone import read_tombstones
 
 # Metrics below a floor that are listed.
 SHOWN = 10
@@ -290,7 +297,9 @@ def remote_status(root: Path, *, offline: bool) -> GateResult | None:
     lacking = [path for path, state in status.items() if state == NEW]
     nowhere = [path for path, state in status.items() if state == MISSING]
     nowhere += [path for path in lost if path not in nowhere]
-    if nowhere:
+    if nowhere and (why := _why_deleted(root, nowhere)):
+        reason = f"{why}: {listed(nowhere)}. Fix: take newer data"
+    elif nowhere:
         reason = (
             f"neither here nor pushed: {listed([*nowhere, *lacking])}. Fix: `make"
             " repro`, then `dvc push`"
@@ -300,3 +309,21 @@ def remote_status(root: Path, *, offline: bool) -> GateResult | None:
     else:
         reason = "all are there"
     return GateResult(REMOTE, not lacking and not nowhere, reason)
+
+
+def _why_deleted(root: Path, paths: Sequence[str]) -> str:
+    """Return what is said of data that all were deleted on purpose, or nothing."""
+    outputs = locked_outputs(Revision(root).yaml(LOCK))
+    outputs |= {path: str(md5) for path, md5 in _tracked(root)}
+    return read_tombstones(root).why(
+        digest
+        for path in paths
+        for digest in missing_objects(root, outputs.get(path, "")) or [""]
+    )
+
+
+def _tracked(root: Path) -> Iterator[tuple[str, Any]]:
+    for pointer in sorted((root / "data").glob("**/*.dvc")):
+        for out in read_pointer(pointer).get("outs") or ():
+            path = pointer.parent / str(out.get("path"))
+            yield path.relative_to(root).as_posix(), out.get("md5")

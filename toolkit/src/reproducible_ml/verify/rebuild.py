@@ -22,8 +22,10 @@ from reproducible_ml.core.files import load_yaml
 from reproducible_ml.core.inputs import hash_path
 from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.modeling.drawing.summary import format_table
+from reproducible_ml.versioning.dvc import missing_objects, read_pointer
 from reproducible_ml.versioning.git import run_git
 from reproducible_ml.versioning.once import Stamp
+from reproducible_ml.versioning.tombstone import read_tombstones
 
 # Stages whose results may differ by rounding on another processor.
 NUMERIC = {"train", "evaluate", "card"}
@@ -68,9 +70,33 @@ def clone(repository: Path, copy: Path) -> None:
 def share_raw_data(repository: Path, copy: Path) -> None:
     """Give a copy of the repository the raw data that no stage writes."""
     if imported := _git("ls-files", "*.dvc", cwd=copy).splitlines():
+        refuse_deleted(repository, copy, imported)
         cache = _dvc("cache", "dir", cwd=repository).strip()
         _dvc("remote", "add", "--local", "original", cache, cwd=copy)
         _dvc("pull", "--quiet", "--remote", "original", *imported, cwd=copy)
+
+
+def refuse_deleted(repository: Path, copy: Path, pointers: Collection[str]) -> None:
+    """Refuse a version whose raw data were deleted on purpose.
+
+    Args:
+        repository: With the cache, and all branches.
+        copy: A clone of the version.
+        pointers: Its .dvc files.
+
+    Raises:
+        UserError: A line for each .dvc file whose data were deleted.
+    """
+    tombstones = read_tombstones(repository)
+    lines = []
+    for name in pointers:
+        for out in read_pointer(copy / name).get("outs") or ():
+            gone = missing_objects(repository, str(out.get("md5", "")))
+            if why := tombstones.why(gone):
+                path = Path(name).with_name(str(out.get("path"))).as_posix()
+                lines.append(f"{path}: {why}, so this version cannot be rebuilt")
+    if lines:
+        raise UserError("\n".join(lines))
 
 
 def _git(*arguments: str, cwd: Path | None = None) -> str:

@@ -127,6 +127,25 @@ def cached_file(root: Path, md5: str) -> Path | None:
     return path if md5 and path.is_file() else None
 
 
+def missing_objects(root: Path, md5: str) -> list[str]:
+    """Return the hashes of data that the cache lacks: of a folder, those of its files.
+
+    Args:
+        root: Of the repository.
+        md5: Of a file or folder, as DVC writes it; empty if it is not known.
+    """
+    stored = cached_file(root, md5)
+    if stored is None:
+        return [md5] if md5 else []
+    if not md5.endswith(".dir"):
+        return []
+    try:
+        files = [str(one["md5"]) for one in json.loads(stored.read_bytes())]
+    except (ValueError, TypeError, KeyError):
+        return []
+    return [one for one in files if cached_file(root, one) is None]
+
+
 def find_lost_folders(root: Path) -> list[str]:
     """Return the folders of data that are neither in the cache nor on the remote.
 

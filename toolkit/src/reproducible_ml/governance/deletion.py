@@ -1,0 +1,457 @@
+"""`rml forget`: delete the rows of a person from all versions of the data.
+
+The source is cleaned first, and the pipeline run without the rows. What is left are the
+old versions, in the cache, on the remotes and in the run cache: the tables that have a
+row, and all that was made of them. What a version without the rows uses as well stays.
+"""
+
+import datetime
+import fnmatch
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from reproducible_ml.core.errors import UserError, one_line
+from reproducible_ml.core.files import replacing
+from reproducible_ml.governance.history import History, Record, members, read_history
+from reproducible_ml.governance.rows import Person, holds, matches
+from reproducible_ml.governance.storages import FOLDER, Storage, open_storages
+from reproducible_ml.versioning.git import run_git
+from reproducible_ml.versioning.tombstone import (
+    DELETED,
+    Deletion,
+    Deletions,
+    read_deletions,
+    read_tombstones,
+    write_deletions,
+)
+
+# Lines of a list that are printed.
+SHOWN = 20
+
+# Folders of the working tree that are not searched: packages, Git, and what is DVC's.
+SKIPPED = (".git", ".venv", ".dvc", "__pycache__")
+TEMPORARY = (".dvc", "tmp")
+
+
+class Plan(NamedTuple):
+    """What would be deleted, and what must be looked at.
+
+    Attributes:
+        objects: Path of each object, by hash.
+        runs: Entries of run caches that name one of them, by storage.
+        commits: Those whose data lack something then.
+        kept: Paths that were made of the rows, and stay because they were asked for.
+        current: Paths of data in use that hold the rows: nothing is deleted then.
+        lost: Recorded objects that may hold rows, but are nowhere here.
+        git: Files of Git that have a value, with a commit.
+        files: Files of the working tree that have one.
+        logs: Rows by file of the logs.
+    """
+
+    objects: dict[str, str]
+    runs: dict[str, list[str]]
+    commits: list[str]
+    kept: list[str]
+    current: list[str]
+    lost: list[str]
+    git: list[str]
+    files: list[str]
+    logs: dict[Path, int]
+
+
+def forget(
+    root: Path,
+    person: Person,
+    *,
+    paths: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    logs: Sequence[Path] = (),
+    reason: str = "",
+    decided_by: str = "",
+    really: bool = False,
+) -> None:
+    """Print what would be deleted, and delete it if that was asked for.
+
+    Args:
+        root: Of the project.
+        person: How the rows are known.
+        paths: Outputs all older versions of which have rows, whatever is found in them.
+        keep: Patterns of paths that stay, though they were made of the rows.
+        logs: Folders of Parquet files from which rows are removed.
+        reason: For data/deleted.yaml.
+        decided_by: For data/deleted.yaml: a role.
+        really: Delete.
+
+    Raises:
+        UserError: Data in use have the rows, or a storage cannot be read.
+    """
+    from dvc.repo import Repo
+
+    with closing(Repo(str(root))) as repository:
+        storages = open_storages(repository)
+        plan = make_plan(root, storages, person, paths, keep, logs)
+        sys.stdout.write(describe(plan, storages, really=really))
+        sys.stdout.flush()
+        if plan.current:
+            raise UserError(
+                f"data in use have the rows: {', '.join(plan.current[:SHOWN])}. Fix:"
+                " remove them from the source, `rml data` (or `dvc add`), `make repro`,"
+                " commit; then run this again. Nothing was deleted"
+            )
+        if not really:
+            return
+        note(root, plan, person, reason, decided_by)
+        with repository.lock:
+            remove(storages, plan.objects, plan.runs)
+        for path in plan.logs:
+            clean_log(path, person)
+    sys.stdout.write(
+        f"Deleted. Commit {DELETED} and push it; in each other clone: git pull, then"
+        " rml forget --listed --yes\n"
+    )
+
+
+def make_plan(
+    root: Path,
+    storages: Sequence[Storage],
+    person: Person,
+    paths: Sequence[str],
+    keep: Sequence[str],
+    logs: Sequence[Path],
+) -> Plan:
+    """Return what has to be deleted."""
+    history = read_history(root, storages)
+    folders = members(storages)
+    hits = find_hits(storages, person, folders)
+    used = {digest for record in history.current for digest, _ in record.written}
+    used |= {one for digest in used for one in folders.get(digest, {}).values()}
+    hits |= {
+        digest
+        for record in history.records
+        for digest, path in record.written
+        if path in paths and digest not in used
+    }
+    derived = find_derived([*history.records, *history.current], hits, folders)
+    names = history.paths()
+    for folder, files in folders.items():
+        for name, digest in files.items():
+            names.setdefault(digest, f"{names.get(folder, '?')}/{name}")
+    gone, kept = choose(history, hits, derived, folders, keep)
+    there = {digest for storage in storages for digest in storage.objects}
+    known = read_tombstones(root).by_hash
+    tainted = hits | derived
+    in_use = sorted(names.get(one, one) for one in used & tainted if one in names)
+    sources = {d for r in history.records if not r.read for d, _ in r.written}
+    sources |= {m for d in sources for m in folders.get(d, {}).values()}
+    # A colleague may have what is not here; but what Git has, DVC does not.
+    in_git = [
+        *(run_git(root, "ls-files") or b"").decode("utf-8", "replace").split("\n")
+    ]
+    stored = {d for d in gone if d in there or not _is_in(names.get(d, ""), in_git)}
+    return Plan(
+        objects={one: names.get(one, "not recorded") for one in sorted(stored)},
+        runs={
+            storage.name: [run for run in storage.runs if _names(storage, run, tainted)]
+            for storage in storages
+        },
+        commits=sorted(
+            {
+                commit
+                for record in history.records
+                if any(digest in gone for digest, _ in record.written)
+                for commit in history.commits.get(record.source, ())
+            }
+        ),
+        kept=sorted(kept),
+        current=in_use,
+        lost=sorted(names[d] for d in sources - there - {*known} if d in names),
+        git=search_git(root, person),
+        files=search_files(root, person),
+        logs=search_logs(logs, person),
+    )
+
+
+def find_hits(
+    storages: Sequence[Storage],
+    person: Person,
+    folders: Mapping[str, Mapping[str, str]],
+) -> set[str]:
+    """Return the objects that hold a row, and the folders that they are in."""
+    places: dict[str, tuple[Storage, str]] = {}
+    for storage in storages:
+        for digest, paths in storage.objects.items():
+            places.setdefault(digest, (storage, paths[0]))
+    found = set()
+    for digest in tqdm(places, "Searching", disable=None, leave=False):
+        storage, path = places[digest]
+        if digest.endswith(FOLDER):
+            continue
+        with storage.open(path) as file:
+            if holds(file, person):
+                found.add(digest)
+    for folder, files in folders.items():
+        # A file may be named after a person.
+        named = {d for name, d in files.items() if person.word.search(name)}
+        found |= named
+        if named or found & {*files.values()}:
+            found.add(folder)
+    return found
+
+
+def find_derived(
+    records: Sequence[Record], hits: set[str], folders: Mapping[str, Mapping[str, str]]
+) -> set[str]:
+    """Return the hashes of what was made of the rows, though they may not be in it.
+
+    What a stage also wrote without having read any of it is none of them.
+    """
+    clean: set[str] = set()
+    while True:
+        found: set[str] = set()
+        grown = True
+        while grown:
+            tainted = hits | found
+            new = {
+                digest
+                for record in records
+                if record.read & tainted
+                for digest, _ in record.written
+            }
+            grown = not (new - clean) <= found
+            found |= new - clean
+        tainted = hits | found
+        free = {
+            digest
+            for record in records
+            if not record.read & tainted
+            for digest, _ in record.written
+        } - hits
+        if free <= clean:
+            return found
+        clean |= free
+
+
+def choose(
+    history: History,
+    hits: set[str],
+    derived: set[str],
+    folders: Mapping[str, Mapping[str, str]],
+    keep: Sequence[str],
+) -> tuple[set[str], set[str]]:
+    """Return the hashes to delete, and the paths that stay as they were asked for."""
+    tainted = hits | derived
+    kept, wanted = set(), set()
+    for record in history.records:
+        for digest, path in record.written:
+            asked = any(fnmatch.fnmatch(path, one) for one in keep)
+            if asked and digest in derived - hits:
+                kept.add(path)
+                wanted.add(digest)
+    clean = wanted | {
+        digest
+        for record in [*history.records, *history.current]
+        for digest, _ in record.written
+        if digest not in tainted
+    }
+    # Of a folder that DVC tracks, only the files with rows go; the others are data.
+    tracked = {
+        digest
+        for record in history.records
+        for digest, _ in record.written
+        if digest in hits and digest not in derived and digest in folders
+    }
+    used = clean | {m for d in clean | tracked for m in folders.get(d, {}).values()}
+    gone = (hits - tracked) | (derived - wanted)
+    gone |= {one for d in derived - wanted for one in folders.get(d, {}).values()}
+    return gone - (used - hits), kept
+
+
+def _is_in(path: str, files: Iterable[str]) -> bool:
+    return any(one == path or one.startswith(f"{path}/") for one in files)
+
+
+def _names(storage: Storage, run: str, digests: set[str]) -> bool:
+    text = storage.read(run).decode("utf-8", "replace")
+    return any(digest in text for digest in digests)
+
+
+def search_git(root: Path, person: Person) -> list[str]:
+    """Return the files in Git that have a value, each with a commit that changed it."""
+    found: dict[str, str] = {}
+    for value in person.values:
+        # As a whole word, in POSIX's extended form.
+        word = re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", value)
+        pattern = f"-G(^|[^[:alnum:]_.]){word}($|[^[:alnum:]_.])"
+        options = ("--all", "--reflog", "--name-only", "--format=%x00%h", pattern)
+        printed = (run_git(root, "log", *options) or b"").decode("utf-8", "replace")
+        for part in printed.split("\0")[1:]:
+            commit, *names = part.split("\n")
+            for name in filter(None, names):
+                found.setdefault(name, commit)
+    return [f"{name} ({commit})" for name, commit in sorted(found.items())]
+
+
+def search_files(root: Path, person: Person) -> list[str]:
+    """Return the files of the working tree that hold a row, in Git or not."""
+    found = []
+    # Damaged files, and experiments that ran in a folder of their own.
+    for path in sorted(root.rglob("*")):
+        inside = path.relative_to(root)
+        skipped = {*inside.parts} & {*SKIPPED} and inside.parts[:2] != TEMPORARY
+        if skipped or not path.is_file():
+            continue
+        with path.open("rb") as file:
+            if holds(file, person):
+                found.append(inside.as_posix())
+    return found
+
+
+def search_logs(folders: Iterable[Path], person: Person) -> dict[Path, int]:
+    """Return the number of rows of a person in each file of logs."""
+    found = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder}: is no folder. Fix: give that of the log")
+        for path in sorted(folder.rglob("*.parquet")):
+            if count := pc.sum(matches(pq.read_table(path), person)).as_py():
+                found[path] = int(count)
+    return found
+
+
+def clean_log(path: Path, person: Person) -> None:
+    """Remove the rows of a person from a Parquet file; one without others goes."""
+    table = pq.read_table(path)
+    others = table.filter(pc.invert(matches(table, person)))
+    if not others.num_rows:
+        path.unlink()
+        return
+    with replacing(path) as temporary:
+        pq.write_table(others, temporary)
+
+
+def note(root: Path, plan: Plan, person: Person, reason: str, decided_by: str) -> None:
+    """Write data/deleted.yaml, before anything is deleted, and without any value."""
+    before = read_deletions(root)
+    known = {digest for one in before.deletions for digest in one.objects}
+    new = {
+        digest: person.word.sub("...", path)
+        for digest, path in plan.objects.items()
+        if digest not in known
+    }
+    if not new:
+        return
+    deletion = Deletion(
+        day=datetime.datetime.now(datetime.UTC).date(),
+        reason=reason,
+        decided_by=decided_by,
+        commits=tuple(commit[:12] for commit in plan.commits),
+        objects=new,
+    )
+    write_deletions(root, Deletions(deletions=(*before.deletions, deletion)))
+
+
+def remove(
+    storages: Sequence[Storage], objects: Iterable[str], runs: Mapping[str, list[str]]
+) -> None:
+    """Delete objects, and entries of run caches, wherever they are."""
+    for storage in storages:
+        paths = [path for one in objects for path in storage.objects.get(one, ())]
+        storage.remove([*paths, *runs.get(storage.name, ())])
+
+
+def forget_listed(root: Path, *, really: bool) -> None:
+    """Delete what data/deleted.yaml lists, and what nobody committed of it.
+
+    That is for a clone in which the rows were not searched: its cache may have runs
+    whose results are in no commit.
+
+    Raises:
+        UserError: A storage cannot be read.
+    """
+    from dvc.repo import Repo
+
+    known = read_tombstones(root).by_hash
+    with closing(Repo(str(root))) as repository:
+        storages = open_storages(repository)
+        history, folders = read_history(root, storages), members(storages)
+        committed = {
+            digest
+            for record in [*history.records, *history.current]
+            if record.source in history.commits or record in history.current
+            for digest, _ in record.written
+        }
+        derived = find_derived(history.records, {*known}, folders)
+        gone, _ = choose(history, {*known}, derived, folders, ())
+        names = history.paths()
+        objects = {
+            digest: known[digest].objects[digest]
+            if digest in known
+            else names.get(digest, "a file of a run that was not committed")
+            for digest in sorted({*known} | (gone - committed))
+        }
+        there = {
+            d: p for d, p in objects.items() if any(d in s.objects for s in storages)
+        }
+        runs = {
+            storage.name: [r for r in storage.runs if _names(storage, r, {*objects})]
+            for storage in storages
+        }
+        sys.stdout.write(_counts(there, runs, storages))
+        if really:
+            with repository.lock:
+                remove(storages, there, runs)
+            sys.stdout.write("Deleted.\n")
+        elif there or any(runs.values()):
+            sys.stdout.write("Nothing was deleted yet. To delete it: --yes\n")
+
+
+def describe(plan: Plan, storages: Sequence[Storage], *, really: bool) -> str:
+    """Return in lines what is deleted, and what people must look at."""
+    text = _counts(plan.objects, plan.runs, storages)
+    if plan.commits:
+        text += f"Commits whose data are no longer complete: {len(plan.commits)}\n"
+    lists: dict[str, Iterable[Any]] = {
+        "Stay, as --keep asks for it, though made of the rows": plan.kept,
+        "Recorded, but in no cache or remote here, so not searched": plan.lost,
+        "In Git, whose history stays as it is (docs/governance/deletion.md)": plan.git,
+        "In the working tree": plan.files,
+        "In logs, rows": [f"{path}: {count}" for path, count in plan.logs.items()],
+    }
+    for title, lines in lists.items():
+        text += _list(title, [*lines])
+    if not really and (plan.objects or plan.logs):
+        text += "\nNothing was deleted yet. To delete it: --yes\n"
+    return text
+
+
+def _counts(
+    objects: Mapping[str, str],
+    runs: Mapping[str, list[str]],
+    storages: Sequence[Storage],
+) -> str:
+    lines = []
+    for storage in storages:
+        there = [digest for digest in objects if digest in storage.objects]
+        size = sum(map(storage.size, there))
+        lines.append(
+            f"{storage.name}: {len(there)} objects, {size / 1e6:.1f} MB, and"
+            f" {len(runs.get(storage.name, ()))} entries of the run cache"
+        )
+    text = "".join(f"{line}\n" for line in lines)
+    return text + _list("Objects", [f"{path} ({d})" for d, path in objects.items()])
+
+
+def _list(title: str, lines: Sequence[str]) -> str:
+    if not lines:
+        return ""
+    more = len(lines) - SHOWN
+    shown = [*lines[:SHOWN], *([f"and {more} more"] if more > 0 else [])]
+    return f"{title}:\n" + "".join(f"  {one_line(line)}\n" for line in shown)

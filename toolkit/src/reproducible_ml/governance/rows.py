@@ -1,0 +1,181 @@
+"""Whether a file holds the rows of a person: by values, as they stand in tables.
+
+Tables in Parquet are read; all else is searched for whole words line by line, also in
+gzip, bzip2, xz and zip (such as .xlsx). A number that another format stores in binary
+form is not found: the paths of such files can be named instead.
+"""
+
+import bz2
+import csv
+import gzip
+import lzma
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import chain, islice
+from typing import IO, Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+# What a compressed file begins with, and what opens it.
+PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7z": lzma.open,
+}
+UNPACKING = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError)
+
+# How Unicode of two bytes begins, as spreadsheets may write it.
+WIDE = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+
+DELIMITERS = ",;\t|"
+
+# Lines in which the header of a CSV file is looked for.
+PREAMBLE = 20
+
+
+class Person(NamedTuple):
+    """How the rows of a person are known.
+
+    Attributes:
+        values: Such as the number of a customer; one of them is enough.
+        column: That they stand in; None: in any.
+    """
+
+    values: Sequence[str]
+    column: str | None = None
+
+    @property
+    def word(self) -> re.Pattern[str]:
+        """Matches a value as a whole word."""
+        if not self.values:
+            return re.compile(r"(?!)")  # matches nothing
+        return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, self.values))})(?!\w)")
+
+
+def holds(file: IO[bytes], person: Person) -> bool:
+    """Return whether a file has a row of a person; it must be seekable."""
+    if not person.values:
+        return False
+    start = file.read(4)
+    file.seek(0)
+    if start == b"PAR1":
+        with suppress(pa.ArrowInvalid):
+            batches = pq.ParquetFile(file).iter_batches()
+            return any(_any(matches(pa.table(batch), person)) for batch in batches)
+    if start == b"PK\x03\x04":
+        with suppress(*UNPACKING):
+            return _in_archive(file, person)
+    for first, unpack in PACKED.items():
+        if start.startswith(first):
+            with suppress(*UNPACKING), unpack(file) as inside:
+                return holds(inside, person)
+    file.seek(0)
+    return _in_lines(_lines(file, start), person)
+
+
+def _in_archive(file: IO[bytes], person: Person) -> bool:
+    # The columns of a spreadsheet are not in lines: any word counts.
+    anywhere = person._replace(column=None)
+    with zipfile.ZipFile(file) as archive:
+        names = [one for one in archive.namelist() if not one.endswith("/")]
+        if any(person.word.search(name) for name in names):
+            return True
+        for name in names:
+            with archive.open(name) as inside:
+                if holds(inside, anywhere):
+                    return True
+    return False
+
+
+def _lines(file: IO[bytes], start: bytes) -> Iterator[str]:
+    for first, encoding in WIDE.items():
+        if start.startswith(first):
+            yield from file.read().decode(encoding, "replace").splitlines()
+            return
+    for line in file:
+        try:
+            yield line.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            yield line.decode("latin-1")
+
+
+def _in_lines(lines: Iterator[str], person: Person) -> bool:
+    word = person.word
+    if person.column is None:
+        return any(word.search(line) for line in lines)
+    begin = list(islice(lines, PREAMBLE))
+    for number, line in enumerate(begin):
+        for delimiter in DELIMITERS:
+            names = [name.strip() for name in _fields(line, delimiter)]
+            if len(names) > 1 and person.column in names:
+                place, count = names.index(person.column), len(names)
+                rows = chain(begin[number + 1 :], lines)
+                found = (_fields(row, delimiter) for row in rows if word.search(row))
+                # A row that goes over several lines may be one of them.
+                return any(
+                    len(row) != count or row[place].strip() in person.values
+                    for row in found
+                )
+    # It is no table with this column: the word alone decides.
+    return any(word.search(line) for line in chain(begin, lines))
+
+
+def _fields(line: str, delimiter: str) -> list[str]:
+    with suppress(csv.Error):
+        return next(csv.reader([line], delimiter=delimiter), [])
+    return []
+
+
+def _any(hits: pa.Array) -> bool:
+    return bool(pc.any(hits).as_py())
+
+
+def matches(table: pa.Table, person: Person) -> pa.Array:
+    """Return which rows of a table are of a person, as an array of booleans.
+
+    In a column that the person's is, or that has no text, values must be equal; in
+    others, any word counts.
+    """
+    found = pa.array([False] * table.num_rows, pa.bool_())
+    known = person.column is not None and person.column in table.column_names
+    for name in [person.column] if known else table.column_names:
+        text = _as_text(table.column(name))
+        if known or not _is_text(table.column(name).type):
+            hits = pc.is_in(pc.utf8_trim_whitespace(text), pa.array([*person.values]))
+        else:
+            hits = pc.match_substring_regex(text, _as_re2(person.values))
+        hits = pc.fill_null(hits, False)
+        found = pc.or_(found, pa.concat_arrays(_chunks(hits)))
+    return found
+
+
+def _chunks(hits: pa.ChunkedArray) -> list[pa.Array]:
+    return [*hits.chunks, pa.array([], pa.bool_())]
+
+
+def _as_re2(values: Iterable[str]) -> str:
+    # RE2 looks neither ahead nor behind.
+    special = re.compile(r"([\\.+*?()|\[\]{}^$])")
+    words = "|".join(special.sub(r"\\\1", value) for value in values)
+    return rf"(^|[^\pL\pN_])({words})($|[^\pL\pN_])"
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return values as people write them: a whole number has no point."""
+    if pa.types.is_floating(column.type):
+        # Whole numbers of which some are missing may be stored so.
+        texts = [None if v is None else f"{v:.17g}" for v in column.to_pylist()]
+        return pa.chunked_array([pa.array(texts, pa.string())])
+    with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return column.cast(pa.string())
+    texts = [None if v is None else str(v) for v in column.to_pylist()]
+    return pa.chunked_array([pa.array(texts, pa.string())])
