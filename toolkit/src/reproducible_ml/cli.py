@@ -328,22 +328,23 @@ for _command in (
     cli.add_command(_command)
 
 
-@cli.command(epilog=_examples("rml verify", "rml verify --same-processor"))
+@cli.command(epilog=_examples("rml verify", "rml verify v1.2.0 --same-processor"))
+@click.argument("revision", default="HEAD")
 @click.option(
     "--same-processor",
     is_flag=True,
     help="Do not imitate an older processor, to rule out rounding in BLAS.",
 )
-def verify(*, same_processor: bool) -> None:
+def verify(*, revision: str, same_processor: bool) -> None:
     """Rebuild the last commit elsewhere, and compare every output.
 
-    HEAD is cloned into a temporary folder and rebuilt from raw data with another hash
+    HEAD, or another REVISION, is cloned into a temporary folder and rebuilt from raw data with another hash
     seed, time zone, locale, umask and number of threads, and with the features of an
     older processor. Exits with 1 if an output differs.
     """
     from reproducible_ml.verify.rebuild import verify as run
 
-    if not run(_project().root, same_processor=same_processor):
+    if not run(_project().root, revision, same_processor=same_processor):
         sys.exit(1)
 
 

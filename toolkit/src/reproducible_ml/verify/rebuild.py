@@ -23,7 +23,7 @@ from reproducible_ml.core.inputs import hash_path
 from reproducible_ml.core.params import Compute, load_section
 from reproducible_ml.modeling.drawing.summary import format_table
 from reproducible_ml.versioning.dvc import missing_objects, read_pointer
-from reproducible_ml.versioning.git import run_git
+from reproducible_ml.versioning.git import find_commit, run_git
 from reproducible_ml.versioning.once import Stamp
 from reproducible_ml.versioning.tombstone import read_tombstones
 
@@ -56,9 +56,19 @@ KEPT = """
 """
 
 
-def clone(repository: Path, copy: Path) -> None:
-    """Clone HEAD with imported raw data, and set another parallel backend."""
+def clone(repository: Path, copy: Path, revision: str = "HEAD") -> None:
+    """Clone a version with imported raw data, and set another parallel backend.
+
+    Raises:
+        UserError: There is no such version, or its raw data were deleted on purpose.
+    """
+    commit = find_commit(repository, revision)
+    if commit is None:
+        raise UserError(
+            f"{revision}: no such branch, tag or commit here. See `git log --all`"
+        )
     _git("clone", "--quiet", str(repository), str(copy))
+    _git("checkout", "--quiet", "--detach", commit, cwd=copy)
     share_raw_data(repository, copy)
     path = copy / "params.yaml"
     threads = load_section(Compute, path).backend == "threading"
@@ -128,7 +138,7 @@ def rebuild(copy: Path, variables: dict[str, str]) -> None:
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
     done = subprocess.run(command, cwd=copy, env=environment, umask=0o077, check=False)
     if done.returncode:
-        raise UserError("HEAD cannot be rebuilt: see the message of the stage above")
+        raise UserError("It cannot be rebuilt: see the message of the stage above")
 
 
 def read_hashes(lock: Path) -> Hashes:
@@ -219,23 +229,32 @@ def conclusion(verdicts: list[tuple[str, str, str]], difference: float) -> str:
     )
 
 
-def verify(repository: Path, *, same_processor: bool) -> bool:
-    """Rebuild HEAD, print a table of the outputs, and return whether all are equal."""
-    if _git("status", "--porcelain", cwd=repository):
+def verify(repository: Path, revision: str = "HEAD", *, same_processor: bool) -> bool:
+    """Rebuild a version, print a table of its outputs; return whether all are equal.
+
+    Args:
+        repository: With its cache.
+        revision: A branch, tag or commit.
+        same_processor: Whether to leave the instructions of the processor as they are.
+
+    Raises:
+        UserError: It cannot be rebuilt.
+    """
+    if revision == "HEAD" and _git("status", "--porcelain", cwd=repository):
         sys.stdout.write(
             "There are uncommitted changes; HEAD is verified without them.\n"
         )
     variables = conditions(same_processor=same_processor)
     with tempfile.TemporaryDirectory(prefix="verify ") as folder:
         copy = Path(folder) / "another place"
-        clone(repository, copy)
+        clone(repository, copy, revision)
         tree = _tree(copy)
         committed = read_hashes(copy / "dvc.lock")
         edited = find_edited(committed, copy)
         metrics = json.loads((copy / METRICS).read_text("utf-8"))
         settings = " ".join(f"{name}='{value}'" for name, value in variables.items())
         sys.stdout.write(
-            f"Rebuilding HEAD in '{copy}' with {settings} umask=077, 417 days later, by"
+            f"Rebuilding {revision} in '{copy}' with {settings} umask=077, 417 days later, by"
             " another user on another computer\n"
         )
         sys.stdout.flush()
@@ -245,7 +264,7 @@ def verify(repository: Path, *, same_processor: bool) -> bool:
         verdicts = compare(committed, read_hashes(copy / "dvc.lock"), edited)
         new_metrics = json.loads((copy / METRICS).read_text("utf-8"))
     same = all(verdict == "equal" for _, _, verdict in verdicts)
-    _note(repository, copied=tree, same=same)
+    _note(repository, tree, same=same)
     difference = largest_difference(metrics, new_metrics)
     rows = [["stage", "output", "rebuilt"], *(list(verdict) for verdict in verdicts)]
     sys.stdout.write(f"\n{format_table(rows)}\n\n{conclusion(verdicts, difference)}\n")
@@ -266,12 +285,12 @@ def _tree(repository: Path) -> str:
     return (run_git(repository, "rev-parse", "HEAD^{tree}") or b"").decode().strip()
 
 
-def _note(repository: Path, copied: str, *, same: bool) -> None:
+def _note(repository: Path, tree: str, *, same: bool) -> None:
     """Remember that the files of a commit were rebuilt, or that they were not."""
     stamp = Stamp(repository / VERIFIED)
     if same:
-        stamp.save(copied)
-    elif stamp.matches(copied):
+        stamp.save(tree)
+    elif stamp.matches(tree):
         stamp.path.unlink()
 
 
