@@ -338,9 +338,9 @@ for _command in (
 def verify(*, revision: str, same_processor: bool) -> None:
     """Rebuild the last commit elsewhere, and compare every output.
 
-    HEAD, or another REVISION, is cloned into a temporary folder and rebuilt from raw data with another hash
-    seed, time zone, locale, umask and number of threads, and with the features of an
-    older processor. Exits with 1 if an output differs.
+    HEAD, or another REVISION, is cloned into a temporary folder and rebuilt from raw
+    data with another hash seed, time zone, locale, umask and number of threads, and
+    with the features of an older processor. Exits with 1 if an output differs.
     """
     from reproducible_ml.verify.rebuild import verify as run
 

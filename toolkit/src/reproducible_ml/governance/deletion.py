@@ -148,7 +148,12 @@ def make_plan(
     there = {digest for storage in storages for digest in storage.objects}
     known = read_tombstones(root).by_hash
     tainted = hits | derived
-    in_use = sorted(names.get(one, one) for one in used & tainted if one in names)
+    # What is wrong is the source, if that has the rows, and not what is made of it.
+    raw = {
+        d for record in history.current if not record.read for d, _ in record.written
+    }
+    wrong = raw & tainted or used & tainted
+    in_use = sorted({names[one] for one in wrong if one in names})
     sources = {d for r in history.records if not r.read for d, _ in r.written}
     sources |= {m for d in sources for m in folders.get(d, {}).values()}
     # A colleague may have what is not here; but what Git has, DVC does not.

@@ -254,8 +254,8 @@ def verify(repository: Path, revision: str = "HEAD", *, same_processor: bool) ->
         metrics = json.loads((copy / METRICS).read_text("utf-8"))
         settings = " ".join(f"{name}='{value}'" for name, value in variables.items())
         sys.stdout.write(
-            f"Rebuilding {revision} in '{copy}' with {settings} umask=077, 417 days later, by"
-            " another user on another computer\n"
+            f"Rebuilding {revision} in '{copy}' with {settings} umask=077, 417 days"
+            " later, by another user on another computer\n"
         )
         sys.stdout.flush()
         home = Path(folder) / "home"
