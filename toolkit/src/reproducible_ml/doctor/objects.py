@@ -153,6 +153,8 @@ def check_deleted(context: Context) -> Iterator[Problem]:
             "rml forget --listed --yes",
         )
     for out in context.outputs:
+        if not out.use_cache:
+            continue  # Git has it.
         digest = out.hash_info.value
         gone = [digest, *list_folder(context, digest).values()]
         if found := [deleted[one] for one in gone if one in deleted]:

@@ -149,9 +149,8 @@ def make_plan(
     known = read_tombstones(root).by_hash
     tainted = hits | derived
     # What is wrong is the source, if that has the rows, and not what is made of it.
-    raw = {
-        d for record in history.current if not record.read for d, _ in record.written
-    }
+    tracked = [record for record in history.current if not record.read]
+    raw = {digest for record in tracked for digest, _ in record.written}
     wrong = raw & tainted or used & tainted
     in_use = sorted({names[one] for one in wrong if one in names})
     sources = {d for r in history.records if not r.read for d, _ in r.written}
