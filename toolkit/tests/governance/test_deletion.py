@@ -146,7 +146,7 @@ def recorded(project: Patient, name: str, revision: str) -> str:
     """Return the hash that a commit recorded for an output."""
     with Repo(str(project.root)) as repo, repo.switch(revision):
         outs = {o.def_path.split("/")[-1]: o.hash_info.value for o in repo.index.outs}
-    return outs[name]
+    return str(outs[name])
 
 
 def place(digest: str) -> str:

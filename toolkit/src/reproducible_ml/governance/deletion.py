@@ -450,7 +450,8 @@ def _counts(
             f" {len(runs.get(storage.name, ()))} entries of the run cache"
         )
     text = "".join(f"{line}\n" for line in lines)
-    return text + _list("Objects", [f"{path} ({d})" for d, path in objects.items()])
+    ordered = sorted((path, digest) for digest, path in objects.items())
+    return text + _list("Objects", [f"{path} ({digest})" for path, digest in ordered])
 
 
 def _list(title: str, lines: Sequence[str]) -> str:
