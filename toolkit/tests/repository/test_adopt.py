@@ -19,6 +19,7 @@ pytestmark = [needs_sample, pytest.mark.integration]
 
 ADOPT = ("python", "-m", "reproducible_ml.cli", "data")
 DOCTOR = ("python", "-m", "reproducible_ml.cli", "doctor")
+DICTIONARY = ("python", "-m", "reproducible_ml.cli", "dictionary", "--check")
 
 
 @pytest.fixture
@@ -62,7 +63,11 @@ def test_table_becomes_a_model_that_beats_the_baseline(
     assert not (blank.folder / "dvc.lock").exists()
     assert not (blank.folder / "reports/metrics.json").exists()
     assert "No problem was found." in blank.run(*DOCTOR).stdout
+    assert "is up to date" in blank.run(*DICTIONARY).stdout
     assert blank.reproduce() == STAGES[1:]
+    # The rest of `make repro`.
+    blank.run("python", "-m", "reproducible_ml.cli", "repro")
+    assert "is up to date" in blank.run(*DICTIONARY).stdout
     # Only people can say what the model is for, and nobody did.
     card = blank.read("reports/model_card.md")
     assert "**Not said yet**: `intended_use`" in card

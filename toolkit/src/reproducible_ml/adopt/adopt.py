@@ -333,7 +333,7 @@ def leave_sample(project: Project, sample: Sample, table: Path) -> None:
     """Remove the sample, and print what was removed."""
     edited = remove_sample(project, sample, table)
     sys.stdout.write(
-        "\nRemoved the sample, its notebook and tests, and its results (dvc.lock and"
+        "\nRemoved the sample, its tests and its results (dvc.lock and"
         " reports/): `make repro` writes those of your table.\n"
     )
     if str(FIELDS) in sample.files and str(FIELDS) not in edited:
