@@ -5,8 +5,9 @@ a table of 30 columns: numbers with missing values, whole numbers, categories, t
 codes, dates. PYTHON is the interpreter of an environment of its own with the peer:
 
     uv venv --python 3.11 FOLDER
-    uv pip install --python FOLDER/bin/python \\
-        ydata-profiling==4.18.4 'setuptools<81' pyarrow
+    uv pip install --python FOLDER/bin/python PACKAGES
+
+PACKAGES are ydata-profiling==4.18.4, setuptools<81 and pyarrow.
 
 Both run as a process, from reading the file to writing the page. Rounds alternate.
 """
