@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,8 @@ def test_summary_shows_value_interval_and_baseline(
 ) -> None:
     metric = {"value": 0.9, "low": 0.8, "high": None, "baseline": {"value": 0.5}}
     facts = {"rows": 7, "interval_rows": 5, "metrics": {"f1": metric}}
-    gap = {"difference": metric, "lowest": "old", "highest": "young"}
+    gap: dict[str, Any] = {"difference": metric, "lowest": "old", "highest": "young"}
+    gap["few"] = [{"group": "old", "rows": 9, "of": "rows"}]
     group = {"group": "old", "rows": 9}
     facts["protected"] = {"age": {"groups": [group], "gaps": {"accuracy": gap}}}
     found = {"metric": "r2", "value": 1.0, "alone": 0.6, "column": "a"}
@@ -51,7 +53,7 @@ def test_summary_shows_value_interval_and_baseline(
     assert "7 test rows; intervals from 5 of them" in printed
     assert baseline in printed
     assert "accuracy           0.9000    0.8000 to -     old    young" in printed
-    assert "the smallest, old, has 9 rows, too few" in printed
+    assert "old, has 9 rows. Too few rows for some of these: old." in printed
     assert "warning: r2 is 1.0000 on the test rows, but 0.6000 with" in printed
     table = format_table([["metric", "value"], ["f1", "0.5"]])
     assert table == "metric  value\nf1        0.5"

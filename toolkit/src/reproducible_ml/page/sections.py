@@ -367,7 +367,7 @@ def _gaps(title: str, gaps: Json) -> Html:
     rows = []
     for name, gap in gaps.items():
         ends, ratio = gap["difference"], gap.get("ratio", {})
-        few = ", ".join(f"{each['group']}: {each['rows']}" for each in gap["few"])
+        few = ", ".join(map(_few, gap["few"]))
         rows.append(
             [
                 f"{name} of {gap['class']}" if "class" in gap else name,
@@ -382,6 +382,11 @@ def _gaps(title: str, gaps: Json) -> Html:
         )
     header = ["metric", "difference", "95 % interval", "ratio", "95 % interval"]
     return table(title, [*header, "lowest", "highest", "few rows"], rows)
+
+
+def _few(found: Json) -> str:
+    of_class = f" for {found['class']}" if "class" in found else ""
+    return f"{found['group']}: {found['rows']} {found['of']}{of_class}"
 
 
 def _all_metrics(column: str, groups: list[Json]) -> Html:

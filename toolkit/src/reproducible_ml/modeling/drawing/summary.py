@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reproducible_ml.core.errors import printable
-from reproducible_ml.modeling.scoring.gaps import FEW, MAIN
+from reproducible_ml.modeling.scoring.gaps import MAIN
 
 
 def format_table(rows: list[list[str]]) -> str:
@@ -87,10 +87,12 @@ def describe_gaps(column: str, found: dict[str, Any]) -> str:
             ]
         )
     smallest = min(found["groups"], key=lambda group: group["rows"])
-    few = ", too few for most rates" if smallest["rows"] < FEW else ""
+    shown = [found["gaps"][name] for name in MAIN if name in found["gaps"]]
+    few = sorted({each["group"] for gap in shown for each in gap["few"]})
     return (
         f"{format_table(rows)}\n{len(found['groups'])} groups; the smallest,"
-        f" {smallest['group']}, has {smallest['rows']} rows{few}."
+        f" {smallest['group']}, has {smallest['rows']} rows."
+        + (f" Too few rows for some of these: {', '.join(few)}." if few else "")
     )
 
 
