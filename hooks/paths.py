@@ -17,6 +17,7 @@ MACHINERY = (
     "docs/governance/crisp_ml.md",
     "docs/governance/data_protection.md",
     "docs/governance/machine_learning_canvas.md",
+    "docs/governance/ml_test_score.md",
     "docs/governance/ml_test_score.yaml",
     "docs/governance/risk.md",
     "docs/governance/technical_documentation.md",

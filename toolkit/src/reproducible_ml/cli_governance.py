@@ -45,14 +45,17 @@ def catalog(settings: tuple[str, ...]) -> None:
     "least",
     type=click.FloatRange(0, 7),
     metavar="MINIMUM",
-    help="Exit with 1 if the least section has fewer points.",
+    help="Exit with 1 if the least section has fewer points, or the page is old.",
 )
 @click.option(
     "--write-skeleton",
     is_flag=True,
     help="Write docs/governance/ml_test_score.yaml, to fill in evidence.",
 )
-def score(*, as_json: bool, least: float | None, write_skeleton: bool) -> None:
+@click.option("--page", is_flag=True, help="Write docs/governance/ml_test_score.md.")
+def score(
+    *, as_json: bool, least: float | None, write_skeleton: bool, page: bool
+) -> None:
     """Show the ML Test Score: how ready the project is for production, and why.
 
     28 tests in four sections of seven, by Breck et al. (2017). A test has a point if it
@@ -64,10 +67,12 @@ def score(*, as_json: bool, least: float | None, write_skeleton: bool) -> None:
     Below it is the level of maturity, 0 to 2, with what each criterion is based on.
     """
     from reproducible_ml.governance.facts import Facts
-    from reproducible_ml.governance.score import make_skeleton, show_score
+    from reproducible_ml.governance.score import make_skeleton, show_score, write_page
 
     if write_skeleton:
         make_skeleton(Facts(project()))
+    elif page:
+        write_page(project())
     elif not show_score(project(), as_json=as_json, least=least):
         sys.exit(1)
 
@@ -143,6 +148,11 @@ def risk(*, answers: Path | None, as_json: bool) -> None:
     metavar="FOLDER",
     help="A log of predictions or labels, to remove the rows from.",
 )
+@click.option(
+    "--unrecorded",
+    is_flag=True,
+    help="Also objects with rows that no commit and no run recorded.",
+)
 @click.option("--reason", default="", help="For data/deleted.yaml, without a name.")
 @click.option("--decided-by", default="", help="For data/deleted.yaml: a role.")
 @click.option("--listed", is_flag=True, help="Delete what data/deleted.yaml lists.")
@@ -154,6 +164,7 @@ def forget(
     paths: tuple[str, ...],
     keep: tuple[str, ...],
     logs: tuple[Path, ...],
+    unrecorded: bool,
     reason: str,
     decided_by: str,
     listed: bool,
@@ -191,6 +202,7 @@ def forget(
         paths=paths,
         keep=keep,
         logs=logs,
+        unrecorded=unrecorded,
         reason=reason.strip(),
         decided_by=decided_by.strip(),
         really=yes,

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from dvc.repo import Repo
 
+from reproducible_ml.adopt.yaml_files import edit_yaml
 from reproducible_ml.cli import cli
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.governance.deletion import find_derived
@@ -20,7 +22,7 @@ from reproducible_ml.report.gates import remote_status
 from reproducible_ml.verify.rebuild import refuse_deleted
 from reproducible_ml.versioning.tombstone import DELETED, Deletion, read_tombstones
 
-from ..copies import flip
+from ..copies import clean_environment, copy_files, flip
 from ..doctor.conftest import Patient
 
 PERSON, OTHERS = "90210", ("1001", "1002", "1003")
@@ -358,3 +360,69 @@ def test_only_what_is_listed_is_excused(tmp_path: Path) -> None:
     (tmp_path / DELETED).write_text("deletions:\n- {day: 2026-11-29}\n")
     with pytest.raises(UserError, match=r"deletions\.0\.reason: Field required"):
         read_tombstones(tmp_path)
+
+
+# What no test of a small project shows: stages, reports and `rml verify` as they are.
+@pytest.mark.slow
+@pytest.mark.integration
+def test_real_project_goes_on_without_the_rows(tmp_path: Path) -> None:
+    root, store, source = (tmp_path / n for n in ("project", "store", "visits.csv"))
+    root.mkdir()
+    store.mkdir()
+    copy_files(root)
+    project = Patient(root)
+    project.commit("template")
+    generator = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "customer": [int(PERSON), *range(1001, 1300)],
+            "age": generator.integers(18, 90, 300),
+            "city": generator.choice(["Bonn", "Oslo", "Rome"], 300),
+        }
+    )
+    chance = generator.random(300)
+    table["returned"] = np.where(chance < table["age"] / 100, "yes", "no")
+    table.to_csv(source, index=False)
+
+    def run(*command: str, code: int = 0) -> str:
+        done = subprocess.run(
+            command,
+            cwd=root,
+            env=clean_environment() | {"PATH": programs, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    run("rml", "data", str(source), "--target", "returned", "--id", "customer")
+    with edit_yaml(root / "params.yaml") as params:
+        params["evaluate"].update(replicates=100, importance_repeats=1)
+        params["train"]["estimator"]["arguments"]["max_iter"] = 10
+    run("rml", "repro")
+    run("dvc", "remote", "add", "--default", "store", str(store))
+    project.commit("one")
+    project.git("tag", "one")
+    run("dvc", "push", "--run-cache", "--quiet")
+    table[1:].to_csv(source, index=False)
+    run("rml", "data")
+    run("rml", "repro")
+    project.commit("two")
+    run("dvc", "push", "--run-cache", "--quiet")
+    assert having(store)
+
+    values = tmp_path / "values.txt"
+    values.write_text(f"{PERSON}\n")
+    what = ("rml", "forget", str(values), "--column", "customer")
+    why = ("--reason", "erasure", "--decided-by", "data protection officer")
+    assert "Deleted." in run(*what, "--yes", *why)
+    project.commit("deleted")
+    assert not having(root)
+    assert not having(store)
+    assert not any("objects, 0.1" in line for line in run(*what).splitlines())
+    assert "deleted on purpose" in run("rml", "verify", "one", code=1)
+    assert "Data and pipelines are up to date" in run("dvc", "status")
+    assert "bit for bit" in run("rml", "verify", "--same-processor")
+    assert "cache: OK" in run("rml", "doctor", "--remote", code=1)

@@ -7,21 +7,24 @@ row, and all that was made of them. What a version without the rows uses as well
 
 import datetime
 import fnmatch
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from reproducible_ml.core.errors import UserError, one_line
-from reproducible_ml.core.files import replacing
 from reproducible_ml.governance.history import History, Record, members, read_history
-from reproducible_ml.governance.rows import Person, holds, matches
+from reproducible_ml.governance.rows import (
+    Person,
+    clean_log,
+    holds,
+    search_files,
+    search_git,
+    search_logs,
+)
 from reproducible_ml.governance.storages import FOLDER, Storage, open_storages
 from reproducible_ml.versioning.git import run_git
 from reproducible_ml.versioning.tombstone import (
@@ -36,9 +39,8 @@ from reproducible_ml.versioning.tombstone import (
 # Lines of a list that are printed.
 SHOWN = 20
 
-# Folders of the working tree that are not searched: packages, Git, and what is DVC's.
-SKIPPED = (".git", ".venv", ".dvc", "__pycache__")
-TEMPORARY = (".dvc", "tmp")
+# What is said of an object of unknown origin.
+NOWHERE = "not recorded"
 
 
 class Plan(NamedTuple):
@@ -54,6 +56,7 @@ class Plan(NamedTuple):
         git: Files of Git that have a value, with a commit.
         files: Files of the working tree that have one.
         logs: Rows by file of the logs.
+        foreign: Objects with rows that no commit and no run of this project recorded.
     """
 
     objects: dict[str, str]
@@ -65,6 +68,7 @@ class Plan(NamedTuple):
     git: list[str]
     files: list[str]
     logs: dict[Path, int]
+    foreign: list[str]
 
 
 def forget(
@@ -74,6 +78,7 @@ def forget(
     paths: Sequence[str] = (),
     keep: Sequence[str] = (),
     logs: Sequence[Path] = (),
+    unrecorded: bool = False,
     reason: str = "",
     decided_by: str = "",
     really: bool = False,
@@ -86,6 +91,7 @@ def forget(
         paths: Outputs all older versions of which have rows, whatever is found in them.
         keep: Patterns of paths that stay, though they were made of the rows.
         logs: Folders of Parquet files from which rows are removed.
+        unrecorded: Delete objects as well that no commit or run recorded.
         reason: For data/deleted.yaml.
         decided_by: For data/deleted.yaml: a role.
         really: Delete.
@@ -97,7 +103,9 @@ def forget(
 
     with closing(Repo(str(root))) as repository:
         storages = open_storages(repository)
-        plan = make_plan(root, storages, person, paths, keep, logs)
+        plan = make_plan(
+            root, storages, person, paths, keep, logs, unrecorded=unrecorded
+        )
         sys.stdout.write(describe(plan, storages, really=really))
         sys.stdout.flush()
         if plan.current:
@@ -126,8 +134,10 @@ def make_plan(
     paths: Sequence[str],
     keep: Sequence[str],
     logs: Sequence[Path],
+    *,
+    unrecorded: bool,
 ) -> Plan:
-    """Return what has to be deleted."""
+    """Return what has to be deleted; the arguments are those of `forget`."""
     history = read_history(root, storages)
     folders = members(storages)
     hits = find_hits(storages, person, folders)
@@ -160,8 +170,12 @@ def make_plan(
         *(run_git(root, "ls-files") or b"").decode("utf-8", "replace").split("\n")
     ]
     stored = {d for d in gone if d in there or not _is_in(names.get(d, ""), in_git)}
+    # Another project may have the same cache or remote.
+    foreign = {digest for digest in stored if digest not in names}
+    if unrecorded:
+        foreign, stored = set(), stored | foreign
     return Plan(
-        objects={one: names.get(one, "not recorded") for one in sorted(stored)},
+        objects={d: names.get(d, NOWHERE) for d in sorted(stored - foreign)},
         runs={
             storage.name: [run for run in storage.runs if _names(storage, run, tainted)]
             for storage in storages
@@ -180,6 +194,7 @@ def make_plan(
         git=search_git(root, person),
         files=search_files(root, person),
         logs=search_logs(logs, person),
+        foreign=sorted(foreign),
     )
 
 
@@ -287,60 +302,6 @@ def _names(storage: Storage, run: str, digests: set[str]) -> bool:
     return any(digest in text for digest in digests)
 
 
-def search_git(root: Path, person: Person) -> list[str]:
-    """Return the files in Git that have a value, each with a commit that changed it."""
-    found: dict[str, str] = {}
-    for value in person.values:
-        # As a whole word, in POSIX's extended form.
-        word = re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", value)
-        pattern = f"-G(^|[^[:alnum:]_.]){word}($|[^[:alnum:]_.])"
-        options = ("--all", "--reflog", "--name-only", "--format=%x00%h", pattern)
-        printed = (run_git(root, "log", *options) or b"").decode("utf-8", "replace")
-        for part in printed.split("\0")[1:]:
-            commit, *names = part.split("\n")
-            for name in filter(None, names):
-                found.setdefault(name, commit)
-    return [f"{name} ({commit})" for name, commit in sorted(found.items())]
-
-
-def search_files(root: Path, person: Person) -> list[str]:
-    """Return the files of the working tree that hold a row, in Git or not."""
-    found = []
-    # Damaged files, and experiments that ran in a folder of their own.
-    for path in sorted(root.rglob("*")):
-        inside = path.relative_to(root)
-        skipped = {*inside.parts} & {*SKIPPED} and inside.parts[:2] != TEMPORARY
-        if skipped or not path.is_file():
-            continue
-        with path.open("rb") as file:
-            if holds(file, person):
-                found.append(inside.as_posix())
-    return found
-
-
-def search_logs(folders: Iterable[Path], person: Person) -> dict[Path, int]:
-    """Return the number of rows of a person in each file of logs."""
-    found = {}
-    for folder in folders:
-        if not folder.is_dir():
-            raise UserError(f"{folder}: is no folder. Fix: give that of the log")
-        for path in sorted(folder.rglob("*.parquet")):
-            if count := pc.sum(matches(pq.read_table(path), person)).as_py():
-                found[path] = int(count)
-    return found
-
-
-def clean_log(path: Path, person: Person) -> None:
-    """Remove the rows of a person from a Parquet file; one without others goes."""
-    table = pq.read_table(path)
-    others = table.filter(pc.invert(matches(table, person)))
-    if not others.num_rows:
-        path.unlink()
-        return
-    with replacing(path) as temporary:
-        pq.write_table(others, temporary)
-
-
 def note(root: Path, plan: Plan, person: Person, reason: str, decided_by: str) -> None:
     """Write data/deleted.yaml, before anything is deleted, and without any value."""
     before = read_deletions(root)
@@ -423,6 +384,8 @@ def describe(plan: Plan, storages: Sequence[Storage], *, really: bool) -> str:
     if plan.commits:
         text += f"Commits whose data are no longer complete: {len(plan.commits)}\n"
     lists: dict[str, Iterable[Any]] = {
+        "Have rows, but no commit or run here recorded them; --unrecorded deletes them"
+        " as well, if no other project needs them": plan.foreign,
         "Stay, as --keep asks for it, though made of the rows": plan.kept,
         "Recorded, but in no cache or remote here, so not searched": plan.lost,
         "In Git, whose history stays as it is (docs/governance/deletion.md)": plan.git,

@@ -14,11 +14,16 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
+from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.files import replacing
+from reproducible_ml.versioning.git import run_git
 
 # What a compressed file begins with, and what opens it.
 PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
@@ -35,6 +40,10 @@ DELIMITERS = ",;\t|"
 
 # Lines in which the header of a CSV file is looked for.
 PREAMBLE = 20
+
+# Folders of the working tree that are not searched: packages, Git, and what is DVC's.
+SKIPPED = (".git", ".venv", ".dvc", "__pycache__")
+TEMPORARY = (".dvc", "tmp")
 
 
 class Person(NamedTuple):
@@ -179,3 +188,57 @@ def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column.cast(pa.string())
     texts = [None if v is None else str(v) for v in column.to_pylist()]
     return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def search_git(root: Path, person: Person) -> list[str]:
+    """Return the files in Git that have a value, each with a commit that changed it."""
+    found: dict[str, str] = {}
+    for value in person.values:
+        # As a whole word, in POSIX's extended form.
+        word = re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", value)
+        pattern = f"-G(^|[^[:alnum:]_.]){word}($|[^[:alnum:]_.])"
+        options = ("--all", "--reflog", "--name-only", "--format=%x00%h", pattern)
+        printed = (run_git(root, "log", *options) or b"").decode("utf-8", "replace")
+        for part in printed.split("\0")[1:]:
+            commit, *names = part.split("\n")
+            for name in filter(None, names):
+                found.setdefault(name, commit)
+    return [f"{name} ({commit})" for name, commit in sorted(found.items())]
+
+
+def search_files(root: Path, person: Person) -> list[str]:
+    """Return the files of the working tree that hold a row, in Git or not."""
+    found = []
+    # Damaged files, and experiments that ran in a folder of their own.
+    for path in sorted(root.rglob("*")):
+        inside = path.relative_to(root)
+        skipped = {*inside.parts} & {*SKIPPED} and inside.parts[:2] != TEMPORARY
+        if skipped or not path.is_file():
+            continue
+        with path.open("rb") as file:
+            if holds(file, person):
+                found.append(inside.as_posix())
+    return found
+
+
+def search_logs(folders: Iterable[Path], person: Person) -> dict[Path, int]:
+    """Return the number of rows of a person in each file of logs."""
+    found = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder}: is no folder. Fix: give that of the log")
+        for path in sorted(folder.rglob("*.parquet")):
+            if count := pc.sum(matches(pq.read_table(path), person)).as_py():
+                found[path] = int(count)
+    return found
+
+
+def clean_log(path: Path, person: Person) -> None:
+    """Remove the rows of a person from a Parquet file; one without others goes."""
+    table = pq.read_table(path)
+    others = table.filter(pc.invert(matches(table, person)))
+    if not others.num_rows:
+        path.unlink()
+        return
+    with replacing(path) as temporary:
+        pq.write_table(others, temporary)

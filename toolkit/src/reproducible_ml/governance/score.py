@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from reproducible_ml.core.errors import UserError, first_line, one_line
+from reproducible_ml.core.files import write_text
 from reproducible_ml.core.project import Project
 from reproducible_ml.governance.evidence import (
     FILE,
@@ -17,6 +18,8 @@ from reproducible_ml.governance.facts import Facts
 from reproducible_ml.governance.maturity import Maturity, find_maturity
 from reproducible_ml.governance.proofs import Found, Proof
 from reproducible_ml.governance.rubric import IDS, ITEMS, SECTIONS, Item
+
+PAGE = FILE.with_suffix(".md")
 
 AUTOMATED, WRITTEN = 1.0, 0.5
 
@@ -152,22 +155,31 @@ def find_points(
 
 
 def show_score(project: Project, *, as_json: bool, least: float | None) -> bool:
-    """Print the score; return whether it is at least as wanted."""
+    """Print the score; return whether it is at least as wanted, and its page is so."""
     score = find_score(Facts(project))
-    content = as_dict(score)
-    text = (
-        json.dumps(content, indent=2, ensure_ascii=False) if as_json else as_text(score)
-    )
-    sys.stdout.write(f"{text}\n")
+    content = json.dumps(as_dict(score), indent=2, ensure_ascii=False)
+    sys.stdout.write(f"{content if as_json else as_text(score)}\n")
     sys.stdout.flush()
-    if least is not None and score.minimum < least:
+    page = project.root / PAGE
+    stale = page.is_file() and page.read_text("utf-8") != score_page(project)
+    low = least is not None and score.minimum < least
+    if stale:
+        word = "error" if least is not None else "warning"
+        sys.stderr.write(f"{word}: {PAGE}: is out of date. Fix: rml score --page\n")
+    if low:
         name = min(score.sections, key=lambda one: score.sections[one])
         sys.stderr.write(
             f"error: the least section, {SECTIONS[name]}, has {score.minimum:g}, less"
             f" than {least:g}. Fix: see what is missing above\n"
         )
-        return False
-    return True
+    return not low and not (stale and least is not None)
+
+
+def write_page(project: Project) -> None:
+    """Write the page of the score, and print its path."""
+    (project.root / PAGE).parent.mkdir(parents=True, exist_ok=True)
+    write_text(score_page(project), project.root / PAGE)
+    sys.stdout.write(f"Wrote {PAGE}.\n")
 
 
 def make_skeleton(facts: Facts) -> None:
