@@ -196,6 +196,8 @@ def test_columns_that_cannot_be_groups_are_refused() -> None:
     for names in (("sex",), ("sex", "sex"), ("sex", "age")):
         (line,) = problems({"sex": ()}, names)
         assert line.startswith(f"intersections: [{', '.join(names)}]")
+    (line,) = problems({"a": (), "b": (), "a and b": ()}, ("a", "b"))
+    assert "a and b" in line
 
 
 def test_several_classes_are_each_compared_with_the_rest() -> None:
@@ -318,3 +320,26 @@ def test_surest_difference_is_that_of_many_rows() -> None:
     assert gap.ratio is not None
     assert gap.ratio.value == pytest.approx(0.2 / 0.9)
     assert gap.ratio.high == pytest.approx(0.4, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("values", "cuts", "names"),
+    [
+        ([np.inf, -np.inf, np.nan], (1.0,), ["below 1.0", "1.0 and more", "(missing)"]),
+        (pd.array([True, None], dtype="boolean"), (), ["False", "True", "(missing)"]),
+        (pd.array([3, None], dtype="Int64"), (3.0,), ["below 3.0", "3.0 and more"]),
+    ],
+)
+@pytest.mark.parametrize("is_number", [False, True])
+def test_extreme_rows_are_no_error(
+    values: Any, cuts: tuple[float, ...], names: list[str], is_number: bool
+) -> None:
+    """Groups of one row, and numbers whose squares are infinite."""
+    rows = np.arange(len(values))
+    found = Predictions(rows == 0, np.zeros(len(rows)))
+    if is_number:
+        found = Predictions(rows * 1e300, rows * -1e300)
+    options: dict[str, Any] = {"cuts": {"x": cuts}, "names": {} if is_number else NAMES}
+    groups = score(found, {"x": values}, **options)["x"]["groups"]
+    assert {group["group"] for group in groups} <= {*names, "(missing)"}
+    assert sum(group["rows"] for group in groups) == len(rows)

@@ -86,7 +86,8 @@ class Varied(NamedTuple):
     @property
     def error(self) -> Floats:
         """Standard error of each group's value; infinite where it is unknown."""
-        squares = _mean(self.deviations**2)
+        with np.errstate(over="ignore"):
+            squares = _mean(self.deviations**2)
         return np.where(np.isnan(squares), np.inf, np.sqrt(squares))
 
     @property
@@ -232,7 +233,8 @@ class _Pairs(NamedTuple):
 def _factor(pairs: Sequence[_Pairs]) -> float:
     """Return within how many standard errors all differences are."""
     largest = np.max([each.largest for each in pairs], axis=0)
-    return float(np.quantile(largest, LEVEL))
+    # It is 0 if no error is known, and about 2 for two groups.
+    return max(1.0, float(np.quantile(largest, LEVEL)))
 
 
 def _ratio(metrics: Sequence[Varied], pairs: Sequence[_Pairs], factor: float) -> Ends:

@@ -62,6 +62,8 @@ def check_protected(
         if name == target:
             yield f"protected: {name}: is the target. Fix: name another column"
     for names in together:
+        if len(names) > 1 and join_names(names) in protected:
+            yield f"intersections: {join_names(names)}: is the name of a column as well"
         if len({*names}) < max(2, len(names)) or not {*names} <= protected.keys():
             yield (
                 f"intersections: [{', '.join(names)}]: needs two or more columns of"
@@ -103,6 +105,10 @@ def partition(
             join_names([names[code] for names, code in zip(known, row, strict=True)])
             for row in found
         ]
+    if len(texts) > MOST:
+        # Such as countries in the contract that nobody is of.
+        kept, codes = np.unique(codes, return_inverse=True)
+        texts = [texts[code] for code in kept]
     here, there = codes[: len(test)], codes[len(test) :]
     return Partition(texts, here, np.bincount(there, minlength=len(texts)))
 
@@ -156,8 +162,9 @@ def score_protected(
         name = join_names(names)
         groups = partition(test, train, names, protected)
         if (count := len(groups.names)) > MOST:
+            key = "protected" if len(names) == 1 else "intersections"
             raise UserError(
-                f"params.yaml: evaluate.protected: {name}: {count} groups are more than"
+                f"params.yaml: evaluate.{key}: {name}: {count} groups are more than"
                 f" {MOST}. Fix: give bounds, or merge values in the table"
             )
         row_keys = test.index.to_numpy(dtype=np.uint64)

@@ -72,7 +72,9 @@ def grouped(values: pd.Series, cuts: tuple[float, ...]) -> pd.Series:
     inner = [f"{low} to {high}" for low, high in pairwise(cuts)]
     names = [f"below {cuts[0]}", *inner, f"{cuts[-1]} and more"]
     edges = [-np.inf, *cuts, np.inf]
-    return pd.cut(values.astype(float), edges, right=False, labels=names)
+    # No range includes its upper end, and thus none would include infinity.
+    finite_values = values.astype(float).clip(upper=np.finfo(np.float64).max)
+    return pd.cut(finite_values, edges, right=False, labels=names)
 
 
 class Scores(NamedTuple):
