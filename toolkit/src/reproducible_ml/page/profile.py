@@ -25,8 +25,11 @@ FEW = 12
 # From these shares on, something stands out.
 MANY_MISSING, NEARLY_ALL, STRONG = 0.5, 0.95, 0.95
 
-# What hides values of a column.
-SHOWN = ("examples", "top", "top_error", "notes", "unreadable_example", "min", "max")
+# What shows values of a column, or may be one.
+VALUES = (
+    *("examples", "top", "top_error", "notes", "unreadable_example", "min", "max"),
+    *("quantiles", "histogram", "coverage"),
+)
 
 
 def profile_section(status: Status) -> Html:
@@ -74,7 +77,7 @@ def profile_sections(
 def _without_values(column: Json, hidden: bool) -> Json:
     if not hidden:
         return column
-    kept = {key: value for key, value in column.items() if key not in SHOWN}
+    kept = {key: value for key, value in column.items() if key not in VALUES}
     return kept | {"hidden": True}
 
 

@@ -1,0 +1,331 @@
+"""A profile says what pandas says of the same table, and what it only estimates."""
+
+import datetime
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from scipy.stats.contingency import association
+from sklearn.metrics import mutual_info_score
+
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.exploration import profile as module
+from reproducible_ml.exploration import relations, tables
+from reproducible_ml.exploration.counting import RepeatedRows
+from reproducible_ml.exploration.profile import Roles, profile
+from reproducible_ml.exploration.tables import any_table
+from reproducible_ml.page.profile import profile_parts
+
+from ..page.test_page import Reader
+
+ROWS = 3000
+
+
+def mixed(rows: int = ROWS) -> pd.DataFrame:
+    """Return a table with a column of every kind, and 50 repeated rows."""
+    random = np.random.default_rng(0)
+    size = random.normal(100, 15, rows).round(3)
+    weight = 2 * size + random.normal(0, 10, rows)
+    weight[random.random(rows) < 0.1] = np.nan
+    town = random.choice(["Bonn", "Oslo", "Rome"], rows, p=[0.6, 0.3, 0.1])
+    country = pd.Series(town).map({"Bonn": "DE", "Oslo": "NO", "Rome": "IT"}).to_numpy()
+    noise = random.random(rows) < 0.1
+    country[noise] = random.choice(["DE", "NO", "IT"], noise.sum())
+    start = np.datetime64("2025-01-01", "s")
+    frame = pd.DataFrame(
+        {
+            "size": size,
+            "weight": weight,
+            "visits": random.poisson(3, rows),
+            "town": town,
+            "country": country,
+            "note": [f"said {n} of {n % 7}" for n in range(rows)],
+            "when": start + random.integers(0, 86_400 * 20, rows) * 1,
+            "good": size > 100,
+        }
+    )
+    # Between 21 and 40 January nobody came.
+    frame.loc[frame.index % 3 == 0, "when"] += pd.Timedelta(40, "D")
+    return pd.concat([frame, frame[:50]], ignore_index=True)
+
+
+def read(path: Path, **roles: Any) -> dict[str, Any]:
+    found = profile(any_table(path, path.parent / "problems.csv"), Roles(**roles), "x")
+    # What is not JSON is an error.
+    return dict(json.loads(json.dumps(found, allow_nan=False)))
+
+
+def by_name(found: dict[str, Any]) -> dict[str, Any]:
+    return {column["name"]: column for column in found["columns"]}
+
+
+def write(frame: pd.DataFrame, path: Path) -> Path:
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_parquet(path, row_group_size=700)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_figures_are_those_of_pandas(suffix: str, tmp_path: Path) -> None:
+    frame = mixed()
+    found = read(write(frame, tmp_path / f"table{suffix}"), target="good")
+    columns = by_name(found)
+    assert found["rows"] == found["sample"] == len(frame)
+    assert found["duplicates"]["rows"] == frame.duplicated().sum() == 50
+    for name in ("size", "weight", "visits"):
+        column, values = columns[name], frame[name]
+        assert column["kind"] == "number"
+        assert column["missing"] == values.isna().sum()
+        assert column["distinct"] == values.nunique()
+        for key in ("min", "max", "mean"):
+            assert column[key] == pytest.approx(getattr(values, key)())
+        assert column["sd"] == pytest.approx(values.std())
+        for share, value in column["quantiles"].items():
+            wanted = values.quantile(float(share), interpolation="lower")
+            assert value == pytest.approx(wanted, rel=0.01, abs=1)
+        drawn = column["histogram"]
+        inside = sum(drawn["rows"]) + drawn.get("below", 0) + drawn.get("above", 0)
+        assert inside == values.notna().sum()
+    assert dict(columns["visits"]["top"])["3"] == (frame["visits"] == 3).sum()
+    assert columns["town"]["kind"] == "category"
+    assert dict(columns["town"]["top"]) == frame["town"].value_counts().to_dict()
+    assert columns["note"]["kind"] == "text"
+    assert columns["note"]["distinct"] == frame["note"].nunique()
+    assert columns["note"]["longest"] == frame["note"].str.len().max()
+    assert columns["good"]["kind"] == "boolean"
+    assert columns["when"]["min"] == frame["when"].min().isoformat()
+    # Two stretches of 20 days, and 20 days without rows between them.
+    covered = columns["when"]["coverage"]
+    assert sum(covered["rows"]) == len(frame)
+    assert covered["gaps"][0]["after"].startswith("2025-01-20")
+    assert covered["gaps"][0]["before"].startswith("2025-02-10")
+
+
+def test_relations_are_those_of_scipy_and_scikit_learn(tmp_path: Path) -> None:
+    frame = mixed(2950)
+    found = read(write(frame, tmp_path / "table.parquet"), target="town")["relations"]
+    numbers = found["numbers"]
+    at = numbers["columns"].index
+    correlation = frame[["size", "weight", "visits"]].corr()
+    for one, other in (("size", "weight"), ("weight", "visits")):
+        cell = numbers["matrix"][at(one)][at(other)]
+        assert cell == pytest.approx(correlation.loc[one, other], abs=1e-4)
+    assert numbers["pairs"][0][:2] in (["size", "weight"], ["weight", "size"])
+    (strongest, *_) = found["categories"]["pairs"]
+    assert {*strongest[:2]} == {"town", "country"}
+    counts = pd.crosstab(frame["town"], frame["country"]).to_numpy()
+    # The correction for bias is small beside so strong a dependence.
+    assert strongest[2] == pytest.approx(association(counts, "cramer"), abs=0.005)
+    shared = mutual_info_score(frame["town"], frame["country"]) / math.log(2)
+    told = found["target"]["columns"]
+    assert next(iter(told)) == "country"
+    assert told["country"] == pytest.approx(shared, abs=0.005)
+    # What is independent says nothing, but for chance.
+    assert told["visits"] < 0.01
+    assert found["target"]["without"] == ["note"]
+
+
+def test_figures_do_not_depend_on_the_size_of_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(mixed(), tmp_path / "table.parquet")
+    whole = read(path, target="good")
+    monkeypatch.setattr(tables, "ROWS", 64)
+    parts = read(path, target="good")
+    for one, other in zip(whole["columns"], parts["columns"], strict=True):
+        for key in one:
+            if key in ("mean", "sd") and not isinstance(one[key], str):
+                assert one[key] == pytest.approx(other[key], rel=1e-9)
+            elif key != "examples":
+                assert one[key] == other[key], (one["name"], key)
+    assert whole["duplicates"] == parts["duplicates"]
+    assert whole["relations"] == parts["relations"]
+
+
+def test_what_is_estimated_says_so_and_is_near(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SAMPLE", 1_000)
+    monkeypatch.setattr(module, "SAMPLE_LEAST", 500)
+    monkeypatch.setattr(module, "DISTINCT", 2**10)
+    frame = mixed(20_000)
+    found = read(write(frame, tmp_path / "table.csv"), target="good")
+    columns = by_name(found)
+    assert 400 < found["sample"] <= 1_000
+    note = columns["note"]
+    assert note["distinct"] == pytest.approx(20_000, rel=2 * note["distinct_error"])
+    assert note["distinct_error"] == pytest.approx(2 / 2**5, rel=0.01)
+    assert "distinct_error" not in columns["town"]
+    middle = columns["size"]["quantiles"]["0.5"]
+    assert (frame["size"] < middle).mean() == pytest.approx(0.5, abs=0.06)
+    # Of whole-table figures, nothing is estimated.
+    assert columns["size"]["mean"] == pytest.approx(frame["size"].mean())
+    text = "".join(Reader(f"<p>{profile_parts(found)}</p>").text)
+    assert f"{found['sample']:,} rows that were chosen at random" in text
+    assert "about 20," in text or "about 19," in text
+
+
+def test_repeated_rows_are_estimated_from_a_part_of_them() -> None:
+    random = np.random.default_rng(0)
+    rows = RepeatedRows(limit=1_000)
+    hashes = random.integers(0, 2**64, 30_000, dtype=np.uint64)
+    for part in np.split(np.concatenate([hashes, hashes[:10_000]]), 40):
+        rows.add(part)
+    found = rows.result(40_000)
+    assert not found["exact"]
+    assert len(rows._hashes) <= 1_000
+    assert found["rows"] == pytest.approx(10_000, abs=1.5 * found["error"])
+    assert found["error"] < 2_000
+
+
+def odd_columns(rows: int = 60) -> pa.Table:
+    half = rows // 2
+    times = [datetime.datetime(1, 1, 1), datetime.datetime(9999, 12, 31)]
+    return pa.table(
+        {
+            "nothing": pa.nulls(rows),
+            "no number": pa.nulls(rows, pa.float64()),
+            "no date": pa.nulls(rows, pa.timestamp("us")),
+            "one value": [1.5] * rows,
+            "infinite": [math.inf, -math.inf, math.nan] + [1.0] * (rows - 3),
+            "only infinite": [math.inf] * rows,
+            "largest": pa.array([2**64 - 1 - n for n in range(rows)], pa.uint64()),
+            "extreme": [1.7e308, -1.7e308] * half,
+            "tiny": [5e-324 * n for n in range(rows)],
+            "far dates": pa.array(times * half, pa.timestamp("us")),
+            "beyond": pa.array([10**12 * n for n in range(rows)], pa.timestamp("s")),
+            "clock": pa.array(range(rows), pa.time32("s")),
+            "duration": pa.array(range(rows), pa.duration("ns")),
+            "half": pa.array(np.arange(rows, dtype=np.float16)),
+            "list": [[1, 2]] * rows,
+            "bytes": [b"\xff\x00"] * rows,
+            "coded": pa.array(["a", "b"] * half).dictionary_encode(),
+            "<img src=x onerror=alert(1)>": ["</script><b>x</b>"] * rows,
+            "bell \x07 \u202e": ["\x00\u202e"] * rows,
+            "long": [f"{'x' * 9_000}{n}" for n in range(rows)],
+            "view": pa.array(["é", "ü"] * half, pa.string_view()),
+        }
+    )
+
+
+@pytest.mark.parametrize("rows", [60, 2, 0])
+def test_odd_columns_are_shown(rows: int, tmp_path: Path) -> None:
+    path = tmp_path / "odd.parquet"
+    pyarrow.parquet.write_table(odd_columns().slice(0, rows), path)
+    found = read(path, target="coded")
+    columns = by_name(found)
+    Reader(f"<div>{profile_parts(found)}</div>")
+    assert {columns[name]["kind"] for name in ("nothing", "no date")} == {"empty"}
+    if rows == 60:
+        assert columns["infinite"]["infinite"] == 2
+        assert columns["infinite"]["missing"] == 1
+        assert columns["largest"]["max"] == 2**64 - 1
+        assert columns["far dates"]["max"] == "9999-12-31"
+        assert columns["beyond"]["out_of_range"] == 59
+        assert found["duplicates"]["not_compared"] == ["list", "bytes"]
+    if not rows:
+        assert "The table has no rows." in profile_parts(found)
+
+
+def test_wide_table_has_a_heat_map_of_the_most_related_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relations, "NUMBERS", 200)
+    random = np.random.default_rng(0)
+    values = random.normal(size=(300, 250))
+    frame = pd.DataFrame(values, columns=[f"x{n}" for n in range(250)])
+    frame["x7"] = frame["x199"] + random.normal(0, 0.1, 300)
+    frame["y"] = np.where(frame["x7"] > 0, "up", "down")
+    found = read(write(frame, tmp_path / "wide.parquet"), target="y")
+    numbers = found["relations"]["numbers"]
+    assert len(numbers["columns"]) == 25
+    assert {"x7", "x199"} <= {*numbers["columns"]}
+    assert (numbers["compared"], numbers["of"]) == (200, 250)
+    page = profile_parts(found)
+    assert "The 25 columns of 250 that are most related to another one." in page
+    assert "Only 200 were compared." in page
+    assert "100 of 251 columns are drawn." in page
+
+
+def test_text_file_whose_later_rows_are_of_another_type(tmp_path: Path) -> None:
+    rows = [f"{n},{n % 7},{n % 5},2026-01-{n % 28 + 1:02}," for n in range(25_000)]
+    rows += [f"{n}.5,soon,word{n},?,7.5" for n in range(1_000)]
+    rows += [f"{n}.5,{n % 7},word{n},2026-02-01,7.5" for n in range(2_000)]
+    path = tmp_path / "late.csv"
+    path.write_text("\n".join(["a,b,c,d,e", *rows, ""]))
+    columns = by_name(read(path))
+    # Whole numbers, then others.
+    assert columns["a"]["max"] == 24_999
+    assert columns["a"]["missing"] == 0
+    # Some that cannot be read are counted; many make the column one of text.
+    assert columns["b"]["kind"] == "number"
+    assert columns["b"]["unreadable"] == 1_000
+    assert columns["b"]["unreadable_example"] == "soon"
+    assert columns["b"]["missing"] == 0
+    assert columns["c"]["kind"] == "text"
+    assert "read as text" in columns["c"]["notes"][0]
+    assert columns["d"]["kind"] == "date"
+    # Nothing in the first rows, but numbers later.
+    assert columns["e"]["kind"] == "number"
+    assert columns["e"]["missing"] == 25_000
+
+
+SHAPES: dict[str, Callable[[Path], Any]] = {
+    "names": lambda folder: (folder / "b.csv").write_text("x,z\n1,2\n3,4\n"),
+    "formats": lambda folder: (folder / "b.jsonl").write_text('{"x": 1, "y": 2}\n'),
+    "rows": lambda folder: (folder / "b.csv").write_text("x,y\n1,2\n3\n5,6\n"),
+    "twice": lambda folder: (folder / "a.csv").write_text("x,x\n1,2\n3,4\n"),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_table_that_cannot_be_read_is_one_line(shape: str, tmp_path: Path) -> None:
+    folder = tmp_path / "table"
+    folder.mkdir()
+    (folder / "a.csv").write_text("x,y\n1,2\n3,4\n")
+    SHAPES[shape](folder)
+    with pytest.raises(UserError, match=r"(?i)Fix: ") as error:
+        read(folder)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_damaged_parquet_is_one_line(tmp_path: Path) -> None:
+    path = write(mixed(), tmp_path / "table.parquet")
+    content = bytearray(path.read_bytes())
+    content[200:400] = b"\xff" * 200
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"is damaged or truncated. Fix: "):
+        read(path)
+
+
+def test_identifiers_and_personal_columns_show_no_values(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "key": [f"secret-{n:03}" for n in range(200)],
+            "mail": ["secret-mail", "secret-other"] * 100,
+            "born": pd.Timestamp("1911-11-11") + pd.to_timedelta(range(200), "D"),
+            "pay": [777_777.0, *range(198), 999_999.0],
+            "town": ["Bonn", "Oslo"] * 100,
+        }
+    )
+    personal = frozenset({"mail", "born", "pay"})
+    path = write(frame, tmp_path / "people.parquet")
+    found = read(path, ids=("key",), personal=personal)
+    page = profile_parts(found)
+    for text in (json.dumps(found), page):
+        assert "Oslo" in text
+        for secret in ("secret", "1911-11-11", "777777", "777,777", "999999"):
+            assert secret not in text
+    # Whoever declares a column after the profile was made need not make it anew.
+    shown = profile_parts(read(path), personal | {"key"})
+    assert "secret" not in shown
+    assert found["duplicates"]["without_ids"]["ids"] == ["key"]
