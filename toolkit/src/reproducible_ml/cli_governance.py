@@ -182,16 +182,13 @@ def forget(
 
     docs/governance/deletion.md has the whole procedure.
     """
-    if listed:
-        from reproducible_ml.governance.deletion import forget_listed
-
-        forget_listed(project().root, really=yes)
-        return
     values = sorted({line.strip() for line in file or ()} - {""})
-    if not values and not paths:
+    if listed == bool(values or paths):
         raise click.UsageError("Give a file with a value on each line, or --listed.")
-    if yes and not (reason.strip() and decided_by.strip()):
+    if yes and not listed and not (reason.strip() and decided_by.strip()):
         raise click.UsageError("--yes needs --reason and --decided-by.")
+    if any(value in f"{reason} {decided_by}" for value in values):
+        raise click.UsageError("--reason and --decided-by must not have a value.")
     logs = tuple(folder.absolute() for folder in logs)
     from reproducible_ml.governance.deletion import forget as run
     from reproducible_ml.governance.rows import Person

@@ -337,9 +337,9 @@ def test_what_was_made_without_the_rows_as_well_stays() -> None:
         record("late", "later"),
     ]
     made = {"table1", "different", "late", "later"}
-    assert find_derived(records, {"raw1"}, {}) == made
-    assert find_derived(records, {"same"}, {}) == {"model"}
-    assert find_derived(records, set(), {}) == set()
+    assert find_derived(records, {"raw1"}) == made
+    assert find_derived(records, {"same"}) == {"model"}
+    assert find_derived(records, set()) == set()
 
 
 def test_only_what_is_listed_is_excused(tmp_path: Path) -> None:

@@ -87,7 +87,8 @@ def forget(
 
     Args:
         root: Of the project.
-        person: How the rows are known.
+        person: How the rows are known; without values, only what data/deleted.yaml
+            lists, and what was made of it, is deleted.
         paths: Outputs all older versions of which have rows, whatever is found in them.
         keep: Patterns of paths that stay, though they were made of the rows.
         logs: Folders of Parquet files from which rows are removed.
@@ -109,21 +110,22 @@ def forget(
         sys.stdout.write(describe(plan, storages, really=really))
         sys.stdout.flush()
         if plan.current:
+            names = ", ".join(person.word.sub("...", n) for n in plan.current[:SHOWN])
             raise UserError(
-                f"data in use have the rows: {', '.join(plan.current[:SHOWN])}. Fix:"
-                " remove them from the source, `rml data` (or `dvc add`), `make repro`,"
-                " commit; then run this again. Nothing was deleted"
+                f"data in use have the rows: {names}. Nothing was deleted. Fix: remove"
+                " them from the source, `rml data` (or `dvc add`), `make repro`,"
+                " commit; then run this again"
             )
         if not really:
             return
-        note(root, plan, person, reason, decided_by)
+        note(root, plan, person, keep, reason, decided_by)
         with repository.lock:
             remove(storages, plan.objects, plan.runs)
         for path in plan.logs:
             clean_log(path, person)
     sys.stdout.write(
-        f"Deleted. Commit {DELETED} and push it; in each other clone: git pull, then"
-        " rml forget --listed --yes\n"
+        f"Deleted. Commit {DELETED} if it changed, and push it. In each other clone:"
+        " git pull && dvc checkout && rml forget --listed --yes\n"
     )
 
 
@@ -138,46 +140,42 @@ def make_plan(
     unrecorded: bool,
 ) -> Plan:
     """Return what has to be deleted; the arguments are those of `forget`."""
-    history = read_history(root, storages)
-    folders = members(storages)
-    hits = find_hits(storages, person, folders)
+    history, folders = read_history(root, storages), members(storages)
+    names = history.paths(folders)
     used = {digest for record in history.current for digest, _ in record.written}
     used |= {one for digest in used for one in folders.get(digest, {}).values()}
-    hits |= {
+    hits = find_hits(storages, person, folders) | {
         digest
         for record in history.records
         for digest, path in record.written
         if path in paths and digest not in used
     }
-    derived = find_derived([*history.records, *history.current], hits, folders)
-    names = history.paths()
-    for folder, files in folders.items():
-        for name, digest in files.items():
-            names.setdefault(digest, f"{names.get(folder, '?')}/{name}")
-    gone, kept = choose(history, hits, derived, folders, keep)
+    # What was deleted before, and was made of it since, or by others, goes as well. So
+    # does the rest, if an earlier run was interrupted.
+    earlier = read_tombstones(root).deletions
+    groups = [(hits, keep), *(({*one.objects}, one.kept) for one in earlier)]
+    gone, kept = set(), set()
+    for one, patterns in groups:
+        new, asked = choose(history, one, folders, patterns)
+        gone |= new
+        kept |= asked
     there = {digest for storage in storages for digest in storage.objects}
-    known = read_tombstones(root).by_hash
-    tainted = hits | derived
-    # What is wrong is the source, if that has the rows, and not what is made of it.
-    tracked = [record for record in history.current if not record.read]
-    raw = {digest for record in tracked for digest, _ in record.written}
-    wrong = raw & tainted or used & tainted
-    in_use = sorted({names[one] for one in wrong if one in names})
-    sources = {d for r in history.records if not r.read for d, _ in r.written}
-    sources |= {m for d in sources for m in folders.get(d, {}).values()}
     # A colleague may have what is not here; but what Git has, DVC does not.
-    in_git = [
-        *(run_git(root, "ls-files") or b"").decode("utf-8", "replace").split("\n")
-    ]
+    listed = run_git(root, "ls-files", "-z") or b""
+    in_git = [*filter(None, listed.decode("utf-8", "replace").split("\0"))]
     stored = {d for d in gone if d in there or not _is_in(names.get(d, ""), in_git)}
     # Another project may have the same cache or remote.
-    foreign = {digest for digest in stored if digest not in names}
-    if unrecorded:
-        foreign, stored = set(), stored | foreign
+    foreign = {d for d in stored if d not in names and not unrecorded}
+    tracked = {d for r in history.current if not r.read for d, _ in r.written}
+    # What is wrong is the source, if that has the rows, and not what is made of it.
+    wrong = gone & _with_files(tracked, folders) or used & gone
+    sources = {d for r in history.records if not r.read for d, _ in r.written}
+    lost = _with_files(sources, folders) - there
+    lost -= {digest for one in earlier for digest in one.objects}
     return Plan(
         objects={d: names.get(d, NOWHERE) for d in sorted(stored - foreign)},
         runs={
-            storage.name: [run for run in storage.runs if _names(storage, run, tainted)]
+            storage.name: [run for run in storage.runs if _names(storage, run, gone)]
             for storage in storages
         },
         commits=sorted(
@@ -189,13 +187,21 @@ def make_plan(
             }
         ),
         kept=sorted(kept),
-        current=in_use,
-        lost=sorted(names[d] for d in sources - there - {*known} if d in names),
+        current=sorted({names[one] for one in wrong if one in names}),
+        lost=sorted(names[one] for one in lost if one in names),
         git=search_git(root, person),
         files=search_files(root, person),
         logs=search_logs(logs, person),
         foreign=sorted(foreign),
     )
+
+
+def _with_files(
+    digests: Iterable[str], folders: Mapping[str, Mapping[str, str]]
+) -> set[str]:
+    """Return hashes with those of the files in the folders among them."""
+    found = {*digests}
+    return found | {one for each in found for one in folders.get(each, {}).values()}
 
 
 def find_hits(
@@ -209,7 +215,8 @@ def find_hits(
         for digest, paths in storage.objects.items():
             places.setdefault(digest, (storage, paths[0]))
     found = set()
-    for digest in tqdm(places, "Searching", disable=None, leave=False):
+    wanted = places if person.values else ()
+    for digest in tqdm(wanted, "Searching", disable=None, leave=False):
         storage, path = places[digest]
         if digest.endswith(FOLDER):
             continue
@@ -225,9 +232,7 @@ def find_hits(
     return found
 
 
-def find_derived(
-    records: Sequence[Record], hits: set[str], folders: Mapping[str, Mapping[str, str]]
-) -> set[str]:
+def find_derived(records: Sequence[Record], hits: set[str]) -> set[str]:
     """Return the hashes of what was made of the rows, though they may not be in it.
 
     What a stage also wrote without having read any of it is none of them.
@@ -261,11 +266,19 @@ def find_derived(
 def choose(
     history: History,
     hits: set[str],
-    derived: set[str],
     folders: Mapping[str, Mapping[str, str]],
     keep: Sequence[str],
 ) -> tuple[set[str], set[str]]:
-    """Return the hashes to delete, and the paths that stay as they were asked for."""
+    """Return the hashes to delete, and the paths that stay as they were asked for.
+
+    Args:
+        history: Of all commits.
+        hits: Of files with rows, and of the folders that they are in.
+        folders: The files of each folder.
+        keep: Patterns of paths that stay, though they were made of the rows.
+    """
+    hits = hits | {f for f, files in folders.items() if hits & {*files.values()}}
+    derived = find_derived([*history.records, *history.current], hits)
     tainted = hits | derived
     kept, wanted = set(), set()
     for record in history.records:
@@ -287,9 +300,8 @@ def choose(
         for digest, _ in record.written
         if digest in hits and digest not in derived and digest in folders
     }
-    used = clean | {m for d in clean | tracked for m in folders.get(d, {}).values()}
-    gone = (hits - tracked) | (derived - wanted)
-    gone |= {one for d in derived - wanted for one in folders.get(d, {}).values()}
+    used = clean | (_with_files(clean | tracked, folders) - tracked)
+    gone = (hits - tracked) | _with_files(derived - wanted, folders)
     return gone - (used - hits), kept
 
 
@@ -302,22 +314,30 @@ def _names(storage: Storage, run: str, digests: set[str]) -> bool:
     return any(digest in text for digest in digests)
 
 
-def note(root: Path, plan: Plan, person: Person, reason: str, decided_by: str) -> None:
+def note(
+    root: Path,
+    plan: Plan,
+    person: Person,
+    keep: Sequence[str],
+    reason: str,
+    decided_by: str,
+) -> None:
     """Write data/deleted.yaml, before anything is deleted, and without any value."""
     before = read_deletions(root)
-    known = {digest for one in before.deletions for digest in one.objects}
+    known = read_tombstones(root)
     new = {
         digest: person.word.sub("...", path)
         for digest, path in plan.objects.items()
-        if digest not in known
+        if digest not in known.by_hash
     }
     if not new:
         return
     deletion = Deletion(
         day=datetime.datetime.now(datetime.UTC).date(),
-        reason=reason,
-        decided_by=decided_by,
+        reason=reason or known.deletions[-1].reason,
+        decided_by=decided_by or known.deletions[-1].decided_by,
         commits=tuple(commit[:12] for commit in plan.commits),
+        kept=tuple(keep),
         objects=new,
     )
     write_deletions(root, Deletions(deletions=(*before.deletions, deletion)))
@@ -330,52 +350,6 @@ def remove(
     for storage in storages:
         paths = [path for one in objects for path in storage.objects.get(one, ())]
         storage.remove([*paths, *runs.get(storage.name, ())])
-
-
-def forget_listed(root: Path, *, really: bool) -> None:
-    """Delete what data/deleted.yaml lists, and what nobody committed of it.
-
-    That is for a clone in which the rows were not searched: its cache may have runs
-    whose results are in no commit.
-
-    Raises:
-        UserError: A storage cannot be read.
-    """
-    from dvc.repo import Repo
-
-    known = read_tombstones(root).by_hash
-    with closing(Repo(str(root))) as repository:
-        storages = open_storages(repository)
-        history, folders = read_history(root, storages), members(storages)
-        committed = {
-            digest
-            for record in [*history.records, *history.current]
-            if record.source in history.commits or record in history.current
-            for digest, _ in record.written
-        }
-        derived = find_derived(history.records, {*known}, folders)
-        gone, _ = choose(history, {*known}, derived, folders, ())
-        names = history.paths()
-        objects = {
-            digest: known[digest].objects[digest]
-            if digest in known
-            else names.get(digest, "a file of a run that was not committed")
-            for digest in sorted({*known} | (gone - committed))
-        }
-        there = {
-            d: p for d, p in objects.items() if any(d in s.objects for s in storages)
-        }
-        runs = {
-            storage.name: [r for r in storage.runs if _names(storage, r, {*objects})]
-            for storage in storages
-        }
-        sys.stdout.write(_counts(there, runs, storages))
-        if really:
-            with repository.lock:
-                remove(storages, there, runs)
-            sys.stdout.write("Deleted.\n")
-        elif there or any(runs.values()):
-            sys.stdout.write("Nothing was deleted yet. To delete it: --yes\n")
 
 
 def describe(plan: Plan, storages: Sequence[Storage], *, really: bool) -> str:

@@ -22,11 +22,13 @@ class Record(NamedTuple):
         read: Hashes of what a stage read; none for a table that DVC only tracks.
         written: Hash of each output, with its path.
         source: The file that says so: a blob of Git, or an entry of the run cache.
+        paths: Hash and path of what it read.
     """
 
     read: frozenset[str]
     written: tuple[tuple[str, str], ...]
     source: str
+    paths: tuple[tuple[str, str], ...] = ()
 
 
 class History(NamedTuple):
@@ -42,30 +44,40 @@ class History(NamedTuple):
     current: list[Record]
     commits: dict[str, list[str]]
 
-    def paths(self) -> dict[str, str]:
-        """Return a path that each hash was recorded for, the newest one."""
+    def paths(self, folders: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+        """Return a path that each hash was recorded for, the newest one.
+
+        Args:
+            folders: The files of each folder.
+        """
         found: dict[str, str] = {}
         for record in [*self.current, *self.records]:
             for digest, path in record.written:
                 found.setdefault(digest, path)
+                for name, member in folders.get(digest, {}).items():
+                    found.setdefault(member, f"{path}/{name}")
         return found
 
 
 def read_history(root: Path, storages: Iterable[Storage]) -> History:
     """Return what was recorded in a repository and in its run caches."""
     commits: dict[str, list[str]] = {}
-    names: dict[str, str] = {}
+    records: list[Record] = []
     listed = run_git(root, "rev-list", "--all", "--reflog") or b""
     prefix = (run_git(root, "rev-parse", "--show-prefix") or b"").decode().strip()
+    parsed: dict[str, list[Record]] = {}
     for commit in listed.decode().split():
+        together = []
         for blob, name in _files(root, commit, prefix):
+            new = blob not in commits
             commits.setdefault(blob, []).append(commit)
-            names[blob] = name
-    records = [
-        record
-        for blob, name in names.items()
-        for record in parse(run_git(root, "cat-file", "blob", blob) or b"", name, blob)
-    ]
+            if new:
+                content = run_git(root, "cat-file", "blob", blob) or b""
+                parsed[blob] = parse(content, name, blob)
+            together.append((new, parsed[blob]))
+        every = [record for _, found in together for record in found]
+        for new, found in together:
+            records += [_with_parts(record, every) for record in found if new]
     for storage in storages:
         for run in storage.runs:
             records += parse(storage.read(run), LOCK, f"{storage.name} {run}")
@@ -77,7 +89,27 @@ def read_history(root: Path, storages: Iterable[Storage]) -> History:
             path.read_bytes(), path.relative_to(root).as_posix(), "the working tree"
         )
     ]
+    current = [_with_parts(record, current) for record in current]
     return History(records, current, commits)
+
+
+def _with_parts(record: Record, every: Iterable[Record]) -> Record:
+    """Return a record that also read the outputs in a folder that it read.
+
+    The hash of such a folder is that of no output; nor is that of a folder in one.
+    """
+    parts = {
+        digest
+        for other in every
+        for digest, path in other.written
+        for hash_, read in record.paths
+        if _in(path, read) or (hash_.endswith(FOLDER) and _in(read, path))
+    }
+    return record._replace(read=record.read | parts) if parts else record
+
+
+def _in(path: str, folder: str) -> bool:
+    return path.startswith(f"{folder}/")
 
 
 def _files(root: Path, commit: str, prefix: str) -> Iterator[tuple[str, str]]:
@@ -101,6 +133,9 @@ def parse(content: bytes, name: str, source: str) -> list[Record]:
     stages = found.get("stages")
     every = [*stages.values()] if isinstance(stages, dict) else [found]
     folder = PurePosixPath(name).parent
+    if name.endswith(POINTER) and "cmd" not in found:
+        # What it names as dependency is where an import came from.
+        every = [{"outs": found.get("outs")}]
     return [
         Record(
             frozenset(_hash(one) for one in _items(stage, "deps")) - {""},
@@ -110,6 +145,7 @@ def parse(content: bytes, name: str, source: str) -> list[Record]:
                 if _hash(one)
             ),
             source,
+            tuple((_hash(one), str(one.get("path"))) for one in _items(stage, "deps")),
         )
         for stage in every
         if isinstance(stage, dict)

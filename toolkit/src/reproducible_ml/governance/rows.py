@@ -191,18 +191,21 @@ def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def search_git(root: Path, person: Person) -> list[str]:
-    """Return the files in Git that have a value, each with a commit that changed it."""
+    """Return where Git has a value as a word: files with a commit, and messages."""
     found: dict[str, str] = {}
     for value in person.values:
         # As a whole word, in POSIX's extended form.
         word = re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", value)
-        pattern = f"-G(^|[^[:alnum:]_.]){word}($|[^[:alnum:]_.])"
-        options = ("--all", "--reflog", "--name-only", "--format=%x00%h", pattern)
-        printed = (run_git(root, "log", *options) or b"").decode("utf-8", "replace")
-        for part in printed.split("\0")[1:]:
+        pattern = f"(^|[^[:alnum:]_.]){word}($|[^[:alnum:]_.])"
+        every = ("log", "--all", "--reflog", "--format=%x00%h")
+        files = run_git(root, *every, "--text", "--name-only", f"-G{pattern}") or b""
+        for part in files.decode("utf-8", "replace").split("\0")[1:]:
             commit, *names = part.split("\n")
             for name in filter(None, names):
                 found.setdefault(name, commit)
+        said = run_git(root, *every, "--extended-regexp", f"--grep={pattern}") or b""
+        for commit in said.decode().replace("\0", " ").split():
+            found[f"the message of {commit}"] = commit
     return [f"{name} ({commit})" for name, commit in sorted(found.items())]
 
 

@@ -36,6 +36,7 @@ class Deletion(Section):
         reason: Why, without a name.
         decided_by: A role, such as data protection officer.
         commits: Those whose data are no longer complete.
+        kept: Patterns of paths that stayed, though they were made of it.
         objects: The path that each object had, by its hash.
     """
 
@@ -43,6 +44,7 @@ class Deletion(Section):
     reason: Annotated[str, Field(min_length=1)]
     decided_by: Annotated[str, Field(min_length=1)]
     commits: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
     objects: dict[Digest, str]
 
     @property
@@ -58,9 +60,14 @@ class Deletions(Section):
 
 
 class Tombstones(NamedTuple):
-    """The deletions of all branches, by the hash of each object."""
+    """The deletions of all branches."""
 
-    by_hash: dict[str, Deletion]
+    deletions: tuple[Deletion, ...]
+
+    @property
+    def by_hash(self) -> dict[str, Deletion]:
+        """The deletion of each object."""
+        return {digest: one for one in self.deletions for digest in one.objects}
 
     def why(self, digests: Iterable[str]) -> str:
         """Return what is said of missing objects; empty unless all were deleted.
@@ -69,7 +76,8 @@ class Tombstones(NamedTuple):
             digests: Of what is missing. A folder is not missing if its listing is
                 there: then these are its files.
         """
-        found = [self.by_hash.get(digest) for digest in digests]
+        by_hash = self.by_hash
+        found = [by_hash.get(digest) for digest in digests]
         known = [one for one in found if one]
         return known[0].text if known and len(known) == len(found) else ""
 
@@ -94,14 +102,7 @@ def read_tombstones(root: Path) -> Tombstones:
         UserError: The file in the working tree is not valid.
     """
     every = [*_in_branches(root), read_deletions(root)]
-    return Tombstones(
-        {
-            digest: one
-            for content in every
-            for one in content.deletions
-            for digest in one.objects
-        }
-    )
+    return Tombstones(tuple(one for content in every for one in content.deletions))
 
 
 def _in_branches(root: Path) -> list[Deletions]:
@@ -131,7 +132,8 @@ def write_deletions(root: Path, content: Deletions) -> None:
     """Write the file into the working tree."""
     plain = content.model_dump(mode="python")
     plain["deletions"] = [
-        {**one, "commits": [*one["commits"]]} for one in plain["deletions"]
+        {**one, "commits": [*one["commits"]], "kept": [*one["kept"]]}
+        for one in plain["deletions"]
     ]
     text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
     write_text(HEADER + text, root / DELETED)
