@@ -41,6 +41,12 @@ def test_headings_have_the_anchors_of_github(text: str, anchors: list[str]) -> N
         assert f"{{: #{anchor} }}\n" in page
 
 
+def test_anchor_with_underscores_that_would_be_emphasis() -> None:
+    assert written("## \\_\\_price\\_\\_ #\n") == (
+        '## <a id="__price__"></a>\\_\\_price\\_\\_\n'
+    )
+
+
 def test_heading_that_is_underlined_stays_one() -> None:
     assert written("Two\nlines\n---\ntext") == "## Two lines {: #two-lines }\n\n\ntext"
 

@@ -44,6 +44,9 @@ In the year
 
 ## Größe & `x_y` — {{ braces }}
 
+## \\_\\_price\\_\\_ of
+
+[price](#__price__-of)
 [first](#größe--x_y--{{-braces-}})
 [up](../README.md) [line](../params.yaml#L3) [folder](../data)
 ![badge](https://img.example.org/badge.svg)

@@ -144,7 +144,7 @@ def _shares(found: Json) -> str:
         more = f" and {len(classes) - VALUES} more" if len(classes) > VALUES else ""
         return ", ".join(shown) + more
     return ", ".join(
-        f"{name} {number(value)}"
+        f"{plain(name)} {number(value)}"
         for name, value in _flat(found)
         if name not in ("rows", "missing") and isinstance(value, int | float)
     )

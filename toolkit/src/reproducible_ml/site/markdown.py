@@ -30,6 +30,8 @@ CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.S)
 # Braces that Python-Markdown would take for the attributes of what is before them;
 # those of an identifier or a class are meant so.
 BRACE = re.compile(r"(?<!\\)\{(?![:%]?\s*[.#][\w-])")
+# Underscores that are not within a word.
+LOOSE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 WRAPPED = re.compile(r"^(\s*)(\d*)([-+*.)])(?=\s)")
 MARKER = re.compile(r"([-+*]|\d{1,9}[.)])(\s+|$)")
 DETAILS = re.compile(r"<(details|summary|div)(?![^>]*\bmarkdown\b)(?=[\s>])", re.I)
@@ -130,7 +132,8 @@ class Document:
         self._write_anchors(lines)
         self._open_html(lines)
         drawn = self._draw(draw)
-        return self.front_matter + "\n".join(self._indent(lines, drawn))
+        body = [*self._indent(lines, drawn)][self.front_matter.count("\n") :]
+        return self.front_matter + "\n".join(body)
 
     def _rewrite_links(self, lines: list[str], resolve: Resolve) -> None:
         """Replace destinations, each where markdown-it says that there is a link."""
@@ -213,17 +216,22 @@ class Document:
     def _write_anchors(self, lines: list[str]) -> None:
         found = iter(self.headings())
         for token in self.tokens:
-            if token.type == "heading_open" and token.map:
-                first, end = token.map
-                name = next(found).anchor
-                anchor = f" {{: #{name} }}" if name else ""
-                if token.markup in ("=", "-"):  # underlined
-                    words = " ".join(line.strip() for line in lines[first : end - 1])
-                    lines[first:end] = ["#" * int(token.tag[1]) + f" {words}{anchor}"]
-                    lines[first + 1 : first + 1] = [""] * (end - first - 1)
-                else:
-                    bare = re.sub(r"\s+#+\s*$", "", lines[first].rstrip())
-                    lines[first] = bare + anchor
+            if token.type != "heading_open" or not token.map:
+                continue
+            first, end = token.map
+            name = next(found).anchor
+            start, anchor = "", f" {{: #{name} }}" if name else ""
+            if LOOSE.search(name):
+                # Python-Markdown would take its underscores for emphasis.
+                start, anchor = f'<a id="{name}"></a>', ""
+            if token.markup in ("=", "-"):  # underlined
+                words = " ".join(line.strip() for line in lines[first : end - 1])
+                signs = "#" * int(token.tag[1])
+                lines[first:end] = [f"{signs} {start}{words}{anchor}"]
+                lines[first + 1 : first + 1] = [""] * (end - first - 1)
+            else:
+                bare = re.sub(r"\s+#+\s*$", "", lines[first].rstrip())
+                lines[first] = re.sub(r"(#\s+)", rf"\1{start}", bare, count=1) + anchor
 
     def _open_html(self, lines: list[str]) -> None:
         """Let Markdown in HTML be Markdown, where a blank line says that it is."""
