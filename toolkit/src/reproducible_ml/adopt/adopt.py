@@ -211,8 +211,9 @@ def adopt(project: Project, options: Options) -> None:
         if options.dry_run:
             sys.stdout.write("\nDry run: nothing was changed.\n")
         elif not changes or options.yes or confirm():
+            checked, table = work / "checked", RAW / source.name
             catalog = prepare_catalog(
-                project, proposal.contract, work / "checked", proposal.rows, settings
+                project, proposal.contract, table, checked, proposal.rows, settings
             )
             write_project(project, source, fetched, new, proposal, catalog)
         else:

@@ -321,15 +321,17 @@ class NewCatalog(NamedTuple):
 def prepare_catalog(
     project: Project,
     contract: Contract,
+    table: Path,
     checked: Path,
     rows: int,
     settings: Mapping[str, Any],
 ) -> NewCatalog:
-    """Return what the catalog is to say of a table; ask for it on a terminal.
+    """Return what the catalog is to say of a table; ask on a terminal if it is new.
 
     Args:
         project: Whose root is the current folder.
         contract: Of the table.
+        table: Where the table will be.
         checked: The table, cast to the contract.
         rows: Of the table.
         settings: What was typed as options: then nothing is asked.
@@ -341,15 +343,16 @@ def prepare_catalog(
         project.root, str(CATALOG)
     )
     known = Catalog() if sample else read_catalog(CATALOG)
+    before = known.table.path if known.table else None
     answers = dict(settings)
-    if not answers and is_asked():
+    # Who reads the same table again was asked before.
+    if not answers and before != table.as_posix() and is_asked():
         looks = find_personal(contract.columns, found)
         click.echo("\ndata/catalog.yaml: Enter leaves a field empty.")
         answers = ask_for(known, looks, contract.columns, ask_terminal, click.echo)
     # Here, as nothing has been changed yet.
     old = CATALOG.read_text("utf-8") if CATALOG.is_file() and not sample else ""
     parse_form(set_fields(old or empty_catalog(), answers, CATALOG), Catalog, CATALOG)
-    before = known.table.path if known.table else None
     return NewCatalog(project.root, contract, answers, rows, found, before)
 
 
