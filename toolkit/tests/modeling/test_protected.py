@@ -220,6 +220,10 @@ def test_several_classes_are_each_compared_with_the_rest() -> None:
     gap = found["gaps"]["true_positive_rate"]
     assert (gap["class"], gap["difference"]["value"]) in (("low", 0.5), ("mid", 0.5))
     assert {"class", "group", "rows", "of"} == gap["few"][0].keys()
+    # A group has as many rows for every class.
+    assert found["gaps"]["selection_rate"]["few"] == [
+        {"group": group, "rows": 4, "of": "rows"} for group in ("a", "b")
+    ]
 
 
 def test_numbers_are_compared_by_their_means() -> None:
@@ -335,7 +339,7 @@ def test_extreme_rows_are_no_error(
     values: Any, cuts: tuple[float, ...], names: list[str], is_number: bool
 ) -> None:
     """Groups of one row, and numbers whose squares are infinite."""
-    rows = np.arange(len(values))
+    rows = np.arange(len(values), dtype=np.float64)
     found = Predictions(rows == 0, np.zeros(len(rows)))
     if is_number:
         found = Predictions(rows * 1e300, rows * -1e300)

@@ -382,7 +382,8 @@ def _by_group(column: str, found: Json) -> str:
             ]
         )
     header = [code(column), "test rows", "training rows", *map(code, names)]
-    return table(header, cells)
+    more = "\n\nThose of each class are in `reports/evaluation.json`."
+    return table(header, cells) + (more if "classes" in found["groups"][0] else "")
 
 
 def _few(column: str, found: Json) -> Iterator[str]:

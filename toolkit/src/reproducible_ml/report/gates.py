@@ -258,8 +258,7 @@ def _within(
 def name_few(gap: Gap) -> str:
     """Return the groups with too few rows to compare them."""
     named = [
-        f"{code(each.group)} has {each.rows}"
-        + (f" {each.of}" if each.of != "rows" else "")
+        f"{code(each.group)} has {each.rows} {each.of}"
         + (f" for {code(each.of_class)}" if each.of_class is not None else "")
         for each in gap.few
     ]

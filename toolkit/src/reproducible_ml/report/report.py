@@ -12,7 +12,7 @@ from reproducible_ml.modeling.drawing.summary import describe_too_good, format_n
 from reproducible_ml.modeling.metrics.metric import Metrics
 from reproducible_ml.modeling.scoring.gaps import FEW, MAIN
 from reproducible_ml.report import changes, plots
-from reproducible_ml.report.gates import GROUP_GAPS
+from reproducible_ml.report.gates import GROUP_GAPS, GateResult
 from reproducible_ml.report.markdown import (
     MESSAGE,
     bullets,
@@ -246,12 +246,19 @@ def reasons(review: Review) -> Iterator[str]:
 
 def gates(review: Review) -> str:
     """Return a table of all conditions."""
-    rows = [[gate.name, MET[gate.passed], gate.reason] for gate in review.gates]
+    rows = [[gate.name, _met(gate), gate.reason] for gate in review.gates]
     text = table(["gate", "met", "why"], rows)
     asked = [section(results.params, "gate") for results in (review.old, review.new)]
     if asked[0] and asked[0] != asked[1]:
         text += "\n\n**The gate itself was changed**: see the parameters."
     return text
+
+
+def _met(gate: GateResult) -> str:
+    """Return whether a gate passed; of groups, all is checked, but not all decided."""
+    if gate.name == GROUP_GAPS and gate.passed is None:
+        return "not decided"
+    return MET[gate.passed]
 
 
 def _compared(review: Review) -> str:

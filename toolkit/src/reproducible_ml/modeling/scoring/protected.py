@@ -255,10 +255,14 @@ def _gap(
         if gap.difference.low > 0:
             facts["surest"] = [groups[place] for place in gap.surest]
     few = sorted(
-        (int(size), place, -1 if code is None else code, RATES.get(metric, "rows"))
-        for (metric, code), each in used.items()
-        for place, size in enumerate(each.rows)
-        if size < FEW
+        {
+            # All rows of a group are as many for every class.
+            (int(size), place, -1 if code is None or part == "rows" else code, part)
+            for (metric, code), each in used.items()
+            for part in [RATES.get(metric, "rows")]
+            for place, size in enumerate(each.rows)
+            if size < FEW
+        }
     )
     facts["few"] = [
         {"group": groups[place], "rows": size, "of": part}
