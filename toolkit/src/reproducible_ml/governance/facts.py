@@ -38,8 +38,11 @@ PROMETHEUS = Path(".cloud/monitoring/prometheus.yaml")
 # variables, and with the path of a program.
 BEGIN = r"(?:^|&&|\|\||;|\(|\bif )\s*(?:test -z \S+ \|\| )?(?:\w+=\S*\s+)*(?:\S*/)?"
 
-# A failure that is ignored is no check.
-IGNORED = re.compile(r"\|\|\s*(?:true|:|exit 0)(?:\s|$)")
+# A failure that is ignored is no check, and what is only printed no command.
+IGNORED = re.compile(r"\|\|\s*(?:true|:|exit 0)(?:\s|$)|^\s*(?:echo|printf)\s")
+
+# A condition on what started a workflow.
+EVENT = re.compile(r"github\.event_name\s*(==|!=)\s*'(\w+)'")
 
 # Marks of tests that do not run with `make test`, by the command that runs them.
 TIERS = {"slow": "test-slow", "integration": "test-all"}
@@ -222,13 +225,15 @@ class Facts:
         for job, settings in jobs.items() if isinstance(jobs, dict) else ():
             if not isinstance(settings, dict) or _is_off(settings):
                 continue
+            allowed = _allowed(known, settings)
             for position, step in enumerate(settings.get("steps") or ()):
                 if not isinstance(step, dict) or _is_off(step):
                     continue
                 action = f"{step.get('uses', '')} {step.get('with', '')}".strip()
                 for line in [*_lines(str(step.get("run") or "")), action]:
                     if line:
-                        yield Step(name, str(job), known, position, line)
+                        found = _allowed(allowed, step)
+                        yield Step(name, str(job), found, position, line)
 
     def find_steps(self, pattern: str, *events: str) -> list[Step]:
         """Return the commands that match a pattern and that one of the events starts.
@@ -362,6 +367,17 @@ def _is_off(settings: dict[str, Any]) -> bool:
     condition = str(settings.get("if", ""))
     off = re.fullmatch(r"(\$\{\{)?\s*false\s*(\}\})?", condition, re.IGNORECASE)
     return bool(off) or "vars." in condition or bool(settings.get("continue-on-error"))
+
+
+def _allowed(events: frozenset[str], settings: dict[str, Any]) -> frozenset[str]:
+    """Return the events for which a job or step runs at all."""
+    condition = str(settings.get("if", ""))
+    for same, name in EVENT.findall(condition):
+        if same == "==" and "||" not in condition:
+            events &= {name}
+        elif same == "!=":
+            events -= {name}
+    return events
 
 
 def _lines(script: str) -> Iterator[str]:

@@ -54,7 +54,7 @@ def find_maturity(
     """
     ways = {
         "the pipeline is one command, and its results are up to date": (
-            _pipeline(facts)
+            p.check(_pipeline, facts, written)
         ),
         "rows are validated by every run": found["data.schema", "checked"],
         "a model is validated before it replaces another one": (
@@ -63,10 +63,12 @@ def find_maturity(
         "packages are the same in every place": (
             found["infrastructure.reproducible", "locked"]
         ),
-        "training starts by itself": p.retrained(facts, written),
-        "it gets newer rows": p.rows_renewed(facts, written),
-        "results are recorded with data, code and parameters": _recorded(facts),
-        "the model has a way into use": _way_into_use(facts),
+        "training starts by itself": p.check(p.retrained, facts, written),
+        "it gets newer rows": p.check(p.rows_renewed, facts, written),
+        "results are recorded with data, code and parameters": p.check(
+            _recorded, facts, written
+        ),
+        "the model has a way into use": p.check(_way_into_use, facts, written),
         "the model in use is watched": found["monitoring.inputs", "alert"],
     }
     delivery = {
@@ -74,14 +76,14 @@ def find_maturity(
         "each change is reproduced, and held to the gates": (
             found["infrastructure.integration", "report"]
         ),
-        "models have versions and stages": _registry(facts),
+        "models have versions and stages": p.check(_registry, facts, written),
         "a release is built, checked and published by a workflow": (
             found["infrastructure.validated", "before"]
         ),
         "what is released answers as the project does": (
             found["monitoring.skew", "compared"]
         ),
-        "an alert can start the training": _started_by_alerts(facts),
+        "an alert can start the training": p.check(_started_by_alerts, facts, written),
     }
     criteria = [Criterion(1, text, one) for text, one in ways.items()]
     criteria += [Criterion(2, text, one) for text, one in delivery.items()]
@@ -91,7 +93,7 @@ def find_maturity(
     return Maturity(level, criteria)
 
 
-def _pipeline(facts: Facts) -> Found:
+def _pipeline(facts: Facts, _: Written) -> Found:
     stages = [*locked_stages(facts.lock)]
     if not stages:
         return Found(False, "dvc.lock has no stages: make repro")
@@ -100,13 +102,13 @@ def _pipeline(facts: Facts) -> Found:
     return Found(True, f"dvc.lock is up to date: {p.listed(stages)}")
 
 
-def _recorded(facts: Facts) -> Found:
+def _recorded(facts: Facts, _: Written) -> Found:
     why = facts.is_current("reports/metrics.json")
     text = "dvc.lock has the hashes of all inputs of reports/metrics.json"
     return Found(not why, why or text)
 
 
-def _way_into_use(facts: Facts) -> Found:
+def _way_into_use(facts: Facts, _: Written) -> Found:
     folder = facts.root / "code" / facts.project.package / "deployment"
     known = ("service", "worker", "serverless")
     ways = [name for name in known if (folder / f"{name}.py").is_file()]
@@ -117,7 +119,7 @@ def _way_into_use(facts: Facts) -> Found:
     return Found(True, f"deployment: {', '.join(ways)}")
 
 
-def _registry(facts: Facts) -> Found:
+def _registry(facts: Facts, _: Written) -> Found:
     artifacts = facts.revision.yaml("dvc.yaml").get("artifacts")
     named = [
         name
@@ -129,7 +131,7 @@ def _registry(facts: Facts) -> Found:
     return Found(True, f"dvc.yaml names the artifact {p.listed(named)}")
 
 
-def _started_by_alerts(facts: Facts) -> Found:
+def _started_by_alerts(facts: Facts, _: Written) -> Found:
     found = facts.find_steps("rml retrain", "repository_dispatch")
     if not found:
         why = "no workflow with `rml retrain` starts by repository_dispatch"

@@ -9,6 +9,7 @@ automated and repeated. A section has the sum of its tests; the least section co
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from reproducible_ml.governance import operations as o
 from reproducible_ml.governance import proofs as p
 from reproducible_ml.governance.proofs import Proof
 
@@ -119,12 +120,16 @@ ITEMS: tuple[Item, ...] = (
     Item(
         "model.inclusion",
         "Is it tested whether the model treats groups of people alike?",
-        {"gated": p.inclusion_gated, "report": p.report_on_pull_requests},
+        {
+            "compared": p.people_compared,
+            "gate": p.people_gated,
+            "report": p.report_on_pull_requests,
+        },
     ),
     Item(
         "infrastructure.reproducible",
         "Does training twice give the same model?",
-        {"rebuilt": p.rebuilt_elsewhere, "locked": p.packages_locked},
+        {"rebuilt": o.rebuilt_elsewhere, "locked": o.packages_locked},
     ),
     Item(
         "infrastructure.specification",
@@ -139,46 +144,46 @@ ITEMS: tuple[Item, ...] = (
     Item(
         "infrastructure.validated",
         "Must a model be good enough before it is put into use?",
-        {"gate": p.gate_can_fail, "before": p.gate_before_release},
+        {"gate": o.gate_can_fail, "before": o.gate_before_release},
     ),
     Item(
         "infrastructure.debuggable",
         "Can a single prediction be followed step by step?",
-        {"tested": p.explanation_tested},
+        {"tested": o.explanation_tested},
     ),
     Item(
         "infrastructure.canary",
         "Is a new model tried on some real requests before it answers all?",
-        {"candidate": p.candidate_set, "compared": p.candidate_compared},
+        {"candidate": o.candidate_set, "compared": o.candidate_compared},
     ),
     Item(
         "infrastructure.rollback",
         "Can the model before be brought back quickly and safely?",
-        {"tried": p.rollback_tried, "repeated": p.score_run},
+        {"tried": o.rollback_tried, "repeated": p.score_run},
     ),
     Item(
         "monitoring.dependencies",
         "Is somebody told when a package or source that the model needs changes?",
-        {"announced": p.updates_announced},
+        {"announced": o.updates_announced},
     ),
     Item(
         "monitoring.inputs",
         "Are the rows of requests checked, and is somebody told when they break rules?",
         {
             "contract": p.contract_valid,
-            "alert": p.alert_on("rml_rows_total", "when rows break the contract"),
+            "alert": o.alert_on("rml_rows_total", "when rows break the contract"),
         },
     ),
     Item(
         "monitoring.skew",
         "Do features and answers in use equal those of training?",
-        {"compared": p.ways_compared},
+        {"compared": o.ways_compared},
     ),
     Item(
         "monitoring.age",
         "Is somebody told when the model in use is too old?",
         {
-            "alert": p.alert_on(
+            "alert": o.alert_on(
                 "rml_model_loaded_timestamp_seconds", "when the model is old"
             )
         },
@@ -187,7 +192,7 @@ ITEMS: tuple[Item, ...] = (
         "monitoring.finite",
         "Is somebody told when predictions are no numbers?",
         {
-            "alert": p.alert_on(
+            "alert": o.alert_on(
                 "rml_predictions_not_finite_total", "when predictions are no numbers"
             )
         },
@@ -196,8 +201,8 @@ ITEMS: tuple[Item, ...] = (
         "monitoring.speed",
         "Is somebody told when answers get slower, or take more memory?",
         {
-            "time": p.alert_on("rml_request_seconds_bucket", "when answers are slow"),
-            "memory": p.alert_on(
+            "time": o.alert_on("rml_request_seconds_bucket", "when answers are slow"),
+            "memory": o.alert_on(
                 "rml_process_resident_memory_bytes", "when memory grows"
             ),
         },

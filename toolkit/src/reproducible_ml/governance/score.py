@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from reproducible_ml.core.errors import UserError, first_line, one_line
+from reproducible_ml.core.errors import one_line
 from reproducible_ml.core.files import write_text
 from reproducible_ml.core.project import Project
 from reproducible_ml.governance.evidence import (
@@ -16,7 +16,7 @@ from reproducible_ml.governance.evidence import (
 )
 from reproducible_ml.governance.facts import Facts
 from reproducible_ml.governance.maturity import Maturity, find_maturity
-from reproducible_ml.governance.proofs import Found, Proof
+from reproducible_ml.governance.proofs import Found, check
 from reproducible_ml.governance.rubric import IDS, ITEMS, SECTIONS, Item
 
 PAGE = FILE.with_suffix(".md")
@@ -121,15 +121,6 @@ def find_score(facts: Facts, subject: str | None = None) -> Score:
         find_maturity(facts, written or Written(), found),
         written is not None,
     )
-
-
-def check(proof: Proof, facts: Facts, written: Written | None) -> Found:
-    """Return what came of a proof; a file that cannot be read is none."""
-    expected = (UserError, OSError, ValueError, TypeError, KeyError, AttributeError)
-    try:
-        return proof(facts, written or Written())
-    except expected as error:
-        return Found(False, f"cannot be checked: {first_line(error)}")
 
 
 def find_points(
