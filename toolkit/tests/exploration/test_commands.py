@@ -128,7 +128,7 @@ def test_command_writes_page_and_figures(
 ) -> None:
     project = Project(root)
     show_profile(project, Wanted(), browser=False)
-    assert str(root / FOLDER / "index.html") in capsys.readouterr().out
+    assert f"{FOLDER}/index.html\n" in capsys.readouterr().out
     assert read_status(root).problem == ""
     people.to_csv(root / "visits.csv", index=False)
     other = Wanted(str(root / "visits.csv"), target="city")

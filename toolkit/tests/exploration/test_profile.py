@@ -19,6 +19,7 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.exploration import profile as module
 from reproducible_ml.exploration import relations, tables
 from reproducible_ml.exploration.counting import RepeatedRows
+from reproducible_ml.exploration.dates import Coverage
 from reproducible_ml.exploration.profile import Roles, profile
 from reproducible_ml.exploration.tables import any_table
 from reproducible_ml.page.profile import profile_parts
@@ -108,6 +109,11 @@ def test_figures_are_those_of_pandas(suffix: str, tmp_path: Path) -> None:
     assert sum(covered["rows"]) == len(frame)
     assert covered["gaps"][0]["after"].startswith("2025-01-20")
     assert covered["gaps"][0]["before"].startswith("2025-02-10")
+    days = Coverage()
+    days.add(np.array([0, 1, 2, 3, 20, 21, 22, 23]) * 86_400)
+    assert days.result(clock=False)["gaps"] == [
+        {"after": "1970-01-04", "before": "1970-01-21", "empty": 16, "period": "day"}
+    ]
 
 
 def test_relations_are_those_of_scipy_and_scikit_learn(tmp_path: Path) -> None:

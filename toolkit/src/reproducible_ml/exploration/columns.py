@@ -460,7 +460,7 @@ class Dates(Summary):
         found |= {
             "min": self._text(self.low),
             "max": self._text(self.high),
-            "coverage": self.coverage.result(),
+            "coverage": self.coverage.result(clock=self.clock),
         }
         if len(seconds):
             some = np.linspace(0, len(seconds) - 1, EXAMPLES).round().astype(int)

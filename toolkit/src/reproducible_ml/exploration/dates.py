@@ -74,12 +74,20 @@ class Coverage:
             np.concatenate([self.counts, counts]),
         )
 
-    def result(self) -> dict[str, Any]:
-        """Return the rows of each period, of a length that shows them all, and gaps."""
+    def result(self, *, clock: bool) -> dict[str, Any]:
+        """Return the rows of each period, of a length that shows them all, and gaps.
+
+        Args:
+            clock: Whether the dates have times of the day.
+        """
         if not len(self.periods):
             return {}
         known = KEPT[self.kept]
         starts = _starts(self.periods, known)
+        periods = self.periods
+        if known.name == "hour" and not clock:
+            known = KEPT[1]
+            periods = _numbers(starts, known)
         coarser = PERIODS[PERIODS.index(known) :]
         for period in coarser:
             numbers = _numbers(starts, period)
@@ -94,7 +102,7 @@ class Coverage:
             "rows": [rows.get(number, 0) for number in every.tolist()],
             "finest": known.name,
             "empty": int(len(every) - len(found)),
-            "gaps": [*_gaps(self.periods, known)],
+            "gaps": [*_gaps(periods, known)],
         }
 
 
@@ -103,7 +111,7 @@ def _gaps(periods: Ints, kept: Period) -> Iterator[dict[str, Any]]:
     steps = np.diff(periods)
     if not len(steps):
         return
-    usual = int(np.quantile(steps, 0.95, method="higher"))
+    usual = int(np.quantile(steps, 0.95, method="lower"))
     long = np.flatnonzero(steps > max(2 * usual, 1))
     for place in long[np.argsort(-steps[long], kind="stable")][:GAPS]:
         after, before = periods[place], periods[place + 1]

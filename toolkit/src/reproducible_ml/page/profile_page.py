@@ -68,7 +68,7 @@ def show_profile(project: Project, wanted: Wanted, *, browser: bool) -> None:
                 "rml profile: --target and --query need a TABLE: the target of the"
                 " project is in params.yaml"
             )
-        found, folder = profile_project(project.root), project.root / FOLDER
+        found, folder = profile_project(project.root), FOLDER
         command = "rml profile"
     folder = wanted.out or folder
     if (folder / PAGE).exists() and not (folder / NAME).exists():
@@ -88,7 +88,7 @@ def _any(project: Project, wanted: Wanted) -> tuple[dict[str, Any], Path]:
     """Return the profile of any table, and the folder that it is written to."""
     source = read_source(wanted.table, wanted.query, wanted.key)
     name = source.name.partition(".")[0] or source.name
-    folder = project.root / FOLDER / name
+    folder = FOLDER / name
     root = project.root / ".dvc/tmp"
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root) as temporary:
