@@ -82,6 +82,13 @@ def test_catalog_is_made_once_and_then_only_completed(
     assert '"mail" looks like an e-mail address, by its name' in said
     assert '"colour" looks like an e-mail address, by its values' in said
     assert "source, owner, license, personal, updates, contact are empty" in said
+    params = project.root / "params.yaml"
+    protected = params.read_text() + "evaluate: {protected: {y: [1.0], mail: }}\n"
+    params.write_text(protected)
+    lines = check_catalog(project)
+    assert sum('"y" looks like a group of people, by evaluate.prot' in x for x in lines)
+    assert sum('"mail"' in line for line in lines) == 1
+    params.write_text(protected.partition("evaluate")[0])
     path = project.root / CATALOG
     path.write_text(path.read_text() + "# My own words.\n")
     settings = ["owner=A: b", "personal=yes", "personal_columns=mail, colour"]

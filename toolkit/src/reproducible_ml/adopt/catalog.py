@@ -238,14 +238,38 @@ def describe_stale(catalog: Catalog, now: RawTable | None) -> list[str]:
     ][:1]
 
 
-def describe_undeclared(catalog: Catalog, contract: Contract) -> list[str]:
-    """Return a warning for each column that looks personal and is not declared."""
+def found_personal(
+    catalog: Catalog, contract: Contract, params: Mapping[str, Any]
+) -> list[Personal]:
+    """Return the columns that look as if they were about a person.
+
+    Args:
+        catalog: What the values look like, if that was noted.
+        contract: Of the table.
+        params: Of params.yaml: groups of people that are compared are about people.
+    """
     by_values = catalog.table.looks_personal if catalog.table else {}
+    found = find_personal(contract.columns, by_values)
+    evaluate = params.get("evaluate")
+    protected = (evaluate if isinstance(evaluate, Mapping) else {}).get("protected")
+    names = protected if isinstance(protected, Mapping) else {}
+    known = {each.column for each in found}
+    return found + [
+        Personal(name, "a group of people", "evaluate.protected in params.yaml")
+        for name in contract.columns
+        if name in names and name not in known
+    ]
+
+
+def describe_undeclared(
+    catalog: Catalog, contract: Contract, params: Mapping[str, Any]
+) -> list[str]:
+    """Return a warning for each column that looks personal and is not declared."""
     lines = [
         f'{CATALOG}: column "{one_line(each.column)}" looks like {each.kind}, by'
         f" {each.by}, and is not declared. Fix: add it to personal_columns or to"
         " not_personal"
-        for each in find_personal(contract.columns, by_values)
+        for each in found_personal(catalog, contract, params)
         if not catalog.declares(each.column)
     ]
     more = f"{CATALOG}: {len(lines) - MOST} more columns look like it, undeclared"
@@ -288,7 +312,12 @@ def check_catalog(project: Project, *, before_run: bool = False) -> list[str]:
             f"{CATALOG}, table: was not compared, as dvc.lock does not have the table."
             " Fix: make repro"
         )
-    return [*stale, *describe_undeclared(catalog, contract), *describe_empty(catalog)]
+    undeclared = describe_undeclared(catalog, contract, _params(root))
+    return [*stale, *undeclared, *describe_empty(catalog)]
+
+
+def _params(root: Path) -> dict[str, Any]:
+    return Revision(root).yaml("params.yaml")
 
 
 def _data(project: Project) -> Data:
@@ -376,7 +405,7 @@ def describe_catalog(catalog: Catalog, new: NewCatalog) -> list[str]:
         )
     return [
         *lines,
-        *describe_undeclared(catalog, new.contract),
+        *describe_undeclared(catalog, new.contract, _params(new.root)),
         *describe_empty(catalog),
     ]
 
@@ -403,7 +432,7 @@ def fill_catalog(project: Project, settings: Iterable[str]) -> None:
     click.echo(f"{CATALOG}: " + _summary(written, table))
     for line in [
         *unknown_columns(written, contract.columns),
-        *describe_undeclared(written, contract),
+        *describe_undeclared(written, contract, _params(Path())),
         *describe_empty(written),
     ]:
         click.echo(f"warning: {line}")

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from reproducible_ml.adopt.catalog import found_personal
 from reproducible_ml.adopt.configure import raw_table
 from reproducible_ml.card.catalog import CATALOG, Catalog, read_catalog
 from reproducible_ml.card.facts import Facts
@@ -23,7 +24,7 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import PARAMS
 from reproducible_ml.core.params import Section, load_section
 from reproducible_ml.core.project import CONTRACT, Project
-from reproducible_ml.profiling.personal import Personal, find_personal
+from reproducible_ml.profiling.personal import Personal
 from reproducible_ml.versioning.git import Revision, run_git
 from reproducible_ml.versioning.lock import LOCK, locked_outputs
 
@@ -121,9 +122,7 @@ class Repository:
     @cached_property
     def personal(self) -> list[Personal]:
         """Columns that look as if they were about a person."""
-        table = self.catalog.table
-        by_values = table.looks_personal if table else {}
-        return find_personal(self.contract.columns, by_values)
+        return found_personal(self.catalog, self.contract, self.params)
 
     def report(self, name: str) -> Json | None:
         """Return a report of the pipeline; None if there is none."""

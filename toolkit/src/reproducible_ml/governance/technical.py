@@ -281,13 +281,20 @@ def _testing(repository: Repository, gaps: Gaps, where: str) -> str:
 def _groups(repository: Repository, gaps: Gaps, where: str) -> str:
     assert repository.facts is not None
     evaluation = repository.facts.evaluation
-    if not evaluation.get("slices"):
-        return gaps.add(
-            where,
-            "no groups of rows were scored (`evaluate.slices` in params.yaml): whether"
-            " it is worse for some people is not known",
+    parts = []
+    if evaluation.get("slices"):
+        parts.append(sections.slices(repository.facts, repository.main_metric))
+    if evaluation.get("protected"):
+        parts.append(sections.protected(repository.facts))
+    else:
+        parts.append(
+            gaps.add(
+                where,
+                "differences between groups of people were not checked: no column is"
+                " declared as protected",
+            )
         )
-    return sections.slices(repository.facts, repository.main_metric)
+    return "\n\n".join(parts)
 
 
 def _security(repository: Repository, gaps: Gaps, where: str) -> str:
