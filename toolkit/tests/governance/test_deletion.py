@@ -1,5 +1,6 @@
 """A person's rows are gone from all versions, nothing else is, and damage is damage."""
 
+import datetime
 import io
 import os
 import shutil
@@ -16,8 +17,9 @@ from dvc.repo import Repo
 from reproducible_ml.adopt.yaml_files import edit_yaml
 from reproducible_ml.cli import cli
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.governance.deletion import find_derived
-from reproducible_ml.governance.history import Record
+from reproducible_ml.governance import deletion
+from reproducible_ml.governance.deletion import choose, find_derived
+from reproducible_ml.governance.history import History, Record, parse, with_parts
 from reproducible_ml.report.gates import remote_status
 from reproducible_ml.verify.rebuild import refuse_deleted
 from reproducible_ml.versioning.tombstone import DELETED, Deletion, read_tombstones
@@ -342,18 +344,88 @@ def test_what_was_made_without_the_rows_as_well_stays() -> None:
     assert find_derived(records, set()) == set()
 
 
+def test_folder_that_was_read_is_all_outputs_in_it() -> None:
+    lock = b"""
+stages:
+  all: {deps: [{path: data/raw, md5: 1.dir}], outs: [{path: table, md5: "2"}]}
+  one: {deps: [{path: data/raw/a/x, md5: "8"}], outs: [{path: one, md5: "3"}]}
+"""
+    a = b"outs: [{path: a, md5: 4.dir}]\ndeps: [{path: /export/a, md5: 4.dir}]"
+    every = [*parse(lock, "dvc.lock", "lock"), *parse(a, "data/raw/a.dvc", "a")]
+    table, one, pointer = (with_parts(record, every) for record in every)
+    assert table.read == {"1.dir", "4.dir"}
+    assert one.read == {"8"}
+    # Where an import came from is no data of the project.
+    assert (pointer.read, pointer.written) == (frozenset(), (("4.dir", "data/raw/a"),))
+    assert find_derived([table, one, pointer], {"4.dir"}) == {"2"}
+
+
+@pytest.mark.parametrize("keep", [(), ("models/*",)])
+def test_files_that_others_use_and_models_that_are_kept_stay(keep: tuple[str]) -> None:
+    records = [
+        Record(frozenset(), (("raw.dir", "data/raw/scans"),), "old"),
+        Record(frozenset({"raw.dir"}), (("rows.dir", "rows"),), "old"),
+        Record(frozenset({"rows.dir"}), (("model", "models/model"),), "old"),
+        Record(frozenset(), (("new.dir", "data/raw/scans"),), "new"),
+        Record(frozenset({"new.dir"}), (("rows2.dir", "rows"),), "new"),
+    ]
+    folders = {
+        "raw.dir": {"a": "theirs", "b": "other", "c": "both"},
+        "rows.dir": {"0": "shared", "1": "old rows"},
+        "new.dir": {"c": "both"},
+        "rows2.dir": {"0": "shared"},
+    }
+    history = History(records, records[3:], {})
+    gone, kept = choose(history, {"theirs"}, folders, keep)
+    model = set() if keep else {"model"}
+    assert gone == {"theirs", "rows.dir", "old rows"} | model
+    assert kept == ({"models/model"} if keep else set())
+
+
+@pytest.mark.integration
+def test_interrupted_deletion_goes_on_and_foreign_objects_stay(
+    project: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = project.root / ".dvc/cache"
+    digest = recorded(project, "people.csv", "one")
+    foreign = cache / "files/md5/00" / ("0" * 30)
+    foreign.parent.mkdir(exist_ok=True)
+    foreign.write_text(f"customer,a\n{PERSON},1\n")
+
+    def interrupted(*_: object) -> None:
+        (cache / place(digest)).chmod(0o644)
+        (cache / place(digest)).unlink()
+        (project.root.parent / "store" / place(digest)).unlink()
+        raise OSError("the disk is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deletion, "remove", interrupted)
+        assert delete().exit_code == 1
+    assert delete().exit_code == 0
+    assert having(project.root) == [foreign]
+    assert not having(project.root.parent / "store")
+    assert not uncommitted(cache)
+    assert len(read_tombstones(project.root).deletions) == 1
+    result = delete("--unrecorded")
+    assert result.exit_code == 0, result.output
+    assert not foreign.exists()
+
+
 def test_only_what_is_listed_is_excused(tmp_path: Path) -> None:
     digest, other = "0" * 32, "1" * 32
     (tmp_path / "data").mkdir()
-    deletion = Deletion(
-        day="2026-11-29", reason="erasure", decided_by="officer", objects={digest: "a"}
+    expected = Deletion(
+        day=datetime.date(2026, 11, 29),
+        reason="erasure",
+        decided_by="officer",
+        objects={digest: "a"},
     )
     (tmp_path / DELETED).write_text(
         f"deletions:\n- {{day: 2026-11-29, reason: erasure, decided_by: officer,"
         f" objects: {{'{digest}': a}}}}\n"
     )
     found = read_tombstones(tmp_path)
-    assert found.by_hash == {digest: deletion}
+    assert found.by_hash == {digest: expected}
     assert found.why([digest]) == f"deleted on purpose on 2026-11-29 ({DELETED})"
     assert not found.why([digest, other])
     assert not found.why([])
@@ -419,9 +491,10 @@ def test_real_project_goes_on_without_the_rows(tmp_path: Path) -> None:
     why = ("--reason", "erasure", "--decided-by", "data protection officer")
     assert "Deleted." in run(*what, "--yes", *why)
     project.commit("deleted")
-    assert not having(root)
+    for folder in (".dvc", "data", "models", "reports"):
+        assert not having(root / folder)
     assert not having(store)
-    assert not any("objects, 0.1" in line for line in run(*what).splitlines())
+    assert "cache: 0 objects" in run(*what)
     assert "deleted on purpose" in run("rml", "verify", "one", code=1)
     assert "Data and pipelines are up to date" in run("dvc", "status")
     assert "bit for bit" in run("rml", "verify", "--same-processor")

@@ -572,5 +572,5 @@ def test_wrong_files_are_no_points_and_no_failure(project: Path) -> None:
     shutil.rmtree(project / "code")
     found = score(project)
     assert found.maturity.level == 0
-    assert found.sections["data"] == 0.5
+    assert found.sections["data"] == 2.5
     assert points(found)["monitoring.dependencies"] == 1

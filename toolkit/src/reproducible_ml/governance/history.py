@@ -77,7 +77,7 @@ def read_history(root: Path, storages: Iterable[Storage]) -> History:
             together.append((new, parsed[blob]))
         every = [record for _, found in together for record in found]
         for new, found in together:
-            records += [_with_parts(record, every) for record in found if new]
+            records += [with_parts(record, every) for record in found if new]
     for storage in storages:
         for run in storage.runs:
             records += parse(storage.read(run), LOCK, f"{storage.name} {run}")
@@ -89,11 +89,11 @@ def read_history(root: Path, storages: Iterable[Storage]) -> History:
             path.read_bytes(), path.relative_to(root).as_posix(), "the working tree"
         )
     ]
-    current = [_with_parts(record, current) for record in current]
+    current = [with_parts(record, current) for record in current]
     return History(records, current, commits)
 
 
-def _with_parts(record: Record, every: Iterable[Record]) -> Record:
+def with_parts(record: Record, every: Iterable[Record]) -> Record:
     """Return a record that also read the outputs in a folder that it read.
 
     The hash of such a folder is that of no output; nor is that of a folder in one.

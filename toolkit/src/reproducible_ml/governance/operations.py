@@ -96,7 +96,8 @@ def gate_can_fail(facts: Facts, _: Written) -> Found:
     if value is None or gate.tolerance >= abs(value):
         why = f"{name} may get worse by {gate.tolerance:g}, and is {value}"
         return Found(False, f"gate.tolerance: {why}. Fix: a smaller tolerance")
-    return Found(True, f"the gate is about {name}, and {len(gate.floors)} floors")
+    floors = f", with floors of {listed([*gate.floors])}" if gate.floors else ""
+    return Found(True, f"the gate is about {name}{floors}")
 
 
 def explanation_tested(facts: Facts, _: Written) -> Found:
