@@ -32,6 +32,7 @@ from reproducible_ml.governance.questions import (
     empty_technical,
 )
 from reproducible_ml.governance.risk import ANSWERS, empty_risk, questions
+from reproducible_ml.reproduce import write_governance
 
 from ..copies import ROOT
 from ..page.results import CLASSES, COLUMNS, HOSTILE, write, write_project, write_yaml
@@ -229,6 +230,30 @@ def test_pages_follow_what_they_are_made_of(
         write_pages(project)
     assert len(str(error.value).splitlines()) == 2
     assert PAGES[3].read_bytes() == before
+
+
+def test_a_run_writes_them_and_a_mistake_does_not_stop_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_governance(Project(tmp_path))
+    assert not (tmp_path / "docs").exists()
+    project = make(tmp_path, "binary")
+    write_governance(project)
+    assert "Written: docs/governance/ai_canvas.md" in capsys.readouterr().out
+    for _ in range(2):
+        write_governance(project)
+        assert capsys.readouterr().out == ""
+    # By now it remembers what they were made of; a change is seen.
+    PAGES[0].write_text("Mine.\n")
+    write_governance(project)
+    assert capsys.readouterr().out == "Written: docs/governance/ai_canvas.md\n"
+    (tmp_path / CANVAS).write_text("actoin: x\n")
+    write_governance(project)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "canvas.yaml: actoin: Extra inputs are not permitted" in said.err
+    assert "docs/governance was not written" in said.err
 
 
 def test_pages_of_this_repository_are_up_to_date_and_have_no_day_of_today(

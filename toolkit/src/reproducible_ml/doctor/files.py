@@ -21,7 +21,7 @@ from reproducible_ml.versioning.git import run_git
 
 LOCK = "dvc.lock"
 PIPELINE = "dvc.yaml"
-ALWAYS = ("params.yaml", "data/schema.yaml")
+ALWAYS = ("params.yaml", "data/schema.yaml", "data/catalog.yaml")
 PROJECT = "pyproject.toml"
 CONFIGS = (".dvc/config", ".dvc/config.local")
 IGNORE = ".dvcignore"
