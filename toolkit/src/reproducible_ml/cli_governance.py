@@ -125,7 +125,7 @@ def risk(*, answers: Path | None, as_json: bool) -> None:
         "rml forget --listed --yes         (in the other clones)",
     )
 )
-@click.argument("file", required=False, type=click.File(encoding="utf-8"))
+@click.argument("file", required=False, type=click.File(encoding="utf-8-sig"))
 @click.option("--column", help="That the values stand in; without it, any word counts.")
 @click.option(
     "--path",
@@ -180,7 +180,7 @@ def forget(
     deletes them from the cache and all remotes. data/deleted.yaml says what was
     deleted, so that nobody takes it for damage. Versions without the rows stay.
 
-    docs/governance/deletion.md has the whole procedure.
+    The component governance has the whole procedure, docs/governance/deletion.md.
     """
     values = sorted({line.strip() for line in file or ()} - {""})
     if listed == bool(values or paths):

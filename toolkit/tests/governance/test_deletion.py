@@ -377,7 +377,7 @@ def test_files_that_others_use_and_models_that_are_kept_stay(keep: tuple[str]) -
     }
     history = History(records, records[3:], {})
     gone, kept = choose(history, {"theirs"}, folders, keep)
-    model = set() if keep else {"model"}
+    model: set[str] = set() if keep else {"model"}
     assert gone == {"theirs", "rows.dir", "old rows"} | model
     assert kept == ({"models/model"} if keep else set())
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from reproducible_ml.governance.rows import Person, holds, matches
+from reproducible_ml.governance.rows import NotSearchedError, Person, holds, matches
 
 ANYWHERE = Person(["4711"])
 CUSTOMER = Person(["4711"], "customer")
@@ -89,3 +89,17 @@ def test_rows_of_several_values_are_marked() -> None:
     ]
     assert matches(table, Person(["(x.y)"])).to_pylist() == [False, False, True, False]
     assert matches(table.slice(0, 0), ANYWHERE).to_pylist() == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        parquet(a=[1, 2])[:-9],
+        gzip.compress(b"a,b\n1,2\n" * 99)[:-9],
+        b"SQLite format 3\0 12",
+        packed(b"SQLite format 3\0 12"),
+    ],
+)
+def test_what_cannot_be_searched_is_said(content: bytes) -> None:
+    with pytest.raises(NotSearchedError):
+        holds(io.BytesIO(content), ANYWHERE)

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.governance.history import History, Record, members, read_history
 from reproducible_ml.governance.rows import (
+    NotSearchedError,
     Person,
     clean_log,
     holds,
@@ -57,6 +58,7 @@ class Plan(NamedTuple):
         files: Files of the working tree that have one.
         logs: Rows by file of the logs.
         foreign: Objects with rows that no commit and no run of this project recorded.
+        unclear: Paths of objects that could not be searched.
     """
 
     objects: dict[str, str]
@@ -69,6 +71,7 @@ class Plan(NamedTuple):
     files: list[str]
     logs: dict[Path, int]
     foreign: list[str]
+    unclear: list[str]
 
 
 def forget(
@@ -144,7 +147,8 @@ def make_plan(
     names = history.paths(folders)
     used = {digest for record in history.current for digest, _ in record.written}
     used |= {one for digest in used for one in folders.get(digest, {}).values()}
-    hits = find_hits(storages, person, folders) | {
+    hits, unclear = find_hits(storages, person, folders)
+    hits |= {
         digest
         for record in history.records
         for digest, path in record.written
@@ -193,6 +197,7 @@ def make_plan(
         files=search_files(root, person),
         logs=search_logs(logs, person),
         foreign=sorted(foreign),
+        unclear=sorted(names.get(one, one) for one in unclear - gone),
     )
 
 
@@ -208,28 +213,31 @@ def find_hits(
     storages: Sequence[Storage],
     person: Person,
     folders: Mapping[str, Mapping[str, str]],
-) -> set[str]:
-    """Return the objects that hold a row, and the folders that they are in."""
+) -> tuple[set[str], set[str]]:
+    """Return the objects that hold a row, with their folders; and what is unclear."""
     places: dict[str, tuple[Storage, str]] = {}
     for storage in storages:
         for digest, paths in storage.objects.items():
             places.setdefault(digest, (storage, paths[0]))
-    found = set()
+    found, unclear = set(), set()
     wanted = places if person.values else ()
     for digest in tqdm(wanted, "Searching", disable=None, leave=False):
         storage, path = places[digest]
         if digest.endswith(FOLDER):
             continue
-        with storage.open(path) as file:
-            if holds(file, person):
-                found.add(digest)
+        try:
+            with storage.open(path) as file:
+                if holds(file, person):
+                    found.add(digest)
+        except NotSearchedError:
+            unclear.add(digest)
     for folder, files in folders.items():
         # A file may be named after a person.
         named = {d for name, d in files.items() if person.word.search(name)}
         found |= named
         if named or found & {*files.values()}:
             found.add(folder)
-    return found
+    return found, unclear
 
 
 def find_derived(records: Sequence[Record], hits: set[str]) -> set[str]:
@@ -360,9 +368,12 @@ def describe(plan: Plan, storages: Sequence[Storage], *, really: bool) -> str:
     lists: dict[str, Iterable[Any]] = {
         "Have rows, but no commit or run here recorded them; --unrecorded deletes them"
         " as well, if no other project needs them": plan.foreign,
+        "Damaged, or in a form that is not searched (--path names such data)": (
+            plan.unclear
+        ),
         "Stay, as --keep asks for it, though made of the rows": plan.kept,
         "Recorded, but in no cache or remote here, so not searched": plan.lost,
-        "In Git, whose history stays as it is (docs/governance/deletion.md)": plan.git,
+        "In Git, whose history stays as it is": plan.git,
         "In the working tree": plan.files,
         "In logs, rows": [f"{path}: {count}" for path, count in plan.logs.items()],
     }

@@ -83,14 +83,20 @@ def read_history(root: Path, storages: Iterable[Storage]) -> History:
             records += parse(storage.read(run), LOCK, f"{storage.name} {run}")
     current = [
         record
-        for path in [root / LOCK, *sorted(root.glob(f"**/*{POINTER}"))]
-        if path.is_file() and ".venv" not in path.parts
+        for path in sorted(root.rglob("*"))
+        if _records_data(path.name)
+        and path.is_file()
+        and not {".venv", ".git", ".dvc"} & {*path.relative_to(root).parts}
         for record in parse(
             path.read_bytes(), path.relative_to(root).as_posix(), "the working tree"
         )
     ]
     current = [with_parts(record, current) for record in current]
     return History(records, current, commits)
+
+
+def _records_data(name: str) -> bool:
+    return PurePosixPath(name).name == LOCK or name.endswith(POINTER)
 
 
 def with_parts(record: Record, every: Iterable[Record]) -> Record:
@@ -118,7 +124,7 @@ def _files(root: Path, commit: str, prefix: str) -> Iterator[tuple[str, str]]:
     for line in listed.decode("utf-8", "surrogateescape").split("\0"):
         meta, _, name = line.partition("\t")
         inside = name.startswith(prefix) and name[len(prefix) :]
-        if inside and (inside == LOCK or inside.endswith(POINTER)):
+        if inside and _records_data(inside):
             yield meta.split()[2], inside
 
 
@@ -145,7 +151,10 @@ def parse(content: bytes, name: str, source: str) -> list[Record]:
                 if _hash(one)
             ),
             source,
-            tuple((_hash(one), str(one.get("path"))) for one in _items(stage, "deps")),
+            tuple(
+                (_hash(one), (folder / str(one.get("path"))).as_posix())
+                for one in _items(stage, "deps")
+            ),
         )
         for stage in every
         if isinstance(stage, dict)

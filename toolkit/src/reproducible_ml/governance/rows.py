@@ -31,6 +31,9 @@ PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"BZh": bz2.open,
     b"\xfd7z": lzma.open,
 }
+# What files begin with that hold numbers in a form that is not searched.
+BINARY = (b"SQLite format 3", b"\x89HDF", b"ARROW1", b"ORC", b"\x93NUMPY")
+
 UNPACKING = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError)
 
 # How Unicode of two bytes begins, as spreadsheets may write it.
@@ -44,6 +47,10 @@ PREAMBLE = 20
 # Folders of the working tree that are not searched: packages, Git, and what is DVC's.
 SKIPPED = (".git", ".venv", ".dvc", "__pycache__")
 TEMPORARY = (".dvc", "tmp")
+
+
+class NotSearchedError(Exception):
+    """A file may hold rows in a form that is not known here, or is damaged."""
 
 
 class Person(NamedTuple):
@@ -66,37 +73,63 @@ class Person(NamedTuple):
 
 
 def holds(file: IO[bytes], person: Person) -> bool:
-    """Return whether a file has a row of a person; it must be seekable."""
+    """Return whether a file has a row of a person; it must be seekable.
+
+    Raises:
+        NotSearchedError: No value was found, but not all of it could be read.
+    """
     if not person.values:
         return False
-    start = file.read(4)
+    start = file.read(16)
     file.seek(0)
-    if start == b"PAR1":
-        with suppress(pa.ArrowInvalid):
-            batches = pq.ParquetFile(file).iter_batches()
-            return any(_any(matches(pa.table(batch), person)) for batch in batches)
-    if start == b"PK\x03\x04":
-        with suppress(*UNPACKING):
-            return _in_archive(file, person)
-    for first, unpack in PACKED.items():
-        if start.startswith(first):
-            with suppress(*UNPACKING), unpack(file) as inside:
-                return holds(inside, person)
+    readers: dict[bytes, Callable[[IO[bytes], Person], bool]] = {
+        b"PAR1": _in_parquet,
+        b"PK\x03\x04": _in_archive,
+        **dict.fromkeys(PACKED, _in_packed),
+    }
+    reader = next((r for first, r in readers.items() if start.startswith(first)), None)
+    if reader:
+        with suppress(*UNPACKING, pa.ArrowInvalid):
+            return reader(file, person)
+        file.seek(0)
+    found = _in_lines(_lines(file, start), person)
+    if not found and (reader or start.startswith(BINARY)):
+        raise NotSearchedError
+    return found
+
+
+def _in_parquet(file: IO[bytes], person: Person) -> bool:
+    batches = pq.ParquetFile(file).iter_batches()
+    return any(
+        bool(pc.any(matches(pa.table(batch), person)).as_py()) for batch in batches
+    )
+
+
+def _in_packed(file: IO[bytes], person: Person) -> bool:
+    start = file.read(3)
     file.seek(0)
-    return _in_lines(_lines(file, start), person)
+    unpack = next(one for first, one in PACKED.items() if start.startswith(first))
+    with unpack(file) as inside:
+        return holds(inside, person)
 
 
 def _in_archive(file: IO[bytes], person: Person) -> bool:
     # The columns of a spreadsheet are not in lines: any word counts.
     anywhere = person._replace(column=None)
+    unknown = False
     with zipfile.ZipFile(file) as archive:
         names = [one for one in archive.namelist() if not one.endswith("/")]
         if any(person.word.search(name) for name in names):
             return True
         for name in names:
-            with archive.open(name) as inside:
-                if holds(inside, anywhere):
-                    return True
+            try:
+                with archive.open(name) as inside:
+                    if holds(inside, anywhere):
+                        return True
+            except NotSearchedError:
+                unknown = True
+    if unknown:
+        raise NotSearchedError
     return False
 
 
@@ -137,10 +170,6 @@ def _fields(line: str, delimiter: str) -> list[str]:
     with suppress(csv.Error):
         return next(csv.reader([line], delimiter=delimiter), [])
     return []
-
-
-def _any(hits: pa.Array) -> bool:
-    return bool(pc.any(hits).as_py())
 
 
 def matches(table: pa.Table, person: Person) -> pa.Array:
@@ -218,7 +247,7 @@ def search_files(root: Path, person: Person) -> list[str]:
         skipped = {*inside.parts} & {*SKIPPED} and inside.parts[:2] != TEMPORARY
         if skipped or not path.is_file():
             continue
-        with path.open("rb") as file:
+        with suppress(NotSearchedError), path.open("rb") as file:
             if holds(file, person):
                 found.append(inside.as_posix())
     return found

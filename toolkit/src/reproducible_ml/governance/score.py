@@ -1,5 +1,6 @@
 """`rml score`: the points of the ML Test Score, by section, and the least of them."""
 
+import datetime
 import json
 import sys
 from collections.abc import Sequence
@@ -304,7 +305,9 @@ def score_page(project: Project, outdated: Sequence[str] | None = None) -> str:
     """
     written = read_evidence(project.root, IDS)
     dates = [one.date for one in written.evidence.values()] if written else []
-    day = max(dates, default=None)
+    # A date in the future is a mistake, which the page says as well.
+    now = datetime.datetime.now(datetime.UTC).date()
+    day = max((date for date in dates if date <= now), default=None)
     facts = Facts(project, records=False, today=day, outdated=outdated)
     since = f" on {day}, the day of the newest evidence" if day else ""
     subject = (
