@@ -69,7 +69,7 @@ def make_dictionary(root: Path) -> str:
     validation = _report(root / VALIDATION)
     lacking = undescribed(contract)
     rows = validation.get("rows")
-    known = f"{rows:,} rows" if isinstance(rows, int) else "a table not validated yet"
+    known = f"{rows:,} rows" if isinstance(rows, int) else "A table not validated yet"
     about = f"{known}, {len(contract.columns):,} columns. Target: {code(data.target)}."
     header = ["column", "meaning", "holds", "use", "allowed", "missing", "distribution"]
     has_unit = any(_unit(column) for column in contract.columns.values())
@@ -81,7 +81,7 @@ def make_dictionary(root: Path) -> str:
         found = found if isinstance(found, dict) else {}
         cells = [
             code(name),
-            plain(_meaning(column)) or "-",
+            plain(_meaning(column)) or "(not described yet)",
             WORDS[column.dtype],
             _use(name, column, contract, data, roles),
             _allowed(column),
