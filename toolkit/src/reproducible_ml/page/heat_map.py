@@ -49,7 +49,8 @@ def heat_map(title: str, names: Sequence[str], found: Matrix, note: str = "") ->
             left = NAMES + cell * j
             drawn.append(_cell(left, TOP + height * i, cell, height, value))
             if cell >= NUMBERED:
-                word = text(left + cell / 2, middle + 4, f"{value:.2f}", "middle")
+                shown = f"{round(value, 2) + 0.0:.2f}"
+                word = text(left + cell / 2, middle + 4, shown, "middle")
                 kind = "on" if abs(value) > DARK else None
                 drawn.append(tag("g", word, class_=kind))
             words = f"{short(row, 60)} and {short(column, 60)}: {value:.3f}"
