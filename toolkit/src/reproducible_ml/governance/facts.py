@@ -226,7 +226,8 @@ class Facts:
             if not isinstance(settings, dict) or _is_off(settings):
                 continue
             allowed = _allowed(known, settings)
-            for position, step in enumerate(settings.get("steps") or ()):
+            steps = settings.get("steps")
+            for position, step in enumerate(steps if isinstance(steps, list) else ()):
                 if not isinstance(step, dict) or _is_off(step):
                     continue
                 action = f"{step.get('uses', '')} {step.get('with', '')}".strip()
@@ -312,8 +313,8 @@ class Facts:
         rules = [
             rule
             for group in (groups if isinstance(groups, list) else ())
-            if isinstance(group, dict)
-            for rule in group.get("rules") or ()
+            if isinstance(group, dict) and isinstance(group.get("rules"), list)
+            for rule in group["rules"]
             if isinstance(rule, dict)
         ]
         return {str(r["alert"]): str(r.get("expr")) for r in rules if "alert" in r}
