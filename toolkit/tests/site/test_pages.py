@@ -54,8 +54,8 @@ def test_links_lead_to_pages_of_the_site(tmp_path: Path) -> None:
         "dot/other.py.md",
     }
     home = (output / "README.md").read_text("utf-8")
-    assert "[a](docs/a.md#gr%C3%B6%C3%9Fe-2)" in home
-    assert "[p](params.yaml.md#__codelineno-0-2)" in home
+    assert "[a](docs/a.md#größe-2)" in home
+    assert "[p](params.yaml.md)" in home
     assert "[d](dot/index.md) [w](dot/config.md) [m](docs/media/x.png)" in home
     assert "[o](docs/b_c/README.md) [s](docs/b_c/README.md)" in home
     text = (output / "docs/a.md").read_text("utf-8")
@@ -88,6 +88,25 @@ def test_link_that_leads_nowhere_is_a_problem(
     assert problem.startswith("README.md line 4: link ")
     assert why in problem
     assert not list((tmp_path / "pages").rglob("secret*"))
+
+
+def test_link_of_the_disk_leads_to_no_file_outside_of_git(tmp_path: Path) -> None:
+    (tmp_path / "secret.env").write_text("TOKEN=1")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/out.md").symlink_to("/etc/hostname")
+    (tmp_path / "docs/secret.md").symlink_to("../secret.env")
+    (tmp_path / "docs/same.md").symlink_to("../README.md")
+    repository(tmp_path, {"README.md": "# Home\n"})
+    names = ["README.md", "docs/out.md", "docs/secret.md", "docs/same.md"]
+    pages = Pages(tmp_path, names)
+    pages.write(tmp_path / "pages")
+    assert {*pages.places} == {"README.md", "docs/same.md"}
+
+
+def test_page_that_is_not_utf_8_is_a_problem(tmp_path: Path) -> None:
+    pages = repository(tmp_path, {"README.md": "# A\ncafé".encode("latin-1")})
+    pages.write(tmp_path / "pages")
+    assert pages.problems == ["README.md line 2: is not UTF-8. Fix: save it as UTF-8"]
 
 
 def test_two_files_with_one_place_are_a_problem(tmp_path: Path) -> None:

@@ -280,3 +280,83 @@ def test_site_in_a_browser_from_the_disk(project: Path, tmp_path: Path) -> None:
     outside = [one for one in requests if not one.startswith(("file:///", "data:"))]
     assert outside == []
     assert any("search_index.js" in one for one in requests)
+
+
+@pytest.fixture
+def small(tmp_path: Path, site_python: Path) -> Path:
+    """A project of a README and a package, which is built in seconds."""
+    for name, text in {
+        "README.md": "# Small\n",
+        "code/own/__init__.py": '"""Own."""\n',
+        "dvc.yaml": "stages: {}\n",
+        "pyproject.toml": '[tool.reproducible_ml]\npackage = "own"\n',
+        ".gitignore": ".venv\n.dvc\n/site/\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "environments").mkdir()
+    for name in ("mkdocs.yml", "environments/site.txt"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / FOLDER).symlink_to(ROOT / FOLDER)
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error"),
+    [
+        ("mkdocs.yml", "a: [\n", "mkdocs.yml: is not valid YAML: line 2"),
+        ("mkdocs.yml", "nope: 1\n", "Unrecognised configuration name: nope"),
+        ("mkdocs.yml", "theme: none_such\n", "Unrecognised theme name"),
+        ("site/mine.txt", "x", "site: is no site that this command wrote"),
+        ("api/README.md", "# Mine\n", "api/index.md: the site has a page of this name"),
+        ("README.md", None, "README.md: there is no such file"),
+        ("environments/site.txt", None, "environments/site.txt: there is no such file"),
+    ],
+)
+def test_what_is_wrong_is_a_line(
+    small: Path, name: str, text: str | None, error: str
+) -> None:
+    path = small / name
+    path.parent.mkdir(exist_ok=True)
+    if text is None:
+        path.unlink()
+    else:
+        path.write_text(text)
+    done = run(small)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert error in line
+    assert not (small / "site/index.html").exists()
+
+
+def test_two_at_once_wait_for_each_other(small: Path) -> None:
+    settings = (small / "mkdocs.yml").read_text("utf-8")
+    (small / "mkdocs.yml").write_text(
+        settings.replace("  font: false", "  font: false\n  custom_dir: own_theme")
+        + 'site_url: !ENV [NOT_SET, "https://example.org/below/"]\n'
+        "extra_css: [docs/own.css]\n",
+        "utf-8",
+    )
+    for name, text in {
+        "own_theme/main.html": '{% extends "base.html" %}{% block announce %}NEWS'
+        "{% endblock %}",
+        "docs/own.css": "body { --own: 1 }",
+    }.items():
+        (small / name).parent.mkdir()
+        (small / name).write_text(text)
+    both = [
+        subprocess.Popen(CLI, cwd=small, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = sorted(one.communicate()[0].strip() for one in both)
+    assert [one.returncode for one in both] == [0, 0]
+    assert said == ["site/index.html is built.", "site/index.html is up to date."]
+    # Settings with tags and paths are taken as MkDocs takes them.
+    page = (small / "site/index.html").read_text("utf-8")
+    assert "NEWS" in page
+    assert "docs/own.css" in page
+    assert "https://example.org/below/" in page
+    assert not [*(small / ".dvc/tmp/rml/site").glob("busy*")]

@@ -6,11 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import yaml
 
 from reproducible_ml.core.errors import UserError, one_line
@@ -63,12 +66,24 @@ def build(project: Project, helps: Mapping[str, str]) -> Built:
     """
     root = project.root
     settings = read_settings(root)
+    # As `rml site --serve` and `make site` after the same change.
+    with _alone(root / WORK / "busy"):
+        return _build(project, settings, helps)
+
+
+def _build(
+    project: Project, settings: Mapping[str, Any], helps: Mapping[str, str]
+) -> Built:
+    root = project.root
     paths = repository_files(root)
     names = [path.relative_to(root).as_posix() for path in paths]
     _check_folder(root, names)
+    if HOME not in names:
+        raise UserError(f"{HOME}: there is no such file, but it is the first page")
     # The report also says of which commit it is, and of the versions, which are tags.
     refs = run_git(root, "show-ref", "--head", "--tags", "HEAD") or b""
-    state = f"{content_hash(paths)} {hashlib.sha256(refs).hexdigest()}"
+    own = sorted(Path(__file__).parent.glob("*.*"))
+    state = f"{content_hash([*paths, *own])} {hashlib.sha256(refs).hexdigest()}"
     stamp = Stamp(root / WORK / "built")
     if stamp.matches(state) and (root / SITE / "index.html").is_file():
         return Built(root / SITE, False, [])
@@ -86,6 +101,36 @@ def build(project: Project, helps: Mapping[str, str]) -> Built:
             raise UserError("\n".join(problems))
     stamp.save(state)
     return Built(root / SITE, True, notes)
+
+
+@contextmanager
+def _alone(mark: Path) -> Iterator[None]:
+    """Wait until no other process does the same in this repository.
+
+    Args:
+        mark: A file with the number of the process.
+    """
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    own = mark.with_name(f"{mark.name}.{os.getpid()}")
+    own.write_text(str(os.getpid()))
+    try:
+        while True:
+            try:
+                # Made with its content in one step.
+                os.link(own, mark)
+                break
+            except FileExistsError:
+                with suppress(FileNotFoundError, ValueError):
+                    if not psutil.pid_exists(int(mark.read_text())):
+                        mark.unlink()  # it was killed
+                        continue
+                time.sleep(0.2)
+        try:
+            yield
+        finally:
+            mark.unlink(missing_ok=True)
+    finally:
+        own.unlink()
 
 
 def _write_report(project: Project) -> None:
@@ -157,12 +202,13 @@ def _write_pages(
             raise UserError("\n".join(dict.fromkeys(pages.problems)))
         others: dict[str, list[Any]] = {}
         if (root / REPORT).is_file():
-            write_text(_results(project, pages), output / "results.md")
+            _write_new(_results(project, pages), output, "results.md")
             (output / "reports").mkdir(exist_ok=True)
             shutil.copyfile(root / REPORT, output / REPORT)
             pages.places["results.md"] = "results.md"
         found = _api(project, python)
-        shutil.copytree(work / "api", output / "api", dirs_exist_ok=True)
+        for page in sorted((work / "api").iterdir()):
+            _write_new(page.read_text("utf-8"), output, f"api/{page.name}")
         others["Code"] = ["api/index.md"] if any(found["pages"].values()) else []
         for package, written in found["pages"].items():
             titles = [name.removesuffix(".md") for name in written]
@@ -173,7 +219,7 @@ def _write_pages(
             ]
             others["Code"] += [{package: entries}] if entries else []
         if helps:
-            write_text(_commands(helps), output / "commands.md")
+            _write_new(_commands(helps), output, "commands.md")
             pages.places["commands.md"] = "commands.md"
         for name in ASSETS:
             asset = files("reproducible_ml.site").joinpath(name)
@@ -184,6 +230,21 @@ def _write_pages(
         whole = navigation(settings.get("nav"), pages, others)
         write_text(_derived(root, settings, pages, whole), work / CONFIG)
     return [*pages.notes, *found["problems"]]
+
+
+def _write_new(text: str, output: Path, name: str) -> None:
+    """Write a page that is made, unless a file of the repository has its place.
+
+    Raises:
+        UserError: It has.
+    """
+    readme = (output / name).with_name("README.md")
+    if (output / name).exists() or (name.endswith("/index.md") and readme.exists()):
+        raise UserError(
+            f"{name}: the site has a page of this name that it makes by itself. Fix:"
+            " rename the file or its folder"
+        )
+    write_text(text, output / name)
 
 
 def _own_files(settings: Mapping[str, Any]) -> list[str]:
@@ -311,7 +372,7 @@ def _run_mkdocs(python: Path, config: Path, folder: Path, root: Path) -> None:
     }
     where = ["--config-file", str(config), "--site-dir", str(folder)]
     _run(
-        [python, "-m", "mkdocs", "--quiet", "build", "--strict", *where],
+        [python, "-m", "mkdocs", "build", "--strict", *where],
         root,
         variables,
     )

@@ -87,10 +87,10 @@ def _missing(
     parts = urlsplit(address)
     if parts.scheme or parts.netloc:
         return
-    # 404.html is shown for any address, so its own are absolute.
-    start = Path() if parts.path.startswith("/") else Path(name).parent
-    path = unquote(parts.path).lstrip("/")
-    target = _normal(start / path) if parts.path else name
+    if name == "404.html" and parts.path.startswith("/"):
+        return  # it is shown at any address, so it knows where the site will be
+    path = unquote(parts.path)
+    target = _normal(Path(name).parent / path) if path else name
     if target not in files and target != ".":
         yield f"{name}: links to {address}, but the site has no such file"
     elif parts.fragment and target in pages:

@@ -315,6 +315,8 @@ class Document:
             elif token.type in ("fence", "table_open"):
                 starts[first] = "block"
                 ends.add(end)
+            elif token.type == "heading_open" and token.level:
+                starts[first] = "block"
         return items, starts, ends
 
     def _content_column(self, number: int, start: int) -> int:

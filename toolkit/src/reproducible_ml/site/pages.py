@@ -31,6 +31,8 @@ LONG = 300_000
 # Pages of files are not found by the search.
 UNSEARCHED = "---\nsearch:\n  exclude: true\n---\n"
 
+PLAIN = re.compile(r"[\w.-]+")
+
 # Files of a folder that are linked in its list.
 LISTED = 60
 
@@ -59,7 +61,8 @@ class Pages:
 
     def __init__(self, root: Path, files: Iterable[str]) -> None:
         self.root = root
-        self.files = {name for name in files if (root / name).is_file()}
+        known = {*files}
+        self.files = {name for name in known if _is_inside(root, name, known)}
         self.places: dict[str, str] = {}
         self.problems: list[str] = []
         self.notes: list[str] = []
@@ -135,7 +138,15 @@ class Pages:
 
     def _document(self, name: str) -> Document:
         if name not in self._documents:
-            text = (self.root / name).read_text("utf-8", "replace")
+            content = (self.root / name).read_bytes()
+            try:
+                text = content.decode("utf-8")
+            except UnicodeDecodeError as error:
+                line = content.count(b"\n", 0, error.start) + 1
+                self.problems.append(
+                    f"{one_line(name)} line {line}: is not UTF-8. Fix: save it as UTF-8"
+                )
+                text = ""
             self._documents[name] = Document(text)
         return self._documents[name]
 
@@ -175,7 +186,7 @@ class Pages:
             self.problems.append(f"{where}: {why}. Fix: {fix}")
             return None
         anchor = self._anchor(found, link.anchor)
-        if link.anchor and not anchor:
+        if anchor is None:
             known = "L1, L2 …"
             if found.endswith(".md"):
                 known = ", ".join(sorted(self._document(found).anchors())[:LISTED])
@@ -202,17 +213,17 @@ class Pages:
         return None
 
     def _anchor(self, name: str, anchor: str) -> str | None:
-        """Return the anchor in the site; None if there is no such place."""
+        """Return the anchor in the site, empty for the page; None if there is none."""
         if not anchor:
-            return None
+            return ""
         if name.endswith(".md"):
             known = self._document(name).anchors()
             found = next((a for a in (anchor, anchor.lower()) if a in known), None)
-            return None if found is None else quote(found)
-        line = re.match(r"L(\d+)", anchor)
-        if line and not name.endswith("/") and self._is_shown(name):
-            return f"__codelineno-0-{line[1]}"
-        return None
+            # MkDocs wants those of headings as they are.
+            return quote(found) if found and not PLAIN.fullmatch(found) else found
+        # The lines of a file are no anchors for MkDocs.
+        is_line = re.fullmatch(r"L\d+(-L\d+)?", anchor)
+        return "" if is_line and not name.endswith("/") else None
 
     def _shown(self, name: str) -> str:
         """Return a page that shows a file."""
@@ -237,6 +248,21 @@ class Pages:
                 shown = f"[{shown}]({quote(path)})"
             lines.append(f"- {shown}")
         return "\n".join([f"{UNSEARCHED}# {code(name)}", "", *lines, ""])
+
+
+def _is_inside(root: Path, name: str, known: set[str]) -> bool:
+    """Return whether a file exists; a link must lead to another file of Git."""
+    path = root / name
+    if not path.is_file():
+        return False
+    if not any((root / part).is_symlink() for part in (name, *_parents(name))):
+        return True
+    real, start = path.resolve(), root.resolve()
+    return real.is_relative_to(start) and real.relative_to(start).as_posix() in known
+
+
+def _parents(name: str) -> Iterator[str]:
+    return (parent.as_posix() for parent in PurePosixPath(name).parents)
 
 
 def code(text: str) -> str:

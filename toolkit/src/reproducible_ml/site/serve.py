@@ -50,7 +50,13 @@ def serve(
             super().end_headers()
 
     handler = functools.partial(Handler, directory=str(project.root / SITE))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"--port {port}: cannot be used: {error}. Fix: another one, or 0"
+        ) from error
+    with server:
         address = f"http://127.0.0.1:{server.server_port}/"
         sys.stdout.write(f"Serving {address} (Ctrl-C ends it)\n")
         sys.stdout.flush()
