@@ -34,7 +34,7 @@ def pins(name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["dev", "model", "service", "worker", "serverless", *OPTIONAL]
+    "name", ["dev", "model", "service", "worker", "serverless", "site", *OPTIONAL]
 )
 def test_package_has_one_version_in_all_locks(name: str) -> None:
     runtime, other = pins("runtime"), pins(name)
@@ -76,6 +76,22 @@ def test_lock_has_what_pyproject_names() -> None:
         requirement = Requirement(line)
         version = pins("runtime")[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), line
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ENVIRONMENTS.glob("*.in")), ids=lambda path: path.stem
+)
+def test_lock_of_an_environment_of_its_own_is_whole(path: Path) -> None:
+    """It has what its .in names, and is not installed with the pipeline."""
+    lines = path.read_text("utf-8").splitlines()
+    wanted = [line for line in lines if line and not line.startswith("#")]
+    assert named(wanted) <= pins(path.stem).keys()
+    for line in wanted:
+        requirement = Requirement(line)
+        version = pins(path.stem)[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), line
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert path.stem not in project["project"]["optional-dependencies"]
 
 
 def test_ranges_of_the_toolkit_are_those_of_the_project() -> None:

@@ -130,8 +130,8 @@ def test_navigation_has_what_exists_and_nothing_is_left_out(tmp_path: Path) -> N
     ]
     assert navigation(wanted, pages, {"Code": ["api/index.md"]}) == [
         {"Start": "README.md"},
-        {"Guides": ["docs/a.md", {"Deep": ["docs/b_c/README.md"]}]},
-        {"More": ["docs/alone.md"]},
+        {"Guides": [{"A": "docs/a.md"}, {"Deep": ["docs/b_c/README.md"]}]},
+        {"More": [{"Alone": "docs/alone.md"}]},
         {"Code": ["api/index.md"]},
         {
             "Files": [

@@ -263,7 +263,7 @@ def _derived(
     root: Path, settings: Mapping[str, Any], pages: Pages, whole: list[Any]
 ) -> str:
     """Return the configuration for MkDocs: what is not in mkdocs.yml but follows."""
-    title = pages.title(HOME) if HOME in pages.files else root.resolve().name
+    title = pages.title(HOME) or root.resolve().name
     extra = settings.get("extra")
     shims = (extra if isinstance(extra, dict) else {}).get("polyfills") or []
     derived: dict[str, Any] = {

@@ -101,10 +101,16 @@ class Pages:
         shutil.copyfile(self.root / name, target)
 
     def title(self, name: str) -> str:
-        """Return the title of a page; its path if it has none."""
-        if name.endswith(".md"):
-            return self._document(name).title() or name
-        return name
+        """Return the title of a page; empty if it has none."""
+        return self._document(name).title() if name in self.files else ""
+
+    def entry(self, name: str) -> Any:
+        """Return a page as the navigation has it: by its title, if it has one.
+
+        MkDocs itself does not see a title after a comment.
+        """
+        title = self.title(name)
+        return {title: self.places[name]} if title else self.places[name]
 
     def _place(self, name: str) -> str:
         """Return the file of the site for a file of the repository."""
@@ -296,7 +302,7 @@ def navigation(wanted: Any, pages: Pages, others: dict[str, list[Any]]) -> list[
             else:
                 for name in [name for name in left if fnmatchcase(name, str(item))]:
                     del left[name]
-                    yield pages.places[name]
+                    yield pages.entry(name)
 
     known = [*entries(wanted or [])]
     rest: dict[str, list[Any]] = {}
@@ -307,7 +313,7 @@ def navigation(wanted: Any, pages: Pages, others: dict[str, list[Any]]) -> list[
         folder = name.removeprefix(DOCS).split("/")
         section = folder[0] if len(folder) > 1 else "more"
         title = section.strip(".").replace("_", " ").capitalize() or section
-        rest.setdefault(title, []).append(pages.places[name])
+        rest.setdefault(title, []).append(pages.entry(name))
     files = sorted(
         place
         for name, place in pages.places.items()
