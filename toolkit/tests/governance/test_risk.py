@@ -27,7 +27,7 @@ from reproducible_ml.governance.risk import (
     read_risk,
     unanswered,
 )
-from reproducible_ml.governance.risk_page import describe
+from reproducible_ml.governance.risk_page import SECTION_B, describe
 
 from ..copies import ROOT
 
@@ -137,6 +137,21 @@ def test_what_is_open_is_never_taken_for_no(
     assert found.open == open_
     said = "\n".join(describe(Risk(**NOTHING | answers), found, TODAY))
     assert ("Class: cannot be decided" in said) == (len(possible) > 1)
+
+
+@pytest.mark.parametrize("section_b", [True, False, None])
+def test_products_of_section_b_have_other_duties(section_b: bool | None) -> None:
+    answers = {"product": True, "product_assessment": True}
+    found = decided(**answers, product_section_b=section_b)
+    assert found.kind == "high"
+    assert found.section_b is section_b
+    said = "\n".join(describe(Risk(**NOTHING | answers), found, TODAY))
+    assert (SECTION_B in said) == (section_b is True)
+    assert ("section_b" in found.facts) == (section_b is not False)
+    # An area makes it high risk by itself.
+    both = decided(**answers, product_section_b=section_b, employment=True)
+    assert both.annex == ("I", "III")
+    assert not both.section_b
 
 
 def test_no_answers_decide_nothing() -> None:

@@ -65,7 +65,8 @@ def make_pages(project: Project) -> dict[Path, str | None]:
         raise UserError("\n".join(errors))
     canvas, risk = read_canvas(), read_risk()
     decision = decide(risk)
-    high = "high" in decision.possible and decision.kind in ("high", None)
+    # Of Section B of Annex I, the law of the sector asks for documentation instead.
+    high = "high" in decision.possible and not decision.section_b
     # The page of risks links to this one.
     technical = technical_page(repository, read_technical()) if high else None
     return {

@@ -24,6 +24,11 @@ from reproducible_ml.governance.risk import (
 
 SHOWN = {True: "yes", False: "no", None: "**not answered**"}
 
+SECTION_B = (
+    "Section B of Annex I: of the AI Act, only Art. 6(1), 60a and 102 to 112 apply; the"
+    " law of the sector has the rest."
+)
+
 TRANSPARENCY_DUTIES = {
     "interacts": "the provider lets people know that they deal with an AI system",
     "synthetic": "the provider marks what is generated so that machines can tell",
@@ -62,6 +67,8 @@ def describe(risk: Risk, decision: Decision, today: datetime.date) -> list[str]:
     lines += [f"Note: {note}" for note in decision.notes]
     if decision.exception and decision.kind != "high":
         lines.append("Art. 6(3) takes it out of Annex III: write down why (Art. 6(4)).")
+    if decision.section_b:
+        lines.append(SECTION_B)
     lines += ["", f"By {known.act}:"]
     for name in decision.facts:
         fact = known.facts[name]
@@ -139,10 +146,7 @@ def _class(decision: Decision) -> str:
             " 6(4), 49(2))."
         )
     if decision.section_b:
-        parts.append(
-            "Section B of Annex I: of the AI Act, only Art. 6(1), 60a and 102 to 112"
-            " apply; the law of the sector has the rest."
-        )
+        parts.append(SECTION_B)
     elif decision.section_b is None and decision.kind == "high":
         parts.append(
             "Whether Section A or Section B of Annex I is not answered"
