@@ -5,13 +5,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from reproducible_ml.site.flowchart import (
-    Drawing,
-    Edge,
-    FlowchartError,
-    draw_flowchart,
-    read_flowchart,
-)
+from reproducible_ml.site.drawing import Drawing, draw_flowchart
+from reproducible_ml.site.flowchart import Edge, FlowchartError, read_flowchart
 
 CHART = """
 flowchart TD

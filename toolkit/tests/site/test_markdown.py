@@ -130,6 +130,19 @@ def test_what_python_markdown_alone_takes_for_markup_is_escaped() -> None:
     assert '<details markdown="1">' in written("<details>\n\n*x*\n\n</details>")
 
 
+def test_other_signs_begin_another_list_and_a_heading_needs_a_blank() -> None:
+    assert written("- a\n* b\n") == "- a\n\n<!-- -->\n\n* b\n"
+    assert written("#no heading\n#1 of\n") == "\\#no heading\n\\#1 of\n"
+    assert written("> a\n> - b\n") == "> a\n>\n> - b\n"
+    assert written("- a\n  ## B\n") == "- a\n\n    ## B {: #b }\n"
+
+
+def test_footnotes_are_no_links() -> None:
+    page, links = followed("text[^1]\n\n[^1]: Foot.\n")
+    assert links == []
+    assert page == "text[^1]\n\n[^1]: Foot.\n"
+
+
 def test_table_and_code_need_no_blank_line_around_them() -> None:
     text = "Text\n| a |\n| --- |\n| b |\n\nText\n```\nx\n```\nText"
     assert written(text) == (

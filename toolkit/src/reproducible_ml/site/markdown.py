@@ -21,7 +21,7 @@ SCHEME = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*:|//)")
 
 # The destination of a link or picture, of a reference, and of a tag of HTML.
 INLINE = re.compile(r"\]\(\s*(<[^<>\n]*>|[^\s()<]+(?:\([^\s()]*\)[^\s()]*)*)")
-REFERENCE = re.compile(r"^ {0,3}\[[^\]\n]+\]:\s*(<[^<>\n]*>|\S+)", re.M)
+REFERENCE = re.compile(r"^ {0,3}\[[^\]\n^][^\]\n]*\]:\s*(<[^<>\n]*>|\S+)", re.M)
 TAG = re.compile(r"<(?:a|img)\b[^>]*?\b(?:href|src)\s*=\s*[\"']([^\"'>]*)[\"']", re.I)
 ANCHOR = re.compile(r"<[a-z][^>]*?\b(?:id|name)\s*=\s*[\"']([^\"'>]+)[\"']", re.I)
 
@@ -34,7 +34,7 @@ BRACE = re.compile(r"(?<!\\)\{(?![:%]?\s*[.#][\w-])")
 LOOSE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 WRAPPED = re.compile(r"^(\s*)(\d*)([-+*.)])(?=\s)")
 MARKER = re.compile(r"([-+*]|\d{1,9}[.)])(\s+|$)")
-DETAILS = re.compile(r"<(details|summary|div)(?![^>]*\bmarkdown\b)(?=[\s>])", re.I)
+DETAILS = re.compile(r"<(details|div)(?![^>]*\bmarkdown\b)(?=[\s>])", re.I)
 
 
 class Link(NamedTuple):
@@ -51,6 +51,9 @@ class Link(NamedTuple):
     line: int
 
 
+# What may follow a paragraph for GitHub, but not for Python-Markdown.
+APART = ("bullet_list_open", "fence", "ordered_list_open", "table_open")
+
 # Where a link leads in the site; None if it stays as it is.
 Resolve = Callable[[Link], str | None]
 
@@ -62,6 +65,23 @@ class Heading(NamedTuple):
     anchor: str
     level: int
     line: int
+
+
+class Blocks(NamedTuple):
+    """What of a page Python-Markdown wants to be indented, or apart from other lines.
+
+    Attributes:
+        items: Of lists, the outer ones first: the first line, the line after the last,
+            and the column of the content.
+        starts: Lines that need a blank one before them, and whether also a comment.
+        ends: Lines that need a blank one before them if they are not blank.
+        quoted: As `starts`, within quotes.
+    """
+
+    items: list[tuple[int, int, int]]
+    starts: dict[int, bool]
+    ends: set[int]
+    quoted: set[int]
 
 
 class Document:
@@ -112,6 +132,13 @@ class Document:
     def title(self) -> str:
         """Return the text of the first heading, empty if there is none."""
         return next((heading.text for heading in self.headings()), "")
+
+    def _pairs(self) -> Iterator[tuple[str, Any]]:
+        """Yield each token with the type of the one before."""
+        before = ""
+        for token in self.tokens:
+            yield before, token
+            before = token.type
 
     def _all_tokens(self) -> Iterator[Any]:
         for token in self.tokens:
@@ -193,7 +220,7 @@ class Document:
     def _escape(self, lines: list[str]) -> None:
         """Escape what Python-Markdown alone takes for markup."""
         in_table = False
-        for token in self.tokens:
+        for before, token in self._pairs():
             in_table = token.type == "table_open" or (
                 in_table and token.type != "table_close"
             )
@@ -211,6 +238,8 @@ class Document:
             changed = text.split("\n")
             # A line that only continues a paragraph begins no list.
             changed[1:] = [WRAPPED.sub(r"\1\2\\\3", line) for line in changed[1:]]
+            if before == "paragraph_open":
+                changed = [re.sub(r"^(\s*)#", r"\1\\#", line) for line in changed]
             lines[first:end] = changed
 
     def _write_anchors(self, lines: list[str]) -> None:
@@ -256,42 +285,47 @@ class Document:
         self, lines: list[str], drawn: dict[tuple[int, int], str]
     ) -> Iterator[str]:
         """Yield the lines, with list items as Python-Markdown wants them."""
-        items, starts, ends = self._blocks()
+        items, starts, ends, quoted = self._blocks()
         pictures = {first: (end, text) for (first, end), text in drawn.items()}
         number = 0
         before = ""
         while number < len(lines):
             around = [item for item in items if item[0] <= number < item[1]]
             if number in starts and before.strip():
-                yield " " * INDENT * (len(around) - (starts[number] == "item"))
+                yield ""
+            if starts.get(number):
+                yield from ("<!-- -->", "")
             if number in pictures:
                 end, text = pictures[number]
                 yield from (" " * INDENT * len(around) + t for t in text.split("\n"))
                 before, number = text, end
                 continue
-            before = _shift(lines[number], number, around)
+            line = _shift(lines[number], number, around)
+            if number in quoted and before.strip(" >"):
+                yield line[: len(line) - len(line.lstrip(" >"))].rstrip()
+            before = line
             yield before
             number += 1
             if number in ends and number < len(lines) and lines[number].strip():
                 yield ""
                 before = ""
 
-    def _blocks(self) -> tuple[list[tuple[int, int, int]], dict[int, str], set[int]]:
-        """Return the list items, and lines that need a blank one before or after them.
-
-        An item is its first line, the line after its last, and the column of its
-        content; the outer ones come first.
-        """
+    def _blocks(self) -> Blocks:
         items: list[tuple[int, int, int]] = []
-        starts: dict[int, str] = {}
+        starts: dict[int, bool] = {}
         ends: set[int] = set()
+        quoted: set[int] = set()
         paragraphs: dict[int, int] = {}
         quotes = 0
-        for token in self.tokens:
+        for before, token in self._pairs():
             quotes += {"blockquote_open": 1, "blockquote_close": -1}.get(token.type, 0)
-            if not token.map or quotes:
+            if not token.map:
                 continue
             first, end = token.map
+            if quotes:
+                if token.type in APART:
+                    quoted.add(first)
+                continue
             if token.type == "list_item_open":
                 # After an item of several blocks, one that is not apart would belong
                 # to the last of them.
@@ -301,7 +335,7 @@ class Document:
                     if item[1] == first
                     for number in range(*item[:2])
                 ):
-                    starts[first] = "item"
+                    starts.setdefault(first, False)
                 outer = [item[2] for item in items if item[0] <= first < item[1]]
                 column = self._content_column(first, max(outer, default=0))
                 items.append((first, end, column))
@@ -311,13 +345,16 @@ class Document:
                 # Below the first paragraph of an item, Python-Markdown needs none.
                 inner = {item[0] for item in items}
                 if token.level == 0 or paragraphs.get(first, first) not in inner:
-                    starts[first] = "item"
+                    starts.setdefault(first, False)
+                # Another sign begins another list.
+                if token.level == 0 and before.endswith("_list_close"):
+                    starts[first] = True
             elif token.type in ("fence", "table_open"):
-                starts[first] = "block"
+                starts.setdefault(first, False)
                 ends.add(end)
             elif token.type == "heading_open" and token.level:
-                starts[first] = "block"
-        return items, starts, ends
+                starts.setdefault(first, False)
+        return Blocks(items, starts, ends, quoted)
 
     def _content_column(self, number: int, start: int) -> int:
         """Return the column at which the content of a list item begins."""

@@ -16,7 +16,8 @@ from urllib.parse import quote
 
 from reproducible_ml.core.errors import one_line
 from reproducible_ml.core.files import write_text
-from reproducible_ml.site.flowchart import FlowchartError, draw_flowchart
+from reproducible_ml.site.drawing import draw_flowchart
+from reproducible_ml.site.flowchart import FlowchartError
 from reproducible_ml.site.markdown import Document, Link
 
 HOME = "README.md"
