@@ -138,6 +138,12 @@ def test_command_writes_page_and_figures(
     assert "Mutual information with city" in page
     # Roles of columns of that name hold for another table as well.
     assert "person 3" not in page
+    # A table of the project has keys, which are no column.
+    show_profile(project, Wanted(str(root / VALIDATED)), browser=False)
+    columns = json.loads((root / FOLDER / "validated/profile.json").read_text())
+    assert [column["name"] for column in columns["columns"]] == [*people.columns]
+    with pytest.raises(UserError, match="the project is in it"):
+        show_profile(project, Wanted(str(root.parent)), browser=False)
     # The project's own profile stays.
     assert read_status(root).problem == ""
     with pytest.raises(UserError, match='has no column "town"'):

@@ -126,6 +126,9 @@ def any_table(source: Path, report: Path) -> Table:
     _check_same_names(files, lambda file: parquet_schema(file).names)
     first = parquet_schema(files[0])
     types = {name: first.field(name).type for name in first.names}
+    if (first.pandas_metadata or {}).get("index_columns") == [ROW_KEY]:
+        # A table of a project, such as data/processed/train: it is no column.
+        del types[ROW_KEY]
     folders = [name for name in folder_columns(source, files) if name not in types]
     return _parquet(files, types | dict.fromkeys(folders, pa.string()), {}, folders)
 

@@ -87,6 +87,10 @@ def show_profile(project: Project, wanted: Wanted, *, browser: bool) -> None:
 def _any(project: Project, wanted: Wanted) -> tuple[dict[str, Any], Path]:
     """Return the profile of any table, and the folder that it is written to."""
     source = read_source(wanted.table, wanted.query, wanted.key)
+    if not source.query and project.root.resolve().is_relative_to(source.place):
+        raise UserError(
+            f"{wanted.table}: the project is in it. Fix: give one table, or its folder"
+        )
     name = source.name.partition(".")[0] or source.name
     folder = FOLDER / name
     root = project.root / ".dvc/tmp"
