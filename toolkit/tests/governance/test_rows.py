@@ -89,6 +89,21 @@ def test_rows_of_several_values_are_marked() -> None:
     ]
     assert matches(table, Person(["(x.y)"])).to_pylist() == [False, False, True, False]
     assert matches(table.slice(0, 0), ANYWHERE).to_pylist() == []
+    numbers = pa.table(
+        {
+            "id": pa.array([2**53, 2**53 + 1, None], pa.int64()),
+            "small": pa.array([1, 2, 3], pa.int8()),
+            "share": pa.array([0.5, None, float("nan")]),
+        }
+    )
+    for value, expected in {
+        str(2**53 + 1): [False, True, False],
+        "0.5": [True, False, False],
+        "003": [False, False, True],
+        "nan": [False, False, False],
+        "300": [False, False, False],
+    }.items():
+        assert matches(numbers, Person([value])).to_pylist() == expected
 
 
 @pytest.mark.parametrize(
