@@ -11,13 +11,12 @@ import pandas as pd
 import pytest
 
 from reproducible_ml.adopt.catalog import (
-    ask_for,
     check_catalog,
     describe_stale,
     fill_catalog,
-    parse_settings,
     recorded_table,
 )
+from reproducible_ml.adopt.catalog_questions import ask_for, parse_settings
 from reproducible_ml.card.catalog import CATALOG, Catalog, RawTable, read_catalog
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project

@@ -31,7 +31,7 @@ from reproducible_ml.governance.questions import (
     empty_canvas,
     empty_technical,
 )
-from reproducible_ml.governance.risk import ANSWERS, empty_risk, questions
+from reproducible_ml.governance.risk_answers import ANSWERS, empty_risk, questions
 from reproducible_ml.reproduce import write_governance
 
 from ..copies import ROOT

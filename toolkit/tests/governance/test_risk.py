@@ -13,15 +13,14 @@ import pytest
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.governance.interview import ask, keep_answers, matters
 from reproducible_ml.governance.regulation import NO_ADVICE, describe_age, regulation
-from reproducible_ml.governance.risk import (
+from reproducible_ml.governance.risk import Decision, decide
+from reproducible_ml.governance.risk_answers import (
     AREAS,
     CONDITIONS,
     HEADER,
     PROHIBITED,
     TRANSPARENCY,
-    Decision,
     Risk,
-    decide,
     empty_risk,
     questions,
     read_risk,

@@ -15,10 +15,10 @@ from rich.text import Text
 from reproducible_ml.adopt.catalog import (
     NewCatalog,
     describe_catalog,
-    parse_settings,
     prepare_catalog,
     write_catalog_of,
 )
+from reproducible_ml.adopt.catalog_questions import parse_settings
 from reproducible_ml.adopt.configure import (
     FORMS,
     PIPELINE,

@@ -7,21 +7,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from reproducible_ml.adopt.catalog import YES, ask_terminal, is_asked
+from reproducible_ml.adopt.catalog_questions import YES, ask_terminal, is_asked
 from reproducible_ml.card.forms import parse_form, set_fields
 from reproducible_ml.core.errors import UserError, printable
 from reproducible_ml.core.files import write_text
 from reproducible_ml.core.project import Project
 from reproducible_ml.governance.pages import is_used, write_pages
 from reproducible_ml.governance.regulation import describe_age
-from reproducible_ml.governance.risk import (
+from reproducible_ml.governance.risk import decide
+from reproducible_ml.governance.risk_answers import (
     ANSWERS,
     AREAS,
     CONDITIONS,
     PROHIBITED,
     TRANSPARENCY,
     Risk,
-    decide,
     empty_risk,
     questions,
     read_risk,

@@ -14,7 +14,8 @@ from reproducible_ml.governance.crisp import crisp_page
 from reproducible_ml.governance.privacy import privacy_page
 from reproducible_ml.governance.questions import read_canvas, read_technical
 from reproducible_ml.governance.repository import FOLDER, Repository
-from reproducible_ml.governance.risk import decide, read_risk
+from reproducible_ml.governance.risk import decide
+from reproducible_ml.governance.risk_answers import read_risk
 from reproducible_ml.governance.risk_page import risk_page
 from reproducible_ml.governance.technical import SIX_MONTHS, technical_page
 from reproducible_ml.serving.log_writer import DAY

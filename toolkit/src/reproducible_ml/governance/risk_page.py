@@ -13,14 +13,8 @@ from reproducible_ml.governance.regulation import (
     regulation,
 )
 from reproducible_ml.governance.repository import FOLDER, Repository
-from reproducible_ml.governance.risk import (
-    GROUPS,
-    NAMES,
-    Decision,
-    Risk,
-    text_of,
-    unanswered,
-)
+from reproducible_ml.governance.risk import NAMES, Decision
+from reproducible_ml.governance.risk_answers import GROUPS, Risk, text_of, unanswered
 
 SHOWN = {True: "yes", False: "no", None: "**not answered**"}
 
