@@ -123,6 +123,17 @@ def test_roles_that_change_make_the_profile_out_of_date(root: Path) -> None:
     assert "There is no profile" in shown(root)
 
 
+def test_report_page_has_no_text_of_a_row(root: Path) -> None:
+    (root / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    show_profile(Project(root), Wanted(), browser=False)
+    page = (root / FOLDER / "index.html").read_text("utf-8")
+    assert "person 3" in page
+    assert "Oslo" in page
+    assert 'class="warning"' not in shown(root)
+    assert "person 3" not in shown(root)
+    assert "Oslo" in shown(root), "the contract names it"
+
+
 def test_command_writes_page_and_figures(
     root: Path, people: pd.DataFrame, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,6 +25,9 @@ FEW = 12
 # From these shares on, something stands out.
 MANY_MISSING, NEARLY_ALL, STRONG = 0.5, 0.95, 0.95
 
+# What is copied from rows.
+EXAMPLES = ("examples", "unreadable_example", "notes")
+
 # What shows values of a column, or may be one.
 VALUES = (
     *("examples", "top", "top_error", "notes", "unreadable_example", "min", "max"),
@@ -33,7 +36,11 @@ VALUES = (
 
 
 def profile_section(status: Status) -> Html:
-    """Return the profile of the project's table, and whether it is up to date."""
+    """Return the profile of the project's table, and whether it is up to date.
+
+    The report page may be sent to others, and CI keeps it: it has no text of a row but
+    categories, which are in the contract as well.
+    """
     parts = []
     if status.problem:
         command = tag("code", "rml profile")
@@ -41,8 +48,20 @@ def profile_section(status: Status) -> Html:
             tag("p", status.problem, " ", command, " makes it anew.", class_="warning")
         )
     if status.found is not None:
-        parts.append(profile_parts(status.found, status.hidden))
+        columns = [*map(_without_examples, status.found["columns"])]
+        found = {**status.found, "columns": columns}
+        parts.append(profile_parts(found, status.hidden))
+        words = (
+            "Examples and frequent texts are in the page that ",
+            tag("code", "rml profile"),
+        )
+        parts.append(tag("p", *words, " writes.", class_="note"))
     return join(parts)
+
+
+def _without_examples(column: Json) -> Json:
+    left = EXAMPLES if column["kind"] != "text" else (*EXAMPLES, "top")
+    return {key: value for key, value in column.items() if key not in left}
 
 
 def profile_parts(found: Json, hidden: frozenset[str] = frozenset()) -> Html:
