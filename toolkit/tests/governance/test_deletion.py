@@ -20,7 +20,9 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.governance import deletion
 from reproducible_ml.governance.deletion import choose, find_derived
 from reproducible_ml.governance.history import History, Record, parse, with_parts
+from reproducible_ml.registry.promote import promote
 from reproducible_ml.report.gates import remote_status
+from reproducible_ml.reproduce import pull_tables
 from reproducible_ml.verify.rebuild import refuse_deleted
 from reproducible_ml.versioning.tombstone import DELETED, Deletion, read_tombstones
 
@@ -62,7 +64,7 @@ PIPELINE = {
             "outs": ["data/interim/other.txt"],
         },
     },
-    "artifacts": {"model": {"path": "models/model.bin"}},
+    "artifacts": {"model": {"path": "models/model.bin", "type": "model"}},
 }
 
 
@@ -252,6 +254,13 @@ def test_missing_versions_were_deleted_and_damage_is_damage(project: Patient) ->
     assert gate is not None
     assert gate.passed is False
     assert "deleted on purpose on 20" in gate.reason
+
+    (project.root / "data/raw/people.csv").unlink()
+    with pytest.raises(UserError, match=r"people\.csv: deleted on purpose"):
+        pull_tables([Path("data/raw/people.csv")])
+    project.git("tag", "--annotate", "model@v1.0.0", "--message", "old", "one")
+    with pytest.raises(UserError, match=r"models/model\.bin: deleted on purpose"):
+        promote(project.root, "1.0.0", "prod", pushed=False)
 
     # Damage of another object, and of a file that is not listed, is none of it.
     project.git("checkout", "--quiet", "main")
