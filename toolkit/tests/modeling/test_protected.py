@@ -276,6 +276,21 @@ def test_intervals_cover_the_truth_and_tell_a_biased_model(
     assert above == fails
 
 
+def test_few_rows_that_are_alike_by_chance_are_no_evidence() -> None:
+    """Errors are skewed, so that few often lack the large ones, and vary little."""
+    codes = np.repeat([0, 1, 2], [3, 8, 300])
+    covered = 0
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        errors = random.lognormal(size=len(codes))
+        rows = Predictions(np.zeros(len(codes)), errors)
+        row_keys = random.integers(0, 2**63, len(codes), dtype=np.uint64)
+        found = vary_by_group(rows, codes, row_keys, ["a", "b", "c"], 200, 1000)
+        gap = find_gap([found["mae", None]], with_ratio=True)
+        covered += gap is not None and gap.difference.low == 0
+    assert covered >= COVERED
+
+
 def test_sample_has_rows_of_rare_groups_and_the_spread_of_all_rows() -> None:
     random = np.random.default_rng(0)
     codes = random.choice(3, 20_000, p=[0.899, 0.1, 0.001])
@@ -330,7 +345,8 @@ def test_surest_difference_is_that_of_many_rows() -> None:
     ("values", "cuts", "names"),
     [
         ([np.inf, -np.inf, np.nan], (1.0,), ["below 1.0", "1.0 and more", "(missing)"]),
-        (pd.array([True, None], dtype="boolean"), (), ["False", "True", "(missing)"]),
+        (pd.array([True, None], dtype="boolean"), (), ["True", "(missing)"]),
+        (pd.Categorical(["a", "b"], categories=["a", "b", "c"]), (), ["a", "b", "c"]),
         (pd.array([3, None], dtype="Int64"), (3.0,), ["below 3.0", "3.0 and more"]),
     ],
 )

@@ -61,6 +61,9 @@ FEW = 30
 # Of the differences of all pairs, so many are within their intervals.
 LEVEL = 0.95
 
+# Standard errors that are as many for two groups, of a normal distribution.
+TWO = 1.96
+
 
 class Varied(NamedTuple):
     """A metric of each group, and how it varies.
@@ -70,30 +73,41 @@ class Varied(NamedTuple):
         replicates: Of shape (replicates, groups); NaN where nothing is known.
         rows: Those that it is a mean or share of, of shape (groups,).
         is_rate: Whether it is a share of rows, between 0 and 1.
+        least: Of the standard errors of groups, in differences.
     """
 
     value: Floats
     replicates: Floats
     rows: Codes
     is_rate: bool
+    least: Floats | float = 0.0
 
     @property
     def centre(self) -> Floats:
         """Middle of intervals of differences: for few rows, rates are closer to 1/2."""
-        found = _mean(self.replicates)
+        found = known_mean(self.replicates)
         return np.where(np.isnan(found), self.value, found)
+
+    @property
+    def _spread(self) -> Floats:
+        """Standard deviation of the replicates."""
+        with np.errstate(over="ignore"):
+            return np.sqrt(known_mean((self.replicates - self.centre) ** 2))
 
     @property
     def error(self) -> Floats:
         """Standard error of each group's value; infinite where it is unknown."""
-        with np.errstate(over="ignore"):
-            squares = _mean(self.deviations**2)
-        return np.where(np.isnan(squares), np.inf, np.sqrt(squares))
+        spread = self._spread
+        return np.where(np.isnan(spread), np.inf, np.maximum(spread, self.least))
 
     @property
     def deviations(self) -> Floats:
-        """Replicates minus the centre."""
-        return self.replicates - self.centre
+        """Replicates minus the centre, spread by the standard error; 0 if unknown."""
+        spread, error = self._spread, self.error
+        known = (spread > 0) & np.isfinite(error)
+        scale = np.where(known, ratio(error, np.where(known, spread, 1)), 0)
+        moved = np.where(known, self.replicates - self.centre, 0)
+        return np.nan_to_num(moved) * np.where(known, scale, 0)
 
     def interval(self, place: int) -> tuple[float, float]:
         """Return the 95 % interval of a group, NaN where it is unknown."""
@@ -102,7 +116,7 @@ class Varied(NamedTuple):
         return (low, high) if np.isnan(value) else (min(low, value), max(high, value))
 
 
-def _mean(values: Floats) -> Floats:
+def known_mean(values: Floats) -> Floats:
     """Return the means of columns without NaN; NaN if there is nothing else."""
     known = ~np.isnan(values)
     return ratio(np.where(known, values, 0).sum(axis=0), known.sum(axis=0))
@@ -192,7 +206,7 @@ class _Pairs(NamedTuple):
         i, j = (places[side] for side in np.triu_indices(len(places), 1))
         errors, centre = metric.error, metric.centre
         both = np.hypot(errors[i], errors[j])
-        deviations = np.nan_to_num(metric.deviations)
+        deviations = metric.deviations
         largest = np.zeros(len(deviations))
         # One group at a time, as all pairs of all replicates may not fit into memory.
         for group in places:
@@ -233,8 +247,7 @@ class _Pairs(NamedTuple):
 def _factor(pairs: Sequence[_Pairs]) -> float:
     """Return within how many standard errors all differences are."""
     largest = np.max([each.largest for each in pairs], axis=0)
-    # It is 0 if no error is known, and about 2 for two groups.
-    return max(1.0, float(np.quantile(largest, LEVEL)))
+    return max(TWO, float(np.quantile(largest, LEVEL)))
 
 
 def _ratio(metrics: Sequence[Varied], pairs: Sequence[_Pairs], factor: float) -> Ends:

@@ -29,9 +29,11 @@ from reproducible_ml.modeling.scoring import bootstrap
 from reproducible_ml.modeling.scoring.gaps import (
     BIAS,
     CALIBRATION,
+    FEW,
     NUMBERS,
     RATES,
     Varied,
+    known_mean,
 )
 from reproducible_ml.modeling.scoring.scores import take
 
@@ -275,9 +277,16 @@ def _as_varied(
         off = replicates * _student(rows)
         both = np.concatenate([np.maximum(value - off, 0), value + off])
         return Varied(value, both, rows, is_rate=False)
-    if is_number:
-        replicates = value + (replicates - value) * _student(rows)
-    return Varied(value, replicates, rows, is_rate=False)
+    if not is_number:
+        return Varied(value, replicates, rows, is_rate=False)
+    moved = replicates - value
+    with np.errstate(over="ignore"):
+        spread = known_mean(moved**2) * rows
+    # By chance, few rows may be alike, and a difference of their mean look certain.
+    typical = np.sqrt(np.nansum(spread * rows) / max(1, rows.sum()))
+    least = np.where(rows < FEW, typical / np.sqrt(np.maximum(rows, 1)), 0)
+    moved = moved * _student(rows)
+    return Varied(value, value + moved, rows, is_rate=False, least=least)
 
 
 def _student(rows: Codes) -> Floats:
