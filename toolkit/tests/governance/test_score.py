@@ -21,6 +21,7 @@ from reproducible_ml.governance.facts import Facts
 from reproducible_ml.governance.proofs import check
 from reproducible_ml.governance.rubric import IDS, ITEMS, Item, all_proofs
 from reproducible_ml.governance.score import (
+    PAGE,
     Score,
     find_points,
     find_score,
@@ -531,9 +532,11 @@ def test_command_prints_the_score_and_fails_below_a_minimum(
     for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "all"]):
         subprocess.run(["git", *arguments], cwd=project, check=True)
     monkeypatch.chdir(project)
+    (project / PAGE).write_text("old", "utf-8")
     result = CliRunner().invoke(cli, ["score", "--json", "--check", "7"])
     assert result.exit_code == 1
     assert "less than 7" in result.stderr
+    assert f"{PAGE}: is out of date. Fix: rml score --page" in result.stderr
     found = json.loads(result.stdout)
     assert found["subject"].startswith("commit ")
     assert len(found["tests"]) == 28

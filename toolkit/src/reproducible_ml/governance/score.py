@@ -148,12 +148,15 @@ def find_points(
 
 def show_score(project: Project, *, as_json: bool, least: float | None) -> bool:
     """Print the score; return whether it is at least as wanted, and its page is so."""
-    score = find_score(Facts(project))
+    facts = Facts(project)
+    score = find_score(facts)
     content = json.dumps(as_dict(score), indent=2, ensure_ascii=False)
     sys.stdout.write(f"{content if as_json else as_text(score)}\n")
     sys.stdout.flush()
     page = project.root / PAGE
-    stale = page.is_file() and page.read_text("utf-8") != score_page(project)
+    stale = False
+    if page.is_file():
+        stale = page.read_text("utf-8") != score_page(project, facts.outdated)
     low = least is not None and score.minimum < least
     if stale:
         word = "error" if least is not None else "warning"
