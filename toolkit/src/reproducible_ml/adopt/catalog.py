@@ -310,6 +310,11 @@ def fill_catalog(project: Project, settings: Iterable[str]) -> None:
         *describe_empty(written),
     ]:
         click.echo(f"warning: {line}")
+    if answers:
+        click.echo(
+            "Next: `make repro` writes it to the model card and to the pages that show"
+            " it."
+        )
 
 
 def _asked(
