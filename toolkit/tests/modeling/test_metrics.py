@@ -280,3 +280,10 @@ def test_sums_and_means_are_taken_for_each_weighting() -> None:
 )
 def test_largest_number_keeps_ten_digits(values: list[float], decimals: int) -> None:
     assert unit_decimals(np.array(values)) == decimals
+
+
+def test_area_of_rows_of_one_class_is_undefined_whatever_their_weights() -> None:
+    output = np.array([0.25, 1.0, 0.0, 0.0, 0.25, 1.0])
+    rows = Predictions(np.array([True] * 4 + [False] * 2), output)
+    weights = np.random.default_rng(0).random((100, 6)) * [1, 1, 1, 1, 0, 0]
+    assert np.isnan(BINARY["roc_auc"].function(rows, weights)).all()

@@ -107,10 +107,12 @@ def roc_auc(rows: Predictions, weights: Weights) -> Floats:
         total[:, np.append(starts, len(output))[steps + n]] for n in (0, 1)
     )
     reached = np.cumsum(positives, axis=1)
-    negatives = total[:, -1] - reached[:, -1]
+    # Summed by itself: a difference of sums need not be 0 where there are none.
+    negatives = ordered[:, ~positive].sum(axis=1)
     lower = negatives[:, np.newaxis] - (after - reached)
     area = (positives * (lower + (after - before - positives) / 2)).sum(axis=1)
-    return ratio(area, reached[:, -1] * negatives)
+    pairs = reached[:, -1] * negatives
+    return np.where(pairs > 0, ratio(area, pairs), np.nan)
 
 
 def average_precision(rows: Predictions, weights: Weights) -> Floats:
