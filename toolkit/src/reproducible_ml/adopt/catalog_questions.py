@@ -9,7 +9,7 @@ from reproducible_ml.contract.schema import Contract
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.profiling.personal import Personal
 
-# What `rml catalog` and `rml data` are told as KEY=VALUE.
+# What `rml catalog` and `rml data` take as KEY=VALUE.
 LISTS = ("personal_columns", "not_personal")
 YES = {"yes": True, "true": True, "y": True, "no": False, "false": False, "n": False}
 

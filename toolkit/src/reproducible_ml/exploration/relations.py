@@ -22,7 +22,7 @@ SHOWN, LISTED = 25, 50
 # Columns whose pairs are looked at.
 NUMBERS, CATEGORIES = 2_000, 100
 
-# Values of a category that are told apart, and groups of numbers and dates.
+# Values of a category that are distinguished, and groups of numbers and dates.
 VALUES, GROUPS = 30, 10
 
 # Rows that pairs of categories are counted on: fewer of many pairs.

@@ -27,7 +27,7 @@ class Importance(NamedTuple):
 
     @property
     def is_noise(self) -> bool:
-        """Whether it can hardly be told from none."""
+        """Whether it can hardly be distinguished from none."""
         return self.value <= 2 * self.deviation
 
 

@@ -20,8 +20,8 @@ ANSWERS = Path("docs/governance/risk.yaml")
 HEADER = """\
 # Answers on which the class of the system under the EU AI Act depends: `rml risk` asks
 # for them, decides, and writes risk.md. Answer yes or no; what is empty counts as
-# unknown, never as no. Think of the intended purpose: what people are told it is for,
-# not what it could do. This is no legal advice.
+# unknown, never as no. Think of the intended purpose: what its provider says that it is
+# for, not what it could do. This is no legal advice.
 """
 
 Answer = StrictBool | None

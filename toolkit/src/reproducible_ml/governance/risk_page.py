@@ -197,12 +197,12 @@ def _duties(repository: Repository, risk: Risk, decision: Decision) -> list[str]
                 [_duty(duty, repository) for duty in duties],
             ),
         ]
-    told = [
+    transparency = [
         f"Art. 50: {words} ({code(name)})"
         for name, words in TRANSPARENCY_DUTIES.items()
         if getattr(risk, name)
     ]
-    parts.append(bullets(told))
+    parts.append(bullets(transparency))
     if risk.general_purpose:
         more = ", and Art. 55, as its risk is systemic" if risk.systemic else ""
         open_ = (

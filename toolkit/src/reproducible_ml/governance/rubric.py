@@ -163,12 +163,12 @@ ITEMS: tuple[Item, ...] = (
     ),
     Item(
         "monitoring.dependencies",
-        "Is somebody told when a package or source that the model needs changes?",
+        "Is anybody notified when a package or source that the model needs changes?",
         {"announced": o.updates_announced},
     ),
     Item(
         "monitoring.inputs",
-        "Are the rows of requests checked, and is somebody told when they break rules?",
+        "Are rows of requests checked, and is anybody notified when they break rules?",
         {
             "contract": p.contract_valid,
             "alert": o.alert_on("rml_rows_total", "when rows break the contract"),
@@ -181,7 +181,7 @@ ITEMS: tuple[Item, ...] = (
     ),
     Item(
         "monitoring.age",
-        "Is somebody told when the model in use is too old?",
+        "Is anybody notified when the model in use is too old?",
         {
             "alert": o.alert_on(
                 "rml_model_loaded_timestamp_seconds", "when the model is old"
@@ -190,7 +190,7 @@ ITEMS: tuple[Item, ...] = (
     ),
     Item(
         "monitoring.finite",
-        "Is somebody told when predictions are no numbers?",
+        "Is anybody notified when predictions are no numbers?",
         {
             "alert": o.alert_on(
                 "rml_predictions_not_finite_total", "when predictions are no numbers"
@@ -199,7 +199,7 @@ ITEMS: tuple[Item, ...] = (
     ),
     Item(
         "monitoring.speed",
-        "Is somebody told when answers get slower, or take more memory?",
+        "Is anybody notified when answers get slower, or take more memory?",
         {
             "time": o.alert_on("rml_request_seconds_bucket", "when answers are slow"),
             "memory": o.alert_on(
@@ -209,7 +209,7 @@ ITEMS: tuple[Item, ...] = (
     ),
     Item(
         "monitoring.quality",
-        "Is somebody told when predictions get worse on rows in use?",
+        "Is anybody notified when predictions get worse on rows in use?",
         {"labels": p.labels_joined},
     ),
 )
