@@ -137,16 +137,16 @@ def data(**options: Any) -> None:
     """
     from reproducible_ml.adopt.adopt import adopt
     from reproducible_ml.adopt.request import Options
-    from reproducible_ml.exploration.dictionary import write_dictionary
+    from reproducible_ml.reproduce import write_documents
 
-    typed = _absolute(options)
+    found = _project()
     try:
-        adopt(_project(), Options(**typed))
-        if not options["dry_run"]:
-            write_dictionary(_project().root)
+        adopt(found, Options(**_absolute(options)))
     except KeyboardInterrupt:
         click.echo("\nStopped. Nothing was changed.", err=True)
         raise
+    if not options["dry_run"]:
+        write_documents(found)
 
 
 def _absolute(options: dict[str, Any]) -> dict[str, Any]:

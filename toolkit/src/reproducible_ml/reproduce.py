@@ -282,6 +282,14 @@ def show_results(project: Project) -> None:
         track(project)
 
 
+def write_documents(project: Project) -> None:
+    """Write the pages that are made of what is in Git: dictionary and governance."""
+    from reproducible_ml.exploration.dictionary import write_dictionary
+
+    write_dictionary(project.root)
+    write_governance(project)
+
+
 def write_governance(project: Project) -> None:
     """Write the pages of docs/governance/, unless nothing that they say changed."""
     if not GOVERNANCE.is_dir():

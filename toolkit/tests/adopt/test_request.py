@@ -28,6 +28,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(
         "reproducible_ml.adopt.adopt.adopt", lambda _, options: made.append(options)
     )
+    monkeypatch.setattr("reproducible_ml.reproduce.write_documents", lambda _: None)
 
     def run(*arguments: str) -> Options:
         done = CliRunner().invoke(cli, ["data", *arguments])
