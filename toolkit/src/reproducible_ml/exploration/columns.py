@@ -6,8 +6,7 @@ of the rows that `RowSample` chose.
 """
 
 import math
-from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,22 +24,21 @@ from reproducible_ml.exploration.counting import (
     hash_texts,
 )
 from reproducible_ml.exploration.dates import Coverage
-from reproducible_ml.profiling.distinct import DistinctCounter
-
-Kind = Literal["number", "boolean", "category", "text", "date", "empty", "other"]
-Floats = npt.NDArray[np.float64]
-Json = dict[str, Any]
-
-QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
-
-# Bars of a histogram, frequent values that are kept, and examples.
-BINS, TOP, EXAMPLES = 30, 10, 5
-
-# Rows from which quantiles of personal values may be shown.
-MANY = 100
-
-# A histogram ends at the outer quantiles if all values are spread so much more widely.
-SPREAD = 3
+from reproducible_ml.exploration.figures import (
+    Floats,
+    Json,
+    as_json,
+    as_texts,
+    encoded,
+    histogram,
+    is_valid,
+    plain_numbers,
+    quantile_groups,
+    quantiles,
+    shown_quantiles,
+    to_seconds,
+)
+from reproducible_ml.exploration.summary import EXAMPLES, TOP, Kind, Summary
 
 # Numbers with more different values have a histogram, not frequent values.
 FEW_NUMBERS = 100
@@ -52,116 +50,6 @@ CATEGORIES, REPEATS = 200, 2
 FIRST_DATE, LAST_DATE = -62_135_596_800, 253_402_300_799
 
 NONE = np.iinfo(np.int64).min
-
-
-class Summary:
-    """What is known of a column; a class for each kind of values.
-
-    Attributes:
-        name: Of the column.
-        declared: Its kind, if a contract says so.
-        rows: Rows so far.
-        missing: Rows without a value.
-        odd: Rows whose text could not be read as the type, and the first such text.
-        notes: How it was read, if that is not certain.
-    """
-
-    kind: Kind = "other"
-
-    def __init__(self, name: str, arrow: str, distinct: int) -> None:
-        self.name = name
-        self.arrow = arrow
-        self.rows = 0
-        self.missing = 0
-        self.odd: tuple[int, str] = (0, "")
-        self.notes: list[str] = []
-        self.declared: str = ""
-        self.examples: list[str] = []
-        self.distinct = DistinctCounter(distinct)
-        self.sample: list[npt.NDArray[Any]] = []
-
-    def add(self, values: pa.Array, chosen: Mask) -> Hashes | None:
-        """Add the values of consecutive rows, some of which are in the sample.
-
-        Returns:
-            A hash of each value; None if values of the type are not compared.
-        """
-        self.rows += len(values)
-        return self._add(values, chosen)
-
-    def _add(self, values: pa.Array, chosen: Mask) -> Hashes | None:
-        del chosen
-        self.missing += values.null_count
-        return None
-
-    def keep(self, mask: Mask) -> None:
-        """Keep those values of the sample that a mask chooses."""
-        if self.sample:
-            self.sample = [np.concatenate(self.sample)[mask]]
-
-    def sampled(self) -> npt.NDArray[Any]:
-        """Return the values of the sample."""
-        return np.concatenate(self.sample) if self.sample else np.array([])
-
-    def codes(self, limit: int) -> npt.NDArray[np.int64] | None:
-        """Return a small number for each row of the sample, for contingency tables.
-
-        The most frequent values have the first numbers, all others the last one. None
-        if there are hardly any values that repeat.
-        """
-        del limit
-        return None
-
-    def result(self, *, hidden: bool) -> Json:
-        """Return all that is known, ready for JSON.
-
-        Args:
-            hidden: Whether values may not be shown: no examples, no frequent values,
-                neither the lowest nor the highest one.
-        """
-        found: Json = {
-            "name": self.name,
-            "kind": self.kind if self.present else "empty",
-            "type": self.declared or self.arrow,
-            "rows": self.rows,
-            "missing": self.missing - self.odd[0],
-        }
-        if self.odd[0]:
-            found["unreadable"] = self.odd[0]
-            if not hidden:
-                found["unreadable_example"] = self.odd[1]
-        if self.notes and not hidden:
-            found["notes"] = self.notes
-        if hidden:
-            found["hidden"] = True
-        if self.present:
-            found |= self._result(hidden=hidden)
-        return found
-
-    def _result(self, *, hidden: bool) -> Json:
-        del hidden
-        return {}
-
-    @property
-    def present(self) -> int:
-        """Rows with a value."""
-        return self.rows - self.missing
-
-    def different(self) -> Json:
-        """Return the number of different values, and how exact it is."""
-        count = min(self.distinct.count(), self.present)
-        if self.distinct.exact:
-            return {"distinct": count}
-        # Two standard deviations of the estimate by the smallest hashes.
-        error = 2 / math.sqrt(self.distinct.limit - 2)
-        return {"distinct": count, "distinct_error": round(error, 4)}
-
-    def _note_examples(self, values: pa.Array) -> None:
-        if len(self.examples) < EXAMPLES and len(values):
-            some = values[:1000].unique()[:EXAMPLES].cast(pa.string()).to_pylist()
-            known = {*self.examples}
-            new = [text[:200] for text in some if text[:200] not in known]
-            self.examples = [*self.examples, *new][:EXAMPLES]
 
 
 class Numbers(Summary):
@@ -184,7 +72,7 @@ class Numbers(Summary):
     def _add(self, values: pa.Array, chosen: Mask) -> Hashes | None:
         values = plain_numbers(values)
         whole = types.is_integer(values.type)
-        valid = _valid(values)
+        valid = is_valid(values)
         exact = values.fill_null(0).to_numpy(zero_copy_only=False)
         numbers = exact.astype(np.float64)
         if not whole:
@@ -244,23 +132,23 @@ class Numbers(Summary):
         numbers = different.to_numpy(zero_copy_only=False)
         whole = types.is_integer(values.type)
         hashes = hash_integers(numbers) if whole else hash_floats(numbers)
-        self.frequent.add(hashes, counts, _as_texts(different))
+        self.frequent.add(hashes, counts, as_texts(different))
         if len(self.frequent.hashes) > FEW_NUMBERS:
             self.frequent = None
 
     def codes(self, limit: int) -> npt.NDArray[np.int64] | None:
         """Return groups of about equally many rows, by value; missing ones are last."""
-        return _groups(self.sampled(), limit)
+        return quantile_groups(self.sampled(), limit)
 
     def _result(self, *, hidden: bool) -> Json:
         numbers = self.sampled()
         numbers = np.sort(numbers[np.isfinite(numbers)])
         sd = math.sqrt(self.squares / (self.finite - 1)) if self.finite > 1 else None
         found = self.different() | {
-            "min": None if hidden else _finite(self.low),
-            "max": None if hidden else _finite(self.high),
-            "mean": _finite(self.mean) if self.finite else None,
-            "sd": _finite(sd),
+            "min": None if hidden else as_json(self.low),
+            "max": None if hidden else as_json(self.high),
+            "mean": as_json(self.mean) if self.finite else None,
+            "sd": as_json(sd),
             "zeros": self.zeros,
             "negative": self.negative,
         }
@@ -376,7 +264,7 @@ class Texts(Summary):
             found |= {
                 "shortest": self.shortest,
                 "longest": self.longest,
-                "mean_length": _finite(self.characters / self.present),
+                "mean_length": as_json(self.characters / self.present),
             }
             if self.blank:
                 found["blank"] = self.blank
@@ -415,8 +303,8 @@ class Dates(Summary):
         self.coverage = Coverage()
 
     def _add(self, values: pa.Array, chosen: Mask) -> Hashes | None:
-        valid = _valid(values)
-        exact, seconds = _seconds(values)
+        valid = is_valid(values)
+        exact, seconds = to_seconds(values)
         hashes = hash_integers(exact)
         hashes[~valid] = MISSING
         inside = valid & (seconds >= FIRST_DATE) & (seconds <= LAST_DATE)
@@ -439,7 +327,7 @@ class Dates(Summary):
     def codes(self, limit: int) -> npt.NDArray[np.int64] | None:
         """Return groups of about equally many rows, by date; missing ones are last."""
         seconds = self.sampled()
-        return _groups(np.where(seconds == NONE, np.nan, seconds), limit)
+        return quantile_groups(np.where(seconds == NONE, np.nan, seconds), limit)
 
     def _result(self, *, hidden: bool) -> Json:
         found = self.different()
@@ -528,139 +416,3 @@ def _type_name(kind: pa.DataType) -> str:
         return "string"
     names = {"double": "float64", "float": "float32", "halffloat": "float16"}
     return names.get(str(kind), str(kind))
-
-
-def plain_numbers(values: pa.Array) -> pa.Array:
-    """Return whole numbers as they are, and all other numbers as floats."""
-    kind = values.type
-    if types.is_dictionary(kind):
-        return plain_numbers(values.dictionary_decode())
-    if types.is_duration(kind):
-        parts = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
-        whole = values.cast(pa.int64()).cast(pa.float64(), safe=False)
-        return pc.divide(whole, float(parts))
-    if types.is_float16(kind):
-        return values.cast(pa.float32()).cast(pa.float64())
-    if types.is_decimal(kind):
-        # By itself, Arrow misses the nearest float for every seventh value.
-        return values.cast(pa.string()).cast(pa.float64())
-    if types.is_integer(kind) or kind == pa.float64():
-        return values
-    return values.cast(pa.float64())
-
-
-def encoded(values: pa.Array) -> pa.DictionaryArray:
-    """Return texts by their numbers in a dictionary of different ones."""
-    if types.is_dictionary(values.type):
-        if values.dictionary.null_count:
-            return encoded(values.dictionary_decode())
-        if values.dictionary.type == pa.string():
-            return values
-        return pa.DictionaryArray.from_arrays(
-            values.indices, values.dictionary.cast(pa.string())
-        )
-    if values.type != pa.string():
-        values = values.cast(pa.string())
-    return values.dictionary_encode()
-
-
-def _valid(values: pa.Array) -> Mask:
-    if not values.null_count:
-        return np.ones(len(values), dtype=bool)
-    return np.asarray(values.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
-
-
-def _seconds(
-    values: pa.Array,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return dates as numbers of their own unit, and of seconds, since 1970."""
-    kind = values.type
-    if types.is_date(kind):
-        number = pa.int32() if types.is_date32(kind) else pa.int64()
-        whole = values.cast(number).fill_null(0).to_numpy(zero_copy_only=False)
-        whole = whole.astype(np.int64)
-        if types.is_date32(kind):
-            return whole, whole * 86_400
-        return whole, whole // 1000
-    whole = values.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-    parts = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
-    return whole, whole // parts
-
-
-def _as_texts(values: pa.Array) -> pa.Array:
-    """Return numbers as people write them: 3.0 is 3."""
-    if types.is_integer(values.type):
-        return values.cast(pa.string())
-    numbers = values.to_pylist()
-    return pa.array([f"{n:.6g}" for n in numbers], pa.string())
-
-
-def _groups(numbers: Floats, limit: int) -> npt.NDArray[np.int64]:
-    """Return for each number which of `limit` quantile groups it is in."""
-    known = np.isfinite(numbers)
-    found = np.full(len(numbers), limit, dtype=np.int64)
-    if known.any():
-        shares = np.arange(1, limit) / limit
-        bounds = np.quantile(numbers[known], shares, method="inverted_cdf")
-        found[known] = np.searchsorted(np.unique(bounds), numbers[known], side="left")
-    return found
-
-
-def quantiles(numbers: Floats, shares: Sequence[float]) -> list[float | None]:
-    """Return quantiles of sorted numbers; each is one of them."""
-    found = np.quantile(numbers, shares, method="inverted_cdf")
-    return [_finite(value) for value in found.tolist()]
-
-
-def shown_quantiles(rows: int, *, hidden: bool) -> tuple[float, ...]:
-    """Return the quantiles to show; of personal values, none is that of few rows."""
-    if not hidden:
-        return QUANTILES if rows else ()
-    return QUANTILES[1:-1] if rows >= MANY else ()
-
-
-def histogram(
-    numbers: Floats, *, whole: bool, ends: tuple[Any, Any] | None = None
-) -> Json:
-    """Return the rows between bounds of equal distance, and those beyond both ends.
-
-    Args:
-        numbers: Sorted and finite; not empty.
-        whole: Whether all are whole, so that the bounds shall be as well.
-        ends: First and last bound; by default, nearly all numbers are between them.
-    """
-    low, high = float(numbers[0]), float(numbers[-1])
-    inner = np.quantile(numbers, (0.01, 0.99), method="inverted_cdf")
-    first, last = float(inner[0]), float(inner[1])
-    with np.errstate(over="ignore"):
-        if ends is not None:
-            low, high = ends
-        elif last > first and high - low > SPREAD * (last - first):
-            low, high = first, last
-        width = high - low
-    if not math.isfinite(width) or width == 0:
-        return {"bounds": [_finite(low), _finite(high)], "rows": [len(numbers)]}
-    bins = BINS
-    if whole:
-        step = max(1, math.ceil((width + 1) / BINS))
-        bins = math.ceil((width + 1) / step)
-        low, high = low - 0.5, low - 0.5 + bins * step
-    bounds = np.linspace(low, high, bins + 1)
-    if not (np.diff(bounds) > 0).all():
-        return {"bounds": [_finite(low), _finite(high)], "rows": [len(numbers)]}
-    counts, _ = np.histogram(numbers, bounds)
-    found: Json = {
-        "bounds": [_finite(bound) for bound in bounds.tolist()],
-        "rows": counts.tolist(),
-    }
-    below, above = int((numbers < low).sum()), int((numbers > high).sum())
-    if below or above:
-        found |= {"below": below, "above": above}
-    return found
-
-
-def _finite(value: Any) -> Any:
-    """Return a number with at most ten digits, None for what JSON does not have."""
-    if isinstance(value, float):
-        return float(f"{value:.10g}") if math.isfinite(value) else None
-    return value

@@ -21,7 +21,7 @@ from reproducible_ml.core.inputs import hash_path, recorded_hashes
 from reproducible_ml.core.params import load_section
 from reproducible_ml.core.parts import count_rows, parts
 from reproducible_ml.core.project import CONTRACT
-from reproducible_ml.exploration.columns import Summary, summary_of
+from reproducible_ml.exploration.columns import summary_of
 from reproducible_ml.exploration.counting import (
     Hashes,
     Mask,
@@ -30,6 +30,7 @@ from reproducible_ml.exploration.counting import (
     combine,
 )
 from reproducible_ml.exploration.relations import relations
+from reproducible_ml.exploration.summary import Summary
 from reproducible_ml.exploration.tables import ODD, Table, project_table
 from reproducible_ml.reading.parquet_files import parquet_schema
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reproducible_ml.exploration.columns import Dates, Numbers, Summary, Texts
+from reproducible_ml.exploration.columns import Dates, Numbers, Texts
+from reproducible_ml.exploration.summary import Summary
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
