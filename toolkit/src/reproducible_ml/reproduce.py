@@ -287,11 +287,16 @@ def write_documents(project: Project) -> None:
     from reproducible_ml.exploration.dictionary import write_dictionary
 
     write_dictionary(project.root)
-    write_governance(project)
+    write_governance(project, quiet=True)
 
 
-def write_governance(project: Project) -> None:
-    """Write the pages of docs/governance/, unless nothing that they say changed."""
+def write_governance(project: Project, *, quiet: bool = False) -> None:
+    """Write the pages of docs/governance/, unless nothing that they say changed.
+
+    Args:
+        project: The repository.
+        quiet: Name only what was not written.
+    """
     if not GOVERNANCE.is_dir():
         return
     try:
@@ -321,10 +326,10 @@ def write_governance(project: Project) -> None:
         for line in str(error).splitlines():
             sys.stderr.write(f"warning: {line}. {GOVERNANCE} was not written\n")
         return
-    if written:
-        sys.stdout.write(f"Written: {', '.join(map(str, written))}\n")
-    else:
+    if not written:
         stamp.save(state())
+    elif not quiet:
+        sys.stdout.write(f"Written: {', '.join(map(str, written))}\n")
 
 
 class Drawn:
