@@ -57,8 +57,8 @@ def test_harmful_parameter_fails(project: Project) -> None:
     propose(project, "train.estimator", WEAK)
     text = report(project, passes=False)
     assert (
-        "Results, dvc.lock and commit agree. Gate failed: `log_loss` against the base."
-        in text
+        "Results, dvc.lock and commit agree. Gate failed: `log_loss` against the base,"
+        " floors of groups." in text
     )
     assert row(text, "log_loss")[-1] == "worse"
     assert row(text, "train.estimator.arguments.max_iter")[1:] == ["`100`", "`1`"]
