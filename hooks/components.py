@@ -74,7 +74,7 @@ COMPONENTS = {
         ),
     ),
     "nightly": Component(
-        "a script that runs the pipeline on a schedule", ("pipelines",)
+        "the pipeline on a schedule: a script, cron, systemd, Airflow", ("pipelines",)
     ),
     "site": Component(
         "the documentation as a site, with pages of the code",

@@ -8,7 +8,8 @@
 #   5  a stage failed; nothing was pushed
 #   6  the remote did not take the results; they are in the local cache
 #   7  dvc.lock, reports/ or data/ have changes that nobody committed; nothing was done
-# README.md beside this file shows how to run it from cron, systemd or CI.
+# `nightly.sh pull` ends before the stages run, and `nightly.sh push` begins with them.
+# README.md beside this file shows how to run it from cron, systemd or an orchestrator.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -26,14 +27,21 @@ unchanged() {
   git diff --quiet HEAD -- dvc.lock reports data
 }
 
-unchanged || fail 7 "commit or revert your changes to dvc.lock, reports/ or data/ first"
+part=${1:-all}
+case $part in all | pull | push) ;; *) fail 2 "unknown argument $part: give pull, push or none" ;; esac
 
 remote=$(dvc remote list)
-if [ -n "$remote" ]; then
-  echo "nightly: pull"
-  # A stage that never ran has nothing to pull; a remote out of reach is an error.
-  dvc pull --allow-missing || fail 4 "dvc pull failed: look at the remote and its credentials"
+
+if [ "$part" != push ]; then
+  unchanged || fail 7 "commit or revert your changes to dvc.lock, reports/ or data/ first"
+
+  if [ -n "$remote" ]; then
+    echo "nightly: pull"
+    # A stage that never ran has nothing to pull; a remote out of reach is an error.
+    dvc pull --allow-missing || fail 4 "dvc pull failed: look at the remote and its credentials"
+  fi
 fi
+[ "$part" != pull ] || exit 0
 
 echo "nightly: repro"
 rml repro || fail 5 "a stage failed: its message stands above"
