@@ -113,6 +113,14 @@ def test_lists_stay_on_one_line_or_on_several() -> None:
     assert synced(TEXT, new).endswith("f:\n- 5\n")
 
 
+def test_list_of_several_lines_becomes_empty() -> None:
+    text = "data:\n  id: # of a row\n  - visit\n  group: # of rows\nclean:\n  keep: 1\n"
+    content = yaml_with_comments().load(text)
+    sync(content, {"data": {"id": [], "group": None}, "clean": {"keep": 1}})
+    expected = "data:\n  id: [] # of a row\n  group: # of rows\nclean:\n  keep: 1\n"
+    assert to_text(content) == expected
+
+
 def test_what_is_meant_anyway_may_be_said() -> None:
     text = "x: {nullable: false, unique: false, notes: {missing: [], reason: odd}}\n"
     default = {"nullable": False, "unique": True, "notes": {"missing": [], "reason": 1}}

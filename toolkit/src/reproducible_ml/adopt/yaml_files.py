@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from reproducible_ml.contract.schema import Contract
@@ -124,7 +125,13 @@ def _replace(section: Any, key: str, values: list[Any]) -> None:
     items = section[key]
     if items:
         _keep_comments(section, key)
-    else:
+    if not values:
+        # Of a list of several lines, `[]` would come after the comment of the key.
+        section[key] = items = CommentedSeq()
+        items.fa.set_flow_style()
+        if known := section.ca.items.get(key):
+            section.ca.items[key] = [None, None, known[2], None]
+    elif not items:
         items.fa.set_block_style()
         for comment in filter(None, section.ca.items.get(key) or ()):
             comment.column = 0
