@@ -30,7 +30,6 @@ from reproducible_ml.versioning.dvc import (
 )
 from reproducible_ml.versioning.git import run_git
 from reproducible_ml.versioning.once import Stamp, content_hash, repository_files
-from reproducible_ml.versioning.tombstone import read_tombstones
 
 # Where hashes are remembered; DVC keeps its own temporary files beside it.
 STAMPS = Path(".dvc/tmp/rml")
@@ -44,6 +43,9 @@ CATALOG = Path("data/catalog.yaml")
 GOVERNANCE = Path("docs/governance")
 DRAWING = Path(__file__).parent / "modeling/drawing"
 TRIALS = Path("reports/search.csv")
+
+# What describes the table; to import where they are named takes longer than no run.
+DESCRIBED = (Path("docs/data/dictionary.md"), Path("reports/profile/profile.json"))
 
 # Rows times columns of the largest table that is profiled after each run: it takes a
 # fraction of a second.
@@ -98,11 +100,13 @@ def pull_tables(paths: Iterable[Path]) -> None:
     Raises:
         UserError: A table can be had neither from the cache nor from a remote.
     """
-    remote = default_remote(Path())
     for table in sorted(path for path in paths if not path.exists()):
         pointer = table.with_name(f"{table.name}.dvc")
         if not pointer.exists():
             continue
+        from reproducible_ml.versioning.tombstone import read_tombstones
+
+        remote = default_remote(Path())
         sys.stdout.write(
             f"{table} is not in this clone: getting it from {remote or 'the cache'}\n"
         )
@@ -256,15 +260,9 @@ def show_results(project: Project) -> None:
 
         draw_search(TRIALS, SEARCH, search)
         drawn.save()
-    from reproducible_ml.exploration.dictionary import DICTIONARY, write_dictionary
-    from reproducible_ml.exploration.profile import refresh
     from reproducible_ml.page.page import PAGE, write_page
 
-    if write_dictionary(project.root):
-        sys.stdout.write(f"\n{DICTIONARY} was written anew: commit it\n")
-    with suppress(UserError):
-        # The page says what is wrong.
-        refresh(project.root, PROFILED)
+    describe_table(project)
     # The pipeline has just run, so nothing is out of date.
     write_page(project, [])
     print_summary(EVALUATION, task)
@@ -280,6 +278,25 @@ def show_results(project: Project) -> None:
         from reproducible_ml.tracking.track import track
 
         track(project)
+
+
+def describe_table(project: Project) -> None:
+    """Write dictionary and profile, unless what they are made of is the same."""
+    stamp = Stamp(STAMPS / "described")
+    code = sorted((Path(__file__).parent / "exploration").glob("*.py"))
+    reports = sorted(Path("reports").glob("*.json"))
+    read = [PARAMS, CONTRACT, CATALOG, Path("dvc.lock"), *reports, *DESCRIBED, *code]
+    if stamp.matches(content_hash(read)):
+        return
+    from reproducible_ml.exploration.dictionary import DICTIONARY, write_dictionary
+    from reproducible_ml.exploration.profile import refresh
+
+    if write_dictionary(project.root):
+        sys.stdout.write(f"\n{DICTIONARY} was written anew: commit it\n")
+    with suppress(UserError):
+        # The page says what is wrong.
+        refresh(project.root, PROFILED)
+    stamp.save(content_hash(read))
 
 
 def write_documents(project: Project) -> None:

@@ -7,24 +7,35 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reproducible_ml.core.errors import UserError, first_line
 from reproducible_ml.core.files import write_text
 from reproducible_ml.core.project import Project
-from reproducible_ml.exploration.profile import Status, read_status, refresh
 from reproducible_ml.page.resources import read_resources, resources
 from reproducible_ml.page.state import State, read_state
 from reproducible_ml.versioning.git import run_git
 from reproducible_ml.versioning.lock import find_outdated
 
+if TYPE_CHECKING:
+    from reproducible_ml.exploration.profile import Status
+
 PAGE = Path("reports/index.html")
 METRICS = Path("reports/metrics.json")
+VALIDATED = Path("data/interim/validated")
 
 # Rows times columns of the largest table that is profiled without being asked for.
 SHOWN_VALUES = 30_000_000
 
 # What else the page shows; all of reports/ as well, except what is drawn from it.
-SHOWN = ("params.yaml", "dvc.yaml", "data/schema.yaml", "docs/model_card.yaml")
+SHOWN = (
+    "params.yaml",
+    "dvc.yaml",
+    "dvc.lock",
+    "data/schema.yaml",
+    "data/catalog.yaml",
+    "docs/model_card.yaml",
+)
 DRAWN = (".html", ".png", ".tmp")
 
 # The hash of what a page was made from is in its first bytes.
@@ -44,6 +55,8 @@ def show(project: Project, *, browser: bool) -> None:
     """
     if not (project.root / METRICS).is_file():
         raise UserError(f"{METRICS}: there are no results yet. Fix: run `make repro`")
+    from reproducible_ml.exploration.profile import refresh
+
     with suppress(UserError):
         # The page says what is wrong.
         refresh(project.root, SHOWN_VALUES)
@@ -73,18 +86,21 @@ def write_page(project: Project, outdated: Sequence[tuple[str, str]]) -> Path:
     root = project.root.resolve()
     page = root / PAGE
     state = read_state(root, outdated)
-    status = profile_status(root)
-    said = [resources(read_resources(project, root)), status.problem]
-    made_from = fingerprint(root, state, [*said, *sorted(status.hidden)])
+    lacks = "" if (root / VALIDATED).is_dir() else "without the table"
+    said = [resources(read_resources(project, root)), lacks]
+    made_from = fingerprint(root, state, said)
     if stamp_of(page) != made_from:
         from reproducible_ml.page.document import make_page
 
+        status = profile_status(root)
         write_text(make_page(project, state, status, made_from), page)
     return page
 
 
-def profile_status(root: Path) -> Status:
+def profile_status(root: Path) -> "Status":
     """Return the profile of the table, and why it is not up to date, if it is not."""
+    from reproducible_ml.exploration.profile import Status, read_status
+
     try:
         return read_status(root)
     except UserError as error:

@@ -22,7 +22,6 @@ from reproducible_ml.core.files import write_text
 from reproducible_ml.core.project import Project
 from reproducible_ml.core.resources import LOG, MEGABYTE, append_line
 from reproducible_ml.modeling.drawing.summary import format_table
-from reproducible_ml.report.markdown import code, table
 from reproducible_ml.versioning.git import Revision, find_commit
 from reproducible_ml.versioning.lock import LOCK, locked_stages
 
@@ -227,6 +226,9 @@ def computers(found: Mapping[str, Mapping[str, Run]]) -> str:
 
 def compare_in_report(base: Revision | None, head: Revision) -> Iterator[str]:
     """Yield the section of the report, if runs of both revisions are in the log."""
+    # It needs NumPy, which a run with nothing to do spares.
+    from reproducible_ml.report.markdown import code, table
+
     if base is None:
         return
     runs = read_runs(head.root)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from reproducible_ml.core.errors import printable
-from reproducible_ml.modeling.scoring.gaps import MAIN
 
 
 def format_table(rows: list[list[str]]) -> str:
@@ -71,6 +70,9 @@ def describe_gaps(column: str, found: dict[str, Any]) -> str:
         column: Its name.
         found: As in reports/evaluation.json.
     """
+    # It needs pandas, and most projects have no such groups.
+    from reproducible_ml.modeling.scoring.gaps import MAIN
+
     rows = [[f"difference by {column}", "value", "95 % interval", "lowest", "highest"]]
     for name in MAIN:
         if not (gap := found["gaps"].get(name)):
