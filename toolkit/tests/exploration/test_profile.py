@@ -335,3 +335,99 @@ def test_identifiers_and_personal_columns_show_no_values(tmp_path: Path) -> None
     shown = profile_parts(read(path), personal | {"key"})
     assert "secret" not in shown
     assert found["duplicates"]["without_ids"]["ids"] == ["key"]
+
+
+def test_leak_of_a_category_with_many_values_is_seen(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    code = random.integers(0, 40, 3000)
+    frame = pd.DataFrame(
+        {
+            "y": np.where(code % 4 == 0, "bad", "good"),
+            "code": [f"c{n:02}" for n in code],
+            "area": [f"a{n}" for n in code],
+            "noise": [f"n{n}" for n in random.zipf(1.3, 3000).clip(max=10**6)],
+        }
+    )
+    path = write(frame, tmp_path / "t.parquet")
+    found = read(path, target="y")["relations"]
+    told = found["target"]
+    assert told["columns"]["code"] == pytest.approx(told["entropy"], abs=0.02)
+    assert {*found["categories"]["pairs"][0]} == {"code", "area", 1.0}
+    assert not {"code", "area"} & {*told["pooled"]}
+    # What is pooled is said.
+    few = read(write(frame[:300], path), target="y")
+    pooled = few["relations"]["target"]["pooled"]
+    assert pooled["code"] == [frame["code"][:300].nunique(), 30]
+    page = profile_parts(few)
+    assert "values of code, those from number 30 on, by frequency, are" in page
+    # Rare values are no reason to take chance for a relation.
+    noisy = pd.DataFrame(
+        {"y": random.integers(0, 10, 3000).astype(str)}
+        | {"rare": [f"r{n}" for n in random.integers(0, 190, 3000)]}
+    )
+    noise = read(write(noisy, path), target="y")["relations"]["target"]
+    assert noise["columns"]["rare"] < 0.05
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+@pytest.mark.parametrize("name", [None, "row"])
+def test_index_of_pandas_is_no_column(
+    suffix: str, name: str | None, tmp_path: Path
+) -> None:
+    frame = pd.DataFrame({"x": [1.5, 2.5] * 20, "y": ["a", "b"] * 20})
+    frame.index = pd.Index([*range(3, 43)], name=name)
+    path = tmp_path / f"t{suffix}"
+    if suffix == ".csv":
+        frame.to_csv(path, index_label="Unnamed: 0")
+    else:
+        frame.to_parquet(path)
+    found = read(path)
+    assert [*by_name(found)] == ["x", "y"]
+    assert found["duplicates"]["rows"] == 38
+    assert "the index that pandas wrote" in profile_parts(found)
+    dates = frame.set_index(pd.date_range("2026-01-01", periods=40, name="day"))
+    dates.to_parquet(tmp_path / "d.parquet")
+    assert [*by_name(read(tmp_path / "d.parquet"))] == ["x", "y", "day"]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_times_with_a_zone_are_said_to_be_shown_in_utc(
+    suffix: str, tmp_path: Path
+) -> None:
+    times = pd.date_range("2026-01-01", periods=50, freq="7h")
+    frame = pd.DataFrame({"plain": times, "zoned": times.tz_localize("+02:00")})
+    columns = by_name(found := read(write(frame, tmp_path / f"t{suffix}")))
+    assert columns["zoned"]["min"] == "2025-12-31T22:00:00"
+    assert columns["zoned"]["zone"] == "UTC"
+    assert "zone" not in columns["plain"]
+    assert profile_parts(found).count("times in UTC") == 1
+
+
+def test_large_whole_numbers_are_measured_exactly(tmp_path: Path) -> None:
+    near = np.arange(1000) % 100
+    frame = pd.DataFrame(
+        {
+            "small": near,
+            "large": 2**60 + near,
+            "unsigned": 2**64 - 1 - near.astype(np.uint64),
+            "gaps": pd.array([None, *(2**60 + near[1:])], dtype="Int64"),
+            "wide": np.where(near % 2, 2**63 - 1, -(2**63)),
+        }
+    )
+    found = read(write(frame, tmp_path / "t.parquet"))
+    columns = by_name(found)
+    for name in ("large", "unsigned", "gaps"):
+        assert columns[name]["sd"] == pytest.approx(near.std(ddof=1), rel=1e-3)
+    assert columns["large"]["mean"] == pytest.approx(2.0**60)
+    assert columns["large"]["examples"][0] == str(2**60)
+    assert columns["wide"]["sd"] == pytest.approx(2.0**63, rel=1e-3)
+    numbers = found["relations"]["numbers"]
+    at = numbers["columns"].index
+    for name, sign in (("large", 1), ("unsigned", -1), ("gaps", 1)):
+        assert numbers["matrix"][at("small")][at(name)] == sign
+
+
+def test_numbers_below_zero_include_infinite_ones(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": [-math.inf, -1.0, 0.0, math.inf, math.nan, 2.0]})
+    column = by_name(read(write(frame, tmp_path / "t.parquet")))["x"]
+    assert (column["negative"], column["zeros"], column["infinite"]) == (2, 1, 2)

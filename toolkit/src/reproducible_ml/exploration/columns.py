@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from reproducible_ml.exploration.counting import (
+    EXACT,
     MISSING,
     FrequentValues,
     Hashes,
@@ -68,6 +69,8 @@ class Numbers(Summary):
         self.infinite = 0
         self.frequent: FrequentValues | None = FrequentValues()
         self.whole = True
+        # Large whole numbers are measured from the first: as floats, they lose digits.
+        self.reference: int | None = None
 
     def _add(self, values: pa.Array, chosen: Mask) -> Hashes | None:
         values = plain_numbers(values)
@@ -79,15 +82,19 @@ class Numbers(Summary):
             valid &= ~np.isnan(numbers)
         hashes = hash_integers(exact) if whole else hash_floats(numbers)
         hashes[~valid] = MISSING
-        kept = numbers[chosen]
+        every = bool(valid.all())
+        present = exact if every else exact[valid]
+        if self.reference is None and len(present):
+            first = present[0].item()
+            self.reference = first if whole and abs(first) > EXACT else 0
+        moved = _moved(exact, numbers, self.reference) if self.reference else numbers
+        kept = moved[chosen]
         kept[~valid[chosen]] = np.nan
         self.sample.append(kept)
-        every = bool(valid.all())
-        present = numbers if every else numbers[valid]
         self.missing += len(values) - len(present)
         if not len(present):
             return hashes
-        self._measure(present, exact if every else exact[valid], whole=whole)
+        self._measure(moved if every else moved[valid], present, whole=whole)
         self._count(values if every else values.filter(pa.array(valid)))
         self.distinct.add_hashes(hashes if every else hashes[valid])
         return hashes
@@ -95,20 +102,20 @@ class Numbers(Summary):
     def _measure(
         self, numbers: Floats, exact: npt.NDArray[Any], *, whole: bool
     ) -> None:
-        """Add numbers without missing ones."""
+        """Add numbers without missing ones: from the reference, and as they are."""
         self.whole = self.whole and whole
         low, high = exact.min().item(), exact.max().item()
         self.low = low if self.low is None else min(low, self.low)
         self.high = high if self.high is None else max(high, self.high)
+        self.zeros += int(np.count_nonzero(exact == 0))
+        if low < 0:
+            self.negative += int(np.count_nonzero(exact < 0))
         if not whole and not (math.isfinite(low) and math.isfinite(high)):
             finite = np.isfinite(numbers)
             self.infinite += int(len(numbers) - finite.sum())
             numbers = numbers[finite]
             if not len(numbers):
                 return
-        self.zeros += int(np.count_nonzero(numbers == 0))
-        if low < 0:
-            self.negative += int(np.count_nonzero(numbers < 0))
         # T. Chan, G. Golub and R. LeVeque, Updating formulae and a pairwise algorithm
         # for computing sample variances, 1979.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -142,12 +149,14 @@ class Numbers(Summary):
 
     def _result(self, *, hidden: bool) -> Json:
         numbers = self.sampled()
-        numbers = np.sort(numbers[np.isfinite(numbers)])
+        moved = np.sort(numbers[np.isfinite(numbers)])
+        reference = self.reference or 0
+        numbers = moved + reference
         sd = math.sqrt(self.squares / (self.finite - 1)) if self.finite > 1 else None
         found = self.different() | {
             "min": None if hidden else as_json(self.low),
             "max": None if hidden else as_json(self.high),
-            "mean": as_json(self.mean) if self.finite else None,
+            "mean": as_json(self.mean + reference) if self.finite else None,
             "sd": as_json(sd),
             "zeros": self.zeros,
             "negative": self.negative,
@@ -157,7 +166,7 @@ class Numbers(Summary):
         if not hidden:
             if self.frequent is not None:
                 found["top"] = self.frequent.top(FEW_NUMBERS)
-            found["examples"] = self.examples_of(numbers)
+            found["examples"] = self.examples_of(moved)
         if shares := shown_quantiles(len(numbers), hidden=hidden):
             values = quantiles(numbers, shares)
             found["quantiles"] = dict(zip(map(str, shares), values, strict=True))
@@ -166,12 +175,27 @@ class Numbers(Summary):
         return found
 
     def examples_of(self, numbers: Floats) -> list[str]:
-        """Return some values, from low to high."""
+        """Return some values, from low to high, of numbers from the reference."""
         if not len(numbers):
             return []
         places = np.linspace(0, len(numbers) - 1, EXAMPLES).round().astype(int)
         some = dict.fromkeys(numbers[places].tolist())
+        if self.reference:
+            return [f"{int(n) + self.reference}" for n in some]
         return [f"{int(n)}" if self.whole else f"{n:.6g}" for n in some]
+
+
+def _moved(exact: npt.NDArray[Any], numbers: Floats, reference: int) -> Floats:
+    """Return the distances of numbers from a reference, exact if they are whole."""
+    if exact.dtype.kind not in "iu":
+        return numbers - reference
+    ends = int(exact.max()) - reference, int(exact.min()) - reference
+    if max(map(abs, ends)) >= 2**63:
+        return numbers - reference
+    # Modulo 2^64, in which all of these distances are different.
+    own = np.uint64(reference % 2**64)
+    distances: Floats = (exact.astype(np.uint64) - own).view(np.int64).astype(float)
+    return distances
 
 
 class Texts(Summary):
@@ -239,6 +263,12 @@ class Texts(Summary):
         count = self.distinct.count()
         return count <= CATEGORIES and count * REPEATS <= self.present
 
+    @property
+    def values(self) -> int:
+        """Different values in the sample."""
+        hashes = np.unique(self.sampled())
+        return int(np.count_nonzero(hashes != MISSING))
+
     def codes(self, limit: int) -> npt.NDArray[np.int64] | None:
         """Return a number for each value: the most frequent first, missing last."""
         hashes = self.sampled()
@@ -300,10 +330,12 @@ class Dates(Summary):
         self.total = 0.0
         self.far = 0
         self.clock = False
+        self.zone = False
         self.coverage = Coverage()
 
     def _add(self, values: pa.Array, chosen: Mask) -> Hashes | None:
         valid = is_valid(values)
+        self.zone = self.zone or getattr(values.type, "tz", None) is not None
         exact, seconds = to_seconds(values)
         hashes = hash_integers(exact)
         hashes[~valid] = MISSING
@@ -331,6 +363,8 @@ class Dates(Summary):
 
     def _result(self, *, hidden: bool) -> Json:
         found = self.different()
+        if self.zone:
+            found["zone"] = "UTC"
         if self.far:
             found["out_of_range"] = self.far
         if self.low is None or self.high is None:

@@ -21,7 +21,7 @@ from reproducible_ml.core.inputs import hash_path, recorded_hashes
 from reproducible_ml.core.params import load_section
 from reproducible_ml.core.parts import count_rows, parts
 from reproducible_ml.core.project import CONTRACT
-from reproducible_ml.exploration.columns import summary_of
+from reproducible_ml.exploration.columns import Dates, summary_of
 from reproducible_ml.exploration.counting import (
     Hashes,
     Mask,
@@ -126,6 +126,7 @@ def profile(table: Table, roles: Roles, name: str) -> Json:
         "target": roles.target,
         "ids": [*roles.ids],
         "columns": [s.result(hidden=s.name in roles.hidden) for s in found.summaries],
+        "left_out": [*table.left_out],
         "duplicates": found.duplicates,
         "relations": related,
     }
@@ -161,6 +162,8 @@ def _read(table: Table, as_text: frozenset[str], roles: Roles) -> _Found:
     ]
     for summary in summaries:
         summary.notes = [*table.notes.get(summary.name, ())]
+        if isinstance(summary, Dates):
+            summary.zone = summary.name in table.zoned
         if summary.name in as_text:
             summary.notes.append(
                 "holds text as well as other values: it is read as text"

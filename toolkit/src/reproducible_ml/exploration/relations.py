@@ -23,8 +23,9 @@ SHOWN, LISTED = 25, 50
 # Columns whose pairs are looked at.
 NUMBERS, CATEGORIES = 2_000, 100
 
-# Values of a category that are distinguished, and groups of numbers and dates.
-VALUES, GROUPS = 30, 10
+# Values of a category that are distinguished at least and at most, with how many rows
+# for each cell of a table; and groups of numbers and dates.
+VALUES, MOST_VALUES, CELL, GROUPS = 30, 500, 5, 10
 
 # Rows that pairs of categories are counted on: fewer of many pairs.
 COUNTED = 50_000_000
@@ -72,17 +73,23 @@ def _numbers(numbers: Sequence[Numbers], order: Sequence[Summary]) -> Json:
 
 def _categories(categories: Sequence[Texts], order: Sequence[Summary]) -> Json:
     """Return Cramér's V of the most related categories."""
-    used = [(s.name, s.codes(VALUES)) for s in categories[:CATEGORIES]]
-    known = [(name, codes) for name, codes in used if codes is not None]
+    used = categories[:CATEGORIES]
+    if len(used) < 2:
+        return {}
+    pairs = len(used) * (len(used) - 1) // 2
+    rows = min(max(1000, COUNTED // pairs), len(used[0].sampled()))
+    # The tables of all pairs together have no more cells than rows are counted.
+    limit = min(_limit(rows), max(VALUES, math.isqrt(COUNTED // pairs)))
+    coded = [(s, s.codes(limit)) for s in used]
+    known = [(s.name, codes) for s, codes in coded if codes is not None]
     if len(known) < 2:
         return {}
-    pairs = len(known) * (len(known) - 1) // 2
-    rows = max(1000, COUNTED // pairs)
     found = np.full((len(known), len(known)), np.nan)
     for i, (_, one) in enumerate(known):
         for j in range(i):
-            found[i, j] = found[j, i] = cramers_v(one[:rows], known[j][1][:rows])
-    return _strongest(found, [name for name, _ in known], len(categories), order)
+            found[i, j] = found[j, i] = cramers_v(one[:rows], known[j][1][:rows], limit)
+    result = _strongest(found, [name for name, _ in known], len(categories), order)
+    return result | {"pooled": _pooled(used, limit)}
 
 
 def _strongest(
@@ -160,17 +167,18 @@ def pearson(sample: Floats) -> Floats:
     return np.asarray(np.clip(found, -1, 1))
 
 
-def cramers_v(one: Ints, other: Ints) -> float:
+def cramers_v(one: Ints, other: Ints, limit: int) -> float:
     """Return Cramér's V, corrected for bias; NaN if a column is constant.
 
     Only rows where both have a value are counted. The correction is that of W.
     Bergsma, A bias-correction for Cramér's V and Tschuprow's T, 2013.
 
     Args:
-        one: Numbers of values from 0; `VALUES` is a missing one.
+        one: Numbers of values from 0; `limit` is a missing one.
         other: The same of another column.
+        limit: Values that are distinguished.
     """
-    known = (one < VALUES) & (other < VALUES)
+    known = (one < limit) & (other < limit)
     table = _table(one[known], other[known])
     rows = float(table.sum())
     r, c = table.shape
@@ -207,14 +215,17 @@ def information(summaries: Sequence[Summary], target: str | None) -> Json:
         information estimates, 1955).
     """
     chosen = next((s for s in summaries if s.name == target), None)
-    codes = _codes(chosen) if chosen is not None else None
+    classes = _limit(len(chosen.sampled()) // GROUPS) if chosen is not None else 0
+    codes = _codes(chosen, classes) if chosen is not None else None
     if chosen is None or codes is None:
         return {}
     rows = len(codes)
+    # With fewer rows in a cell, the estimates of what is independent are too high.
+    limit = _limit(rows // max(1, len(np.unique(codes))))
     entropy = _entropy(np.bincount(codes), rows)
     found: dict[str, float] = {}
     for summary in summaries:
-        own = _codes(summary) if summary is not chosen else None
+        own = _codes(summary, limit) if summary is not chosen else None
         if own is None:
             continue
         table = _table(own, codes)
@@ -230,12 +241,25 @@ def information(summaries: Sequence[Summary], target: str | None) -> Json:
         "entropy": round(entropy, 5),
         "columns": {name: found[name] for name in order},
         "without": [s.name for s in summaries if s.name not in known],
+        "pooled": _pooled([chosen], classes)
+        | _pooled([s for s in summaries if s.name in found], limit),
     }
 
 
-def _codes(summary: Summary) -> Ints | None:
+def _codes(summary: Summary, limit: int) -> Ints | None:
     groups = isinstance(summary, Numbers | Dates)
-    return summary.codes(GROUPS if groups else VALUES)
+    return summary.codes(GROUPS if groups else limit)
+
+
+def _limit(rows: int) -> int:
+    """Return how many values can be distinguished on so many rows."""
+    return min(MOST_VALUES, max(VALUES, rows // CELL))
+
+
+def _pooled(summaries: Sequence[Summary], limit: int) -> dict[str, list[int]]:
+    """Return the columns with more values: how many, and which is the first pooled."""
+    counts = {s.name: s.values for s in summaries if isinstance(s, Texts)}
+    return {name: [n, limit] for name, n in counts.items() if n > limit}
 
 
 def _entropy(counts: npt.NDArray[Any], rows: int) -> float:

@@ -17,6 +17,7 @@ import pyarrow.parquet
 
 from reproducible_ml.adopt.header import check_header
 from reproducible_ml.adopt.table_files import check_lines, names_in_file, read_dialect
+from reproducible_ml.adopt.table_form import INDEX
 from reproducible_ml.contract.findings import Finding, reject
 from reproducible_ml.contract.schema import Column, ColumnMetadata, Contract, CsvDialect
 from reproducible_ml.core.errors import UserError
@@ -73,6 +74,8 @@ class Table(NamedTuple):
         read: Yields all rows.
         convert: Returns the values of a batch of one column, as its type; if its last
             argument is true, as text.
+        left_out: Columns that only number the rows: the index of pandas.
+        zoned: Columns of times that were written with an offset, and are read as UTC.
     """
 
     files: Sequence[Path]
@@ -82,6 +85,8 @@ class Table(NamedTuple):
     rows: int | None
     read: Callable[[], Iterator[pa.RecordBatch]]
     convert: Callable[[str, pa.Array, bool], Converted]
+    left_out: Sequence[str] = ()
+    zoned: frozenset[str] = frozenset()
 
 
 def project_table(folder: Path, contract: Contract) -> Table:
@@ -99,7 +104,7 @@ def project_table(folder: Path, contract: Contract) -> Table:
         )
     types = {name: schema.field(name).type for name in names}
     dtypes = {name: str(contract.columns[name].dtype) for name in names}
-    return _parquet(files, types, dtypes)
+    return _parquet(files, types, dtypes)._replace(zoned=_zoned(contract.columns))
 
 
 def any_table(source: Path, report: Path) -> Table:
@@ -129,8 +134,25 @@ def any_table(source: Path, report: Path) -> Table:
     if (first.pandas_metadata or {}).get("index_columns") == [ROW_KEY]:
         # A table of a project, such as data/processed/train: it is no column.
         del types[ROW_KEY]
+    index = _index(first, types)
+    types = {name: kind for name, kind in types.items() if name not in index}
     folders = [name for name in folder_columns(source, files) if name not in types]
-    return _parquet(files, types | dict.fromkeys(folders, pa.string()), {}, folders)
+    types |= dict.fromkeys(folders, pa.string())
+    return _parquet(files, types, {}, folders)._replace(left_out=index)
+
+
+def _index(schema: pa.Schema, types: Mapping[str, pa.DataType]) -> list[str]:
+    """Return the columns of whole numbers that are the index of pandas.
+
+    An index of dates or texts says more than the number of a row: it is a column.
+    """
+    declared = (schema.pandas_metadata or {}).get("index_columns", [])
+    found = [
+        name
+        for name, kind in types.items()
+        if pa.types.is_integer(kind) and (INDEX.fullmatch(name) or name in declared)
+    ]
+    return found if len(found) < len(types) else []
 
 
 def _check_same_names(
@@ -224,6 +246,12 @@ def _text_table(source: Path, files: list[Path], report: Path) -> Table:
         if empty := [n for n, found in inferred.items() if found.kind == "empty"]:
             inferred |= infer(files, _SomeColumns(dialect, empty))
     columns = {name: _plain(found.column) for name, found in inferred.items()}
+    whole = [name for name, column in columns.items() if column.dtype == "Int64"]
+    index = [name for name in whole if INDEX.fullmatch(name)]
+    if len(index) < len(columns):
+        columns = {name: one for name, one in columns.items() if name not in index}
+    else:
+        index = []
     notes = {
         name: [_note(found.finding) for found in one.found if found.severity == "ask"]
         for name, one in inferred.items()
@@ -252,7 +280,14 @@ def _text_table(source: Path, files: list[Path], report: Path) -> Table:
         return Converted(values, odd, str(texts[pc.index(bad, True).as_py()]))
 
     types = {name: arrow_type(column) for name, column in columns.items()}
-    return Table(files, types, {}, notes, None, read, convert)
+    zoned = _zoned(columns)
+    return Table(files, types, {}, notes, None, read, convert, index, zoned)
+
+
+def _zoned(columns: Mapping[str, Column]) -> frozenset[str]:
+    """Return the columns of dates whose texts have an offset."""
+    forms = {name: column.metadata.format or "" for name, column in columns.items()}
+    return frozenset(name for name, form in forms.items() if "%z" in form)
 
 
 class _FirstRows:

@@ -123,6 +123,11 @@ def _overview(found: Json, columns: Sequence[Json]) -> Html:
             f"Quantiles, histograms and relations are of {found['sample']:,} rows that"
             " were chosen at random; all other figures are of all rows."
         )
+    if index := found.get("left_out"):
+        notes.append(
+            f"Left out: {_listed(index)}, the index that pandas wrote: it numbers the"
+            " rows."
+        )
     if left := found["duplicates"].get("not_compared"):
         notes.append(f"Not compared to find equal rows: {_listed(left)}.")
     striking = [tag("li", words) for words in findings(found, columns)]
@@ -275,6 +280,8 @@ def _box(column: Json) -> Html:
         words.append(f"{column['mean']:.4g}{spread}")
     elif "distinct" in column:
         words.append(f"{_different(column)} different")
+    if column.get("zone"):
+        words.append(f"times in {column['zone']}")
     if column.get("hidden"):
         words.append("values not shown")
     return tag(
@@ -330,6 +337,8 @@ def _details(column: Json) -> Html:
         "unreadable": "not readable as this type",
     }
     rows += [[said, _value(column[k])] for k, said in names.items() if k in column]
+    if column.get("zone"):
+        rows.append(["times have a zone or offset", f"shown in {column['zone']}"])
     for share, value in (column.get("quantiles") or {}).items():
         rows.append([f"{float(share):.0%} are at most", _value(value)])
     rest = column.get("histogram") or {}
@@ -393,6 +402,7 @@ def _relations(relations: Json, found: Json) -> Html:
             notes.append(f"Only {part['compared']:,} were compared.")
         if relations["rows"] < found["rows"]:
             notes.append(f"From {relations['rows']:,} rows.")
+        notes += _pooled(part)
         maps.append(heat_map(title, part["columns"], part["matrix"], " ".join(notes)))
         rows = ([f"{short(a, 60)} and {short(b, 60)}", v] for a, b, v in part["pairs"])
         tables.append(folded(f"Strongest pairs: {title}", _pairs(title, rows)))
@@ -415,14 +425,25 @@ def _target(relations: Json) -> Html:
     note = (
         f"Mutual information in bits; to know {short(found['name'], 40)} takes"
         f" {entropy:.3g}. Each column by itself: numbers and dates in ten groups of"
-        " equally many rows, missing values as a value of their own. A column that says"
-        " nearly all may be a copy of the target."
+        " equally many rows, missing values as a value of their own. Corrected for the"
+        " bias that few rows cause. A column that says nearly all may be a copy of the"
+        " target."
     )
     without = found.get("without") or ()
     if without:
         note += f" Not computed: {_listed(without)}."
+    note = " ".join([note, *_pooled(found)])
     title = f"Mutual information with {short(found['name'], 60)}"
     return bar_chart(title, "bits", rows, note)
+
+
+def _pooled(found: Json) -> Iterator[str]:
+    """Yield a sentence for each column whose rare values are taken together."""
+    for name, (values, first) in (found.get("pooled") or {}).items():
+        yield (
+            f"Of the {values:,} values of {short(name, 40)}, those from number"
+            f" {first:,} on, by frequency, are taken together."
+        )
 
 
 def _listed(names: Sequence[str]) -> str:
