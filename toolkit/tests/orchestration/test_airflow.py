@@ -166,10 +166,22 @@ def started(output: str) -> list[str]:
     return re.findall(r"Running stage '(\w+)'", output)
 
 
+@pytest.mark.slow
+def test_airflow_says_why_it_cannot_read_the_pipeline(project: Orchestrated) -> None:
+    # Without --local, it asks its database, which only a scheduler fills.
+    listed = "dags", "list-import-errors", "--local"
+    done = project.airflow(*listed)
+    assert (done.returncode, "No data found" in done.stdout) == (0, True)
+    project.edit("dvc.yaml", "  card:", "  card:\n    wdir: .")
+    done = project.airflow(*listed)
+    assert done.returncode == 1
+    assert "stage card: wdir is not supported here" in done.stdout
+    project.run("git", "restore", "dvc.yaml")
+
+
 @needs_sample
 @pytest.mark.slow
 def test_airflow_runs_each_stage_and_reports_failures(project: Orchestrated) -> None:
-    assert "No data found" in project.airflow("dags", "list-import-errors").stdout
     (project.folder / "dvc.lock").unlink()
     project.commit()
     project.run("git", "rm", "-r", "-q", "--cached", "reports")
