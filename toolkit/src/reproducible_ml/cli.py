@@ -65,6 +65,7 @@ def check() -> None:
     that are out of date, as docs/data/dictionary.md, are a mistake, too.
     """
     from reproducible_ml.adopt.catalog import check_catalog
+    from reproducible_ml.card.catalog import CATALOG, empty_fields, read_catalog
     from reproducible_ml.exploration.dictionary import check_dictionary
     from reproducible_ml.governance.pages import check_pages, is_used
 
@@ -72,7 +73,12 @@ def check() -> None:
     found.check()
     for line in [*check_catalog(found), *check_dictionary(found.root)]:
         click.echo(f"warning: {line}", err=True)
-    click.echo("params.yaml and data/catalog.yaml are valid.")
+    empty = len(empty_fields(read_catalog(found.root / CATALOG)))
+    click.echo(
+        f"params.yaml is valid; data/catalog.yaml: {empty} required fields are empty."
+        if empty
+        else "params.yaml and data/catalog.yaml are valid."
+    )
     if is_used(found.root):
         click.echo(check_pages(found))
 

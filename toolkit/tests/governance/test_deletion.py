@@ -222,8 +222,20 @@ def test_rows_are_gone_from_all_versions_and_nothing_else_is(project: Patient) -
     assert project.check("objects on remotes", remote=True).state == "OK"
     assert PERSON not in (project.root / DELETED).read_text("utf-8")
     again = forget()
-    assert "cache: 0 objects" in again.output
-    assert "0 entries" in again.output
+    assert again.output == (
+        "cache: 0 objects, 0.0 MB, and 0 entries of the run cache\n"
+        "remote store: 0 objects, 0.0 MB, and 0 entries of the run cache\n"
+        "Nothing was found in what was searched.\n"
+    )
+    assert "Letter case counts" in forget(values="Ada\n").output
+
+
+@pytest.mark.integration
+def test_column_that_no_table_has_is_refused(project: Patient) -> None:
+    command = ["forget", "-", "--column", "Customer"]
+    result = CliRunner().invoke(cli, command, input=PERSON)
+    assert "Customer: no table here has it" in str(result.exception)
+    assert "did you mean customer" in str(result.exception)
 
 
 @pytest.mark.integration

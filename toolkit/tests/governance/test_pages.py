@@ -155,11 +155,18 @@ def test_columns_about_people_are_found_declared_and_weighed(
         "product name": {"dtype": "str"},
         "born": {"dtype": "datetime64[ns]"},
     }
+    contract["columns"]["mail"]["isin"] = ["a@b.c", "d@e.f"]
     write_yaml(tmp_path / "data/schema.yaml", contract)
     known = yaml.safe_load((tmp_path / "data/catalog.yaml").read_text())
     known |= {"personal_columns": ["mail", COLUMNS[0]], "not_personal": ["age"]}
     known |= {"legal_basis": "consent", "retention": "two years"}
     write_yaml(tmp_path / "data/catalog.yaml", known)
+    path = tmp_path / "reports/profile.json"
+    profile = json.loads(path.read_text())
+    bins = {"kind": "dates", "bins": ["1990"], "counts": [1, 1], "missing": 0}
+    profile["columns"]["born"] = bins
+    profile["columns"]["mail"] = bins | {"kind": "values", "bins": ["a@b.c"]}
+    path.write_text(json.dumps(profile))
     write(
         tmp_path / "reports/plots/importance.csv",
         f"feature,importance,deviation\nborn,0.5,0.1\n{COLUMNS[2]},0.01,0.02\n",
@@ -169,6 +176,11 @@ def test_columns_about_people_are_found_declared_and_weighed(
     assert (
         "| `born` | **no** | a date of birth, by its name | feature | 0.5000 |" in text
     )
+    assert (
+        "- `mail`: 2 values in `data/schema.yaml`, 1 frequent values in"
+        " `reports/profile.json`\n- `born`: 1 quantiles in `reports/profile.json`\n"
+    ) in text
+    assert "| `data/schema.yaml` | names and ranges of columns" in text
     assert "Looks like it, but is said not to be: `age`." in text
     assert "The model does not use: `mail` (about people), `product name`." in text
     assert f"hide each other): `{COLUMNS[2]}`." in text

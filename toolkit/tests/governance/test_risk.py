@@ -147,10 +147,34 @@ def test_products_of_section_b_have_other_duties(section_b: bool | None) -> None
     said = "\n".join(describe(Risk(**NOTHING | answers), found, TODAY))
     assert (SECTION_B in said) == (section_b is True)
     assert ("section_b" in found.facts) == (section_b is not False)
+    if section_b:
+        assert found.facts == ("amended", "section_b")
+        area = decided(**answers, product_section_b=True, education=None)
+        assert area.section_b is None
+        assert "literacy" in area.facts
     # An area makes it high risk by itself.
     both = decided(**answers, product_section_b=section_b, employment=True)
     assert both.annex == ("I", "III")
     assert not both.section_b
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ({"recognises": True}, "biometrics is no: check both"),
+        ({"systemic": True}, "general_purpose is no: check both"),
+        ({"deep_fakes": True}, "synthetic is no: check both"),
+        ({"excluded": True}, "never a provider"),
+        ({"role": None}, "role is empty: duties depend"),
+    ],
+)
+def test_answers_that_do_not_fit_are_said(answers: dict[str, Any], said: str) -> None:
+    [note] = decided(**answers).notes
+    assert said in note
+    assert decided(role="deployer", excluded=True).notes == ()
+    fitting = {"biometrics": True, "general_purpose": True, "synthetic": True}
+    whole = {"profiling": True, "role": "deployer"}
+    assert decided(**fitting | whole | answers | {"role": "deployer"}).notes == ()
 
 
 def test_no_answers_decide_nothing() -> None:
@@ -269,6 +293,8 @@ def test_answers_are_kept_and_comments_stay(tmp_path: Path) -> None:
     lines = str(error.value).splitlines()
     assert len(lines) == 2
     assert all(line.startswith(str(path)) for line in lines)
+    assert "ai_sytem: no such question. Fix: did you mean ai_system?" in lines[0]
+    assert "excluded: is 'perhaps'. Fix: answer yes or no" in lines[1]
     assert empty_risk().count("(required)") == len(questions()) + 1
 
 

@@ -10,6 +10,8 @@ import fnmatch
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ from reproducible_ml.governance.rows import (
     NotSearchedError,
     Person,
     clean_log,
+    columns_of,
     holds,
     search_files,
     search_git,
@@ -107,10 +110,11 @@ def forget(
 
     with closing(Repo(str(root))) as repository:
         storages = open_storages(repository)
+        check_column(storages, person, logs, known=bool(read_deletions(root).deletions))
         plan = make_plan(
             root, storages, person, paths, keep, logs, unrecorded=unrecorded
         )
-        sys.stdout.write(describe(plan, storages, really=really))
+        sys.stdout.write(describe(plan, storages, person, really=really))
         sys.stdout.flush()
         if plan.current:
             names = ", ".join(person.word.sub("...", n) for n in plan.current[:SHOWN])
@@ -144,7 +148,11 @@ def make_plan(
 ) -> Plan:
     """Return what has to be deleted; the arguments are those of `forget`."""
     history, folders = read_history(root, storages), members(storages)
-    names = history.paths(folders)
+    earlier = read_tombstones(root).deletions
+    # Of a folder that is deleted, the list says what was in it.
+    listed = {d: path for one in earlier for d, path in one.objects.items()}
+    names = {d: path for d, path in listed.items() if path != NOWHERE}
+    names |= history.paths(folders)
     used = {digest for record in history.current for digest, _ in record.written}
     used |= {one for digest in used for one in folders.get(digest, {}).values()}
     hits, unclear = find_hits(storages, person, folders)
@@ -156,7 +164,6 @@ def make_plan(
     }
     # What was deleted before, and was made of it since, or by others, goes as well. So
     # does the rest, if an earlier run was interrupted.
-    earlier = read_tombstones(root).deletions
     groups = [(hits, keep), *(({*one.objects}, one.kept) for one in earlier)]
     gone, kept = set(), set()
     for one, patterns in groups:
@@ -165,9 +172,11 @@ def make_plan(
         kept |= asked
     there = {digest for storage in storages for digest in storage.objects}
     # A colleague may have what is not here; but what Git has, DVC does not.
-    listed = run_git(root, "ls-files", "-z") or b""
-    in_git = [*filter(None, listed.decode("utf-8", "replace").split("\0"))]
+    tracked_files = run_git(root, "ls-files", "-z") or b""
+    in_git = [*filter(None, tracked_files.decode("utf-8", "replace").split("\0"))]
     stored = {d for d in gone if d in there or not _is_in(names.get(d, ""), in_git)}
+    # What is listed already, and nowhere here, needs nothing more.
+    stored = {d for d in stored if d in there or d not in listed}
     # Another project may have the same cache or remote.
     foreign = {d for d in stored if d not in names and not unrecorded}
     tracked = {d for r in history.current if not r.read for d, _ in r.written}
@@ -175,7 +184,7 @@ def make_plan(
     wrong = gone & _with_files(tracked, folders) or used & gone
     sources = {d for r in history.records if not r.read for d, _ in r.written}
     lost = _with_files(sources, folders) - there
-    lost -= {digest for one in earlier for digest in one.objects}
+    lost -= {*listed}
     return Plan(
         objects={d: names.get(d, NOWHERE) for d in sorted(stored - foreign)},
         runs={
@@ -207,6 +216,50 @@ def _with_files(
     """Return hashes with those of the files in the folders among them."""
     found = {*digests}
     return found | {one for each in found for one in folders.get(each, {}).values()}
+
+
+def check_column(
+    storages: Sequence[Storage], person: Person, logs: Sequence[Path], *, known: bool
+) -> None:
+    """Raise an error if no table has the column that was named.
+
+    Args:
+        storages: Whose tables are looked at.
+        person: With the column.
+        logs: Folders of Parquet files.
+        known: Whether something was deleted before, and the column maybe with it: it is
+            a warning then.
+
+    Raises:
+        UserError: There are tables, but none with this column.
+    """
+    if person.column is None or not person.values:
+        return
+    seen: set[str] = set()
+    opened = chain(
+        (
+            storage.open(paths[0])
+            for storage in storages
+            for digest, paths in storage.objects.items()
+            if not digest.endswith(FOLDER)
+        ),
+        (path.open("rb") for log in logs for path in log.rglob("*.parquet")),
+    )
+    for file in opened:
+        with file:
+            seen |= columns_of(file)
+        if person.column in seen:
+            return
+    if not seen:
+        return
+    near = get_close_matches(person.column, [*seen], 3, 0.5)
+    folded = [one for one in seen if one.casefold() == person.column.casefold()]
+    near = [*dict.fromkeys([*folded, *near])]
+    words = f"did you mean {' or '.join(near)}?" if near else "name another"
+    line = f"--column {person.column}: no table here has it. Fix: {words}"
+    if not known:
+        raise UserError(line)
+    sys.stderr.write(f"warning: {one_line(line)}\n")
 
 
 def find_hits(
@@ -360,10 +413,12 @@ def remove(
         storage.remove([*paths, *runs.get(storage.name, ())])
 
 
-def describe(plan: Plan, storages: Sequence[Storage], *, really: bool) -> str:
+def describe(
+    plan: Plan, storages: Sequence[Storage], person: Person, *, really: bool
+) -> str:
     """Return in lines what is deleted, and what people must look at."""
     text = _counts(plan.objects, plan.runs, storages)
-    if plan.commits:
+    if plan.commits and plan.objects:
         text += f"Commits whose data are no longer complete: {len(plan.commits)}\n"
     lists: dict[str, Iterable[Any]] = {
         "Have rows, but no commit or run here recorded them; --unrecorded deletes them"
@@ -379,7 +434,14 @@ def describe(plan: Plan, storages: Sequence[Storage], *, really: bool) -> str:
     }
     for title, lines in lists.items():
         text += _list(title, [*lines])
-    if not really and (plan.objects or plan.logs):
+    found = (plan.objects, plan.foreign, plan.git, plan.files, plan.logs)
+    if not any(found) and not any(plan.runs.values()):
+        text += "Nothing was found in what was searched.\n"
+    if any(value.lower() != value.upper() for value in person.values):
+        text += (
+            "Letter case counts: a value in another spelling needs a line of its own.\n"
+        )
+    if not really and (plan.objects or any(plan.runs.values()) or plan.logs):
         text += "\nNothing was deleted yet. To delete it: --yes\n"
     return text
 

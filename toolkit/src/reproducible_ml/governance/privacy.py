@@ -18,6 +18,13 @@ INTRODUCTION = (
 # Columns that are listed, and of which gaps are.
 LISTED, MOST = 100, 20
 
+# What reports/profile.json has of a column, by kind; of the others, it has no values.
+SHOWN_IN_PROFILE = {
+    "values": "frequent values",
+    "numbers": "quantiles",
+    "dates": "quantiles",
+}
+
 
 class Importance(NamedTuple):
     """What a column adds to the score: mean, and standard deviation of the shuffles."""
@@ -225,7 +232,13 @@ def _stored(repository: Repository, gaps: Gaps) -> str:
         ],
         [
             code("reports/"),
-            "quantiles, frequent categories, groups; no rows",
+            "quantiles, frequent values, groups; no whole rows",
+            "Git",
+            "for good",
+        ],
+        [
+            code("data/schema.yaml"),
+            "names and ranges of columns, values of categories",
             "Git",
             "for good",
         ],
@@ -239,7 +252,32 @@ def _stored(repository: Repository, gaps: Gaps) -> str:
             f"who may read the remote {code(remote)}, and where it is, is not known"
             " here",
         )
-    return table(["where", "what", "kept by", "for how long"], cells)
+    rows = table(["where", "what", "kept by", "for how long"], cells)
+    return f"{rows}\n\n{_values_in_git(repository)}".strip()
+
+
+def _values_in_git(repository: Repository) -> str:
+    """Return which columns about people have values in Git; nothing if none has."""
+    profile = (repository.report("profile") or {}).get("columns") or {}
+    lines = []
+    for name in _about_people(repository):
+        places = []
+        if count := len(repository.contract.columns[name].isin or ()):
+            places.append(f"{count} values in {code('data/schema.yaml')}")
+        known = profile.get(name) or {}
+        count = len(known.get("bins") or ())
+        if what := SHOWN_IN_PROFILE.get(str(known.get("kind")), "") if count else "":
+            places.append(f"{count} {what} in {code('reports/profile.json')}")
+        if places:
+            lines.append(f"{code(name)}: {', '.join(places)}")
+    if not lines:
+        return ""
+    if len(lines) > LISTED:
+        lines = [*lines[:LISTED], f"and {len(lines) - LISTED} more columns"]
+    return (
+        "Columns about people whose values stand in Git, which keeps them for good;"
+        " look whether one of them tells who somebody is:\n\n"
+    ) + bullets(lines)
 
 
 def _logs(repository: Repository, gaps: Gaps) -> list[list[str]]:

@@ -108,7 +108,7 @@ def decide(risk: Risk) -> Decision:
         reasons=tuple(_reasons(risk, kind)),
         facts=(),
         annex=tuple(annex),
-        section_b=risk.product_section_b if annex == ["I"] else False,
+        section_b=_only_section_b(risk),
         exception=exception if _in_area(risk) else False,
         notes=tuple(_notes(risk)),
     )
@@ -136,6 +136,13 @@ def _of(risk: Risk, names: Iterable[str]) -> list[Truth]:
 
 def _by_product(risk: Risk) -> Truth:
     return all_of([risk.product, risk.product_assessment])
+
+
+def _only_section_b(risk: Risk) -> Truth:
+    """Return whether it is high risk by a product of Section B, and by nothing else."""
+    if not _by_product(risk):
+        return False
+    return all_of([risk.product_section_b, negated(_by_area(risk))])
 
 
 def _in_area(risk: Risk) -> Truth:
@@ -200,6 +207,12 @@ def _facts(risk: Risk, found: Decision) -> Iterator[str]:
         if {*chosen} & {*NEW_PROHIBITIONS}:
             yield "prohibited_images"
         return
+    if found.kind == "high" and found.section_b:
+        # Nothing else applies to the system; a model that is offered is another thing.
+        yield "section_b"
+        if risk.general_purpose is not False:
+            yield "general_purpose"
+        return
     yield "literacy"
     possible = {*found.possible}
     if found.kind is None and "outside" in possible:
@@ -226,7 +239,24 @@ def _facts(risk: Risk, found: Decision) -> Iterator[str]:
 
 
 def _notes(risk: Risk) -> Iterator[str]:
-    """Yield answers that hardly fit each other."""
+    """Yield answers that hardly fit each other, or that others depend on."""
+    if risk.role is None and risk.ai_system is not False:
+        yield "role is empty: duties depend on whether you are provider or deployer."
+    if risk.excluded and risk.role != "deployer":
+        yield (
+            "excluded is yes: private use takes out deployers only (Art. 2(10)), never"
+            " a provider. If that is the reason, answer no."
+        )
+    if risk.recognises and risk.biometrics is False:
+        yield (
+            "recognises is yes, but biometrics is no: check both. Recognition of"
+            " emotions, and categories by sensitive traits, are high risk by Annex"
+            " III(1)."
+        )
+    if risk.deep_fakes and risk.synthetic is False:
+        yield "deep_fakes is yes, but synthetic is no: check both (Art. 50(2), (4))."
+    if risk.systemic and risk.general_purpose is False:
+        yield "systemic is yes, but general_purpose is no: check both (Art. 51)."
     if risk.emotions_at_work is False and risk.recognises and risk.employment:
         yield (
             "It recognises emotions and is for employment, but emotions_at_work is no:"

@@ -1,8 +1,12 @@
 """docs/governance/risk.yaml: the questions on which the class of a system depends."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import yaml
 from pydantic import Field, StrictBool
 
 from reproducible_ml.card.forms import (
@@ -12,6 +16,8 @@ from reproducible_ml.card.forms import (
     read_form,
     text_field,
 )
+from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.files import load_yaml
 from reproducible_ml.core.params import Section
 from reproducible_ml.governance.regulation import Role
 
@@ -53,8 +59,8 @@ class Risk(Section):
         "Art. 3(1)",
     )
     excluded: Answer = _ask(
-        "Is it used only for defence or national security, only for scientific"
-        " research, or only privately?",
+        "Is it used only for defence or national security, or only for scientific"
+        " research; or are you only a deployer, who uses it privately?",
         "Art. 2(3), (6), (10)",
     )
 
@@ -298,7 +304,26 @@ def read_risk(path: Path = ANSWERS) -> Risk:
     Raises:
         UserError: A line for each error in the file.
     """
+    with suppress(yaml.YAMLError, UnicodeDecodeError):
+        found = load_yaml(path.read_text("utf-8")) if path.is_file() else None
+        if isinstance(found, dict) and (lines := [*_mistakes(found, path)]):
+            raise UserError("\n".join(lines))
     return read_form(path, Risk)
+
+
+def _mistakes(found: Mapping[Any, Any], path: Path) -> Iterator[str]:
+    """Yield a line for each name that is no question, and each answer that is none."""
+    known = [*Risk.model_fields]
+    for name, answer in found.items():
+        if name not in known:
+            near = get_close_matches(str(name), known, 1)
+            words = f"did you mean {near[0]}?" if near else "remove it"
+            yield f"{path}, {name}: no such question. Fix: {words}"
+        elif name == "role" and answer not in (None, *get_args(Role)):
+            roles = ", ".join(get_args(Role))
+            yield f"{path}, role: is {answer!r}. Fix: answer one of {roles}"
+        elif name not in ("note", "role") and not isinstance(answer, bool | None):
+            yield f"{path}, {name}: is {answer!r}. Fix: answer yes or no"
 
 
 def empty_risk() -> str:

@@ -143,8 +143,9 @@ def _class(decision: Decision) -> str:
         parts.append(SECTION_B)
     elif decision.section_b is None and decision.kind == "high":
         parts.append(
-            "Whether Section A or Section B of Annex I is not answered"
-            f" ({code('product_section_b')}): of Section B, far less applies."
+            "Whether it is by Section B of Annex I alone is open"
+            f" ({code('product_section_b')}, areas of Annex III): far less applies"
+            " then."
         )
     parts.append(bullets([f"**Note**: {plain(note)}" for note in decision.notes]))
     return "\n\n".join(part for part in parts if part)
@@ -176,7 +177,10 @@ def _duties(repository: Repository, risk: Risk, decision: Decision) -> list[str]
         return ["It may not be offered, put into service or used."]
     if decision.kind == "outside":
         return ["None of the AI Act, as long as the answers hold. Other laws apply."]
-    if "high" in decision.possible and not decision.section_b:
+    only_section_b = decision.kind == "high" and decision.section_b
+    if only_section_b:
+        parts.append(SECTION_B)
+    elif "high" in decision.possible:
         duties = [
             duty
             for duty in regulation().duties
@@ -202,14 +206,16 @@ def _duties(repository: Repository, risk: Risk, decision: Decision) -> list[str]
         for name, words in TRANSPARENCY_DUTIES.items()
         if getattr(risk, name)
     ]
-    parts.append(bullets(transparency))
+    if not only_section_b:
+        parts.append(bullets(transparency))
     if risk.general_purpose:
         more = ", and Art. 55, as its risk is systemic" if risk.systemic else ""
         open_ = (
             " (whether also Art. 55 is not answered)" if risk.systemic is None else ""
         )
         parts.append(f"Of the model, as its provider: Art. 53 and 54{more}{open_}.")
-    parts.append("Art. 4: support the AI literacy of those who work with it.")
+    if not only_section_b:
+        parts.append("Art. 4: support the AI literacy of those who work with it.")
     return parts
 
 

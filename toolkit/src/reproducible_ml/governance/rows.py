@@ -191,6 +191,28 @@ def _in_lines(lines: Iterator[str], person: Person) -> bool:
     return any(word.search(line) for line in chain(begin, lines))
 
 
+def columns_of(file: IO[bytes]) -> set[str]:
+    """Return names of columns of a table, or what may be some in its first lines."""
+    start = file.read(16)
+    file.seek(0)
+    with suppress(*UNPACKING, pa.ArrowInvalid):
+        if start.startswith(b"PAR1"):
+            return {*pq.read_schema(file).names}
+        for first, unpack in PACKED.items():
+            if start.startswith(first):
+                with unpack(file) as inside:
+                    return columns_of(inside)
+        if start.startswith((*BINARY, b"PK\x03\x04")):
+            return set()
+        found = set()
+        for line in islice(_lines(file, start), PREAMBLE):
+            for delimiter in DELIMITERS:
+                names = [name.strip() for name in _fields(line, delimiter)]
+                found |= {*names} if len(names) > 1 else set()
+        return found
+    return set()
+
+
 def _fields(line: str, delimiter: str) -> list[str]:
     with suppress(csv.Error):
         return next(csv.reader([line], delimiter=delimiter), [])
