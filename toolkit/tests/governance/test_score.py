@@ -43,6 +43,7 @@ COPIED = (
     ".dvcignore",
     ".github",
     ".gitignore",
+    "Makefile",
     "code",
     "data/schema.yaml",
     "docs/code",
@@ -66,7 +67,7 @@ jobs:
         rml compare --log logs
         rml exp -S train.search.method=random
 """
-EXPLAIN = "def test_explained() -> None:\n    explain(1)\n"
+EXPLAIN = "def test_explained() -> None:\n    assert explain(1)\n"
 CANDIDATE = "spec:\n  env:\n  - {name: RML_SERVE_CANDIDATE, value: /candidate}\n"
 EVIDENCE = """\
 forbidden: {'(?i)phone': identifies a person}
@@ -577,3 +578,148 @@ def test_wrong_files_are_no_points_and_no_failure(project: Path) -> None:
     assert found.maturity.level == 0
     assert found.sections["data"] == 2.5
     assert points(found)["monitoring.dependencies"] == 1
+
+
+TEST = ".github/workflows/test.yaml"
+RELEASE = ".github/workflows/release.yaml"
+RUN = "- run: make test"
+PULLED = "  pull_request:\n"
+
+
+def script(*lines: str) -> tuple[str, str]:
+    return RUN, "\n          ".join(["- run: |", *lines])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (PULLED, "  pull_request: {paths: [docs/**]}\n", "a filter of paths"),
+        (PULLED, "  pull_request: {paths-ignore: ['**']}\n", "filter of paths-ignore"),
+        (PULLED, "  pull_request: {branches: [old]}\n", "leaves the default branch"),
+        (PULLED, "  pull_request: {branches: ['*', '!main', '!master']}\n", "leaves"),
+        (PULLED, "  pull_request: {types: [closed]}\n", "limited to types closed"),
+        ("runs-on: ${{ matrix.system }}", "needs: other", "there is no job other"),
+        ("timeout-minutes: 60", "if: 1 == 2", "is not known to hold"),
+        (RUN, f"{RUN}\n        shell: cat {{0}}", "its shell is cat"),
+        (RUN, f"{RUN}\n        working-directory: /tmp", "it runs in /tmp"),
+        (RUN, f"{RUN}\n        env: {{MAKEFLAGS: -n}}", "MAKEFLAGS is set"),
+        (RUN, f"{RUN} -n", ""),
+        (RUN, f"{RUN} PYTEST=true", ""),
+        (*script("set +e", "make test"), "`set +` in its script"),
+        (*script("exit 0", "make test"), "`exit` in its script"),
+        (*script("cat << END", "make test", "END"), "`<<` in its script"),
+        (*script("make() {", "true", "}", "make test"), "in its script"),
+        (*script("if false; then", "make test", "fi"), "`if` in its script"),
+        (*script("make test; true"), "no plain line"),
+        (*script("make test & true"), "no plain line"),
+        (*script("make test | cat"), "no plain line"),
+        (*script("true || make test"), "no plain line"),
+        (*script("make test && true", "true"), "no plain line"),
+    ],
+)
+def test_command_that_may_not_run_is_no_proof(
+    project: Path, old: str, new: str, says: str
+) -> None:
+    replace(TEST, old, new)(project)
+    met, why = Facts(Project(project), records=False, outdated=()).are_tests_run()
+    assert not met
+    assert says in why
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        "  pull_request: {branches: [main]}\n",
+        "  pull_request: {types: [opened, synchronize, reopened]}\n",
+    ],
+)
+def test_filter_that_leaves_the_trigger_as_it_is_counts(
+    project: Path, new: str
+) -> None:
+    replace(TEST, PULLED, new)(project)
+    replace(TEST, *script("true", "FORCE=1 make -s test && true"))(project)
+    assert Facts(Project(project), records=False, outdated=()).are_tests_run()[0]
+
+
+@pytest.mark.parametrize(
+    ("item", "edit"),
+    [
+        ("monitoring.quality", replace(WATCHED, "0 5 * * 1", "0 0 30 2 *")),
+        ("infrastructure.integration", replace("Makefile", "@rml repro", "@true")),
+        ("model.slices", replace("Makefile", "@rml report", "@echo rml report")),
+        ("infrastructure.reproducible", replace("Makefile", "@rml verify", "# rml")),
+        ("data.feature_code", replace("Makefile", "\t$(PYTEST) -m", "\t-$(PYTEST) -m")),
+        ("data.feature_code", replace("Makefile", "=1 pytest", "=1 true pytest")),
+        (
+            "data.feature_code",
+            add("tests/conftest.py", "collect_ignore_glob = ['*']\n"),
+        ),
+        (
+            "data.feature_code",
+            add("tests/conftest.py", "def pytest_collection_modifyitems(): ...\n"),
+        ),
+        (
+            "data.feature_code",
+            add("pyproject.toml", "[tool.pytest.ini_options]\ntestpaths = []\n"),
+        ),
+        ("data.feature_code", add(UNIT, "pytest.importorskip('nothing')\n")),
+        (
+            "infrastructure.debuggable",
+            replace("tests/unit/test_explained.py", "assert ", ""),
+        ),
+        ("monitoring.skew", replace(RELEASE, "cmp project.csv package", "cmp package")),
+        (
+            "monitoring.skew",
+            replace(RELEASE, "cmp project.csv package", "cmp project.csv project"),
+        ),
+        (
+            "monitoring.skew",
+            replace(RELEASE, "elsewhere/bin/tumour-diagnosis-", "rml "),
+        ),
+        (
+            "infrastructure.validated",
+            params(lambda content: content["gate"].update(tolerance=0.5)),
+        ),
+        (
+            "model.slices",
+            params(
+                lambda content: content["gate"].update(
+                    slice_floors={"mean_radius": {"accuracy": 0.0}}
+                )
+            ),
+        ),
+        (
+            "model.inclusion",
+            params(
+                lambda content: content["gate"].update(
+                    max_group_gap={"selection_rate": 1.0}
+                )
+            ),
+        ),
+        ("data.requirements", replace(str(evidence.FILE), "(?i)phone", "phone$^")),
+        (
+            "monitoring.dependencies",
+            replace(
+                ".github/dependabot.yml",
+                "    directory: /environments\n",
+                "    directory: /environments\n    open-pull-requests-limit: 0\n",
+            ),
+        ),
+        (
+            "monitoring.dependencies",
+            replace(
+                ".github/dependabot.yml",
+                "    directory: /environments\n",
+                "    directory: /environments\n    ignore: [{dependency-name: '*'}]\n",
+            ),
+        ),
+    ],
+)
+def test_proof_that_proves_nothing_is_none(
+    project: Path, item: str, edit: Edit
+) -> None:
+    edit(project)
+    one = next(each for each in ITEMS if each.id == item)
+    facts = Facts(Project(project), records=False, today=TODAY, outdated=())
+    written = evidence.read_evidence(project, IDS)
+    assert not all(check(each, facts, written).met for each in one.proofs.values())

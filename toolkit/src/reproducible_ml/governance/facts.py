@@ -18,6 +18,12 @@ from reproducible_ml.core.files import load_yaml
 from reproducible_ml.core.inputs import hash_path
 from reproducible_ml.core.params import load_section
 from reproducible_ml.core.project import CONTRACT, Project
+from reproducible_ml.governance.workflows import (
+    RECIPES,
+    Step,
+    read_steps,
+    recipe_lacks,
+)
 from reproducible_ml.report.results import EVALUATION, Results, read_results
 from reproducible_ml.verify.rebuild import was_verified
 from reproducible_ml.versioning.git import Revision, changed_files, find_commit
@@ -34,45 +40,28 @@ WORKFLOWS = Path(".github/workflows")
 ALERTS = Path(".cloud/monitoring/alerts.yaml")
 PROMETHEUS = Path(".cloud/monitoring/prometheus.yaml")
 
-# How a shell may begin a command: at the start of a line, or after another one, with
-# variables, and with the path of a program.
-BEGIN = r"(?:^|&&|\|\||;|\(|\bif )\s*(?:test -z \S+ \|\| )?(?:\w+=\S*\s+)*(?:\S*/)?"
-
-# A failure that is ignored is no check, and what is only printed no command.
-IGNORED = re.compile(r"\|\|\s*(?:true|:|exit 0)(?:\s|$)|^\s*(?:echo|printf)\s")
-
-# A condition on what started a workflow.
-EVENT = re.compile(r"github\.event_name\s*(==|!=)\s*'(\w+)'")
-
 # Marks of tests that do not run with `make test`, by the command that runs them.
 TIERS = {"slow": "test-slow", "integration": "test-all"}
 NEVER = ("skip", "xfail")
 
+# Settings, options and hooks of pytest by which tests may not run.
+CHOOSING = {"python_functions", "python_files", "python_classes", "testpaths"}
+LEAVING_OUT = re.compile(r"-k|-m|--co|--ignore|--deselect|--lf|--last-failed|-p|--help")
+HOOKS = {
+    "collect_ignore",
+    "collect_ignore_glob",
+    "pytest_collection_modifyitems",
+    "pytest_ignore_collect",
+    "pytest_collect_file",
+    "pytest_pycollect_makeitem",
+    "pytest_runtest_protocol",
+    "pytest_runtest_setup",
+    "pytest_runtest_call",
+    "pytest_pyfunc_call",
+}
+
 # Names of a project's tests; those of the toolkit are in its own repository alone.
 TESTS = ("tests", "toolkit/tests")
-
-
-class Step(NamedTuple):
-    """A command of a workflow.
-
-    Attributes:
-        workflow: Its file.
-        job: Name of the job.
-        events: What starts the workflow, such as `pull_request` or `schedule`.
-        position: Of the step in its job.
-        command: A line of the shell; of an action, its name and its settings.
-    """
-
-    workflow: str
-    job: str
-    events: frozenset[str]
-    position: int
-    command: str
-
-    def runs(self, pattern: str) -> bool:
-        """Return whether the line runs a command that fails if it fails."""
-        found = re.search(f"{BEGIN}(?:{pattern})(?=[\\s;&|)]|$)", self.command)
-        return bool(found) and not IGNORED.search(self.command)
 
 
 class TestFunction(NamedTuple):
@@ -210,31 +199,21 @@ class Facts:
 
     @cached_property
     def steps(self) -> list[Step]:
-        """The commands of all workflows that are not switched off."""
+        """The commands of all workflows, also those that do not count."""
         folder = self.root / WORKFLOWS
         files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
-        return [step for file in files for step in self._steps(file)]
+        names = [file.relative_to(self.root).as_posix() for file in files]
+        found = [s for n in names for s in read_steps(n, self.revision.yaml(n))]
+        return [step._replace(why=step.why or self._make(step)) for step in found]
 
-    def _steps(self, file: Path) -> Iterator[Step]:
-        name = file.relative_to(self.root).as_posix()
-        content: Any = self.revision.yaml(name)
-        # YAML 1.1 takes `on` for true.
-        events = content.get("on", content.get(True)) or ()
-        known = frozenset([events] if isinstance(events, str) else map(str, events))
-        jobs = content.get("jobs")
-        for job, settings in jobs.items() if isinstance(jobs, dict) else ():
-            if not isinstance(settings, dict) or _is_off(settings):
-                continue
-            allowed = _allowed(known, settings)
-            steps = settings.get("steps")
-            for position, step in enumerate(steps if isinstance(steps, list) else ()):
-                if not isinstance(step, dict) or _is_off(step):
-                    continue
-                action = f"{step.get('uses', '')} {step.get('with', '')}".strip()
-                for line in [*_lines(str(step.get("run") or "")), action]:
-                    if line:
-                        found = _allowed(allowed, step)
-                        yield Step(name, str(job), found, position, line)
+    def _make(self, step: Step) -> str:
+        """Return why a target of make does not do what its name says."""
+        if not step.runs("make .*"):
+            return ""
+        text = self.revision.text("Makefile") or ""
+        words = step.command.split()
+        found = [recipe_lacks(text, word) for word in words if word in RECIPES]
+        return next(filter(None, found), "")
 
     def find_steps(self, pattern: str, *events: str) -> list[Step]:
         """Return the commands that match a pattern and that one of the events starts.
@@ -246,14 +225,69 @@ class Facts:
         return [
             step
             for step in self.steps
-            if (not events or step.events & {*events}) and step.runs(pattern)
+            if step.events
+            and (not events or step.events & {*events})
+            and step.runs(pattern)
         ]
+
+    def why_not(self, pattern: str, *events: str) -> str:
+        """Return why commands that match a pattern do not count; empty without any.
+
+        Args:
+            pattern: As for `find_steps`.
+            events: As for `find_steps`.
+        """
+        for step in self.steps:
+            if not re.search(f"\\b(?:{pattern})(?=[\\s;&|]|$)", step.command):
+                continue
+            filters = [step.filters[e] for e in events if e in step.filters]
+            if why := step.why or "".join(filters[:1]):
+                return f" ({step.workflow} does not count: {why})"
+        return ""
 
     @cached_property
     def tests(self) -> list[TestFunction]:
         """The test functions of the project and, where they are, of the toolkit."""
+        if self._other_tests_chosen():
+            return []
         files = [f for each in TESTS for f in (self.root / each).rglob("test_*.py")]
+        hooked = [f.parent for f in self._conftests if self._hooks(f)]
+        files = [f for f in files if not {*hooked} & {*f.parents}]
         return [test for file in sorted(files) for test in self._tests(file)]
+
+    def _other_tests_chosen(self) -> bool:
+        """Return whether settings or hooks of pytest may leave tests out."""
+        import tomllib
+
+        if any((self.root / name).exists() for name in ("pytest.ini", ".pytest.ini")):
+            return True
+        try:
+            content = tomllib.loads(self.revision.text("pyproject.toml") or "")
+            settings = content["tool"]["pytest"]["ini_options"]
+        except ValueError:
+            return True
+        except (KeyError, TypeError):
+            settings = {}
+        options = settings.get("addopts", [])
+        options = options.split() if isinstance(options, str) else options
+        if CHOOSING & settings.keys() or any(map(LEAVING_OUT.match, options)):
+            return True
+        # This hook is given all tests, not only those beside it.
+        return any(
+            "pytest_collection_modifyitems" in self._hooks(f) for f in self._conftests
+        )
+
+    @cached_property
+    def _conftests(self) -> list[Path]:
+        files = [f for each in TESTS for f in (self.root / each).rglob("conftest.py")]
+        return [f for f in [self.root / "conftest.py", *files] if f.is_file()]
+
+    def _hooks(self, file: Path) -> set[str]:
+        """Return the hooks in a conftest.py by which tests beside it may not run."""
+        try:
+            return HOOKS & _defined(ast.parse(file.read_bytes()))
+        except (SyntaxError, ValueError, OSError):
+            return HOOKS
 
     def _tests(self, file: Path) -> Iterator[TestFunction]:
         try:
@@ -267,8 +301,14 @@ class Facts:
             for node in tree.body
             if isinstance(node, ast.Assign) and "pytestmark" in _names(node)
         ]
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+        if _may_be_skipped(tree):
+            return
+        classes = [c for c in tree.body if isinstance(c, ast.ClassDef)]
+        found = [n for c in classes if c.name.startswith("Test") for n in c.body]
+        for node in [*tree.body, *found]:
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            if node.name.startswith("test_") and _can_fail(node):
                 tier = _tier([*own, *node.decorator_list])
                 yield TestFunction(shown, node.name, tier, _names(node), modules)
 
@@ -288,7 +328,8 @@ class Facts:
         if self.records and passed is False:
             why = f"stale: `make {tier}` passed here, but on other files"
         else:
-            why = f"no workflow runs `make {tier}` on pull requests"
+            not_ = self.why_not(pattern, "pull_request")
+            why = f"no workflow runs `make {tier}` on pull requests{not_}"
         return False, f"{why}. Fix: add it to a workflow, or run make {tier}"
 
     def _has_passed(self, tier: str) -> bool | None:
@@ -360,31 +401,34 @@ class Facts:
                 yield file.relative_to(self.root).as_posix(), content
 
 
-def _is_off(settings: dict[str, Any]) -> bool:
-    """Return whether a job or step does not run, or may fail without consequence.
-
-    What waits for a variable of the repository is off by default.
-    """
-    condition = str(settings.get("if", ""))
-    off = re.fullmatch(r"(\$\{\{)?\s*false\s*(\}\})?", condition, re.IGNORECASE)
-    return bool(off) or "vars." in condition or bool(settings.get("continue-on-error"))
+def _defined(tree: ast.Module) -> set[str]:
+    """Return the names of a module's functions and variables."""
+    found = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
+    stored = (n for n in ast.walk(tree) if isinstance(n, ast.Name))
+    return found | {n.id for n in stored if isinstance(n.ctx, ast.Store)}
 
 
-def _allowed(events: frozenset[str], settings: dict[str, Any]) -> frozenset[str]:
-    """Return the events for which a job or step runs at all."""
-    condition = str(settings.get("if", ""))
-    for same, name in EVENT.findall(condition):
-        if same == "==" and "||" not in condition:
-            events &= {name}
-        elif same == "!=":
-            events -= {name}
-    return events
+def _may_be_skipped(tree: ast.Module) -> bool:
+    """Return whether a module of tests may skip itself while it is imported."""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    others = [node for node in tree.body if not isinstance(node, kinds)]
+    called = [c.func for o in others for c in ast.walk(o) if isinstance(c, ast.Call)]
+    names = {f.attr if isinstance(f, ast.Attribute) else _names(f) for f in called}
+    skips = {"skip", "importorskip", frozenset(["skip"]), frozenset(["importorskip"])}
+    raised = any(isinstance(node, ast.Raise) for o in others for node in ast.walk(o))
+    return bool(names & skips) or raised or "__test__" in _defined(tree)
 
 
-def _lines(script: str) -> Iterator[str]:
-    for line in script.replace("\\\n", " ").splitlines():
-        if line.strip() and not line.lstrip().startswith("#"):
-            yield line.strip()
+def _can_fail(test: ast.FunctionDef) -> bool:
+    """Return whether a test asserts something, or expects an error."""
+    for node in ast.walk(test):
+        if isinstance(node, ast.Assert) and not isinstance(node.test, ast.Constant):
+            return True
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if name in ("raises", "warns", "fail") or name.startswith("assert"):
+                return True
+    return False
 
 
 def _tier(marks: Sequence[ast.expr]) -> str:

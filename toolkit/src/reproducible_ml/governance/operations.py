@@ -29,6 +29,9 @@ from reproducible_ml.versioning.git import find_commit
 
 DEPENDABOT = ".github/dependabot.yml"
 
+# By how much a score may get worse with a gate that is one.
+TOLERANCE = 0.1
+
 # Of whoever makes the commits of a trial, for both roles that Git has.
 IDENTITY = {"NAME": "rml score", "EMAIL": "score@example.org"}
 WHO = ("AUTHOR", "COMMITTER")
@@ -42,10 +45,11 @@ def rebuilt_elsewhere(facts: Facts, _: Written) -> Found:
     verified = facts.was_verified()
     if verified:
         return Found(True, "`rml verify` rebuilt these files here, bit for bit")
-    stale = "stale: `rml verify` rebuilt other files here" if verified is False else ""
-    return Found(
-        False, f"{stale or 'no workflow runs `rml verify`'}. Fix: add it, or run it"
-    )
+    why = facts.why_not("rml verify|make verify", *PULLS, "push", *SCHEDULED)
+    why = f"no workflow runs `rml verify`{why}"
+    if verified is False:
+        why = "stale: `rml verify` rebuilt other files here"
+    return Found(False, f"{why}. Fix: add it, or run it")
 
 
 def _short(command: str) -> str:
@@ -95,6 +99,13 @@ def gate_can_fail(facts: Facts, _: Written) -> Found:
         return Found(False, "params.yaml is not valid: rml check")
     if value is None or gate.tolerance >= abs(value):
         why = f"{name} may get worse by {gate.tolerance:g}, and is {value}"
+        return Found(False, f"gate.tolerance: {why}. Fix: a smaller tolerance")
+    # Of a score between 0 and 1, a tenth; of an error in a unit, a tenth of it.
+    bound = TOLERANCE * max(1.0, abs(value))
+    if gate.tolerance >= bound:
+        why = (
+            f"{gate.tolerance:g} is {bound:g} or more, with which next to nothing fails"
+        )
         return Found(False, f"gate.tolerance: {why}. Fix: a smaller tolerance")
     floors = f", with floors of {listed([*gate.floors])}" if gate.floors else ""
     return Found(True, f"the gate is about {name}{floors}")
@@ -205,7 +216,7 @@ def updates_announced(facts: Facts, _: Written) -> Found:
     """Newer versions of the packages are announced."""
     updates = facts.revision.yaml(DEPENDABOT).get("updates")
     for update in updates if isinstance(updates, list) else ():
-        if not isinstance(update, dict):
+        if not isinstance(update, dict) or _announces_nothing(update):
             continue
         if update.get("package-ecosystem") not in ("pip", "uv"):
             continue
@@ -215,6 +226,20 @@ def updates_announced(facts: Facts, _: Written) -> Found:
             return Found(True, f"{DEPENDABOT} announces newer packages ({interval})")
     return Found(
         False, f"{DEPENDABOT} has no updates of pip for environments/. Fix: add them"
+    )
+
+
+def _announces_nothing(update: dict[str, Any]) -> bool:
+    """Return whether Dependabot is told to announce nothing."""
+    # 0 still lets security updates through, of which the version is not known here.
+    if update.get("open-pull-requests-limit", 1) in (0, "0"):
+        return True
+    ignored = update.get("ignore")
+    return any(
+        isinstance(each, dict)
+        and str(each.get("dependency-name")).strip("*") == ""
+        and not each.keys() - {"dependency-name"}
+        for each in (ignored if isinstance(ignored, list) else ())
     )
 
 
@@ -242,13 +267,23 @@ def alert_on(metric: str, what: str) -> Proof:
 
 def ways_compared(facts: Facts, _: Written) -> Found:
     """What is released answers as the project does, to the byte."""
-    compared = facts.find_steps(r"cmp \S+ \S+")
-    asked = {(s.workflow, s.job) for s in facts.find_steps(r"rml predict.*")}
-    for step in compared:
-        if (step.workflow, step.job) in asked:
-            return Found(True, f"{step.workflow}: {_short(step.command)}")
+    # In the order of the steps, and of the lines of each.
+    writers: dict[tuple[str, str, str], str] = {}
+    for step in facts.find_steps(r"cmp .*|\S+ .*(?:--output|>).*|[\w.-]*predict .*"):
+        place = (step.workflow, step.job)
+        words = step.command.split()
+        if words[0] == "cmp" and len(words) == 3 and words[1] != words[2]:
+            by = {writers.get((*place, word), "") for word in words[1:]}
+            if by == {"project", "package"}:
+                return Found(True, f"{step.workflow}: {_short(step.command)}")
+        for name in re.findall(r"(?:--output[ =]|>\s*)(\S+)", step.command):
+            project = step.runs("rml predict .*")
+            package = step.runs(r"[\w.-]+-predict .*")
+            writers[*place, name] = (
+                "project" if project else "package" if package else "other"
+            )
     return Found(
         False,
         "no workflow compares (cmp) the answers of the package with those of `rml"
-        " predict`. Fix: add it",
+        " predict`, two files of one job. Fix: add it",
     )

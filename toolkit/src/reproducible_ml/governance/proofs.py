@@ -16,7 +16,7 @@ from reproducible_ml.governance.evidence import FILE, Written
 from reproducible_ml.governance.facts import Facts
 from reproducible_ml.modeling.metrics.metric import Metrics
 from reproducible_ml.report.gates import GROUP_GAPS, Gate, GateResult, check_gates
-from reproducible_ml.report.results import EVALUATION, compare
+from reproducible_ml.report.results import EVALUATION, compare, number
 from reproducible_ml.report.review import known_metrics
 
 IMPORTANCE = "reports/plots/importance.csv"
@@ -33,6 +33,12 @@ DAYS = 400
 
 # The gate of slices, by its name.
 GROUP_FLOORS = "floors of groups"
+
+# Patterns that match no name: an end before something, or nothing at all.
+NEVER = re.compile(
+    r"\(\?!\)|(?<!\\)\$(?:\^|[\w(\[.\\])|(?<![\\\[(|^])[\w.\])]\^|\[\^\\s\\S\]"
+    r"|\[\^\\w\\W\]|\\Z.|.\\A|^$"
+)
 
 # Names in a list.
 SHOWN = 5
@@ -142,7 +148,8 @@ def report_on_pull_requests(facts: Facts, _: Written) -> Found:
     lacking = [name for name, found in steps.items() if not found]
     if lacking:
         why = " and ".join(f"`{name}`" for name in lacking)
-        return Found(False, f"no workflow runs {why} on pull requests. Fix: add it")
+        why += " on pull requests" + facts.why_not(wanted[lacking[0]], *PULLS)
+        return Found(False, f"no workflow runs {why}. Fix: add it")
     return Found(
         True,
         f"{steps['make report'][0].workflow} runs `make repro` and `make report` on"
@@ -156,7 +163,10 @@ def costs_kept(facts: Facts, _: Written) -> Found:
     found = [
         step
         for step in facts.steps
-        if step.command.startswith("actions/cache@") and re.search(log, step.command)
+        if step.command.startswith("actions/cache@")
+        and step.events
+        and not step.why
+        and re.search(log, step.command)
     ]
     if not found:
         return Found(
@@ -174,6 +184,12 @@ def columns_forbidden(facts: Facts, written: Written) -> Found:
             False,
             f"{FILE} names no columns that must not be features. Fix: add them under"
             " `forbidden`, with the reason",
+        )
+    never = [pattern for pattern in written.forbidden if NEVER.search(pattern)]
+    if never:
+        return Found(
+            False,
+            f"{FILE}: no name matches {listed(never)}. Fix: a pattern of a column",
         )
     try:
         contract, data = facts.contract
@@ -200,7 +216,8 @@ def score_run(facts: Facts, _: Written) -> Found:
     """`rml score` itself runs again and again."""
     found = facts.find_steps("rml score", *PULLS, "push", *SCHEDULED)
     if not found:
-        return Found(False, "no workflow runs `rml score`. Fix: add it to one")
+        why = facts.why_not("rml score", *PULLS, "push", *SCHEDULED)
+        return Found(False, f"no workflow runs `rml score`{why}. Fix: add it to one")
     return Found(True, f"{found[0].workflow} runs `rml score`")
 
 
@@ -318,7 +335,8 @@ def labels_joined(facts: Facts, _: Written) -> Found:
 def _scheduled(facts: Facts, command: str, what: str) -> Found:
     found = facts.find_steps(command, *SCHEDULED)
     if not found:
-        why = f"no workflow runs `{command}` on a schedule, with {what}"
+        not_ = facts.why_not(command, *SCHEDULED)
+        why = f"no workflow runs `{command}` on a schedule, with {what}{not_}"
         return Found(False, f"{why}. Fix: add it")
     return Found(True, f"{found[0].workflow} runs `{command}` on a schedule")
 
@@ -414,12 +432,37 @@ def groups_gated(facts: Facts, _: Written) -> Found:
         return Found(
             False, "gate.slice_floors is empty. Fix: a floor by column and metric"
         )
+    if idle := _idle_floors(facts, gate):
+        return Found(
+            False,
+            f"gate.slice_floors: a model without features reaches {listed(idle)}. Fix:"
+            " stricter ones",
+        )
     result = _gate(facts, gate, GROUP_FLOORS)
     if result is None or not result.passed:
         why = result.reason if result else "it is not checked"
         return Found(False, f"gate.slice_floors: {why}")
     columns = listed([*gate.slice_floors])
     return Found(True, f"gate.slice_floors: all groups of {columns} reach them")
+
+
+def _idle_floors(facts: Facts, gate: Gate) -> list[str]:
+    """Return the floors of groups that a model without features reaches."""
+    metrics = _metrics(facts)
+    found = []
+    for column, floors in gate.slice_floors.items():
+        for name, floor in floors.items():
+            scores = facts.evaluation.get("metrics", {}).get(name) or {}
+            simple = number((scores.get("baseline") or {}).get("value"))
+            if name not in metrics or simple is None:
+                reached = floor <= 0
+            elif metrics[name].greater_is_better:
+                reached = floor <= max(0.0, simple)
+            else:
+                reached = floor >= simple
+            if reached:
+                found.append(f"{column}.{name}: {floor:g}")
+    return found
 
 
 def people_compared(facts: Facts, _: Written) -> Found:
@@ -445,6 +488,12 @@ def people_gated(facts: Facts, _: Written) -> Found:
     gate = Gate.model_validate(facts.section("gate"))
     if not gate.max_group_gap:
         return Found(False, "gate.max_group_gap is empty. Fix: a limit by metric")
+    # Rates and scores are between 0 and 1, and so are their differences.
+    idle = [name for name, limit in gate.max_group_gap.items() if limit >= 1]
+    if idle and facts.contract[1].task != "regression":
+        return Found(
+            False, f"gate.max_group_gap: {listed(idle)} may differ by 1. Fix: less"
+        )
     result = _gate(facts, gate, GROUP_GAPS)
     if result is None or not result.passed:
         why = result.reason if result else "it is not checked"
