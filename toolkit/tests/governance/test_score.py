@@ -677,6 +677,14 @@ def test_filter_that_leaves_the_trigger_as_it_is_counts(
             replace(RELEASE, "elsewhere/bin/tumour-diagnosis-", "rml "),
         ),
         (
+            "monitoring.skew",
+            replace(
+                RELEASE,
+                "- run: cmp project",
+                "- run: cp project.csv package.csv\n      - run: cmp project",
+            ),
+        ),
+        (
             "infrastructure.validated",
             params(lambda content: content["gate"].update(tolerance=0.5)),
         ),

@@ -269,13 +269,17 @@ def ways_compared(facts: Facts, _: Written) -> Found:
     """What is released answers as the project does, to the byte."""
     # In the order of the steps, and of the lines of each.
     writers: dict[tuple[str, str, str], str] = {}
-    for step in facts.find_steps(r"cmp .*|\S+ .*(?:--output|>).*|[\w.-]*predict .*"):
+    for step in facts.steps:
         place = (step.workflow, step.job)
         words = step.command.split()
-        if words[0] == "cmp" and len(words) == 3 and words[1] != words[2]:
-            by = {writers.get((*place, word), "") for word in words[1:]}
+        compares = step.runs(r"cmp \S+ \S+$") and step.events
+        if compares and words[-1] != words[-2]:
+            by = {writers.get((*place, word), "") for word in words[-2:]}
             if by == {"project", "package"}:
                 return Found(True, f"{step.workflow}: {_short(step.command)}")
+        # Whatever else names the file may have changed it.
+        changed = [word for word in words if (*place, word) in writers and not compares]
+        writers |= {(*place, word): "other" for word in changed}
         for name in re.findall(r"(?:--output[ =]|>\s*)(\S+)", step.command):
             project = step.runs("rml predict .*")
             package = step.runs(r"[\w.-]+-predict .*")
