@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from reproducible_ml.adopt.catalog import (
     check_catalog,
@@ -18,6 +19,7 @@ from reproducible_ml.adopt.catalog import (
 )
 from reproducible_ml.adopt.catalog_questions import ask_for, parse_settings
 from reproducible_ml.card.catalog import CATALOG, Catalog, RawTable, read_catalog
+from reproducible_ml.cli import cli
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.project import Project
 from reproducible_ml.profiling.personal import Personal, kind_by_name, kind_by_values
@@ -71,7 +73,9 @@ def test_table_is_as_dvc_recorded_it(project: Project) -> None:
 
 
 def test_catalog_is_made_once_and_then_only_completed(
-    project: Project, capsys: pytest.CaptureFixture[str]
+    project: Project,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with pytest.raises(UserError, match=r"data/catalog\.yaml: does not exist"):
         check_catalog(project)
@@ -100,6 +104,14 @@ def test_catalog_is_made_once_and_then_only_completed(
         "data/catalog.yaml: source, license, updates, contact are empty. Fix: fill in,"
         " or run `rml catalog` in a terminal"
     ]
+    (project.root / "pyproject.toml").touch()
+    monkeypatch.setattr(Project, "check", lambda _: None)
+    dictionary = "reproducible_ml.exploration.dictionary.check_dictionary"
+    monkeypatch.setattr(dictionary, lambda _: [])
+    result = CliRunner().invoke(cli, ["check"])
+    assert result.exit_code == 0, result.output
+    assert "data/catalog.yaml: 4 required fields are empty." in result.output
+    assert "catalog.yaml are valid" not in result.output
     before = text
     with pytest.raises(UserError, match="personal is no, but personal_columns"):
         fill_catalog(project, ["personal=no"])
