@@ -1,10 +1,16 @@
 """The notebooks run on a reproduced project, and are stored without outputs."""
 
 import json
+import math
+import textwrap
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 NOTEBOOKS = sorted((Path(__file__).parents[3] / "notebooks").glob("*.ipynb"))
 
@@ -64,3 +70,28 @@ def test_a_notebook_has_no_metadata_of_a_machine(
     assert metadata["language_info"] == {"name": "python"}
     assert set(metadata) == {"kernelspec", "language_info"}
     assert all(cell["metadata"] == {} for cell in code_cells(notebook))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series(range(90)) % 9,
+        pd.Series([n % 9 if n % 5 else None for n in range(90)], dtype="Int64"),
+        pd.Series([f"the same beginning {n % 9}" for n in range(90)], dtype="category"),
+    ],
+    ids=["whole", "missing", "alike"],
+)
+def test_each_frequent_value_has_a_bar(values: pd.Series) -> None:
+    (explore,) = (path for path in NOTEBOOKS if path.name.startswith("01-explore"))
+    sources = ["".join(cell["source"]) for cell in code_cells(explore)]
+    setup = sources[0][sources[0].index("def plain") :]
+    (cell,) = (source for source in sources if "top = column.value_counts()" in source)
+    lines = cell[cell.index("        top = column") : cell.index("    axes.set_title")]
+    figure = Figure()
+    axes = figure.subplots()
+    measure = pd.Series([0.0, 1.0, 1.0] * 30)
+    known = {"plt": plt, "column": values, "measure": measure, "BLUE": "blue"}
+    exec(f"{setup}\n{textwrap.dedent(lines)}", known | {"axes": axes})
+    bars = [bar for bar in axes.patches if isinstance(bar, Rectangle)]
+    assert len({bar.get_y() for bar in bars}) == len(axes.get_yticklabels()) == 8
+    assert not any(math.isnan(bar.get_width()) for bar in bars)

@@ -438,12 +438,16 @@ def _target(relations: Json) -> Html:
 
 
 def _pooled(found: Json) -> Iterator[str]:
-    """Yield a sentence for each column whose rare values are taken together."""
-    for name, (values, first) in (found.get("pooled") or {}).items():
-        yield (
-            f"Of the {values:,} values of {short(name, 40)}, those from number"
-            f" {first:,} on, by frequency, are taken together."
-        )
+    """Yield a sentence on the columns whose rare values are taken together."""
+    pooled = found.get("pooled") or {}
+    said = [
+        f"of the {values:,} values of {short(name, 40)} those from number {first:,} on"
+        for name, (values, first) in [*pooled.items()][:NAMED]
+    ]
+    if rest := [*pooled][NAMED:]:
+        said.append(f"rare values of {_listed(rest)}")
+    if said:
+        yield f"The least frequent values are taken together: {', '.join(said)}."
 
 
 def _listed(names: Sequence[str]) -> str:
