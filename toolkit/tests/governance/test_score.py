@@ -665,6 +665,11 @@ def test_filter_that_leaves_the_trigger_as_it_is_counts(
         ("data.feature_code", add(UNIT, "pytest.importorskip('nothing')\n")),
         (
             "infrastructure.debuggable",
+            replace("tests/unit/test_explained.py", "assert ", "return\n    assert "),
+        ),
+        ("monitoring.quality", replace(WATCHED, "0 5 * * 1", "0 0 31 SEP *")),
+        (
+            "infrastructure.debuggable",
             replace("tests/unit/test_explained.py", "assert ", ""),
         ),
         ("monitoring.skew", replace(RELEASE, "cmp project.csv package", "cmp package")),

@@ -412,23 +412,42 @@ def _may_be_skipped(tree: ast.Module) -> bool:
     """Return whether a module of tests may skip itself while it is imported."""
     kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     others = [node for node in tree.body if not isinstance(node, kinds)]
-    called = [c.func for o in others for c in ast.walk(o) if isinstance(c, ast.Call)]
-    names = {f.attr if isinstance(f, ast.Attribute) else _names(f) for f in called}
-    skips = {"skip", "importorskip", frozenset(["skip"]), frozenset(["importorskip"])}
+    called = {
+        _called(c) for o in others for c in ast.walk(o) if isinstance(c, ast.Call)
+    }
     raised = any(isinstance(node, ast.Raise) for o in others for node in ast.walk(o))
-    return bool(names & skips) or raised or "__test__" in _defined(tree)
+    return (
+        bool(called & {"skip", "importorskip"})
+        or raised
+        or "__test__" in _defined(tree)
+    )
 
 
 def _can_fail(test: ast.FunctionDef) -> bool:
-    """Return whether a test asserts something, or expects an error."""
-    for node in ast.walk(test):
-        if isinstance(node, ast.Assert) and not isinstance(node.test, ast.Constant):
-            return True
-        if isinstance(node, ast.Call):
-            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if name in ("raises", "warns", "fail") or name.startswith("assert"):
+    """Return whether a test asserts something, or expects an error, and gets there."""
+    for line in test.body:
+        if isinstance(line, ast.Return | ast.Raise) or _skips(line):
+            return False
+        for node in ast.walk(line):
+            if isinstance(node, ast.Assert) and not isinstance(node.test, ast.Constant):
                 return True
+            if isinstance(node, ast.Call):
+                name = _called(node)
+                if name in ("raises", "warns", "fail") or name.startswith("assert"):
+                    return True
     return False
+
+
+def _called(call: ast.Call) -> str:
+    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
+
+
+def _skips(line: ast.stmt) -> bool:
+    return (
+        isinstance(line, ast.Expr)
+        and isinstance(line.value, ast.Call)
+        and _called(line.value) in ("skip", "xfail")
+    )
 
 
 def _tier(marks: Sequence[ast.expr]) -> str:

@@ -5,6 +5,7 @@ is not known to hold, or a script that may swallow a failure counts as missing, 
 reason says so. Syntax: https://docs.github.com/actions/reference/workflows-and-actions
 """
 
+import calendar
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -187,6 +188,8 @@ def _match(patterns: Any) -> bool:
 
 def _comes(cron: str) -> bool:
     """Return whether there is a day with the date of a cron."""
+    for number, name in enumerate(calendar.month_abbr):
+        cron = re.sub(rf"\b{name}\b", str(number), cron, flags=re.I) if name else cron
     fields = cron.split()
     if len(fields) != 5:
         return False
@@ -194,7 +197,7 @@ def _comes(cron: str) -> bool:
         return True
     first = [int(d) for d in re.findall(r"(?:^|,)(\d+)", fields[2])]
     months = [int(m) for m in re.findall(r"(?:^|,)(\d+)", fields[3])]
-    # Months by name or as a range: those of the range are not reckoned one by one.
+    # Months as a range: those of the range are not reckoned one by one.
     if not months or "-" in fields[3]:
         months = [*DAYS]
     return any(0 < day <= DAYS.get(month, 0) for day in first for month in months)
