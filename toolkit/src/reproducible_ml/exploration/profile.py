@@ -37,8 +37,8 @@ from reproducible_ml.reading.parquet_files import parquet_schema
 Item = TypeVar("Item")
 Json = dict[str, Any]
 
-# Changes when a page could not read a profile of before.
-FORMAT = 1
+# Changes when a profile of before cannot be read, or has other figures.
+FORMAT = 2
 
 VALIDATED = Path("data/interim/validated")
 
