@@ -11,22 +11,33 @@ python=${PYTHON:-python3}
 ready=.venv/.ready
 log=.venv/setup.log
 
-storage=$(cat .dvc/config .dvc/config.local data/raw/*.dvc 2>/dev/null |
-  grep -oE '(s3|gs|azure|ssh)://' | cut -d : -f 1 || true)
+# What was installed last time: a hash, the names, and the folder.
+was_hash= was_names= was=
+if [ -f $ready ]; then
+  { read -r was_hash; read -r was_names; IFS= read -r was; } < $ready || true
+fi
+
+# Shell built-ins where they do: a program takes some milliseconds, and this runs first
+# in every `make repro`.
+storage=$(for found in $(grep -ohE '(s3|gs|azure|ssh)://' .dvc/config .dvc/config.local data/raw/*.dvc 2>/dev/null || true); do
+  echo "${found%://}"
+done)
 extras=$(sed -nE 's/^  backend: *(dask|ray)( .*)?$/\1/p; s/^tracking: *(mlflow|wandb)( .*)?$/\1/p' params.yaml)
 uses=$(for module in code/*/deployment/*.py; do
-  name=$(basename "$module" .py)
-  test ! -f "environments/$name.txt" || echo "$name"
+  module=${module##*/}
+  echo "${module%.py}"
 done)
-before=$(for name in $(sed -n 2p $ready 2>/dev/null); do
-  test ! -f "environments/$name.txt" || echo "$name"
-done)
-names=$(printf '%s\n' runtime $storage $extras $uses $before "$@" | sort -u)
-case " $(echo $names) " in *" dev "*)
-  names=$(echo "$names" | grep -vx runtime) # dev.txt has all of it
-  ;;
-esac
-for name in $names; do
+found=
+for name in $uses $was_names; do
+  test ! -f "environments/$name.txt" || found="$found $name"
+done
+wanted=$(printf '%s\n' runtime $storage $extras $found "$@" | sort -u)
+case " $(echo $wanted) " in *" dev "*) has_dev=yes ;; *) has_dev= ;; esac
+names= locks=
+for name in $wanted; do
+  if [ "$name$has_dev" = runtimeyes ]; then
+    continue # dev.txt has all of it
+  fi
   test -f "environments/$name.txt" || {
     problem="environments/$name.txt does not exist, but params.yaml, .dvc/config or STORAGE asks for it"
     fix="sh environments/lock.sh --keep $name"
@@ -39,18 +50,17 @@ for name in $names; do
     echo "error: $problem. Fix: run \`make dev\`, then \`$fix\`" >&2
     exit 1
   }
+  names="$names $name"
+  locks="$locks environments/$name.txt"
 done
-names=$(for name in $names; do test ! -f "environments/$name.txt" || echo "$name"; done)
-locks=$(for name in $names; do echo "environments/$name.txt"; done)
-toolkit=$(test ! -f toolkit/pyproject.toml || echo toolkit)
+toolkit=
+test ! -f toolkit/pyproject.toml || toolkit=toolkit
 
 # By content: dates say nothing in a new clone.
-current=$({ cat $locks pyproject.toml setup.py environments/setup.sh; cat toolkit/pyproject.toml 2>/dev/null || true
-  echo "$python"; } | cksum)
+current=$({ cat $locks pyproject.toml setup.py environments/setup.sh ${toolkit:+toolkit/pyproject.toml}; echo "$python"; } | cksum)
 # Commands in .venv begin with its path, so that none runs after the folder was moved.
-was=$(sed -n 3p $ready 2>/dev/null || true)
 place() { (cd .venv && pwd -P) 2>/dev/null || true; }
-if [ "$(sed -n 1p $ready 2>/dev/null || true)" = "$current" ] && [ "$was" = "$(place)" ] && [ -x .venv/bin/python ]; then
+if [ "$was_hash" = "$current" ] && [ "$was" = "$(place)" ] && [ -x .venv/bin/python ]; then
   exit 0
 fi
 
@@ -103,7 +113,14 @@ waited=
 until ln -s $$ $busy 2>/dev/null; do
   owner=$(readlink $busy || true)
   if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then
-    rm -f $busy # it was killed
+    # It was killed. One removes its link, or another's new one would be removed.
+    if ln -s $$ $busy.stale 2>/dev/null; then
+      if [ "$(readlink $busy || true)" = "$owner" ]; then rm -f $busy; fi
+      rm -f $busy.stale
+    else
+      sleep 0.1
+      find $busy.stale -mmin +1 -exec rm -f {} + 2>/dev/null || true
+    fi
     continue
   fi
   if [ -z "$waited" ]; then

@@ -12,6 +12,7 @@ from reproducible_ml.versioning.dvc import (
     DvcError,
     is_unchanged,
     look_up,
+    parse_once,
     read_pointer,
     run_dvc,
 )
@@ -38,6 +39,31 @@ def test_error_is_the_last_one_of_dvc(tmp_path: Path) -> None:
         DvcError, match=r"^`dvc status` says: you are not inside of a DVC"
     ):
         run_dvc("status", cwd=tmp_path)
+
+
+def test_dvc_parses_a_text_once_and_nothing_else_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
+    from ruamel.yaml import YAML
+
+    parsed: list[str] = []
+    load = YAML.load
+
+    def counted(parser: YAML, stream: str) -> object:
+        parsed.append(stream)
+        return load(parser, stream)
+
+    monkeypatch.setattr(YAML, "load", counted)
+    parse_once()
+    first = parse_yaml("train: {rate: 1e-3}", "params.yaml")
+    first["train"]["rate"] = 5
+    assert parse_yaml("train: {rate: 1e-3}", "p") == {"train": {"rate": 0.001}}
+    assert parse_yaml("train: {rate: 2e-3}", "p") == {"train": {"rate": 0.002}}
+    assert parsed == ["train: {rate: 1e-3}", "train: {rate: 2e-3}"]
+    for _ in range(2):
+        with pytest.raises(YAMLFileCorruptedError):
+            parse_yaml("train: [", "params.yaml")
 
 
 @pytest.mark.integration
