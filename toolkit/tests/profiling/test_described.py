@@ -11,7 +11,6 @@ import pytest
 from reproducible_ml.contract.schema import Column
 from reproducible_ml.profiling import profile
 from reproducible_ml.profiling.described import describe, read_plain
-from reproducible_ml.profiling.distinct import Occurrences
 from reproducible_ml.profiling.infer import infer
 from reproducible_ml.profiling.inferred import Hints, InferredColumn
 from reproducible_ml.profiling.numbers import number_patterns
@@ -131,8 +130,8 @@ def test_the_same_is_inferred_without_looking_at_each_text(
     skimmed = set[str]()
     skim = profile.ColumnProfile._skim
 
-    def watched(self: profile.ColumnProfile, part: Occurrences) -> bool:
-        if done := skim(self, part):
+    def watched(self: profile.ColumnProfile, texts: pa.StringArray, place: int) -> bool:
+        if done := skim(self, texts, place):
             skimmed.add(self.name)
         return done
 

@@ -20,7 +20,7 @@ from reproducible_ml.contract.target import CLASS_ROWS
 from reproducible_ml.core import keys
 from reproducible_ml.core.files import PARAMS
 from reproducible_ml.core.params import Compute
-from reproducible_ml.core.parts import read_table
+from reproducible_ml.core.parts import has_equal_keys, read_table
 from reproducible_ml.core.project import Project
 from reproducible_ml.quality.distributions import read_subset
 from reproducible_ml.quality.duplicate_rows import REPEATED, expected_by_chance
@@ -325,9 +325,11 @@ def keep_equal_rows(
     data, clean = Data.model_validate(params["data"]), params.get("clean")
     if data.id or not clean or clean.get("duplicates") != "drop":
         return
+    # No row has the key of an earlier one in most tables, and few in others.
+    if not has_equal_keys(table):
+        return
     every = read_table(table, [data.target])
     rows = len(every)
-    # Few rows have the key of an earlier one in most tables, which is found sooner.
     ordered = np.sort(every.index.to_numpy(np.uint64))
     if (ordered[1:] == ordered[:-1]).sum() <= REPEATED * rows:
         return

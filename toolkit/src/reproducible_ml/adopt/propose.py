@@ -1,6 +1,8 @@
 """Propose how to adopt a table: contract, roles and task, all of it checked."""
 
-from collections.abc import Collection, Mapping, Sequence
+import gc
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,6 +115,20 @@ class Proposal(NamedTuple):
     warnings: list[Finding]
 
 
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Leave what exists by now to itself: the objects of imported libraries are many.
+
+    Python would look at all of them again and again, as each column gets some objects.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+@_few_collections()
 def propose(raw: Path, request: Request, context: Context) -> Proposal:
     """Read a table of any supported format, and propose how to adopt it.
 

@@ -6,7 +6,7 @@ have a bounded number of rows, so that work part by part needs little memory.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,13 @@ Result = TypeVar("Result")
 # Rows compared at a time; a larger table is read several times.
 BUCKET_ROWS = 4_000_000
 
+# The part read last is kept if it has so few rows and values: to open a Parquet file
+# takes longer for each column than to read some hundred values.
+KEPT_ROWS, KEPT = 5_000, 4_000_000
+
+# What tells a file from one that replaced it.
+State = tuple[Path, int, int, int]
+
 Positions = npt.NDArray[np.intp]
 Counts = npt.NDArray[np.int64]
 
@@ -40,7 +47,34 @@ def parts(table: Path) -> list[Path]:
 
 def read_part(part: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read one part, or some of its columns; its index holds the row keys."""
-    return pd.read_parquet(part, columns=None if columns is None else list(columns))
+    whole = _kept_rows(_state(part))
+    if whole is None or not {*(columns or ())} <= {*whole.columns}:
+        names = None if columns is None else list(columns)
+        return pd.read_parquet(part, columns=names)
+    # What is changed in a copy that shares memory does not change the original.
+    return whole.copy(deep=False) if columns is None else whole[list(columns)]
+
+
+def _state(part: Path) -> State:
+    found = part.stat()
+    return part, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=64)
+def _shape(state: State) -> tuple[int, int]:
+    """Return the number of rows and of columns of a part, from its metadata."""
+    from pyarrow.parquet import read_metadata
+
+    found = read_metadata(state[0])
+    return int(found.num_rows), int(found.num_columns)
+
+
+@lru_cache(maxsize=1)
+def _kept_rows(state: State) -> pd.DataFrame | None:
+    """Return the rows of a small part, None if it is not small."""
+    rows, columns = _shape(state)
+    small = rows <= KEPT_ROWS and rows * columns <= KEPT
+    return pd.read_parquet(state[0]) if small else None
 
 
 def write_part(
@@ -63,7 +97,9 @@ def write_part(
 def read_table(table: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a whole table, or some of its columns, into memory."""
     # A Parquet file without rows has lost its categories, so it is left out.
-    files: Any = [part for part in parts(table) if _rows_of(part)] or parts(table)
+    files: Any = [part for part in parts(table) if rows_of(part)] or parts(table)
+    if len(files) == 1:
+        return read_part(files[0], columns)
     selected = None if columns is None else list(columns)
     rows: pd.DataFrame = pd.read_parquet(files, columns=selected)
     return rows
@@ -88,13 +124,12 @@ def sample_table(
 
 def count_rows(table: Path) -> int:
     """Return the number of rows of a table, from the metadata of its files."""
-    return sum(map(_rows_of, parts(table)))
+    return sum(map(rows_of, parts(table)))
 
 
-def _rows_of(part: Path) -> int:
-    from pyarrow.parquet import read_metadata
-
-    return int(read_metadata(part).num_rows)
+def rows_of(part: Path) -> int:
+    """Return the number of rows of a part, from its metadata."""
+    return _shape(_state(part))[0]
 
 
 def fingerprint(table: Path) -> str:
@@ -154,11 +189,9 @@ def find_duplicates(
         with_key: Whether the row keys must be equal as well.
     """
     buckets = max(1, -(-count_rows(table) // BUCKET_ROWS))
-    if with_key and columns != []:
+    if with_key and not has_equal_keys(table):
         # Equal rows have equal keys, which are unique in most tables.
-        by_key = find_duplicates(table, compute, [])
-        if not any(map(len, by_key)):
-            return by_key
+        return [np.empty(0, dtype=np.intp) for _ in parts(table)]
     rounds = [
         _repeats(
             map_parts(
@@ -168,6 +201,27 @@ def find_duplicates(
         for bucket in range(buckets)
     ]
     return [np.sort(np.concatenate(found)) for found in zip(*rounds, strict=True)]
+
+
+def has_equal_keys(table: Path) -> bool:
+    """Return whether two rows of a table have the same key."""
+    return _has_equal_keys(tuple(map(_state, parts(table))))
+
+
+@lru_cache(maxsize=4)
+def _has_equal_keys(states: tuple[State, ...]) -> bool:
+    table = states[0][0].parent
+    buckets = max(1, -(-count_rows(table) // BUCKET_ROWS))
+    for bucket in range(buckets):
+        found = []
+        for number, part in enumerate(parts(table)):
+            found.append(_hashes(True, bucket, buckets, number, read_part(part, []))[1])
+        hashes = np.concatenate(found)
+        # Sorting takes a fifth of the time of finding which rows repeat.
+        hashes.sort()
+        if (hashes[1:] == hashes[:-1]).any():
+            return True
+    return False
 
 
 def count_copies(table: Path, compute: Compute, columns: Sequence[str]) -> list[Counts]:
@@ -205,7 +259,6 @@ def _repeats(hashed: list[tuple[Positions, keys.Keys]]) -> list[Positions]:
     hashes = np.concatenate([hashes for _, hashes in hashed])
     ordered = np.sort(hashes)
     if not (ordered[1:] == ordered[:-1]).any():
-        # Sorting takes a fifth of the time of finding which rows repeat.
         return [positions[:0] for positions, _ in hashed]
     ends = np.cumsum([len(positions) for positions, _ in hashed])
     repeated = np.split(pd.Series(hashes).duplicated().to_numpy(), ends[:-1])

@@ -25,6 +25,7 @@ from reproducible_ml.profiling.distinct import (
     hash_texts,
     text_bytes,
     text_lengths,
+    text_starts,
 )
 from reproducible_ml.profiling.numbers import number_patterns
 from reproducible_ml.quality.spellings import MISSING_AMONG_NUMBERS, may_be_missing
@@ -278,7 +279,7 @@ def _read_numbers(texts: pa.StringArray, *, whole: bool) -> PlainBatch | None:
         return None
     values: Floats = numbers.to_numpy()
     lengths = text_lengths(texts)
-    points = _find_points(texts, content, lengths)
+    points = _find_points(texts, content)
     if kind == 0 and not whole and (points >= 0).all():
         return _with_points(numbers, lengths, points)
     with_exponent = np.zeros(len(texts), dtype=bool)
@@ -316,14 +317,14 @@ def _read_numbers(texts: pa.StringArray, *, whole: bool) -> PlainBatch | None:
 
 
 def _find_points(
-    texts: pa.StringArray, content: npt.NDArray[np.uint8], lengths: npt.NDArray[Any]
+    texts: pa.StringArray, content: npt.NDArray[np.uint8]
 ) -> npt.NDArray[Any]:
     """Return the position of the first point in each number, -1 for none."""
     found = np.flatnonzero(content == ord("."))
     if len(found) == len(texts):
         # Numbers have one at most, so each has its own.
-        points: npt.NDArray[Any] = found - np.cumsum(lengths) + lengths
-        return points
+        points = np.empty(len(found), dtype=np.int32)
+        return np.subtract(found, text_starts(texts), out=points, casting="unsafe")
     return np.asarray(pc.find_substring(texts, ".").to_numpy())
 
 
@@ -335,12 +336,15 @@ def _with_points(
     digits = points - np.signbit(values)
     if digits.max(initial=0) > EXACT:
         return None
-    three = np.flatnonzero((lengths - points == 4) & (digits >= 1) & (digits <= 3))
+    three = np.flatnonzero(lengths - points == 4)
+    three = three[(digits[three] >= 1) & (digits[three] <= 3)]
     size = np.abs(values[three])
     full = (size >= LEAST[digits[three]]) | (digits[three] == 1)
     thousands = int((full & (size >= 1)).sum())
     patterns = {POINT3: thousands, POINT: len(values) - thousands}
-    may_be_dates = (lengths == 7) & (points == 2) & (values >= 1) & (values < 13)
+    may_be_dates = lengths == 7
+    if may_be_dates.any():
+        may_be_dates &= (points == 2) & (values >= 1) & (values < 13)
     return PlainBatch(numbers, patterns, may_be_dates, int(lengths.max(initial=0)))
 
 

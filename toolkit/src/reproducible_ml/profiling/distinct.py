@@ -4,7 +4,7 @@ Results do not depend on how a column is divided into batches.
 """
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,13 +46,18 @@ class Occurrences(NamedTuple):
         texts = self.texts.filter(mask)
         return Occurrences(texts, self.rows[chosen], self.places[chosen])
 
+    def at(self, positions: npt.NDArray[np.intp]) -> "Occurrences":
+        """Return the texts at some positions."""
+        if len(positions) == len(self.texts):
+            return self
+        texts = self.texts.take(pa.array(positions))
+        return Occurrences(texts, self.rows[positions], self.places[positions])
+
     def distinct(self) -> "Occurrences":
         """Return each text once."""
         codes = self.texts.dictionary_encode()
         numbers = codes.indices.to_numpy(zero_copy_only=False)
-        firsts = np.flatnonzero(
-            np.diff(np.maximum.accumulate(numbers), prepend=-1) if len(numbers) else []
-        )
+        firsts = _first_positions(numbers)
         rows = np.bincount(numbers, self.rows, len(codes.dictionary)).astype(np.int64)
         return Occurrences(codes.dictionary, rows, self.places[firsts])
 
@@ -62,6 +67,28 @@ def occurrences(texts: pa.StringArray, first: int) -> Occurrences:
     places = np.arange(first, first + len(texts), dtype=np.int64)
     every = Occurrences(texts, np.ones(len(texts), dtype=np.int64), places)
     return every.where(texts.is_valid()) if texts.null_count else every
+
+
+def distinct_occurrences(texts: pa.StringArray, first: int) -> Occurrences:
+    """Return each text of consecutive rows once, the first row being at `first`."""
+    if texts.null_count:
+        return occurrences(texts, first).distinct()
+    codes = texts.dictionary_encode()
+    numbers = codes.indices.to_numpy()
+    rows = np.bincount(numbers, minlength=len(codes.dictionary))
+    return Occurrences(codes.dictionary, rows, first + _first_positions(numbers))
+
+
+def _first_positions(numbers: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """Return the position of each number's first row; they are in that order."""
+    if not len(numbers):
+        return np.empty(0, dtype=np.intp)
+    # Of a few numbers, all occur in the first rows.
+    last, rows = numbers.max(), 1000
+    while numbers[:rows].max() < last:
+        rows *= 4
+    highest = np.maximum.accumulate(numbers[:rows])
+    return np.flatnonzero(np.diff(highest, prepend=-1))
 
 
 class FirstTexts:
@@ -189,6 +216,25 @@ def are_any_of(texts: pa.StringArray, known: Collection[str]) -> npt.NDArray[np.
         same = pc.is_in(some, pa.array([*known], pa.string()))
         found[places] = same.to_numpy(zero_copy_only=False)
     return found
+
+
+def without_texts(
+    texts: pa.StringArray, missing: npt.NDArray[np.bool_]
+) -> pa.StringArray:
+    """Return the texts that are not missing; none of them is null."""
+    starts, _ = _buffers(texts)
+    if (starts[1:][missing] > starts[:-1][missing]).any():
+        return texts.filter(pa.array(~missing))
+    # Without empty texts, the bytes of the others stay where they are.
+    rest = np.append(starts[:-1][~missing], starts[-1:])
+    content = texts.buffers()[2]
+    return pa.StringArray.from_buffers(len(rest) - 1, pa.py_buffer(rest), content)
+
+
+def text_starts(texts: pa.StringArray) -> npt.NDArray[np.int32]:
+    """Return where each text starts in `text_bytes`; none of them is null."""
+    starts, _ = _buffers(texts)
+    return np.asarray(starts[:-1] - starts[0])
 
 
 def first_bytes(texts: pa.StringArray) -> npt.NDArray[np.uint8]:

@@ -1,6 +1,6 @@
 """Measure the values of a column: extremes, codes, and texts that are not values."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,12 @@ FAR, SHARE, OTHERS = 10_000, 0.005, 10
 CODES = [-1, *(sign * (10**n - 1) for n in range(2, 10) for sign in (-1, 1))]
 
 
+Positions = npt.NDArray[np.intp]
+
+# Returns texts by their positions.
+Choose = Callable[[Positions], Occurrences]
+
+
 class End(NamedTuple):
     """An extreme value: how many rows have it, the first place, and its text there."""
 
@@ -43,11 +49,12 @@ class Extremes:
         self.low: dict[Any, End] = {}
         self.high: dict[Any, End] = {}
 
-    def add(self, numbers: npt.NDArray[Any], part: Occurrences) -> None:
+    def add(self, numbers: npt.NDArray[Any], choose: Choose) -> None:
         """Add numbers, and the texts they were read from."""
-        numbers, part = self._candidates(numbers, part)
-        if not len(numbers):
+        positions = self._candidates(numbers)
+        if not len(positions):
             return
+        numbers, part = numbers[positions], choose(positions)
         different, firsts, codes = np.unique(
             numbers, return_index=True, return_inverse=True
         )
@@ -81,14 +88,11 @@ class Extremes:
             max(value for value in self.high if value not in beyond),
         )
 
-    def _candidates(
-        self, numbers: npt.NDArray[Any], part: Occurrences
-    ) -> tuple[npt.NDArray[Any], Occurrences]:
-        """Return the numbers that may be among the lowest or among the highest."""
+    def _candidates(self, numbers: npt.NDArray[Any]) -> Positions:
+        """Return which numbers may be among the lowest or among the highest."""
         if len(self.low) < KEPT or len(self.high) < KEPT:
-            return numbers, part
-        chosen = (numbers <= max(self.low)) | (numbers >= min(self.high))
-        return numbers[chosen], part.where(pa.array(chosen))
+            return np.arange(len(numbers))
+        return np.flatnonzero((numbers <= max(self.low)) | (numbers >= min(self.high)))
 
     def _merged(
         self,
@@ -180,25 +184,35 @@ class Measurements:
         """Add values, none infinite, and the texts they were read from."""
         if values.null_count:
             values, part = values.drop_null(), part.where(values.is_valid())
+        self.add_rows(values, int(part.rows.sum()), part.at)
+
+    def add_rows(self, values: pa.Array, rows: int, choose: Choose) -> None:
+        """Add values, none missing or infinite.
+
+        Args:
+            values: Each with one or several rows.
+            rows: How many rows have them in all.
+            choose: Returns the texts that some of them were read from, with their rows.
+        """
         if not len(values):
             return
-        self.rows += int(part.rows.sum())
+        self.rows += rows
         numbers = values.to_numpy(zero_copy_only=False)
         if self.whole and pa.types.is_floating(values.type):
             self.whole = bool((numbers == np.floor(numbers)).all())
-        self.ends.add(numbers, part)
+        self.ends.add(numbers, choose)
         low, high = _range(values)
         is_code = np.zeros(len(numbers), dtype=bool)
         for code in CODES:
             if low <= code <= high:
                 is_code |= numbers == code
         if is_code.any():
-            codes = pa.array(is_code)
-            self._add_codes(values.filter(codes), part.where(codes))
-            values = values.filter(pc.invert(codes))
-            if not len(values):
+            places = np.flatnonzero(is_code)
+            self._add_codes(values.take(pa.array(places)), choose(places))
+            if len(places) == len(values):
                 return
-            low, high = _range(values)
+            if low in CODES or high in CODES:
+                low, high = _range(values.filter(pa.array(~is_code)))
         self.low = low if self.low is None else min(self.low, low)
         self.high = high if self.high is None else max(self.high, high)
 
@@ -225,5 +239,10 @@ class Measurements:
 
 
 def _range(values: pa.Array) -> tuple[float, float]:
+    numbers = values.to_numpy(zero_copy_only=False)
+    low, high = numbers.min().item(), numbers.max().item()
+    if low and high:
+        return low, high
+    # Zero has two signs, of which Arrow chooses.
     ends = pc.min_max(values)
     return ends["min"].as_py(), ends["max"].as_py()

@@ -27,7 +27,9 @@ from reproducible_ml.profiling.distinct import (
     Occurrences,
     Tally,
     are_any_of,
+    distinct_occurrences,
     occurrences,
+    without_texts,
 )
 from reproducible_ml.profiling.measurements import Measurements
 from reproducible_ml.quality.spellings import may_be_missing
@@ -39,6 +41,10 @@ Batches = Callable[[Path], Iterable[pa.RecordBatch]]
 # Rows and bytes that are profiled together: smaller batches cost more than they save.
 ROWS = 2**16
 BYTES = 2**26
+
+# The first batch of a file: enough for SEEN different texts, which are looked at one by
+# one.
+FIRST_ROWS = 2**14
 
 # Threads that work on fewer rows mostly wait for one another: then columns are profiled
 # together, so many values at a time.
@@ -135,12 +141,13 @@ class ColumnProfile:
         self.families.add(type_family(values.type))
         self.holding.add(place // FILE)
         self.rows += len(values)
-        part = occurrences(as_texts(values), place)
-        self.absent += len(values) - len(part.texts)
-        if self.draft is not None and self._skim(part):
+        texts = as_texts(values)
+        if self.draft is not None and self._skim(texts, place):
             return
-        if self.seen.complete:
-            part = part.distinct()
+        self.absent += texts.null_count
+        part = (distinct_occurrences if self.seen.complete else occurrences)(
+            texts, place
+        )
         self._add_described(part, self._described(part.texts))
 
     def _described(self, texts: pa.StringArray) -> Described:
@@ -221,37 +228,51 @@ class ColumnProfile:
         if self.draft is not None:
             self.draft.add(part)
 
-    def _skim(self, part: Occurrences) -> bool:
+    def _skim(self, texts: pa.StringArray, place: int) -> bool:
         """Add a batch of plain values; return whether it holds nothing else."""
         assert self.draft is not None
         column = self.draft.column
         if column.dtype == "float64" and self.draft.whole:
             # They may be identifiers, which are counted.
             return False
-        missing = are_any_of(part.texts, [*self.spelled.rows, *self.blanks.rows])
-        present = part.where(pa.array(~missing))
-        found = read_plain(present.texts, column, self.dates.rows)
+        rows = np.flatnonzero(texts.is_valid()) if texts.null_count else None
+        every = texts.drop_null() if texts.null_count else texts
+        missing = are_any_of(every, [*self.spelled.rows, *self.blanks.rows])
+        present = without_texts(every, missing) if missing.any() else every
+        found = read_plain(present, column, self.dates.rows)
         if found is None or not self._knows(found):
             return False
+        self.absent += texts.null_count
+
+        def at(positions: npt.NDArray[np.intp]) -> Occurrences:
+            some = every.take(pa.array(positions))
+            positions = positions if rows is None else rows[positions]
+            return Occurrences(some, np.ones(len(some), np.int64), place + positions)
+
+        def choose(positions: npt.NDArray[np.intp]) -> Occurrences:
+            # Few are chosen, so that no batch is copied with its places.
+            left = np.flatnonzero(~missing)[positions] if missing.any() else positions
+            return at(left)
+
         if missing.any():
-            self._add_missing(part.where(pa.array(missing)))
+            self._add_missing(at(np.flatnonzero(missing)))
         if column.dtype == "datetime64[ns]":
             (pattern,) = found.patterns
-            self.dates.rows[pattern] += len(present.texts)
-            self.words += len(present.texts) * (1 + pattern.count(" "))
+            self.dates.rows[pattern] += len(present)
+            self.words += len(present) * (1 + pattern.count(" "))
         else:
-            for pattern, rows in found.patterns.items():
-                if rows:
-                    self.numbers.rows[pattern] += rows
-            self.words += len(present.texts)
+            for pattern, count in found.patterns.items():
+                if count:
+                    self.numbers.rows[pattern] += count
+            self.words += len(present)
             if found.may_be_dates.any():
-                compact = present.where(pa.array(found.may_be_dates))
+                compact = choose(np.flatnonzero(found.may_be_dates))
                 self.dates.add(compact_date_patterns(compact.texts), compact)
         if column.dtype == "Int64":
             self.distinct.add_numbers(found.values)
         self.longest = max(self.longest, found.longest)
         self.usual = max(self.usual, found.longest)
-        self.draft.add_values(found.values, present)
+        self.draft.add_rows(found.values, len(present), choose)
         self.skimmed = True
         return True
 
@@ -334,17 +355,17 @@ def pool_batches(
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Yield batches of a suitable size, each with the place of its first row."""
     for number, file in enumerate(files):
-        place = number * FILE
+        place, needed = number * FILE, min(FIRST_ROWS, ROWS)
         waiting: list[pa.RecordBatch] = []
         rows = size = 0
         for batch in read(file):
             waiting.append(batch)
             rows += batch.num_rows
             size += batch.nbytes
-            if rows >= ROWS or size >= BYTES:
+            if rows >= needed or size >= BYTES:
                 yield place, pa.concat_batches(waiting)
                 place += rows
-                waiting, rows, size = [], 0, 0
+                waiting, rows, size, needed = [], 0, 0, ROWS
         if waiting:
             yield place, pa.concat_batches(waiting)
 

@@ -11,7 +11,7 @@ from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core import keys
 from reproducible_ml.core.params import Compute
-from reproducible_ml.core.parts import count_rows, find_duplicates, parts
+from reproducible_ml.core.parts import count_rows, find_duplicates, parts, rows_of
 
 Records = npt.NDArray[np.int64]
 
@@ -81,9 +81,7 @@ def expected_by_chance(features: pd.DataFrame, rows: int) -> float:
 
 def first_records(table: Path) -> npt.NDArray[np.int64]:
     """Return the number of the first row of each part, from 0."""
-    from pyarrow.parquet import read_metadata
-
-    rows = [read_metadata(part).num_rows for part in parts(table)]
+    rows = list(map(rows_of, parts(table)))
     return np.cumsum([0, *rows[:-1]], dtype=np.int64)
 
 
