@@ -130,16 +130,19 @@ def test_the_same_is_inferred_without_looking_at_each_text(
     skimmed = set[str]()
     skim = profile.ColumnProfile._skim
 
-    def watched(self: profile.ColumnProfile, texts: pa.StringArray, place: int) -> bool:
-        if done := skim(self, texts, place):
+    def watched(
+        self: profile.ColumnProfile, texts: pa.StringArray, place: int
+    ) -> pa.Array | None:
+        found = skim(self, texts, place)
+        if found is not None:
             skimmed.add(self.name)
-        return done
+        return found
 
     monkeypatch.setattr(profile.ColumnProfile, "_skim", watched)
     fast = inferred(monkeypatch)
     assert {"whole", "floats", "three", "gaps", "marks", "code", "times"} <= skimmed
     assert "whole_floats" not in skimmed
-    monkeypatch.setattr(profile.ColumnProfile, "_skim", lambda *_: False)
+    monkeypatch.setattr(profile.ColumnProfile, "_skim", lambda *_: None)
     monkeypatch.setattr(profile, "plain_column", lambda *_: None)
     assert fast == inferred(monkeypatch)
 

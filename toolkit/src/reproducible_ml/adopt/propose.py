@@ -46,6 +46,7 @@ from reproducible_ml.quality.report import (
     with_line_numbers,
 )
 from reproducible_ml.quality.validation import validate_table
+from reproducible_ml.reading.kept_rows import KeptRows
 from reproducible_ml.reading.raw import file_format, raw_files
 
 # Fixes of warnings whose cause the proposal has already dealt with.
@@ -147,8 +148,9 @@ def propose(raw: Path, request: Request, context: Context) -> Proposal:
     if file_format(files[0]) != "json":
         known = [*names_in_file(files[0], dialect), *dialect.partitions]
         _reject_unknown(files[0], request, known)
+    folder = context.temporary / "kept"
     read = read_table_form(
-        files, request.hints, request.missing, existing, report, dialect
+        files, request.hints, request.missing, existing, report, dialect, folder
     )
     read = read._replace(warnings=[*warnings, *read.warnings])
     _reject_unknown(files[0], request, list(read.inferred))
@@ -193,7 +195,10 @@ def _proposal(
     reject([f for f in read.wrong if f.column not in known], context.report)
     choice, params = _params(contract, read, request, context)
     scanned = contract.metadata == read.dialect
-    contract, quality = _checked(files, raw, contract, params, context, scanned=scanned)
+    kept = read.kept if scanned else None
+    contract, quality = _checked(
+        files, raw, contract, params, context, scanned=scanned, kept=kept
+    )
     warnings = [f for f in read.warnings if _matters(f, contract, read)]
     # A number that is read as missing is reported once.
     codes = {f.column for f in warnings if f.kind in ("code", "outlier")}
@@ -217,11 +222,13 @@ def _checked(
     context: Context,
     *,
     scanned: bool,
+    kept: KeptRows | None,
 ) -> tuple[Contract, QualityReport]:
     """Check the table as the pipeline will.
 
     The test rows are chosen, and which features the time has. `scanned` says whether
-    the bytes of the files are known to be right.
+    the bytes of the files are known to be right, `kept` has their rows if they are
+    many.
     """
     data = Data.model_validate(params["data"])
     compute = Compute.model_validate(params.get("compute") or {})
@@ -236,6 +243,7 @@ def _checked(
             context.report,
             temporary=True,
             scanned=scanned,
+            kept=kept,
         )
     before = context.params["data"].get("target")
     if context.contract is None or before != data.target:

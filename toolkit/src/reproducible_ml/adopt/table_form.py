@@ -24,6 +24,7 @@ from reproducible_ml.profiling.inferred import (
 from reproducible_ml.profiling.profile import as_texts
 from reproducible_ml.quality.diagnose import diagnose
 from reproducible_ml.reading.json_lines import number_columns
+from reproducible_ml.reading.kept_rows import KeptRows
 from reproducible_ml.reading.raw import (
     file_format,
     header_line,
@@ -34,6 +35,9 @@ from reproducible_ml.reading.values import NA_VALUES, arrow_type
 
 # Names that pandas gives to an index without a name.
 INDEX = re.compile(r"Unnamed: 0(\.\d+)?|__index_level_\d+__")
+
+# Bytes of a file that takes long to parse.
+LARGE = 2**24
 
 # Kinds of rows that hold no values: reported once, instead of for each column.
 ODD_ROWS = ("repeated header", "units below the header", "totals")
@@ -47,12 +51,14 @@ class TableForm(NamedTuple):
         inferred: What each column holds.
         wrong: Why it would be rejected; each finding names its column.
         warnings: What the user should look at.
+        kept: Its rows, if it is large.
     """
 
     dialect: CsvDialect
     inferred: dict[str, InferredColumn]
     wrong: list[Finding]
     warnings: list[Finding]
+    kept: KeptRows | None = None
 
 
 def read_table_form(
@@ -62,6 +68,7 @@ def read_table_form(
     existing: Contract | None,
     report: Path,
     dialect: CsvDialect | None = None,
+    folder: Path | None = None,
 ) -> TableForm:
     """Infer how the files are written and what each column holds.
 
@@ -72,6 +79,7 @@ def read_table_form(
         existing: The present contract, which users may have edited.
         report: CSV file that gets the problems.
         dialect: How the CSV files are written, if it is known.
+        folder: Where the rows of a large file may be kept.
 
     Raises:
         UserError: They are not a table.
@@ -84,8 +92,12 @@ def read_table_form(
     missing_values = MissingValues(
         missing, declared, partial(text_batches, dialect=dialect)
     )
+    plain = not (missing or any(declared.values()) or dialect.partitions)
+    kept = None
+    if folder and plain and is_large_text(files):
+        kept = KeptRows(folder, files[0])
     try:
-        inferred = infer(files, missing_values, hints)
+        inferred = infer(files, missing_values, hints, kept)
         if file_format(files[0]) == "json" and _shows_decimals(inferred):
             hints = hints._replace(numbers=number_columns(files))
             inferred = infer(files, missing_values, hints)
@@ -101,7 +113,13 @@ def read_table_form(
     if wrong:
         wrong = _without_odd_rows(wrong, files, inferred, dialect)
     warnings += _findings(inferred, dialect, "warn")
-    return TableForm(dialect, inferred, wrong, warnings)
+    return TableForm(dialect, inferred, wrong, warnings, kept)
+
+
+def is_large_text(files: Sequence[Path]) -> bool:
+    """Return whether a table is one text file that takes long to parse."""
+    is_text = len(files) == 1 and file_format(files[0]) == "csv"
+    return is_text and files[0].stat().st_size >= LARGE
 
 
 def _shows_decimals(inferred: Mapping[str, InferredColumn]) -> bool:

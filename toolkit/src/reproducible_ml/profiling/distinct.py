@@ -69,11 +69,8 @@ def occurrences(texts: pa.StringArray, first: int) -> Occurrences:
     return every.where(texts.is_valid()) if texts.null_count else every
 
 
-def distinct_occurrences(texts: pa.StringArray, first: int) -> Occurrences:
-    """Return each text of consecutive rows once, the first row being at `first`."""
-    if texts.null_count:
-        return occurrences(texts, first).distinct()
-    codes = texts.dictionary_encode()
+def distinct_occurrences(codes: pa.DictionaryArray, first: int) -> Occurrences:
+    """Return each of encoded texts once, the first row being at `first`; no nulls."""
     numbers = codes.indices.to_numpy()
     rows = np.bincount(numbers, minlength=len(codes.dictionary))
     return Occurrences(codes.dictionary, rows, first + _first_positions(numbers))

@@ -44,6 +44,7 @@ from reproducible_ml.profiling.values import (
     measure_columns,
 )
 from reproducible_ml.quality.spellings import are_default_booleans, missing_spellings
+from reproducible_ml.reading.kept_rows import KeptRows
 from reproducible_ml.reading.raw import file_format
 from reproducible_ml.reading.values import try_convert
 
@@ -73,7 +74,10 @@ LONGER, SHARE = 20, 0.002
 
 
 def infer(
-    files: Sequence[Path], read: Batches, hints: Hints = NOTHING
+    files: Sequence[Path],
+    read: Batches,
+    hints: Hints = NOTHING,
+    kept: KeptRows | None = None,
 ) -> dict[str, InferredColumn]:
     """Return the proposed declaration of each column, in the order of the first file.
 
@@ -84,8 +88,9 @@ def infer(
         files: Parts of the table, all with the same columns.
         read: Yields the rows of a file: texts as in the file, or typed values.
         hints: What the user knows.
+        kept: Gets the rows, to be read again.
     """
-    profiles = profile_columns(files, read)
+    profiles = profile_columns(files, read, kept=kept)
     factories = {name: FindingFactory(files, name) for name in profiles}
     candidates = _candidates(profiles, hints, factories)
     measures = _measured(files, read, profiles, candidates)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reproducible_ml.contract.schema import Column
 from reproducible_ml.profiling.dates import compact_date_patterns
 from reproducible_ml.profiling.described import (
     Described,
@@ -33,7 +34,8 @@ from reproducible_ml.profiling.distinct import (
 )
 from reproducible_ml.profiling.measurements import Measurements
 from reproducible_ml.quality.spellings import may_be_missing
-from reproducible_ml.reading.values import NA_VALUES
+from reproducible_ml.reading.kept_rows import KeptRows
+from reproducible_ml.reading.values import NA_VALUES, arrow_type
 
 # Yields the rows of a file.
 Batches = Callable[[Path], Iterable[pa.RecordBatch]]
@@ -136,19 +138,30 @@ class ColumnProfile:
         self.absent += rows
         self.lacking.add(file)
 
-    def add(self, values: pa.Array, place: int) -> None:
-        """Add the values of consecutive rows, the first at `place`."""
+    def add(self, values: pa.Array, place: int) -> pa.Array:
+        """Add the values of consecutive rows, the first at `place`.
+
+        Returns:
+            The same values, those of plain numbers or dates as such, and repeated texts
+            encoded.
+        """
         self.families.add(type_family(values.type))
         self.holding.add(place // FILE)
         self.rows += len(values)
         texts = as_texts(values)
-        if self.draft is not None and self._skim(texts, place):
-            return
+        if self.draft is not None:
+            skimmed = self._skim(texts, place)
+            if skimmed is not None:
+                return skimmed
         self.absent += texts.null_count
-        part = (distinct_occurrences if self.seen.complete else occurrences)(
-            texts, place
-        )
+        if texts.null_count or not self.seen.complete:
+            part = occurrences(texts, place)
+            part = part.distinct() if self.seen.complete else part
+        else:
+            texts = texts.dictionary_encode()
+            part = distinct_occurrences(texts, place)
         self._add_described(part, self._described(part.texts))
+        return texts
 
     def _described(self, texts: pa.StringArray) -> Described:
         """Describe texts; those of a category repeat in each batch."""
@@ -228,20 +241,20 @@ class ColumnProfile:
         if self.draft is not None:
             self.draft.add(part)
 
-    def _skim(self, texts: pa.StringArray, place: int) -> bool:
-        """Add a batch of plain values; return whether it holds nothing else."""
+    def _skim(self, texts: pa.StringArray, place: int) -> pa.Array | None:
+        """Add a batch of plain values and return them; None if it holds others."""
         assert self.draft is not None
         column = self.draft.column
         if column.dtype == "float64" and self.draft.whole:
             # They may be identifiers, which are counted.
-            return False
+            return None
         rows = np.flatnonzero(texts.is_valid()) if texts.null_count else None
         every = texts.drop_null() if texts.null_count else texts
         missing = are_any_of(every, [*self.spelled.rows, *self.blanks.rows])
         present = without_texts(every, missing) if missing.any() else every
         found = read_plain(present, column, self.dates.rows)
         if found is None or not self._knows(found):
-            return False
+            return None
         self.absent += texts.null_count
 
         def at(positions: npt.NDArray[np.intp]) -> Occurrences:
@@ -274,7 +287,10 @@ class ColumnProfile:
         self.usual = max(self.usual, found.longest)
         self.draft.add_rows(found.values, len(present), choose)
         self.skimmed = True
-        return True
+        if texts.null_count or self.blanks.rows:
+            # Whether blanks are missing values is not known yet.
+            return texts
+        return _with_missing(found.values, missing, column)
 
     def _knows(self, found: PlainBatch) -> bool:
         """Return whether all patterns of a batch occurred before."""
@@ -316,8 +332,23 @@ class ColumnProfile:
             self.hidden.add(pc.utf8_slice_codeunits(hidden.texts, 0, LONG), hidden)
 
 
+def _with_missing(
+    values: pa.Array, missing: npt.NDArray[np.bool_], column: Column
+) -> pa.Array:
+    """Return a value for each row, null for missing ones."""
+    kind = arrow_type(column)
+    if not missing.any():
+        return values.view(kind)
+    numbers = np.zeros(len(missing), dtype=values.to_numpy().dtype)
+    numbers[~missing] = values.to_numpy()
+    return pa.array(numbers, mask=missing).view(kind)
+
+
 def profile_columns(
-    files: Sequence[Path], read: Batches, only: Collection[str] | None = None
+    files: Sequence[Path],
+    read: Batches,
+    only: Collection[str] | None = None,
+    kept: KeptRows | None = None,
 ) -> dict[str, ColumnProfile]:
     """Return the profile of each column, by name, in the order of the first file.
 
@@ -325,6 +356,7 @@ def profile_columns(
         files: Parts of the table, all with the same columns.
         read: Yields the rows of a file: texts as in the file, or typed values.
         only: Columns to profile, of which no batch is skimmed; None for all.
+        kept: Gets the rows.
     """
     from joblib import cpu_count
 
@@ -341,9 +373,12 @@ def profile_columns(
                     profiles[name] = _lacking(new, rows)
             if batch.num_rows > SHORT:
                 work = [(profiles[name], batch[name], place) for name in names]
-                list(pool.map(_add, work))
+                columns = list(pool.map(_add, work))
             else:
                 _add_together([profiles[name] for name in names], batch, place)
+                columns = [batch[name] for name in names]
+            if kept:
+                kept.add(dict(zip(names, columns, strict=True)))
             for name in profiles.keys() - {*names}:
                 profiles[name].add_lacking(batch.num_rows, place // FILE)
             rows[place // FILE] += batch.num_rows
@@ -415,6 +450,6 @@ def _add_together(
             profile.add_coded(own, coded.dictionary, found, family, place)
 
 
-def _add(work: tuple[ColumnProfile, pa.Array, int]) -> None:
+def _add(work: tuple[ColumnProfile, pa.Array, int]) -> pa.Array:
     found, values, place = work
-    found.add(values, place)
+    return found.add(values, place)

@@ -28,6 +28,7 @@ from reproducible_ml.quality.raw_rows import (
     find_totals_column,
     unknown_folders,
 )
+from reproducible_ml.reading.kept_rows import KeptRows
 from reproducible_ml.reading.raw import Chunk, file_format, read_chunks, row_lines
 from reproducible_ml.reading.scan import scan
 
@@ -72,6 +73,7 @@ def validate_table(
     *,
     temporary: bool = False,
     scanned: bool = False,
+    kept: KeptRows | None = None,
 ) -> list[CheckedPart]:
     """Write the rows of raw files to a table of parts if they meet the contract.
 
@@ -85,6 +87,8 @@ def validate_table(
         checks: Checks of the project; each returns a boolean for every row.
         temporary: Whether the parts are soon removed: they are written faster.
         scanned: Whether the bytes of the files are known to be right.
+        kept: The rows of the files, if they were read before; they are used if they
+            fit the contract.
 
     Raises:
         UserError: The table is invalid; a line for each of the first problems.
@@ -102,7 +106,11 @@ def validate_table(
         checks=tuple(checks),
         temporary=temporary,
     )
-    checked, error = _check_all(files, contract, compute, work)
+    if kept is not None and kept.fit(contract):
+        chunks = kept.chunks(contract, compute.rows_per_part)
+    else:
+        chunks = read_chunks(files, contract, compute.rows_per_part)
+    checked, error = _check_all(chunks, compute, work)
     if error or any(part.broken or part.suspect for part in checked):
         jobs = [(file, contract) for file in files]
         found = _joined(map_jobs(diagnose, jobs, compute, "diagnose"))
@@ -144,15 +152,13 @@ def _joined(findings: list[list[Finding]]) -> list[Finding]:
 
 
 def _check_all(
-    files: list[Path],
-    contract: Contract,
+    chunks: Iterator[Chunk],
     compute: Compute,
     check: Callable[[int, Chunk], CheckedPart],
 ) -> tuple[list[CheckedPart], Exception | None]:
     """Check and write the parts; return their results, or the error that ended it."""
     import pyarrow
 
-    chunks = read_chunks(files, contract, compute.rows_per_part)
     try:
         return map_jobs(check, enumerate(chunks), compute, "validate"), None
     except pyarrow.ArrowInvalid as error:
