@@ -24,7 +24,7 @@ class KeptRows:
     """
 
     def __init__(self, folder: Path, file: Path) -> None:
-        """Keep the rows of a file in a folder that is soon removed, as is its content."""
+        """Keep the rows of a file in a folder whose content is removed."""
         self.folder = folder
         self.file = file
         self.batches = 0
