@@ -36,6 +36,7 @@ from reproducible_ml.modeling.metrics.tasks import (
     make_task,
 )
 from reproducible_ml.modeling.model.store import load_model, read_manifest
+from reproducible_ml.modeling.scoring.bootstrap import unit_keys
 from reproducible_ml.modeling.scoring.importance import (
     cut_report,
     importance,
@@ -97,6 +98,7 @@ def predict_table(
 ) -> tuple[Predictions, pd.DataFrame]:
     """Return the predictions of all rows, part by part, and columns to group by."""
     features = list(contract.features(data))
+    groups = list(dict.fromkeys([*groups, *([data.group] if data.group else [])]))
     columns = list(dict.fromkeys([*features, data.target, *groups]))
     kept, actual, output = [], [], []
     for rows in (read_part(part, columns) for part in parts(table)):
@@ -284,10 +286,12 @@ def main(
         curve = score_iterations(fitted, sides, columns, data, task, params)
     row_keys = kept.index.to_numpy(dtype=np.uint64)
     limits = params.replicates, params.interval_rows
-    scores = score_rows(rows, row_keys, chosen, *limits)
+    units = unit_keys(kept, data.group)
+    kept = kept.set_axis(units)
+    scores = score_rows(rows, units, chosen, *limits)
     dummy = predict_baseline(train, rows, task, data)
-    baseline = score_rows(dummy, row_keys, chosen, *limits)
-    facts: dict[str, Any] = evaluation_report(scores, baseline, len(row_keys))
+    baseline = score_rows(dummy, units, chosen, *limits)
+    facts: dict[str, Any] = evaluation_report(scores, baseline, units, data.group)
     facts["slices"] = score_slices(rows, kept, chosen, params.slices, *limits)
     if params.protected:
         trained = read_table(train, list(params.protected))
@@ -296,7 +300,7 @@ def main(
             rows, kept, trained, *groups, task.names, *limits
         )
     if data.task == "multiclass":
-        facts["classes"] = score_classes(rows, row_keys, task.names, *limits)
+        facts["classes"] = score_classes(rows, units, task.names, *limits)
     table, cut = score_columns(fitted, test, columns, data, task, params)
     if cut:
         facts["importance"] = cut
@@ -309,7 +313,7 @@ def main(
     facts |= too_good(rows, fitted, train, test, table, columns, data, task, params)
     write_plots(tables, plots)
     write_json(facts, evaluation)
-    replicates = bootstrap_report(scores, row_keys, rows.actual, task.names)
+    replicates = bootstrap_report(scores, row_keys, rows.actual, task.names, data.group)
     write_json(replicates, bootstrap, indent=None)
     points = {name: metric["value"] for name, metric in facts["metrics"].items()}
     write_json(points, metrics)

@@ -1,6 +1,7 @@
 """Intervals of the Poisson bootstrap, compared with an ordinary one."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from reproducible_ml.modeling.scoring.bootstrap import (
     poisson_weights,
     replicate,
     rescale,
+    unit_keys,
 )
 from tumour_diagnosis.models.metrics import BINARY
 
@@ -144,6 +146,39 @@ def test_intervals_hold_the_truth_about_95_times_in_100(
         low, high = percentile_interval(found)
         held += low <= truth <= high
     assert 0.88 <= held / 100 <= 0.99
+
+
+def test_intervals_hold_the_truth_if_rows_of_an_entity_are_alike() -> None:
+    """Ten rows of each of 40 patients, whom the model is right or wrong about."""
+    random = np.random.default_rng(0)
+    held = {"patient": 0, None: 0}
+    for _ in range(100):
+        right = np.repeat(random.random(40) < 0.75, 10)
+        rows = pd.DataFrame(
+            {"patient": np.repeat(np.arange(40), 10)},
+            index=random.integers(0, 2**64, 400, dtype=np.uint64),
+        )
+        predicted = Predictions(right, np.ones(400), 0.5)
+        for group in held:
+            units = unit_keys(rows, group)
+            low, high = percentile_interval(
+                replicate(predicted, units, some("accuracy"), 200)["accuracy"]
+            )
+            held[group] += low <= 0.75 <= high
+    assert 88 <= held["patient"] <= 99
+    # Drawn one by one, they look like 400 patients.
+    assert held[None] < 60
+
+
+def test_row_without_an_entity_is_drawn_alone() -> None:
+    index = np.array([7, 8, 9, 10], dtype=np.uint64)
+    rows = pd.DataFrame({"patient": ["a", None, "a", None]}, index=index)
+    found = unit_keys(rows, "patient")
+    assert found[0] == found[2] not in index
+    assert list(found[[1, 3]]) == [8, 10]
+    # The same with other categories, as in another part of the table.
+    again = rows.astype({"patient": pd.CategoricalDtype(["b", "a"])})
+    assert list(unit_keys(again, "patient")) == list(found)
 
 
 def test_replicates_of_two_models_are_compared_in_pairs(

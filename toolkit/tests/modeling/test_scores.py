@@ -137,10 +137,12 @@ def test_slices_are_ranges_or_values(
     ],
     ids=["float", "Int64", "boolean", "category", "text"],
 )
-def test_row_without_a_value_is_in_no_slice(
+def test_rows_without_a_value_are_a_slice_of_their_own(
     values: Any, cuts: tuple[float, ...]
 ) -> None:
-    assert list(members(values, cuts).values()) == [[0], [2]]
+    found = members(values, cuts)
+    assert found.pop("(missing)") == [1]
+    assert list(found.values()) == [[0], [2]]
 
 
 def test_slice_is_scored_as_its_rows_alone_and_empty_ones_are_left_out(
@@ -211,6 +213,12 @@ def test_undefined_metric_is_none_in_reports(row_keys: Keys) -> None:
         assert finite(value) is None
 
 
+def test_no_error_in_some_rows_is_no_interval_without_width(row_keys: Keys) -> None:
+    actual = np.arange(400) % 2 == 0
+    scores = score_rows(Predictions(actual, actual * 0.9, 0.5), row_keys, SOME, 100, 99)
+    assert describe(scores)["accuracy"] == {"value": 1.0, "low": None, "high": None}
+
+
 def test_numbers_are_rounded_by_their_unit(
     estimated: Predictions, row_keys: Keys
 ) -> None:
@@ -230,8 +238,11 @@ def test_reports_hold_values_baseline_and_the_test_set(row_keys: Keys) -> None:
     replicates = {"accuracy": np.arange(1001) / 1000}
     model = Scores({"accuracy": 0.5}, replicates, 10, {"accuracy": 6})
     baseline = model._replace(metrics={"accuracy": 0.25})
-    report = evaluation_report(model, baseline, 400)
+    report = evaluation_report(model, baseline, row_keys, None)
     assert (report["rows"], report["interval_rows"]) == (400, 10)
+    assert "groups" not in report
+    of_two = evaluation_report(model, baseline, row_keys % 2, "patient")
+    assert (of_two["interval_group"], of_two["groups"]) == ("patient", 2)
     interval = {"low": 0.025, "high": 0.975}
     assert report["metrics"]["accuracy"] == {
         "value": 0.5,

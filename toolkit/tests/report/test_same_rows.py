@@ -103,7 +103,7 @@ class Case:
             Revision(self.root, "0" * 40),
             self.old,
             new,
-            SimpleNamespace(evaluate=evaluate),
+            SimpleNamespace(evaluate=evaluate, data=SimpleNamespace(group=None)),
             BINARY,
             offline=offline,
         )

@@ -9,6 +9,7 @@ from reproducible_ml.card.facts import Facts, Json
 from reproducible_ml.card.fields import FIELDS
 from reproducible_ml.card.markdown import code, front_matter, plain, prose, table
 from reproducible_ml.core.errors import one_line
+from reproducible_ml.modeling.metrics.intervals import describe_intervals
 
 # Directions of metrics: whether higher is better, by name.
 Directions = Mapping[str, bool]
@@ -258,8 +259,8 @@ def metrics(facts: Facts, directions: Directions) -> str:
         for name, metric in found["metrics"].items()
     ]
     note = (
-        f"{found['rows']:,} test rows; 95 % intervals from a bootstrap of"
-        f" {found['interval_rows']:,} of them. The baseline knows only"
+        f"{found['rows']:,} test rows; 95 % bootstrap"
+        f" {plain(describe_intervals(found))}. The baseline knows only"
         f" {BASELINE[facts.data.task]}. ↑ higher is better, ↓ lower is better."
     )
     return f"{table(['metric', 'value', '95 % interval', 'baseline'], cells)}\n\n{note}"

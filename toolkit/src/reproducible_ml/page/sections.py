@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from reproducible_ml.core.dependencies import read_stages
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.modeling.drawing.summary import KNOWN, describe_too_good
+from reproducible_ml.modeling.metrics.intervals import describe_intervals
 from reproducible_ml.page.charts import (
     ROWS,
     Row,
@@ -195,8 +196,8 @@ def metrics(results: Results) -> Html:
     header = ["metric", "value", "95 % interval", "value and baseline", "baseline"]
     knows = KNOWN.get(results.task, "the training rows")
     note = (
-        f"{results.evaluation.get('rows', 0):,} test rows; intervals from"
-        f" {results.evaluation.get('interval_rows', 0):,} of them. The baseline (grey)"
+        f"{results.evaluation.get('rows', 0):,} test rows;"
+        f" {describe_intervals(results.evaluation)}. The baseline (grey)"
         f" knows only {knows}. ↑ higher is better, ↓ lower is better."
     )
     good = results.evaluation.get("too_good")

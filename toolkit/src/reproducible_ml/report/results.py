@@ -143,6 +143,7 @@ class Bootstrap(BaseModel):
 
     rows: int
     interval_rows: int
+    interval_group: str | None = None
     test_set: str
     targets: str | None = None
     replicates: dict[str, list[float | None]]
@@ -261,6 +262,9 @@ def _pair(base: Bootstrap, head: Bootstrap, same: bool) -> Pairing:
         return Pairing("unpaired", note)
     if base.interval_rows != head.interval_rows:
         note = "evaluate.interval_rows changed, so the differences are unpaired."
+        return Pairing("unpaired", note)
+    if base.interval_group != head.interval_group:
+        note = "data.group changed, so the differences are unpaired."
         return Pairing("unpaired", note)
     note = f"Intervals of paired differences on the same {head.rows} test rows"
     but = "" if same else ", some values or parts of which changed"

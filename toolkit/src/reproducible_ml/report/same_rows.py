@@ -270,6 +270,7 @@ def _score(
     """Return the results of a model on some of the test rows."""
     from reproducible_ml.modeling.metrics.metric import Predictions
     from reproducible_ml.modeling.metrics.tasks import make_task
+    from reproducible_ml.modeling.scoring.bootstrap import unit_keys
     from reproducible_ml.modeling.scoring.protected import score_protected
     from reproducible_ml.modeling.scoring.scores import (
         bootstrap_report,
@@ -279,7 +280,7 @@ def _score(
     )
 
     task, wanted = make_task(side.contract, side.data), params.evaluate.slices
-    protected = params.evaluate.protected
+    protected, group = params.evaluate.protected, params.data.group
     features = list(side.contract.features(side.data))
     known = side.contract.model_copy(
         update={"columns": {name: side.contract.columns[name] for name in features}}
@@ -292,17 +293,19 @@ def _score(
                 inputs = set_categories(rows[features], known)
                 actual.append(task.actual(read_target(rows, side.data)))
                 output.append(task.output(side.pipeline, inputs))
-                names = [name for name in wanted | protected if name in rows]
-                kept.append(rows[names])
+                names = {**wanted, **protected, **({group: ()} if group else {})}
+                kept.append(rows[[name for name in names if name in rows]])
     predicted = Predictions(np.concatenate(actual), np.concatenate(output))
     if side.threshold is not None:
         predicted = predicted._replace(threshold=side.threshold)
     columns = pd.concat(kept)
     row_keys = columns.index.to_numpy(dtype=np.uint64)
+    units = unit_keys(columns, group)
+    columns = columns.set_axis(units)
     limits = params.evaluate.replicates, params.evaluate.interval_rows
-    scores = score_rows(predicted, row_keys, metrics, *limits)
+    scores = score_rows(predicted, units, metrics, *limits)
     described = describe(scores)
-    replicates = bootstrap_report(scores, row_keys, predicted.actual, task.names)
+    replicates = bootstrap_report(scores, row_keys, predicted.actual, task.names, group)
     there = {name: cuts for name, cuts in wanted.items() if name in columns}
     facts: dict[str, Any] = {
         "metrics": described,

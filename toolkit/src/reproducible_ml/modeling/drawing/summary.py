@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reproducible_ml.core.errors import printable
+from reproducible_ml.modeling.metrics.intervals import describe_intervals
 
 
 def format_table(rows: list[list[str]]) -> str:
@@ -104,6 +105,8 @@ def print_summary(evaluation: Path, task: str) -> None:
     rows = [["metric", "value", "95 % interval", "baseline"]]
     for name, found in facts["metrics"].items():
         interval = f"{format_number(found['low'])} to {format_number(found['high'])}"
+        if found["low"] is None:
+            interval = "-"
         rows.append(
             [
                 name,
@@ -114,7 +117,7 @@ def print_summary(evaluation: Path, task: str) -> None:
         )
     sys.stdout.write(
         f"\n{format_table(rows)}\n\n"
-        f"{facts['rows']} test rows; intervals from {facts['interval_rows']} of them;"
+        f"{facts['rows']:,} test rows; {printable(describe_intervals(facts))};"
         f" the baseline knows only {KNOWN[task]}.\n"
     )
     for column, found in facts.get("protected", {}).items():

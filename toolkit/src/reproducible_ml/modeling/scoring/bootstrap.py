@@ -1,9 +1,10 @@
 """Intervals of metrics, from a Poisson bootstrap of the test rows.
 
-Each row gets a random weight of mean 1 in each replicate (Chamandy, Muralidharan, Najmi
-and Naidu, "Estimating uncertainty for massive data streams", Google, 2012). Here the
-weight is a hash of the row's key and the replicate's number, so that two revisions of a
-project give a row the same weights, and their replicates can be compared in pairs.
+Each row, or each entity if several rows are of one, gets a random weight of mean 1 in
+each replicate (Chamandy, Muralidharan, Najmi and Naidu, "Estimating uncertainty for
+massive data streams", Google, 2012). Here the weight is a hash of its key and of the
+replicate's number, so that two revisions of a project give a row the same weights, and
+their replicates can be compared in pairs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from reproducible_ml.core import keys
 from reproducible_ml.modeling.metrics.metric import (
@@ -25,6 +27,24 @@ CHUNK = 100
 
 # Weights above this one have a probability of 10^-10, and do not occur.
 LARGEST = 12
+
+
+def unit_keys(rows: pd.DataFrame, group: str | None) -> keys.Keys:
+    """Return for each row the key of what is drawn: the row, or the entity it is of.
+
+    Rows of one entity are alike. Drawn one by one, they would count as that many
+    independent ones, and intervals would be too narrow (C. A. Field and A. H. Welsh,
+    "Bootstrapping clustered data", J. R. Statist. Soc. B 69, 2007).
+
+    Args:
+        rows: With the keys of the rows as index.
+        group: The column of the entity; a row where it is missing is drawn alone.
+    """
+    own = rows.index.to_numpy(dtype=np.uint64)
+    if group is None:
+        return own
+    known = rows[group].notna().to_numpy(dtype=bool)
+    return np.where(known, keys.hash_rows(rows, [group]), own)
 
 
 def poisson_weights(row_keys: keys.Keys, replicates: range) -> Weights:

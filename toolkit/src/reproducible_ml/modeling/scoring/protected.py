@@ -95,7 +95,7 @@ def partition(
         names: The columns.
         cuts: Bounds of ranges of numbers, by column.
     """
-    single = [_by_column(test[n], train[n], cuts[n]) for n in names]
+    single = [grouped(pd.concat([test[n], train[n]]), cuts[n]) for n in names]
     texts, codes = single[0]
     for more, own in single[1:]:
         # One number for each pair: rows of a matrix take several times as long to sort.
@@ -112,21 +112,6 @@ def partition(
     return Partition(texts, here, np.bincount(there, minlength=len(texts)))
 
 
-def _by_column(
-    test: pd.Series, train: pd.Series, cuts: tuple[float, ...]
-) -> tuple[list[str], Codes]:
-    """Return the names of groups, and the codes of test rows, then of training rows."""
-    found = grouped(pd.concat([test, train]), cuts).cat
-    names = [str(name) for name in found.categories]
-    codes = found.codes.to_numpy().astype(np.intp)
-    if (codes < 0).any():
-        missing = "(missing)"
-        while missing in names:
-            missing = f"({missing})"
-        names, codes = [*names, missing], np.where(codes < 0, len(names), codes)
-    return names, codes
-
-
 def score_protected(
     rows: Predictions,
     test: pd.DataFrame,
@@ -141,7 +126,8 @@ def score_protected(
 
     Args:
         rows: Predictions of `n` rows.
-        test: The columns of these rows, with their keys as index.
+        test: The columns of these rows; the index is what is drawn, as `row_keys` of
+            `score_rows`.
         train: The columns of the training rows.
         protected: Bounds of ranges of numbers by column; without, each value is a
             group.

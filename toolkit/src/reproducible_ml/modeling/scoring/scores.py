@@ -54,21 +54,33 @@ def slices(
             value is a slice.
     """
     for column, cuts in columns.items():
-        groups = grouped(rows[column], cuts)
-        for name in groups.cat.categories:
-            yield column, str(name), (groups == name).to_numpy(dtype=bool)
+        names, codes = grouped(rows[column], cuts)
+        for code, name in enumerate(names):
+            yield column, name, codes == code
 
 
-def grouped(values: pd.Series, cuts: tuple[float, ...]) -> pd.Series:
-    """Return each value, or the range that it is in, as a category.
+def grouped(
+    values: pd.Series, cuts: tuple[float, ...]
+) -> tuple[list[str], npt.NDArray[np.intp]]:
+    """Return the names of groups, and the place of each value's group among them.
 
     Args:
-        values: Of any type; those that are missing stay so.
+        values: Of any type; those that are missing are a group of their own.
         cuts: Bounds of ranges of numbers, which include their lower end; if there are
-            none, each value is a category.
+            none, each value is a group.
     """
-    if not cuts:
-        return values.astype("category")
+    found = _ranges(values, cuts).cat if cuts else values.astype("category").cat
+    names = [str(name) for name in found.categories]
+    codes = found.codes.to_numpy().astype(np.intp)
+    if (codes < 0).any():
+        missing = "(missing)"
+        while missing in names:
+            missing = f"({missing})"
+        names, codes = [*names, missing], np.where(codes < 0, len(names), codes)
+    return names, codes
+
+
+def _ranges(values: pd.Series, cuts: tuple[float, ...]) -> pd.Series:
     inner = [f"{low} to {high}" for low, high in pairwise(cuts)]
     names = [f"below {cuts[0]}", *inner, f"{cuts[-1]} and more"]
     edges = [-np.inf, *cuts, np.inf]
@@ -97,7 +109,7 @@ def score_rows(
 
     Args:
         rows: Predictions of `n` rows.
-        row_keys: Keys of the rows, of shape (n,).
+        row_keys: Keys of the rows, of shape (n,), or those of `bootstrap.unit_keys`.
         metrics: Metrics to compute, by name.
         replicates: Number of replicates.
         limit: Rows in the sample, at most.
@@ -133,7 +145,8 @@ def score_slices(
 
     Args:
         rows: Predictions of `n` rows.
-        columns: Columns to slice by, with the keys of the rows as index.
+        columns: Columns to slice by; the index is what is drawn, as `row_keys` of
+            `score_rows`.
         metrics: Metrics to compute, by name.
         wanted: For each column, the bounds of ranges of numbers; without bounds, each
             value is a slice.
@@ -155,7 +168,7 @@ def score_slices(
 
 
 def describe(scores: Scores) -> dict[str, dict[str, float | None]]:
-    """Return value, lower and upper end of each metric, None where undefined."""
+    """Return value, lower and upper end of each metric, None where unknown."""
     return {
         name: _ends(value, scores.replicates[name], scores.decimals[name])
         for name, value in scores.metrics.items()
@@ -164,6 +177,9 @@ def describe(scores: Scores) -> dict[str, dict[str, float | None]]:
 
 def _ends(value: float, replicates: Floats, kept: int) -> dict[str, float | None]:
     low, high = bootstrap.percentile_interval(replicates)
+    if low == high:
+        # As that of a model without an error in some rows: it may make one in others.
+        low = high = float("nan")
     numbers = {"value": value, "low": low, "high": high}
     return {name: finite(number, kept) for name, number in numbers.items()}
 
@@ -221,12 +237,23 @@ def _once(rows: Predictions) -> Floats:
     return np.ones((1, len(rows.actual)))
 
 
-def evaluation_report(scores: Scores, baseline: Scores, rows: int) -> dict[str, Any]:
-    """Return the content of reports/evaluation.json about all rows."""
+def evaluation_report(
+    scores: Scores, baseline: Scores, units: keys.Keys, group: str | None
+) -> dict[str, Any]:
+    """Return the content of reports/evaluation.json about all rows.
+
+    Args:
+        scores: Of the model.
+        baseline: Of a model without features.
+        units: What was drawn, as of `bootstrap.unit_keys`.
+        group: The column that units are values of, if it is not the rows.
+    """
     model, simple = describe(scores), describe(baseline)
+    drawn = {"interval_group": group, "groups": len(np.unique(units))} if group else {}
     return {
-        "rows": rows,
+        "rows": len(units),
         "interval_rows": scores.sampled_rows,
+        **drawn,
         "metrics": {name: {**model[name], "baseline": simple[name]} for name in model},
     }
 
@@ -236,6 +263,7 @@ def bootstrap_report(
     row_keys: keys.Keys,
     actual: npt.NDArray[Any],
     names: Mapping[Any, str],
+    group: str | None = None,
 ) -> dict[str, Any]:
     """Return the content of reports/bootstrap.json, for comparing two revisions.
 
@@ -244,10 +272,12 @@ def bootstrap_report(
         row_keys: Of the rows, shape (n,).
         actual: Their targets as in `Predictions`.
         names: Of the classes, as of the task.
+        group: The column whose values were drawn, if it was not the rows.
     """
     return {
         "rows": len(row_keys),
         "interval_rows": scores.sampled_rows,
+        **({"interval_group": group} if group else {}),
         "test_set": hashlib.sha256(np.sort(row_keys).tobytes()).hexdigest(),
         "targets": hash_targets(row_keys, actual, names),
         "replicates": {
