@@ -137,13 +137,13 @@ def test_rare_class_is_a_warning_unless_classes_are_weighted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     yes = ROWS[TARGET] == "yes"
-    rare = pd.concat([ROWS[~yes]] * 20 + [ROWS[yes].head(60)])
+    rare = {"no": 20 * int((~yes).sum()), "yes": 60}
     weighted = {"estimator": {"path": BOOSTING}, "class_weight": "balanced"}
     with caplog.at_level(logging.WARNING):
-        warn_of_rare_class(rare, DATA, Train.model_validate(weighted))
+        warn_of_rare_class(rare, Train.model_validate(weighted))
         assert caplog.messages == []
         plain = Train.model_validate({"estimator": {"path": BOOSTING}})
-        warn_of_rare_class(rare, DATA, plain)
+        warn_of_rare_class(rare, plain)
     assert '"yes"' in caplog.text
     assert "train.class_weight: balanced" in caplog.text
 

@@ -8,7 +8,12 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, StandardScaler, TargetEncoder
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    StandardScaler,
+    TargetEncoder,
+)
 
 from reproducible_ml.contract.schema import Contract, Data, Treatment
 from reproducible_ml.core.errors import UserError
@@ -19,6 +24,7 @@ from reproducible_ml.modeling.model.transformers import (
     CategoryCodes,
     CategoryColumns,
     Clip,
+    Hashed,
     Numbers,
     Words,
 )
@@ -28,6 +34,7 @@ class Features(Section):
     """Section `features` of params.yaml."""
 
     words: Count = 100
+    buckets: Count = 100
 
 
 class Own(NamedTuple):
@@ -58,6 +65,7 @@ def build_pipeline(
     params: Features,
     *,
     seed: int = 0,
+    in_batches: bool = False,
 ) -> Pipeline:
     """Return an unfitted pipeline from rows of the contract to predictions.
 
@@ -72,12 +80,16 @@ def build_pipeline(
         estimator: Unfitted, with its arguments set.
         params: Section `features` of params.yaml.
         seed: Seed of the folds of target encoding.
+        in_batches: Whether it is fitted in batches. Values that would be replaced by
+            the mean target of all their rows are hashed instead.
 
     Raises:
         UserError: A column has more categories than the estimator supports.
     """
     steps: list[tuple[str, Any]] = [("clip", Clip(bounds))] if bounds else []
-    features = build_features(contract, data, estimator, params, seed=seed)
+    features = build_features(
+        contract, data, estimator, params, seed=seed, in_batches=in_batches
+    )
     return Pipeline([*steps, ("features", features), ("estimator", estimator)])
 
 
@@ -88,24 +100,28 @@ def build_features(
     params: Features,
     *,
     seed: int = 0,
+    in_batches: bool = False,
 ) -> ColumnTransformer:
     """Return the transformer of columns; codes of categories are the first features."""
     check_own(contract, data)
+    complete = _complete(estimator)
+    values = _target_means(data, seed), StandardScaler()
+    hashed = Hashed(params.buckets), "passthrough"
     # Features of each treatment, and the further step if missing values are a problem.
     steps: dict[Treatment, tuple[Any, Any]] = {
-        "numeric": (_numbers(contract, data), _complete()),
+        "numeric": (_numbers(contract, data), complete),
         "calendar": (
             make_pipeline(Calendar(contract.calendar_fields(data)), Numbers()),
-            _complete(),
+            complete,
         ),
-        "target_encoding": (_target_means(data, seed), StandardScaler()),
+        "target_encoding": hashed if in_batches else values,
         "bag_of_words": (Words(params.words, data.task), MaxAbsScaler()),
     }
     every: list[tuple[str, Any, Any, list[str]]] = [
         (name, *step, treated(name, contract, data)) for name, step in steps.items()
     ]
     every += [
-        (name, own.transformer, _complete(), own.columns) for name, own in OWN.items()
+        (name, own.transformer, complete, own.columns) for name, own in OWN.items()
     ]
     known = {*steps, "categorical"}
     if lost := [
@@ -180,12 +196,15 @@ def _target_means(data: Data, seed: int) -> TargetEncoder:
     return TargetEncoder(target_type=target_type, cv=folds)
 
 
-def _complete() -> Pipeline:
+def _complete(estimator: BaseEstimator) -> Pipeline:
     """Return steps that impute the median, add an indicator of that, and scale."""
+    # As MultinomialNB, which counts.
+    positive = estimator.__sklearn_tags__().input_tags.positive_only
     imputer = SimpleImputer(
         strategy="median", add_indicator=True, keep_empty_features=True
     )
-    return make_pipeline(imputer, StandardScaler())
+    scaler = MinMaxScaler(clip=True) if positive else StandardScaler()
+    return make_pipeline(imputer, scaler)
 
 
 def _may_clash(contract: Contract, data: Data) -> bool:

@@ -21,10 +21,10 @@ from reproducible_ml.core.files import replacing_folder, write_json
 from reproducible_ml.core.parallel import suitable_threads
 from reproducible_ml.core.params import Compute, Count, Section, load_section
 from reproducible_ml.core.parts import (
+    Rows,
     count_rows,
     parts,
     read_part,
-    read_table,
     sample_table,
 )
 from reproducible_ml.core.stage import run
@@ -36,6 +36,7 @@ from reproducible_ml.modeling.metrics.tasks import (
     make_task,
 )
 from reproducible_ml.modeling.model.store import load_model, read_manifest
+from reproducible_ml.modeling.model.training_rows import trained_on, used_rows
 from reproducible_ml.modeling.scoring.bootstrap import unit_keys
 from reproducible_ml.modeling.scoring.importance import (
     cut_report,
@@ -113,17 +114,17 @@ def predict_table(
 
 
 def predict_baseline(
-    train: Path, rows: Predictions, task: Task, data: Data
+    train: Rows, rows: Predictions, task: Task, data: Data
 ) -> Predictions:
     """Return the predictions of a model that ignores the features."""
-    known = read_target(read_table(train, [data.target]), data)
+    known = read_target(train.read([data.target]), data)
     dummy = task.baseline().fit(np.zeros((len(known), 1)), known)
     nothing = pd.DataFrame({"nothing": np.zeros(len(rows.actual))})
     return rows._replace(output=task.output(dummy, nothing))
 
 
 def some_rows(
-    table: Path, limit: int, salt: str, contract: Contract, data: Data
+    table: Path | Rows, limit: int, salt: str, contract: Contract, data: Data
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Return features and target of at most `limit` rows, sampled by their keys."""
     features = list(contract.features(data))
@@ -184,7 +185,7 @@ def score_values(
 
 def score_iterations(
     model: Pipeline,
-    tables: dict[str, Path],
+    tables: dict[str, Path | Rows],
     contract: Contract,
     data: Data,
     task: Task,
@@ -203,7 +204,7 @@ def score_iterations(
 def too_good(
     rows: Predictions,
     model: Pipeline,
-    train: Path,
+    train: Rows,
     test: Path,
     importance: pd.DataFrame,
     contract: Contract,
@@ -213,7 +214,7 @@ def too_good(
 ) -> dict[str, Any]:
     """Return a score that is too good to be true, under that name; or nothing."""
 
-    def sample(table: Path) -> Sample:
+    def sample(table: Path | Rows) -> Sample:
         limit = params.interval_rows
         rows, target = some_rows(table, limit, "learning", contract, data)
         return Sample(rows, task.actual(target))
@@ -276,25 +277,27 @@ def main(
     task, known = make_task(columns, data), METRICS[data.task]
     chosen = choose_metrics("evaluate.metrics", params.metrics, known, data.task)
     fitted = load_model(model, manifest, package=__package__)
-    threshold = read_manifest(manifest).get("threshold")
+    made = read_manifest(manifest)
+    threshold, used = made.get("threshold"), used_rows(train, made)
     with suitable_threads(count_rows(test) * len(columns.columns)):
         rows, kept = predict_table(
             fitted, test, columns, data, task, params.groups, threshold
         )
         logger.info("Scoring %d test rows", len(kept))
-        sides = {"train": train, "test": test}
+        sides: dict[str, Path | Rows] = {"train": used, "test": test}
         curve = score_iterations(fitted, sides, columns, data, task, params)
     row_keys = kept.index.to_numpy(dtype=np.uint64)
     limits = params.replicates, params.interval_rows
     units = unit_keys(kept, data.group)
     kept = kept.set_axis(units)
     scores = score_rows(rows, units, chosen, *limits)
-    dummy = predict_baseline(train, rows, task, data)
+    dummy = predict_baseline(used, rows, task, data)
     baseline = score_rows(dummy, units, chosen, *limits)
     facts: dict[str, Any] = evaluation_report(scores, baseline, units, data.group)
+    facts |= trained_on(made)
     facts["slices"] = score_slices(rows, kept, chosen, params.slices, *limits)
     if params.protected:
-        trained = read_table(train, list(params.protected))
+        trained = used.read(list(params.protected))
         groups = params.protected, params.intersections
         facts["protected"] = score_protected(
             rows, kept, trained, *groups, task.names, *limits
@@ -310,7 +313,7 @@ def main(
     if cut:
         facts["partial_dependence"] = cut
     tables["partial_dependence"] = values
-    facts |= too_good(rows, fitted, train, test, table, columns, data, task, params)
+    facts |= too_good(rows, fitted, used, test, table, columns, data, task, params)
     write_plots(tables, plots)
     write_json(facts, evaluation)
     replicates = bootstrap_report(scores, row_keys, rows.actual, task.names, data.group)

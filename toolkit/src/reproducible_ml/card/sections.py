@@ -457,11 +457,53 @@ def training(facts: Facts) -> str:
         else f"found by a search ({code(search)}) with cross-validation on training"
         " rows"
     )
-    return (
-        f"{code(estimator['path'], 200)}, in one scikit-learn pipeline with the"
-        f" features. Its parameters, {how}:\n\n"
-        f"{table(['parameter', 'value'], cells)}"
+    return "\n\n".join(
+        [
+            f"{code(estimator['path'], 200)}, in one scikit-learn pipeline with the"
+            f" features. Its parameters, {how}:",
+            table(["parameter", "value"], cells),
+            *_training_rows(facts),
+        ]
     )
+
+
+def _training_rows(facts: Facts) -> Iterator[str]:
+    """Yield which rows the model knows, if not all, and how it saw them."""
+    train, part = facts.train, facts.evaluation.get("trained_on")
+    if part:
+        used = f"It was trained on {part['rows']:,} of {part['of']:,} training rows"
+        why = (
+            f"chosen by a hash of their keys (`train.rows: {train['rows']}`)."
+            if train.get("rows")
+            else "those before the newest."
+        )
+        yield f"{used}: {why}"
+    if not train.get("batch_rows"):
+        return
+    passes = train["passes"]
+    yield (
+        f"It was fitted in batches of {train['batch_rows']:,} rows, in the order of a"
+        f" hash of their keys, {'once' if passes == 1 else f'{passes} times'}."
+    )
+    # Pages that are made of what is in Git do not have it.
+    trained = facts.manifest.get("training_data", {})
+    if "feature_rows" in trained:
+        yield (
+            "What makes features of columns was fitted to"
+            f" {trained['feature_rows']:,} rows."
+        )
+    if len(learned := trained.get("increments", [])) > 1:
+        cells = [
+            [
+                str(place),
+                f"{each['rows']:,}",
+                code(each["sha256"], 12),
+                code(each.get("after", "-"), 12),
+            ]
+            for place, each in enumerate(learned, 1)
+        ]
+        header = ["", "rows", "SHA-256", "added after the commit"]
+        yield f"It learned these rows one after the other:\n\n{table(header, cells)}"
 
 
 def versions(facts: Facts) -> str:

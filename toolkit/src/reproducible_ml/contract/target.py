@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reproducible_ml.contract.schema import Data
+from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import map_parts
 
@@ -35,6 +35,21 @@ def read_target(rows: pd.DataFrame, data: Data) -> pd.Series:
     if data.task == "multiclass":
         return values.astype(object).infer_objects()
     return values.astype(np.float64)
+
+
+def target_classes(contract: Contract, data: Data) -> dict[Any, str]:
+    """Return all values that `read_target` can return, and their labels as text.
+
+    There are none for regression; classes without rows are among them.
+    """
+    labels = contract.columns[data.target].isin or ()
+    if data.task == "multiclass":
+        return {label: str(label) for label in sorted(labels)}
+    if data.task == "binary":
+        others = [str(label) for label in labels if label != data.positive]
+        negative = others[0] if len(others) == 1 else f"not {data.positive}"
+        return {False: negative, True: str(data.positive)}
+    return {}
 
 
 class ClassSummary(NamedTuple):

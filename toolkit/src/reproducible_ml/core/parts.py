@@ -5,10 +5,10 @@ have a bounded number of rows, so that work part by part needs little memory.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -105,21 +105,104 @@ def read_table(table: Path, columns: Sequence[str] | None = None) -> pd.DataFram
     return rows
 
 
+class Rows(NamedTuple):
+    """Some rows of a table, read part by part.
+
+    Attributes:
+        table: Folder of parts.
+        start: Number of rows at its beginning that are left out.
+        stop: Position of the first row after them that is left out; None for none.
+        salt: Of the number that each row has by its key, if only some are wanted.
+        below: The number that wanted rows are below; None for all.
+    """
+
+    table: Path
+    start: int = 0
+    stop: int | None = None
+    salt: str = ""
+    below: int | None = None
+
+    def frames(self, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        """Yield the rows of each part that has any, in their order.
+
+        Args:
+            columns: Columns to read, besides the index; None for all.
+        """
+        end = 0
+        for part in parts(self.table):
+            begin, end = end, end + rows_of(part)
+            first = max(self.start, begin)
+            last = end if self.stop is None else min(self.stop, end)
+            if first >= last:
+                continue
+            rows = read_part(part, columns).iloc[first - begin : last - begin]
+            if self.below is not None:
+                rows = rows[_numbers(rows, self.salt) < np.uint64(self.below)]
+            if len(rows):
+                yield rows
+
+    def read(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return all these rows; without any, those of an empty table."""
+        found = list(self.frames(columns))
+        if not found:
+            found = [read_part(parts(self.table)[0], columns).head(0)]
+        rows: pd.DataFrame = pd.concat(found)
+        return rows
+
+
+def first_rows(table: Path, count: int, salt: str) -> Rows:
+    """Return at most `count` rows of a table, chosen by their keys.
+
+    The key of a row gives it a number that is the same in every table. The rows with
+    the lowest numbers are chosen. So a row that is not, is not when rows are added, and
+    one that is, gives way only to new ones with lower numbers. Of rows with the same
+    key, all are chosen or none.
+
+    Args:
+        table: Folder of parts.
+        count: Maximal number of rows.
+        salt: Seed of the choice, as text.
+    """
+    lowest = _lowest(Rows(table), count + 1, salt)
+    bound = int(lowest[-1]) if len(lowest) > count else None
+    return Rows(table, salt=salt, below=bound)
+
+
+def _numbers(rows: pd.DataFrame, salt: str) -> keys.Keys:
+    row_keys = rows.index.to_numpy(dtype=np.uint64)
+    return keys.mix(row_keys, keys.salt_from_text(salt))
+
+
+def _lowest(rows: Rows, count: int, salt: str) -> keys.Keys:
+    """Return the lowest numbers of rows in their order, holding `count` and a part."""
+    found = np.empty(0, dtype=np.uint64)
+    for frame in rows.frames([]):
+        found = np.concatenate([found, _numbers(frame, salt)])
+        if len(found) > count:
+            found = np.partition(found, count - 1)[:count]
+    return np.sort(found)
+
+
 def sample_table(
-    table: Path, limit: int, salt: str, columns: Sequence[str]
+    table: Path | Rows, limit: int, salt: str, columns: Sequence[str]
 ) -> pd.DataFrame:
     """Return at most `limit` rows of a table, chosen by their keys.
 
     Args:
-        table: Folder of parts.
+        table: Folder of parts, or some of its rows.
         limit: Maximal number of rows.
         salt: Seed of the choice, as text.
         columns: Columns to read, besides the index.
     """
-    row_keys = read_table(table, []).index.to_numpy(dtype=np.uint64)
-    chosen = row_keys[keys.sample_rows(row_keys, limit, keys.salt_from_text(salt))]
-    rows = (read_part(part, columns) for part in parts(table))
-    return pd.concat([part[part.index.isin(chosen)] for part in rows])
+    rows = table if isinstance(table, Rows) else Rows(table)
+    lowest = _lowest(rows, limit, salt)
+    if not len(lowest):
+        return rows.read(columns)
+    found = rows.frames(columns)
+    chosen: pd.DataFrame = pd.concat(
+        [f[_numbers(f, salt) <= lowest[-1]] for f in found]
+    )
+    return chosen
 
 
 def count_rows(table: Path) -> int:

@@ -6,7 +6,11 @@ from typing import Any, NamedTuple
 
 from reproducible_ml.core.dependencies import read_stages
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.modeling.drawing.summary import KNOWN, describe_too_good
+from reproducible_ml.modeling.drawing.summary import (
+    KNOWN,
+    describe_part,
+    describe_too_good,
+)
 from reproducible_ml.modeling.metrics.intervals import describe_intervals
 from reproducible_ml.page.charts import (
     ROWS,
@@ -201,9 +205,11 @@ def metrics(results: Results) -> Html:
         f" knows only {knows}. ↑ higher is better, ↓ lower is better."
     )
     good = results.evaluation.get("too_good")
+    part = results.evaluation.get("trained_on")
     return join(
         [
             tag("p", describe_too_good(good), class_="warning") if good else "",
+            tag("p", describe_part(part)) if part else "",
             tag(
                 "div", table("Metrics on the test rows", header, rows), class_="metrics"
             ),

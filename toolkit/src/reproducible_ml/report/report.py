@@ -292,7 +292,20 @@ def metrics(
     titles = ["metric", "base", "now", "change", "95 % interval", "verdict"]
     rows = [_cells(change, known) for change in found]
     note = f"{compared or pair(old, new).note} ↑ higher is better, ↓ lower is better."
-    return f"{table(titles, rows)}\n\n{note}"
+    return "\n\n".join([table(titles, rows), note, *_parts(old, new)])
+
+
+def _parts(old: Results, new: Results) -> list[str]:
+    """Return what share of the training rows each model knows, if not all."""
+    found = [each.evaluation and each.evaluation.trained_on for each in (old, new)]
+    if not any(found):
+        return []
+    known = [
+        f"on {each.rows:,} of {each.of:,} training rows" if each else "on all of them"
+        for each in found
+    ]
+    before = f"; that of the base {known[0]}" if old.evaluation else ""
+    return [f"**Warning**: the model was trained {known[1]}{before}."]
 
 
 def _cells(change: Change, known: Metrics) -> list[str]:

@@ -128,6 +128,13 @@ class TooGood(BaseModel):
     features: list[str] = Field(max_length=3)
 
 
+class TrainedOn(BaseModel):
+    """How many of how many training rows a model was trained on."""
+
+    rows: int
+    of: int
+
+
 class Evaluation(BaseModel):
     """The part of reports/evaluation.json that is compared."""
 
@@ -136,6 +143,7 @@ class Evaluation(BaseModel):
     classes: list[ClassGroup] = []
     protected: dict[str, Protected] = {}
     too_good: TooGood | None = None
+    trained_on: TrainedOn | None = None
 
 
 class Bootstrap(BaseModel):

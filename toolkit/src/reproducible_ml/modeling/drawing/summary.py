@@ -64,6 +64,17 @@ def describe_too_good(
     )
 
 
+def describe_part(found: dict[str, int]) -> str:
+    """Return on how many rows a model was trained, if not on all.
+
+    Args:
+        found: As `trained_on` in reports/evaluation.json.
+    """
+    return (
+        f"The model was trained on {found['rows']:,} of {found['of']:,} training rows."
+    )
+
+
 def describe_gaps(column: str, found: dict[str, Any]) -> str:
     """Return a table of the differences between the groups of a protected column.
 
@@ -120,6 +131,8 @@ def print_summary(evaluation: Path, task: str) -> None:
         f"{facts['rows']:,} test rows; {printable(describe_intervals(facts))};"
         f" the baseline knows only {KNOWN[task]}.\n"
     )
+    if found := facts.get("trained_on"):
+        sys.stdout.write(f"{describe_part(found)}\n")
     for column, found in facts.get("protected", {}).items():
         sys.stdout.write(f"\n{printable(describe_gaps(column, found))}\n")
     if found := facts.get("too_good"):

@@ -25,6 +25,7 @@ from reproducible_ml.modeling.model.transformers import (
     CategoryCodes,
     CategoryColumns,
     Clip,
+    Hashed,
     Numbers,
     Words,
 )
@@ -102,6 +103,8 @@ def _repeats(step: Any, columns: int) -> Sequence[int] | int | None:
         return [len(fields[column]) for column in step.feature_names_in_]
     if type(step) is CategoryColumns:
         return [len(values) for values in step.categories.values()]
+    if type(step) is Hashed:
+        return int(step.buckets)
     if type(step) is Words:
         return [len(words) + 1 for words in step.words_.values()]
     if type(step) is TargetEncoder:

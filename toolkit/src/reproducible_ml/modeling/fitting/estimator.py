@@ -275,7 +275,7 @@ def fit_in_steps(
         return pipeline.fit(rows, target, **for_last_step(weights))
     assert isinstance(last, int)
     features = pipeline[:-1].fit_transform(rows, target)
-    for live, step in _logged(steps(last, count), folder):
+    for live, step in logged(steps(last, count), folder):
         estimator.set_params(warm_start=True, **{name: step})
         estimator.fit(features, target, **weights)
         loss = scorer.value(estimator, features[:ROWS], target.iloc[:ROWS])
@@ -284,7 +284,7 @@ def fit_in_steps(
     return pipeline
 
 
-def _logged(ends: list[int], folder: Path) -> Iterator[tuple[Any, int]]:
+def logged(ends: list[int], folder: Path) -> Iterator[tuple[Any, int]]:
     """Yield DVCLive and each step, and write what was logged in it."""
     from dvclive.live import Live
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from reproducible_ml.contract.schema import Contract, Data
+from reproducible_ml.contract.target import target_classes
 from reproducible_ml.modeling.metrics.metric import (
     Floats,
     Labels,
@@ -132,10 +133,7 @@ class Binary:
     scoring = "roc_auc"
 
     def __init__(self, contract: Contract, data: Data) -> None:
-        values = contract.columns[data.target].isin or ()
-        others = [str(value) for value in values if value != data.positive]
-        negative = others[0] if len(others) == 1 else f"not {data.positive}"
-        self.names: dict[Any, str] = {False: negative, True: str(data.positive)}
+        self.names: dict[Any, str] = target_classes(contract, data)
 
     def actual(self, target: pd.Series) -> Labels:
         """Return for each row whether it is of the positive class."""

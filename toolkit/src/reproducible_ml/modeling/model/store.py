@@ -31,6 +31,7 @@ TRUSTED = (
     "reproducible_ml.modeling.model.transformers.CategoryCodes",
     "reproducible_ml.modeling.model.transformers.CategoryColumns",
     "reproducible_ml.modeling.model.transformers.Clip",
+    "reproducible_ml.modeling.model.transformers.Hashed",
     "reproducible_ml.modeling.model.transformers.Numbers",
     "reproducible_ml.modeling.model.transformers.Words",
     "sklearn._loss.link.Interval",
@@ -81,6 +82,27 @@ def save_model(
         UserError: The model holds something that skops cannot store, or a type that
             `load_model` would refuse.
     """
+    content, found = _dump(model, package)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+    boosters = {name.partition(".")[0] for name in found}.intersection(BOOSTERS)
+    identity = {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "versions": _versions([*PACKAGES, *sorted(boosters)]),
+    }
+    write_json(facts | identity, manifest)
+
+
+def copy_model(model: Any, package: str | None = None) -> Any:
+    """Return what `load_model` would return of a saved model."""
+    from skops.io import loads
+
+    content, found = _dump(model, package)
+    return loads(content, trusted=[n for n in trusted(found, package) if n in found])
+
+
+def _dump(model: Any, package: str | None) -> tuple[bytes, list[str]]:
+    """Return the .skops file of a model, and the types in it that are to be trusted."""
     from skops.io import dumps, get_untrusted_types
     from skops.io.exceptions import UnsupportedTypeException
 
@@ -95,14 +117,7 @@ def save_model(
             " Fix: after review, add it to TRUSTED in the toolkit's"
             " modeling/model/store.py."
         )
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
-    boosters = {name.partition(".")[0] for name in found}.intersection(BOOSTERS)
-    identity = {
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "versions": _versions([*PACKAGES, *sorted(boosters)]),
-    }
-    write_json(facts | identity, manifest)
+    return content, found
 
 
 def load_model(path: Path, manifest: Path, package: str | None = None) -> Any:

@@ -16,6 +16,7 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.validation import validate_data
 
 from reproducible_ml.contract.schema import CALENDAR
+from reproducible_ml.core import keys
 from reproducible_ml.core.outliers import clip
 
 Floats = npt.NDArray[np.float64]
@@ -149,6 +150,48 @@ class Clip(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: igno
     def transform(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the rows, clipped."""
         return clip(rows, self.bounds)
+
+
+class Hashed(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Replaces values by columns of 0 and 1, chosen by a hash of the value.
+
+    It learns nothing, so that a column may have any number of values, also new ones.
+    Values with the same hash are one for the model (Weinberger and others, "Feature
+    hashing for large scale multitask learning", ICML 2009). A missing value is 0 in all
+    columns.
+
+    Args:
+        buckets: Number of columns for each column of values.
+    """
+
+    def __init__(self, buckets: int) -> None:
+        self.buckets = buckets
+
+    def fit(self, rows: pd.DataFrame, target: Any = None) -> Self:
+        """Remember the column names; there is nothing else to learn."""
+        validate_data(self, rows, skip_check_array=True)
+        return self
+
+    def transform(self, rows: pd.DataFrame) -> Floats:
+        """Return `buckets` columns for each column of `rows`, one after the other."""
+        found = np.zeros((len(rows), len(self.feature_names_in_), self.buckets))
+        for place, name in enumerate(self.feature_names_in_):
+            known = np.flatnonzero(rows[name].notna())
+            hashes = keys.hash_rows(rows[[name]].iloc[known], [name])
+            bucket = (hashes % np.uint64(self.buckets)).astype(np.intp)
+            found[known, place, bucket] = 1
+        return found.reshape(len(rows), -1)
+
+    def get_feature_names_out(
+        self, input_features: Any = None
+    ) -> npt.NDArray[np.object_]:
+        """Return names like `postcode_hash_7`."""
+        names = [
+            f"{name}_hash_{bucket}"
+            for name in self.feature_names_in_
+            for bucket in range(self.buckets)
+        ]
+        return np.array(names, dtype=object)
 
 
 class Numbers(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
