@@ -10,10 +10,10 @@ import hashlib
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from itertools import chain, islice
 from pathlib import Path
@@ -26,6 +26,9 @@ from reproducible_ml.core.params import Compute
 
 # Workers with other versions of these packages may give other results.
 PACKAGES = ("joblib", "numpy", "pandas", "pyarrow", "scikit-learn")
+
+# The same of these, where they are installed.
+MORE_PACKAGES = ("lightgbm", "xgboost", "xgboost-cpu")
 
 # Arguments of up to so many bytes are sent to a Dask worker with each task.
 MAX_TASK_BYTES = 50_000_000
@@ -94,7 +97,7 @@ def map_jobs(
             disable=None,
             leave=False,
         )
-        results = [_note_used(result) for result in progress]
+        results = [note_used(result) for result in progress]
     if errors:
         raise errors[0]
     return results
@@ -194,7 +197,7 @@ class FromWorker(NamedTuple, Generic[Result]):
     used: dict[str, str]
 
 
-def _note_used(result: Result | FromWorker[Result]) -> Result:
+def note_used(result: Result | FromWorker[Result]) -> Result:
     """Return the result, and note what another process used for it."""
     if not isinstance(result, FromWorker):
         return result
@@ -213,8 +216,15 @@ def _until_error(
         errors.append(error)
 
 
-def connect(compute: Compute) -> None:
+def connect(compute: Compute, workers: int = 1) -> Any:
     """Register the cluster as the joblib backend `dask` or `ray`, once per process.
+
+    Args:
+        compute: Backend and number of workers.
+        workers: How many to start at least, if they are started on this machine.
+
+    Returns:
+        The client of Dask; None for Ray.
 
     Raises:
         UserError: The cluster does not answer, or its workers have other code or other
@@ -223,7 +233,7 @@ def connect(compute: Compute) -> None:
     from joblib import cpu_count
 
     processes = cpu_count() if compute.n_jobs == -1 else compute.n_jobs
-    CONNECT[compute.backend](processes)
+    return CONNECT[compute.backend](max(processes, workers))
 
 
 @cache
@@ -336,6 +346,9 @@ def _environment(folder: Path) -> dict[str, str]:
             digest.update(module.relative_to(code).as_posix().encode())
             digest.update(module.read_bytes())
     found = {name: version(name) for name in PACKAGES}
+    for name in MORE_PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
     exists = (folder / "params.yaml").is_file()
     return found | {"code": digest.hexdigest()[:12], str(folder): f"exists: {exists}"}
 
@@ -358,7 +371,9 @@ def _check_same(found: dict[str, str], who: str) -> None:
     """Raise UserError if a worker may give other results than this process."""
     here = _environment(Path.cwd())
     differing = [
-        f"{k} is {found[k]}, here {v}" for k, v in here.items() if found[k] != v
+        f"{name} is {found.get(name, 'missing')}, here {value}"
+        for name, value in here.items()
+        if found.get(name) != value
     ]
     if differing:
         raise UserError(

@@ -40,7 +40,7 @@ ROW_BY_ROW = {
     *("RandomForestClassifier", "RandomForestRegressor"),
     *("ExtraTreesClassifier", "ExtraTreesRegressor"),
     *("DecisionTreeClassifier", "DecisionTreeRegressor"),
-    *("DummyClassifier", "DummyRegressor"),
+    *("DummyClassifier", "DummyRegressor", "XGBClassifier", "XGBRegressor"),
     *("Calendar", "CategoryCodes", "CategoryColumns", "Clip"),
     *("Hashed", "Numbers", "Words"),
     *("SimpleImputer", "StandardScaler", "MaxAbsScaler", "MinMaxScaler"),

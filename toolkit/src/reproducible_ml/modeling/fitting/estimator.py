@@ -37,6 +37,10 @@ from reproducible_ml.modeling.metrics.tasks import Scorer, steps
 
 KEY = "params.yaml: train.estimator.path"
 
+# These are replaced by classes of the same names that take codes of categories.
+WITH_CATEGORIES = ("xgboost.XGBClassifier", "xgboost.XGBRegressor")
+BOOSTING = "reproducible_ml.modeling.model.boosting"
+
 # What every scikit-learn estimator that predicts has.
 METHODS = ("fit", "predict", "get_params", "set_params")
 
@@ -133,6 +137,8 @@ def import_estimator(path: str, task: str, package: str | None = None) -> Any:
         ) from error
     if problem := _not_an_estimator(found, task):
         raise UserError(f"{KEY}: {path} {problem}")
+    if path in WITH_CATEGORIES:
+        return getattr(import_module(BOOSTING), name)
     return found
 
 

@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,6 +27,8 @@ TRUSTED = (
     "lightgbm.sklearn.LGBMClassifier",
     "lightgbm.sklearn.LGBMRegressor",
     "numpy.dtype",
+    "reproducible_ml.modeling.model.boosting.XGBClassifier",
+    "reproducible_ml.modeling.model.boosting.XGBRegressor",
     "reproducible_ml.modeling.model.transformers.Calendar",
     "reproducible_ml.modeling.model.transformers.CategoryCodes",
     "reproducible_ml.modeling.model.transformers.CategoryColumns",
@@ -60,6 +62,9 @@ PACKAGES = ("numpy", "scikit-learn", "skops")
 
 # The same of models that hold a type of one of these.
 BOOSTERS = ("lightgbm", "xgboost")
+
+# Packages that bring the same module.
+SAME = {"xgboost": ("xgboost-cpu",)}
 
 
 def save_model(
@@ -230,10 +235,10 @@ def _versions(packages: Iterable[str]) -> dict[str, str]:
 
 
 def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "(not installed)"
+    for name in (package, *SAME.get(package, ())):
+        with suppress(PackageNotFoundError):
+            return version(name)
+    return "(not installed)"
 
 
 def canonical(content: bytes) -> bytes:
