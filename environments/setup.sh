@@ -22,7 +22,7 @@ fi
 storage=$(for found in $(grep -ohE '(s3|gs|azure|ssh)://' .dvc/config .dvc/config.local data/raw/*.dvc 2>/dev/null || true); do
   echo "${found%://}"
 done)
-extras=$(sed -nE 's/^  backend: *(dask|ray)( .*)?$/\1/p; s/^tracking: *(mlflow|wandb)( .*)?$/\1/p' params.yaml)
+extras=$(sed -nE 's/^  backend: *(dask|ray)( .*)?$/\1/p; s/^tracking: *(mlflow|wandb)( .*)?$/\1/p; s/^ +path: *(xgboost)\..*$/\1/p' params.yaml)
 uses=$(for module in code/*/deployment/*.py; do
   module=${module##*/}
   echo "${module%.py}"

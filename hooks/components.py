@@ -64,6 +64,10 @@ COMPONENTS = {
         "locked packages to compute on a cluster of Dask or Ray",
         ("environments/dask.txt", "environments/ray.txt"),
     ),
+    "xgboost": Component(
+        "XGBoost for tables larger than memory: locked packages, a guide",
+        ("docs/xgboost.md", "environments/xgboost.txt"),
+    ),
     "tracking": Component(
         "a guide to results on MLflow or Weights & Biases, locked packages",
         (

@@ -23,6 +23,7 @@ EXTRAS = {
     "mlflow": "mlflow-skinny",
     "ray": "ray",
     "wandb": "wandb",
+    "xgboost": "xgboost-cpu",
 }
 OPTIONAL = EXTRAS | {name: f"dvc-{name}" for name in STORAGE}
 
@@ -163,6 +164,11 @@ def test_project_without_remote_needs_no_package_of_a_storage(tmp_path: Path) ->
             "ray",
         ),
         ("params.yaml", "compute:\n  backend: dask\ntracking: mlflow\n", "dask mlflow"),
+        (
+            "params.yaml",
+            "train:\n  estimator:\n    path: xgboost.XGBClassifier\n",
+            "xgboost",
+        ),
         (
             "params.yaml",
             "compute:\n  backend: loky # dask\n# tracking: mlflow\n",

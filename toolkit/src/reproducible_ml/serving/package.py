@@ -13,13 +13,14 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import tomlkit
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from reproducible_ml.core.errors import UserError, first_line
@@ -117,7 +118,8 @@ def package(
     with TemporaryDirectory() as temporary:
         made = Path(temporary)
         toolkit = _build(_toolkit_files(root), made)
-        required = _requirements(root, settings, toolkit, model.manifest["versions"])
+        versions = model.manifest["versions"]
+        required = _requirements(root, settings, toolkit, versions)
         uses = _uses(root, project.package)
         metadata = _metadata(settings, project.package, required, uses)
         files = _model_files(root, project.package)
@@ -129,7 +131,7 @@ def package(
         source = _model_source(files, metadata, folder, model.version)
         wheels = [toolkit, _build(source, made)]
         output.mkdir(parents=True, exist_ok=True)
-        write_text(_locked(root, project.package), output / REQUIREMENTS)
+        write_text(_locked(root, project.package, versions), output / REQUIREMENTS)
         moved = [_move(made / name, output) for name in wheels]
     for wheel in moved:
         # An image installs all wheels of the folder; older ones can be built again.
@@ -139,9 +141,16 @@ def package(
     return moved
 
 
-def _locked(root: Path, package: str) -> str:
-    """Return the locked packages of the wheels and of the ways in which they run."""
-    names = ["model", *_uses(root, package)]
+def _locked(root: Path, package: str, versions: Iterable[str]) -> str:
+    """Return the locked packages of the wheels and of the ways in which they run.
+
+    Args:
+        root: Of the repository.
+        package: The project's own package.
+        versions: Packages that the model was made with; some have locks of their own.
+    """
+    own = [name for name in versions if (root / f"environments/{name}.txt").is_file()]
+    names = ["model", *own, *_uses(root, package)]
     texts = [(root / f"environments/{name}.txt").read_text("utf-8") for name in names]
     # Each begins with a name and a version; its hashes follow, indented.
     blocks = re.findall(r"(?m)^\S+==.*\n(?:[ ]+.*\n)*", "".join(texts))
@@ -234,12 +243,20 @@ def _requirements(
     """
     toolkit = _read(root / "toolkit" / PYPROJECT)
     pins = [f"{toolkit['name']}=={wheel.split('-')[1]}"]
-    pins += [f"{name}=={version}" for name, version in sorted(versions.items())]
+    pins += [pin for one in sorted(versions.items()) for pin in _pins(*one, settings)]
     apart = {
         *map(_name, pins),
         *map(_name, toolkit["optional-dependencies"]["project"]),
     }
     return pins + [one for one in settings["dependencies"] if _name(one) not in apart]
+
+
+def _pins(name: str, version: str, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what brings a package, which may have another name on some systems."""
+    for each in settings["optional-dependencies"].get(name, [name]):
+        known = Requirement(each)
+        known.specifier = SpecifierSet(f"=={version}")
+        yield str(known)
 
 
 def _name(requirement: str) -> str:
