@@ -40,6 +40,12 @@ from reproducible_ml.modeling.fitting.batches import (
     make_plan,
     problem_in_batches,
 )
+from reproducible_ml.modeling.fitting.boosting import Settings as BoostingSettings
+from reproducible_ml.modeling.fitting.boosting import (
+    check_boosted,
+    fit_boosted,
+    is_boosted,
+)
 from reproducible_ml.modeling.fitting.estimator import (
     Estimator,
     fit_in_steps,
@@ -74,6 +80,7 @@ class Train(Section):
     batch_rows: Count | None = None
     passes: Count = 1
     updates: tuple[Increment, ...] = ()
+    workers: Count = 1
     live_steps: Annotated[int, Field(strict=True, ge=0)] = 0
     estimator: Estimator
     search: Search = Search()
@@ -88,6 +95,8 @@ class Train(Section):
         given = self.batch_rows, self.passes, self.rows, self.updates
         if problem := problem_in_batches(*given, all_at_once):
             raise ValueError(problem)
+        if self.workers > 1 and not self.batch_rows:
+            raise ValueError("train.workers needs train.batch_rows, and XGBoost")
         return self
 
     @property
@@ -102,8 +111,10 @@ def check_estimator(train: Train, task: str) -> None:
     estimator = make_estimator(
         train.estimator, task, class_weight=weight, package=__package__
     )
-    if train.batch_rows:
-        check_partial_fit(estimator, train.class_weight)
+    if train.batch_rows and is_boosted(estimator):
+        check_boosted(estimator, again=train.passes > 1 or bool(train.updates))
+    elif train.batch_rows:
+        check_partial_fit(estimator, train.class_weight, train.workers)
     check_space(estimator, train.search)
     check_own_code(estimator)
 
@@ -351,6 +362,29 @@ def train_in_batches(stage: Stage, progress: Path, folder: Path) -> Trained:
     return Trained(found.pipeline, train, threshold, facts, no_trials())
 
 
+def train_boosted(stage: Stage, progress: Path, folder: Path) -> Trained:
+    """Return a model of XGBoost that was fitted part by part; FOLDER as above."""
+    _, contract, data, bounds, _, train = stage
+    check_estimator(train, data.task)
+    found = fit_boosted(
+        stage.pipeline(train, bounds),
+        stage.chosen,
+        list(contract.features(data)),
+        data,
+        BoostingSettings(
+            train.workers, train.batch_rows or 0, train.class_weight, train.live_steps
+        ),
+        load_section(Compute),
+        folder,
+        progress,
+    )
+    labels = target_classes(contract, data)
+    warn_of_rare_class({labels[each]: n for each, n in found.counts.items()}, train)
+    facts = describe_rows(stage.chosen, found.rows)
+    threshold = find_threshold(found.pipeline, pd.DataFrame(), contract, data, train)
+    return Trained(found.pipeline, train, threshold, facts, no_trials())
+
+
 def main(
     train: Path,
     contract: Path,
@@ -372,7 +406,9 @@ def main(
     stage = Stage(train, columns, data, bounds, features, params)
     if params.batch_rows:
         folder = model.with_name(f".{model.name}.rows.tmp")
-        found = train_in_batches(stage, progress, folder)
+        boosted = is_boosted(stage.pipeline(params, bounds).named_steps["estimator"])
+        in_batches = train_boosted if boosted else train_in_batches
+        found = in_batches(stage, progress, folder)
     else:
         found = train_at_once(stage, progress)
     check_own_code(found.pipeline)

@@ -94,14 +94,12 @@ def unfitted(task: str, **arguments: Any) -> Pipeline:
 
 def fitted(table: Path, task: str, workers: int = 1, **others: Any) -> Pipeline:
     folder = table.parent / "run"
-    folder.mkdir(exist_ok=True)
     found = fit_boosted(
         unfitted(task, **others.pop("arguments", {})),
         others.pop("rows", Rows(table)),
         COLUMNS,
         data_of(task),
-        others.pop("batch_rows", 150),
-        Settings(workers, **others),
+        Settings(workers, others.pop("batch_rows", 150), **others),
         Compute(backend="sequential"),
         folder,
     )

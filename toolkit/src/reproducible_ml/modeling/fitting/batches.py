@@ -121,9 +121,16 @@ def problem_in_batches(
     return None
 
 
-def check_partial_fit(estimator: Any, class_weight: str | None) -> None:
+def check_partial_fit(
+    estimator: Any, class_weight: str | None, workers: int = 1
+) -> None:
     """Raise UserError if an estimator cannot be fitted batch by batch, or not so."""
     name = type(estimator).__name__
+    if workers > 1:
+        raise UserError(
+            f"params.yaml: train.workers: {name} is fitted by one process. Fix: remove"
+            " it, or name xgboost.XGBClassifier or xgboost.XGBRegressor"
+        )
     if not hasattr(estimator, "partial_fit"):
         raise UserError(
             f"params.yaml: train.batch_rows: {name} has no partial_fit. Fix: name an"
@@ -288,7 +295,7 @@ def fit_in_batches(
         stop = start + known.rows if known else rows.stop
         some = rows if known is None else Rows(rows.table, start, stop)
         start = stop or 0
-        with _temporary(folder) as place:
+        with temporary_folder(folder) as place:
             shuffled = Shuffled(some, place) if number >= plan.learned else None
             others = [shuffled.add] if shuffled else []
             found = _scan(some, columns, count_classes, *others)
@@ -357,7 +364,8 @@ def _scan(
 
 
 @contextmanager
-def _temporary(folder: Path) -> Iterator[Path]:
+def temporary_folder(folder: Path) -> Iterator[Path]:
+    """Make a folder anew, and remove it in the end."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:

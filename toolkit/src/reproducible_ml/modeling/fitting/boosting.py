@@ -32,11 +32,13 @@ from reproducible_ml.core.errors import UserError, first_line
 from reproducible_ml.core.files import write_text
 from reproducible_ml.core.parallel import connect
 from reproducible_ml.core.params import Compute
-from reproducible_ml.core.parts import Rows, count_rows, part_ends, sample_table
+from reproducible_ml.core.parts import Rows, count_rows, parts, rows_of, sample_table
 from reproducible_ml.core.together import Lost, run_together
+from reproducible_ml.modeling.fitting.batches import temporary_folder
 from reproducible_ml.modeling.fitting.estimator import TABLE, logged
 from reproducible_ml.modeling.metrics.metric import DECIMALS
 from reproducible_ml.modeling.metrics.tasks import steps
+from reproducible_ml.modeling.model.training_rows import ORDER
 
 # Rows that features are fitted to, and that thresholds come from.
 SAMPLE_ROWS = 200_000
@@ -62,15 +64,15 @@ class Settings(NamedTuple):
 
     Attributes:
         workers: Number of processes.
+        batch_rows: Rows that a process has in memory at a time.
         class_weight: As in params.yaml.
         live_steps: How often the loss is logged.
-        salt: Of the order in which rows are chosen for the features.
     """
 
     workers: int
+    batch_rows: int
     class_weight: str | None = None
     live_steps: int = 0
-    salt: str = "train"
 
 
 def is_boosted(estimator: Any) -> bool:
@@ -81,8 +83,18 @@ def is_boosted(estimator: Any) -> bool:
     )
 
 
-def check_boosted(estimator: Any) -> None:
-    """Raise UserError if it cannot be fitted so."""
+def check_boosted(estimator: Any, *, again: bool = False) -> None:
+    """Raise UserError if it cannot be fitted so.
+
+    Args:
+        estimator: Unfitted.
+        again: Whether it is to see rows more than once, or to continue a model.
+    """
+    if again:
+        raise UserError(
+            "params.yaml: train.passes and train.updates are for estimators with"
+            " partial_fit: XGBoost sees all rows for each tree. Fix: remove them"
+        )
     given = estimator.get_params()
     wanted: dict[str, tuple[Any, ...]] = {
         "booster": (None, "gbtree"),
@@ -177,7 +189,6 @@ def fit_boosted(
     rows: Rows,
     columns: Sequence[str],
     data: Data,
-    batch_rows: int,
     settings: Settings,
     compute: Compute,
     folder: Path,
@@ -190,10 +201,9 @@ def fit_boosted(
         rows: Training rows.
         columns: Those that features are made of.
         data: Roles of the columns.
-        batch_rows: Rows that a process has in memory at a time.
         settings: How to fit.
         compute: Where the processes run: see `core.together`.
-        folder: For temporary files, and as long as the processes may run.
+        folder: For temporary files; it is removed in the end.
         progress: Folder for the loss during training; None: not written.
 
     Raises:
@@ -201,58 +211,73 @@ def fit_boosted(
     """
     estimator = pipeline.named_steps["estimator"]
     check_boosted(estimator)
-    shares = share_rows(rows, settings.workers)
-    used = list(dict.fromkeys([*columns, data.target]))
-    sample = sample_table(rows, SAMPLE_ROWS, settings.salt, used)
-    features = pipeline[:-1]
-    features.fit(sample[list(columns)], read_target(sample, data))
-    known = to_floats(features.transform(sample[list(columns)]))
     total, counts = count_classes(rows, data)
-    labels = sorted(counts)
-    # Imported here: only projects that use XGBoost have it.
-    from reproducible_ml.modeling.model.boosting import feature_types
-
-    kinds = feature_types(estimator, known.shape[1])
-    np.save(folder / THRESHOLDS, _with_all_codes(known, features, kinds))
-    params = _params(estimator, len(labels), data.task)
-    rounds = estimator.get_num_boosting_rounds()
-    with _tracker(settings.workers, compute) as tracker, _bar(rounds, folder) as watch:
-        jobs = [
-            Job(
-                rank,
-                share,
-                features,
-                list(columns),
-                data,
-                labels,
-                _class_weights(counts) if settings.class_weight else {},
-                params,
-                rounds,
-                kinds,
-                batch_rows,
-                bool(settings.live_steps and progress and not rank),
-                tracker,
-                folder.resolve(),
-                compute.backend != "dask",
-            )
-            for rank, share in enumerate(shares)
-        ]
-        if settings.live_steps and progress:
-            # All of them, as they add up the loss together.
-            jobs = [job._replace(losses=True) for job in jobs]
-        found = run_together(
-            fit_share, [(job,) for job in jobs], compute, folder, KEY, watch
+    shares = share_rows(rows, settings.workers)
+    with temporary_folder(folder):
+        first = _prepare(
+            pipeline, rows, columns, data, settings, compute, counts, folder
         )
+        losses = bool(settings.live_steps and progress)
+        with (
+            _tracker(settings.workers, compute) as tracker,
+            _bar(first.rounds, folder) as watch,
+        ):
+            jobs = [
+                first._replace(rank=rank, rows=share, losses=losses, tracker=tracker)
+                for rank, share in enumerate(shares)
+            ]
+            found = run_together(
+                fit_share, [(job,) for job in jobs], compute, folder, KEY, watch
+            )
     if len({each.digest for each in found}) > 1:
         raise UserError(
             "params.yaml: train.estimator: the workers ended with different models."
             " Fix: check that all of them have the same processor and packages"
         )
     estimator.load_model(bytearray(found[0].model))
-    if labels:
-        estimator.labels_ = np.array(labels)
+    if counts:
+        estimator.labels_ = np.array(sorted(counts))
     _write_losses(found[0].losses, settings.live_steps, progress)
     return Fitted(pipeline, total, counts)
+
+
+def _prepare(
+    pipeline: Pipeline,
+    rows: Rows,
+    columns: Sequence[str],
+    data: Data,
+    settings: Settings,
+    compute: Compute,
+    counts: Mapping[Any, int],
+    folder: Path,
+) -> Job:
+    """Fit what makes features, write rows for thresholds, and return a first job."""
+    from reproducible_ml.modeling.model.boosting import feature_types
+
+    estimator, features = pipeline.named_steps["estimator"], pipeline[:-1]
+    used = list(dict.fromkeys([*columns, data.target]))
+    sample = sample_table(rows, SAMPLE_ROWS, ORDER, used)
+    features.fit(sample[list(columns)], read_target(sample, data))
+    known = to_floats(features.transform(sample[list(columns)]))
+    kinds = feature_types(estimator, known.shape[1])
+    np.save(folder / THRESHOLDS, _with_all_codes(known, features, kinds))
+    return Job(
+        0,
+        rows,
+        features,
+        list(columns),
+        data,
+        sorted(counts),
+        _class_weights(counts) if settings.class_weight else {},
+        _params(estimator, len(counts), data.task),
+        estimator.get_num_boosting_rounds(),
+        kinds,
+        settings.batch_rows,
+        False,
+        {},
+        folder.resolve(),
+        compute.backend != "dask",
+    )
 
 
 def share_rows(rows: Rows, workers: int) -> list[Rows]:
@@ -265,7 +290,7 @@ def share_rows(rows: Rows, workers: int) -> list[Rows]:
     Raises:
         UserError: There are fewer parts than workers.
     """
-    ends = np.array(part_ends(rows.table))
+    ends = np.cumsum([rows_of(part) for part in parts(rows.table)])
     wanted = np.linspace(0, ends[-1], workers + 1)[1:]
     # The end of the part that is closest to an equal share.
     stops = [int(ends[np.abs(ends - at).argmin()]) for at in wanted]
