@@ -43,7 +43,8 @@ def cast(rows: "pyarrow.Table", contract: Contract) -> pd.DataFrame:
     """
     rows = _with_declared_categories(rows, contract)
     # Other types than those of pandas are needed for missing values only.
-    full = [n for n in rows.schema.names if _is_full(rows[n], contract.columns[n])]
+    every = zip(rows.schema.names, rows.columns, strict=True)
+    full = [name for name, values in every if _is_full(values, contract.columns[name])]
     frame = rows.drop_columns(full).to_pandas(
         types_mapper=lambda kind: TYPES.get(str(kind))
     )
@@ -65,8 +66,9 @@ def cast(rows: "pyarrow.Table", contract: Contract) -> pd.DataFrame:
 
 def _is_full(values: "pyarrow.ChunkedArray", column: Column) -> bool:
     """Return whether integers or booleans have no missing value, as declared."""
-    fits = str(values.type) == column.dtype and column.dtype in TYPES
-    return fits and not values.null_count
+    if column.dtype not in TYPES or values.null_count:
+        return False
+    return str(values.type) == column.dtype
 
 
 def _with_declared_categories(
@@ -80,8 +82,9 @@ def _with_declared_categories(
     import pyarrow.compute as pc
 
     columns = {}
+    found = dict(zip(rows.schema.names, rows.columns, strict=True))
     for name, column in contract.columns.items():
-        values = rows[name]
+        values = found[name]
         if column.dtype != "category" or not pa.types.is_dictionary(values.type):
             continue
         declared = pa.array(list(column.isin or ()), values.type.value_type)
@@ -95,7 +98,7 @@ def _with_declared_categories(
         else:
             kind = pa.dictionary(pa.int32(), declared.type)
             columns[name] = pa.chunked_array(chunks, kind)
-    every = [columns.get(name, rows[name]) for name in rows.schema.names]
+    every = [columns.get(name, values) for name, values in found.items()]
     return pa.table(every, names=rows.schema.names) if columns else rows
 
 

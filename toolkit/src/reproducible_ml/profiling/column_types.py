@@ -21,7 +21,7 @@ from reproducible_ml.profiling.dates import (
     COMPACT_PATTERN,
     describe_times_of_day,
 )
-from reproducible_ml.profiling.distinct import Tally
+from reproducible_ml.profiling.distinct import Tally, text_bytes
 from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory
 from reproducible_ml.profiling.mixtures import mixed_formats, mixed_multiples
 from reproducible_ml.profiling.profile import ColumnProfile
@@ -407,6 +407,8 @@ def _shortened(
     They are of about the same length, unlike measurements.
     """
     texts, rows, places = profile.seen.content
+    if not (text_bytes(texts) == ord("E")).any():
+        return
     short = pc.match_substring_regex(texts, SHORTENED)
     count = int(rows[short.to_numpy(zero_copy_only=False)].sum())
     if count < MOSTLY_SHORTENED * profile.present:

@@ -103,6 +103,16 @@ class Described(NamedTuple):
     words: Ints
     hidden: Mask
 
+    def part(self, start: int, stop: int) -> "Described":
+        """Return the descriptions of consecutive texts, without copying them."""
+        some = slice(start, stop)
+        return Described(
+            self.trimmed[some],
+            *(values[some] for values in self[1:5]),
+            *(Patterns(each.codes[some], each.names) for each in self[5:8]),
+            *(values[some] for values in self[8:]),
+        )
+
     def at(self, chosen: Ints | Mask) -> "Described":
         """Return the descriptions of some texts, by their positions or a mask."""
         positions = np.arange(len(self.blank))[chosen]

@@ -17,6 +17,7 @@ from reproducible_ml.profiling.conventions import (
     table_conventions,
 )
 from reproducible_ml.profiling.described import HIDDEN
+from reproducible_ml.profiling.distinct import text_bytes
 from reproducible_ml.profiling.inferred import (
     HEADER,
     ColumnFinding,
@@ -46,7 +47,7 @@ from reproducible_ml.profiling.values import (
 from reproducible_ml.quality.spellings import are_default_booleans, missing_spellings
 from reproducible_ml.reading.kept_rows import KeptRows
 from reproducible_ml.reading.raw import file_format
-from reproducible_ml.reading.values import try_convert
+from reproducible_ml.reading.values import arrow_type, try_convert
 
 NOTHING = Hints()
 
@@ -61,6 +62,9 @@ TOTAL_WORDS = (
 )
 TOTAL = rf"(?i)^\s*{TOTAL_WORDS}(?:\s.{{0,30}}|:)?$|(?i)^.{{1,30}}\s{TOTAL_WORDS}\s*$"
 FEW_TOTALS = 0.2
+
+# Texts of ASCII that match have one of these, which is found sooner.
+TOTALS = (b"total", b"totaal", b"summe", b"gesamt", b"suma", b"celkem")
 
 # Among codes of two letters in so many rows, NA may be Namibia.
 CODE, CODES = r"^\s*[A-Z]{2}\s*$", 0.95
@@ -285,7 +289,8 @@ def _use(
         return exclude(
             ColumnProposal(found.kind, column, found.evidence), "holds no values"
         ), {}
-    known = summarise_texts(profile, column, found.missing)
+    listed = measured is None or name == hints.target
+    known = summarise_texts(profile, column, found.missing, listed=listed)
     if found.kind == "boolean":
         use = propose_boolean_column(found, known, full=full)
     elif measured is None:
@@ -310,9 +315,12 @@ def _class_rows(column: Column, known: TextSummary) -> dict[str, int]:
     """Return the rows of each category, by its text."""
     if column.dtype != "category" or known.counts is None:
         return {}
-    values, _ = try_convert(pa.array(list(known.counts), pa.string()), column)
+    values = known.counts.keys()
+    if arrow_type(column) != pa.string():
+        texts = pa.array(list(known.counts), pa.string())
+        values = try_convert(texts, column)[0].to_pylist()
     rows = dict.fromkeys(map(str, column.isin or ()), 0)
-    for value, count in zip(values.to_pylist(), known.counts.values(), strict=True):
+    for value, count in zip(values, known.counts.values(), strict=True):
         # Other values are reported as such.
         if str(value) in rows:
             rows[str(value)] += count
@@ -376,6 +384,9 @@ def totals(
 ) -> Iterator[ColumnFinding]:
     """Yield a warning about texts such as "Total North", which name sums of rows."""
     texts, rows, places = profile.seen.content
+    content = text_bytes(texts).tobytes().lower()
+    if content.isascii() and not any(word in content for word in TOTALS):
+        return
     named = pc.match_substring_regex(texts, TOTAL)
     count = int(rows[named.to_numpy(zero_copy_only=False)].sum())
     if not 0 < count < FEW_TOTALS * int(rows.sum()):

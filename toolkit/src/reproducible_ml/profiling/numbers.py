@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -220,7 +220,15 @@ def choose_number_format(tally: Tally, decimal: Decimal | None) -> NumberFormat 
         tally: Rows of each pattern.
         decimal: Decimal sign of the table, which decides if both fit.
     """
-    found = {NumberPattern(*key.split("\t")): rows for key, rows in tally.rows.items()}
+    # Columns are asked for their format again and again, and many columns are alike.
+    return _choose_format(tuple(tally.rows.items()), decimal)
+
+
+@lru_cache(maxsize=4096)
+def _choose_format(
+    rows_of: tuple[tuple[str, int], ...], decimal: Decimal | None
+) -> NumberFormat | None:
+    found = {NumberPattern(*key.split("\t")): rows for key, rows in rows_of}
     if not found:
         return None
     prefix, suffix = _around(found)

@@ -174,36 +174,22 @@ class ColumnProfile:
             self._last = texts, found
         return found
 
-    def add_coded(
-        self,
-        codes: npt.NDArray[np.int32],
-        texts: pa.StringArray,
-        found: Described,
-        family: str,
-        place: int,
+    def add_distinct(
+        self, part: Occurrences, found: Described, values: pa.Array, place: int
     ) -> None:
-        """Add the values of consecutive rows by their numbers in described texts.
+        """Add the values of consecutive rows by their different texts.
 
         Args:
-            codes: Numbers from 0; below for missing values.
-            texts: Texts of this and of other columns.
+            part: The texts, each of them once.
             found: Their descriptions.
-            family: Family of the values' type.
+            values: The values.
             place: Place of the first row.
         """
-        self.families.add(family)
+        self.families.add(type_family(values.type))
         self.holding.add(place // FILE)
-        self.rows += len(codes)
-        present = np.flatnonzero(codes >= 0)
-        self.absent += len(codes) - len(present)
-        different, firsts, rows = np.unique(
-            codes[present], return_index=True, return_counts=True
-        )
-        order = np.argsort(firsts)
-        chosen = different[order].astype(np.int64)
-        places = place + present[firsts[order]]
-        part = Occurrences(texts.take(pa.array(chosen)), rows[order], places)
-        self._add_described(part, found.at(chosen))
+        self.rows += len(values)
+        self.absent += len(values) - int(part.rows.sum())
+        self._add_described(part, found)
 
     def _add_described(self, part: Occurrences, found: Described) -> None:
         """Add texts, each of them once as long as `seen` is complete."""
@@ -444,10 +430,29 @@ def _add_together(
         texts = [as_texts(batch[profile.name]) for profile in some]
         coded = pa.concat_arrays(texts).dictionary_encode()
         found = describe(coded.dictionary)
-        codes = coded.indices.fill_null(-1).to_numpy().reshape(len(some), -1)
-        for profile, own in zip(some, codes, strict=True):
-            family = type_family(batch[profile.name].type)
-            profile.add_coded(own, coded.dictionary, found, family, place)
+        codes = coded.indices.fill_null(-1).to_numpy()
+        # Different texts of each column, in the order of their first places.
+        present = np.flatnonzero(codes >= 0)
+        column = present // batch.num_rows
+        keys = column * len(coded.dictionary) + codes[present]
+        _, firsts, rows = np.unique(keys, return_index=True, return_counts=True)
+        order = np.argsort(firsts)
+        firsts = firsts[order]
+        chosen = codes[present[firsts]].astype(np.int64)
+        ends = np.searchsorted(column[firsts], np.arange(len(some) + 1)).tolist()
+        every = Occurrences(
+            coded.dictionary.take(pa.array(chosen)),
+            rows[order],
+            place + present[firsts] % batch.num_rows,
+        )
+        described = found.at(chosen)
+        for number, profile in enumerate(some):
+            own = slice(*ends[number : number + 2])
+            part = Occurrences(*(values[own] for values in every))
+            values = batch[profile.name]
+            profile.add_distinct(
+                part, described.part(own.start, own.stop), values, place
+            )
 
 
 def _add(work: tuple[ColumnProfile, pa.Array, int]) -> pa.Array:

@@ -82,7 +82,7 @@ class TextSummary(NamedTuple):
         rows: Rows with a value.
         different: Number of different texts.
         exact: Whether that number is exact.
-        counts: Rows of each text, None if there are too many.
+        counts: Rows of each text, None if there are too many or they are not needed.
         longest: Length of the longest text, in characters.
         words: Mean number of words.
     """
@@ -96,25 +96,36 @@ class TextSummary(NamedTuple):
 
 
 def summarise_texts(
-    profile: ColumnProfile, column: Column, missing: int
+    profile: ColumnProfile, column: Column, missing: int, *, listed: bool = True
 ) -> TextSummary:
-    """Summarise the values of a column, without those that mean "no value"."""
-    values = profile.seen.counts()
+    """Summarise the values of a column, without those that mean "no value".
+
+    Args:
+        profile: Its texts.
+        column: Its declaration so far.
+        missing: Rows with a text that means "no value".
+        listed: Whether the rows of each text are needed.
+    """
     blank = {*missing_spellings(profile.blanks.rows, among_text=column.dtype == "str")}
-    if column.metadata.missing:
-        blank |= {text for text in values if text.strip() in column.metadata.missing}
-    counts = {text: rows for text, rows in values.items() if text not in blank}
     whole = profile.seen.complete and profile.longest <= LONG
-    different, exact = len(counts), whole
+    counts: dict[str, int] | None = None
+    different, exact = len(profile.seen), whole
+    if listed or blank or column.metadata.missing:
+        values = profile.seen.counts()
+        if column.metadata.missing:
+            spelled = column.metadata.missing
+            blank |= {text for text in values if text.strip() in spelled}
+        counts = {text: rows for text, rows in values.items() if text not in blank}
+        different = len(counts)
     if not whole and column.dtype in ("str", "Int64", "float64"):
         different = profile.distinct.count() - len(blank)
         exact = profile.distinct.exact
-    listed = counts if whole else None
     rows = profile.present - missing
     words = profile.words / max(rows, 1)
     if words >= WORDS:
         words = min(words, _lettered_words(profile))
-    return TextSummary(rows, different, exact, listed, profile.longest, words)
+    some = counts if whole and listed else None
+    return TextSummary(rows, different, exact, some, profile.longest, words)
 
 
 def _lettered_words(profile: ColumnProfile) -> float:

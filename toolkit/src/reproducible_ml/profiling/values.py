@@ -46,7 +46,7 @@ NO_DATE = re.compile(
 )
 
 # Whole numbers of so many digits do not fit into a float, which holds about 16.
-DIGITS = r"^[-+]?[1-9][0-9]{16,}(\.[0-9]*)?$"
+MANY_DIGITS, DIGITS = 17, r"^[-+]?[1-9][0-9]{16,}(\.[0-9]*)?$"
 
 
 def measure_columns(
@@ -327,6 +327,8 @@ def _rounded(
 ) -> Iterator[ColumnFinding]:
     """Yield a warning if a number has more digits than a float holds."""
     if candidate.column.dtype != "float64" or "text" not in profile.families:
+        return
+    if profile.longest < MANY_DIGITS:
         return
     texts, rows, places = profile.seen.content
     long = pc.indices_nonzero(pc.match_substring_regex(texts, DIGITS)).to_pylist()
