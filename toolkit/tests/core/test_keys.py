@@ -126,3 +126,25 @@ def test_each_copy_has_a_key_of_its_own() -> None:
     assert len(np.unique(own)) == len(own)
     assert own[copies == 0].tolist() == some_keys(5).tolist()
     assert 0.2 < (keys.uniform(own, 0) < 0.25).mean() < 0.3
+
+
+@pytest.mark.parametrize("rows", [0, 1, 300, keys.SHORT + 1])
+def test_keys_are_what_pandas_hashes(rows: int) -> None:
+    random = np.random.default_rng(rows)
+    frame = pd.DataFrame(
+        {
+            "number": random.normal(size=rows),
+            "whole": random.integers(-9, 9, rows),
+            "kind": pd.Categorical(random.choice(["x", "y"], rows)),
+            "counted": pd.array(random.integers(0, 9, rows), dtype="Int64"),
+            "flag": random.random(rows) < 0.5,
+            "text": [f"t{row % 7}" for row in range(rows)],
+            "day": pd.date_range("2020-01-01", periods=rows, freq="h"),
+            "small": random.normal(size=rows).astype("float32"),
+            # Missing values have a sign as well.
+            "gaps": -np.where(random.random(rows) < 0.5, np.nan, 1.0),
+        }
+    )
+    for names in ([*frame], ["whole", "number"], ["gaps"], ["text", "kind"], []):
+        expected = pd.util.hash_pandas_object(frame[names], index=False)
+        assert (keys.hash_rows(frame, names) == expected.to_numpy()).all()

@@ -264,12 +264,14 @@ def add_row_keys(frame: pd.DataFrame, contract: Contract, data: Data) -> pd.Data
 
 def set_categories(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     """Return the checked rows with the contract's categories, in its order."""
-    categories = {
-        name: _with_categories(frame[name], list(column.isin or ()))
-        for name, column in contract.columns.items()
-        if column.dtype == "category"
-    }
-    return frame.assign(**categories)
+    changed = {}
+    for name, column in contract.columns.items():
+        if column.dtype == "category":
+            values = frame[name]
+            found = _with_categories(values, list(column.isin or ()))
+            if found is not values:
+                changed[name] = found
+    return frame.assign(**changed) if changed else frame
 
 
 def _with_categories(values: pd.Series, categories: list[object]) -> pd.Series:

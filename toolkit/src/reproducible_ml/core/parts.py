@@ -29,7 +29,9 @@ BUCKET_ROWS = 4_000_000
 KEPT_ROWS, KEPT = 5_000, 4_000_000
 
 # What tells a file from one that replaced it.
-State = tuple[Path, int, int, int]
+State = tuple[int, int, int, int]
+
+_kept: dict[State, pd.DataFrame] = {}
 
 Positions = npt.NDArray[np.intp]
 Counts = npt.NDArray[np.int64]
@@ -47,7 +49,7 @@ def parts(table: Path) -> list[Path]:
 
 def read_part(part: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read one part, or some of its columns; its index holds the row keys."""
-    whole = _kept_rows(_state(part))
+    whole = _kept_rows(part)
     if whole is None or not {*(columns or ())} <= {*whole.columns}:
         names = None if columns is None else list(columns)
         return pd.read_parquet(part, columns=names)
@@ -57,24 +59,37 @@ def read_part(part: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
 
 def _state(part: Path) -> State:
     found = part.stat()
-    return part, found.st_ino, found.st_mtime_ns, found.st_size
+    # It is the same after the folder of the part was renamed.
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _shape(part: Path) -> tuple[int, int]:
+    """Return the number of rows and of columns of a part, from its metadata."""
+    return _read_shape(part, _state(part))
 
 
 @lru_cache(maxsize=64)
-def _shape(state: State) -> tuple[int, int]:
-    """Return the number of rows and of columns of a part, from its metadata."""
+def _read_shape(part: Path, _: State) -> tuple[int, int]:
     from pyarrow.parquet import read_metadata
 
-    found = read_metadata(state[0])
+    found = read_metadata(part)
     return int(found.num_rows), int(found.num_columns)
 
 
-@lru_cache(maxsize=1)
-def _kept_rows(state: State) -> pd.DataFrame | None:
+def _kept_rows(part: Path) -> pd.DataFrame | None:
     """Return the rows of a small part, None if it is not small."""
-    rows, columns = _shape(state)
-    small = rows <= KEPT_ROWS and rows * columns <= KEPT
-    return pd.read_parquet(state[0]) if small else None
+    state = _state(part)
+    if state not in _kept:
+        rows, columns = _shape(part)
+        if rows > KEPT_ROWS or rows * columns > KEPT:
+            return None
+        _keep(state, pd.read_parquet(part))
+    return _kept.get(state)
+
+
+def _keep(state: State, rows: pd.DataFrame) -> None:
+    _kept.clear()
+    _kept[state] = rows
 
 
 def write_part(
@@ -90,6 +105,8 @@ def write_part(
         frame.to_parquet(
             file, compression=None, use_dictionary=categories, write_statistics=False
         )
+        if len(frame) <= KEPT_ROWS and frame.size <= KEPT:
+            _keep(_state(file), frame)
     else:
         frame.to_parquet(file, compression="lz4")
 
@@ -212,7 +229,7 @@ def count_rows(table: Path) -> int:
 
 def rows_of(part: Path) -> int:
     """Return the number of rows of a part, from its metadata."""
-    return _shape(_state(part))[0]
+    return _shape(part)[0]
 
 
 def fingerprint(table: Path) -> str:
@@ -288,12 +305,11 @@ def find_duplicates(
 
 def has_equal_keys(table: Path) -> bool:
     """Return whether two rows of a table have the same key."""
-    return _has_equal_keys(tuple(map(_state, parts(table))))
+    return _find_equal_keys(table, tuple(map(_state, parts(table))))
 
 
 @lru_cache(maxsize=4)
-def _has_equal_keys(states: tuple[State, ...]) -> bool:
-    table = states[0][0].parent
+def _find_equal_keys(table: Path, _: tuple[State, ...]) -> bool:
     buckets = max(1, -(-count_rows(table) // BUCKET_ROWS))
     for bucket in range(buckets):
         found = []

@@ -108,9 +108,15 @@ class Described(NamedTuple):
         some = slice(start, stop)
         return Described(
             self.trimmed[some],
-            *(values[some] for values in self[1:5]),
-            *(Patterns(each.codes[some], each.names) for each in self[5:8]),
-            *(values[some] for values in self[8:]),
+            self.blank[some],
+            self.always[some],
+            self.lengths[some],
+            self.hashes[some],
+            Patterns(self.numbers.codes[some], self.numbers.names),
+            Patterns(self.dates.codes[some], self.dates.names),
+            Patterns(self.compact.codes[some], self.compact.names),
+            self.words[some],
+            self.hidden[some],
         )
 
     def at(self, chosen: Ints | Mask) -> "Described":

@@ -238,6 +238,14 @@ class Measurements:
         return min(known), max(known)
 
 
+def is_plain(values: pa.Array, bad: pa.BooleanArray) -> bool:
+    """Return whether all texts could be read, as finite values or as missing."""
+    if pc.any(bad, min_count=0).as_py():
+        return False
+    endless = pa.types.is_floating(values.type) and pc.any(pc.is_inf(values)).as_py()
+    return not endless
+
+
 def _range(values: pa.Array) -> tuple[float, float]:
     numbers = values.to_numpy(zero_copy_only=False)
     low, high = numbers.min().item(), numbers.max().item()

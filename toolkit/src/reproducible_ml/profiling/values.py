@@ -14,7 +14,7 @@ from reproducible_ml.profiling import dates
 from reproducible_ml.profiling.column_types import MISTAKES, TypeCandidate
 from reproducible_ml.profiling.distinct import FirstTexts, occurrences
 from reproducible_ml.profiling.inferred import FIX, ColumnFinding, FindingFactory
-from reproducible_ml.profiling.measurements import Measurements
+from reproducible_ml.profiling.measurements import Measurements, is_plain
 from reproducible_ml.profiling.profile import (
     SHORT,
     Batches,
@@ -75,11 +75,17 @@ def measure_columns(
         parts = [profiles[name].seen.content for name in names]
         texts = pa.concat_arrays([part.texts for part in parts])
         values, bad = try_convert(texts, column)
+        plain = is_plain(values, bad)
+        if pa.types.is_timestamp(values.type):
+            values = values.cast(pa.int64())
         start = 0
         for name, part in zip(names, parts, strict=True):
             rows = len(part.texts)
-            own = values.slice(start, rows), bad.slice(start, rows)
-            measures[name].add_converted(*own, part)
+            own = values.slice(start, rows)
+            if plain:
+                measures[name].add_values(own, part)
+            else:
+                measures[name].add_converted(own, bad.slice(start, rows), part)
             start += rows
     if open_names:
         with ThreadPoolExecutor() as pool:

@@ -105,8 +105,8 @@ def repeated_rows(
 ) -> Records:
     """Return the positions of rows that equal an earlier one in some columns."""
     # The row key is a hash of these columns, so that they need not be read.
-    hashed = data.id or tuple(contract.inputs(data))
-    if {*hashed} <= {*columns}:
+    hashed = {*(data.id or contract.inputs(data))}
+    if hashed <= {*columns}:
         columns, key = [name for name in columns if name not in hashed], True
     found = find_duplicates(table, compute, columns, with_key=key)
     firsts = first_records(table)

@@ -106,8 +106,11 @@ def find_pairs(rows: pd.DataFrame, names: Sequence[str]) -> Pairs:
     more pairs differ in one number more: these are no copies, but cases that are alike,
     as the flights of a line are, and their numbers depend on each other.
     """
-    numbers = {name: _values(rows[name]) for name in names}
-    chances = {name: _chance(values) for name, values in numbers.items()}
+    matrix = np.empty((len(rows), len(names)), order="F")
+    for place, name in enumerate(names):
+        matrix[:, place] = _values(rows[name])
+    numbers = dict(zip(names, matrix.T, strict=True))
+    chances = dict(zip(names, _chances(matrix), strict=True))
     telling = _independent(numbers, chances)
     nothing = np.empty(0, dtype=np.intp)
     if len(telling) <= DIFFERENT:
@@ -117,7 +120,7 @@ def find_pairs(rows: pd.DataFrame, names: Sequence[str]) -> Pairs:
     pairs = len(rows) * (len(rows) - 1) / 2
     usual = float(np.median(weights[weights > 0]))
     needed = ODDS + np.log(pairs * comb(len(names), DIFFERENT))
-    matrix = np.column_stack(list(numbers.values()))
+    matrix = np.ascontiguousarray(matrix)
     kept, equals, alike = [], [], 0
     step = max(1, CELLS // len(numbers))
     for start in range(0, len(first), step):
@@ -156,11 +159,25 @@ def _values(values: pd.Series) -> Floats:
     return np.where(np.isnan(numbers), np.inf, numbers + 0.0)
 
 
-def _chance(values: Floats) -> float:
-    """Return the share of pairs of rows that agree; not zero, as more rows may."""
-    counts = np.unique(values, return_counts=True)[1].astype(np.float64)
-    pairs = len(values) * (len(values) - 1)
-    return float(max((counts * (counts - 1)).sum(), 1) / max(pairs, 1))
+def _chances(matrix: Floats) -> list[float]:
+    """Return the share of pairs of rows that agree in each column.
+
+    It is not zero, as more rows may agree.
+    """
+    rows, columns = matrix.shape
+    pairs = max(rows * (rows - 1), 1)
+    found: list[float] = []
+    step = max(1, CELLS // max(rows, 1))
+    for start in range(0, columns, step):
+        ordered = np.sort(matrix[:, start : start + step], axis=0).T
+        first = np.ones(ordered.shape, dtype=bool)
+        first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+        places = np.flatnonzero(first)
+        counts = np.diff(places, append=ordered.size).astype(np.float64)
+        weights = counts * (counts - 1)
+        agree = np.bincount(places // max(rows, 1), weights, len(ordered))
+        found += (np.maximum(agree, 1) / pairs).tolist()
+    return found
 
 
 def _independent(numbers: dict[str, Floats], chances: dict[str, float]) -> list[str]:
