@@ -67,6 +67,9 @@ UNREAD = ("number", "quantity")
 # Kinds of warnings that are about the values, not about how they are read.
 OF_VALUES = ("spelling", "encoding")
 
+# New objects after which unused ones are looked for.
+COLLECTED = 50_000
+
 # Excluded columns that are named if no other is left.
 SHOWN = 5
 
@@ -118,14 +121,17 @@ class Proposal(NamedTuple):
 
 @contextmanager
 def _few_collections() -> Iterator[None]:
-    """Leave what exists by now to itself: the objects of imported libraries are many.
+    """Let Python look for unused objects rarely, and not among those of libraries.
 
-    Python would look at all of them again and again, as each column gets some objects.
+    Each column gets some objects that stay, so it would look at all again and again.
     """
+    usual = gc.get_threshold()
     gc.freeze()
+    gc.set_threshold(COLLECTED, *usual[1:])
     try:
         yield
     finally:
+        gc.set_threshold(*usual)
         gc.unfreeze()
 
 

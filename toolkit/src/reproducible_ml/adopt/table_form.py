@@ -195,6 +195,8 @@ class MissingValues:
             seen = {text.strip() for text in seen}
         notes = found.column.metadata
         spelled = sorted({*notes.missing, *seen} - {*NA_VALUES})
+        if tuple(spelled) == notes.missing:
+            return found
         metadata = notes.model_copy(update={"missing": tuple(spelled)})
         return found._replace(
             column=found.column.model_copy(update={"metadata": metadata})

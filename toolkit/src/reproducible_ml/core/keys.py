@@ -33,7 +33,7 @@ def hash_rows(frame: pd.DataFrame, columns: Sequence[str]) -> Keys:
             names = [name for name in plain if dtypes[name] == kind]
             matrix = _hash_numbers(frame[names].to_numpy(dtype=kind))
             hashes |= zip(names, matrix.T, strict=True)
-    # As pandas combines the hashes of columns, and CPython those of the items of tuples.
+    # As pandas combines the hashes of columns, and CPython those of items of tuples.
     combined = np.full(len(frame), 0x345678, dtype=np.uint64)
     factor = 1_000_003
     for place, name in enumerate(columns):

@@ -315,6 +315,8 @@ class Tally:
 
     def without(self, key: str) -> "Tally":
         """Return a tally without one pattern."""
+        if key not in self.rows:
+            return self
         rest = Tally(self.limit)
         for name in ("rows", "examples", "places"):
             kept = {k: v for k, v in getattr(self, name).items() if k != key}

@@ -194,7 +194,9 @@ def _inferred(
         # Classes that differ in case or blanks are reported with the target.
         known = ("case", "blanks") if profile.name == hints.target else ()
         findings += inconsistent_spellings(profile, use.column, make_finding, known)
-    column = use.column.model_copy(update={"nullable": missing > 0})
+    column = use.column
+    if column.nullable != (missing > 0):
+        column = column.model_copy(update={"nullable": missing > 0})
     spelled = count_spellings(profile, found)
     evidence = use.evidence + _missing_shown(missing, spelled)
     findings += doubtful_spellings(profile, use, common, make_finding)

@@ -180,11 +180,11 @@ def check_values(
     findings += _more_misfits(found, make_finding)
     findings += _infinite(found, make_finding)
     findings += _rounded(candidate, profile, make_finding)
-    spelled = tuple(sorted({*candidate.column.metadata.missing, *missing}))
-    notes: ColumnMetadata = candidate.column.metadata.model_copy(
-        update={"missing": spelled}
-    )
-    column = candidate.column.model_copy(update={"metadata": notes})
+    column = candidate.column
+    spelled = tuple(sorted({*column.metadata.missing, *missing}))
+    if spelled != column.metadata.missing:
+        notes: ColumnMetadata = column.metadata.model_copy(update={"missing": spelled})
+        column = column.model_copy(update={"metadata": notes})
     total = candidate.missing + sum(missing.values())
     candidate = candidate._replace(column=column, missing=total, codes=missing)
     return candidate, findings
