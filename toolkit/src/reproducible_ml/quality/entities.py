@@ -9,7 +9,7 @@ neighbouring ages have like targets, and neighbouring codes have not.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,13 @@ from reproducible_ml.contract.findings import Finding, of_sample, quoted
 from reproducible_ml.contract.schema import Column, Contract, Data
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import count_rows, parts
-from reproducible_ml.quality.leaks import Codes, Floats, as_numbers, is_determined_by
+from reproducible_ml.quality.leaks import (
+    SHORT,
+    Codes,
+    Floats,
+    as_numbers,
+    is_determined_by,
+)
 
 # Rows that share their entity with an earlier row, as a share of all.
 SAME_ENTITY = 0.1
@@ -264,7 +270,15 @@ def _find_alike(
 
     Those that determine a column of `known`, or are determined by it, are left out.
     """
-    found = {name: pd.factorize(some[name]) for name in _columns(contract, data)}
+    columns = _columns(contract, data)
+    counts, categories = _whole_numbers(some, list(columns)), _categories(some)
+    least = ROWS_EACH[0]
+    found = {
+        name: pd.factorize(some[name])
+        for name in columns
+        if categories.get(name, VALUES) >= VALUES
+        and len(some) >= least * counts.get(name, 0)
+    }
     few = {n: c for n, (c, levels) in found.items() if _few_rows_each(c, len(levels))}
     if not few:
         return
@@ -283,6 +297,29 @@ def _find_alike(
             known.append(codes)
             shown = f"{alike} of {numbers.shape[1]}"
             yield _found(name, int(codes.max()) + 1, data.target, shown, raw)
+
+
+def _categories(some: pd.DataFrame) -> dict[str, int]:
+    """Return how many values each column of categories may have."""
+    return {
+        str(name): len(dtype.categories)
+        for name, dtype in some.dtypes.items()
+        if isinstance(dtype, pd.CategoricalDtype)
+    }
+
+
+def _whole_numbers(some: pd.DataFrame, names: Sequence[str]) -> dict[str, int]:
+    """Return how many different integers each column has, found together in few rows.
+
+    Columns with missing values are left out.
+    """
+    dtypes = some.dtypes.to_dict()
+    whole = [name for name in names if dtypes[name] == "int64"]
+    if len(some) > SHORT or not whole:
+        return {}
+    ordered = np.sort(some[whole].to_numpy(), axis=0)
+    counts = 1 + (ordered[1:] != ordered[:-1]).sum(axis=0)
+    return dict(zip(whole, counts.tolist(), strict=True))
 
 
 def _few_rows_each(codes: Codes, values: int) -> bool:
@@ -385,7 +422,12 @@ def check_codes(
         for name in contract.treated("numeric", data)
         if contract.columns[name].dtype in ("int64", "Int64")
     ]
-    columns = {name: pd.factorize(some[name]) for name in numbers}
+    counts = _whole_numbers(some, numbers)
+    columns = {
+        name: pd.factorize(some[name])
+        for name in numbers
+        if len(some) >= CODE_ROWS_EACH[0] * counts.get(name, 0)
+    }
     columns = {n: c for n, c in columns.items() if _has_enough(*c)}
     if not columns:
         return

@@ -106,9 +106,7 @@ def find_pairs(rows: pd.DataFrame, names: Sequence[str]) -> Pairs:
     more pairs differ in one number more: these are no copies, but cases that are alike,
     as the flights of a line are, and their numbers depend on each other.
     """
-    matrix = np.empty((len(rows), len(names)), order="F")
-    for place, name in enumerate(names):
-        matrix[:, place] = _values(rows[name])
+    matrix = _values(rows, names)
     numbers = dict(zip(names, matrix.T, strict=True))
     chances = dict(zip(names, _chances(matrix), strict=True))
     telling = _independent(numbers, chances)
@@ -153,10 +151,19 @@ def agreement(target: pd.Series, pairs: Pairs, data: Data) -> float:
     return (agree - by_chance) / (1 - by_chance)
 
 
-def _values(values: pd.Series) -> Floats:
-    """Return numbers in which a missing one equals another."""
-    numbers = values.to_numpy(np.float64, na_value=np.nan)
-    return np.where(np.isnan(numbers), np.inf, numbers + 0.0)
+def _values(rows: pd.DataFrame, names: Sequence[str]) -> Floats:
+    """Return numbers in which a missing one equals another, column by column."""
+    dtypes = rows.dtypes.to_dict()
+    matrix = np.empty((len(rows), len(names)), order="F")
+    plain = [dtypes[name] in ("float64", "int64") for name in names]
+    known = [name for name, holds in zip(names, plain, strict=True) if holds]
+    matrix[:, plain] = rows[known].to_numpy(np.float64)
+    for place in np.flatnonzero(~np.array(plain, dtype=bool)).tolist():
+        values = rows[names[place]]
+        matrix[:, place] = values.to_numpy(np.float64, na_value=np.nan)
+    matrix += 0.0
+    matrix[np.isnan(matrix)] = np.inf
+    return matrix
 
 
 def _chances(matrix: Floats) -> list[float]:
