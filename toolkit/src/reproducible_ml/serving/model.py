@@ -17,6 +17,7 @@ from reproducible_ml.core.parallel import one_thread
 from reproducible_ml.core.params import Content, load_section
 from reproducible_ml.modeling.metrics.tasks import Task, make_task
 from reproducible_ml.modeling.model.store import load_model, read_manifest
+from reproducible_ml.serving.fast_trees import FastTrees
 
 Floats = npt.NDArray[np.float64]
 
@@ -165,11 +166,16 @@ class Model:
         """Whether the features of a row do not depend on the rest of its batch."""
         return all(map(_is_row_by_row, _leaves(self.pipeline[:-1])))
 
+    @cached_property
+    def trees(self) -> FastTrees | None:
+        """What does the same as a boosted estimator, faster; None if nothing does."""
+        return FastTrees.of(self.pipeline[-1])
+
     def output_of(self, features: Any) -> Floats:
         """Return what the estimator computes for features, as of `output`."""
         estimator = self.pipeline[-1]
         if _is_row_by_row(estimator):
-            return self.task.output(estimator, features)
+            return self.task.output(self.trees or estimator, features)
         return self._in_batches(estimator, features)
 
     def _in_batches(self, model: Any, rows: Any) -> Floats:
