@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -476,6 +477,49 @@ def test_after_sigterm_a_worker_finishes_what_it_took(
     assert 0 < len(replies) < 100
     assert len(set(replies)) == len(replies)
     assert requests + len(replies) == 100
+
+
+async def test_another_model_in_the_folder_is_used_and_a_damaged_one_is_not(
+    train_folder: Callable[..., Path],
+    orders: pd.DataFrame,
+    settings: Settings,
+    queue: Queue,
+    log: StringIO,
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(train_folder(), folder)
+    settings = settings.model_copy(update={"model": folder, "reload_seconds": 0.1})
+    models = [load(train_folder(), Predict()), load(train_folder(seed=1), Predict())]
+
+    async def wait_for_event(event: str) -> None:
+        async with asyncio.timeout(20):
+            while event not in log.getvalue():
+                await asyncio.sleep(0.05)
+
+    code = str(models[0].manifest.get("code"))
+    async with make_app(load, predict, settings, lambda: code):
+        await queue.send(body(orders[:1]), "before")
+        await queue.settle()
+        for name in ("model.skops", "model.json"):
+            shutil.copy(train_folder(seed=1) / name, tmp_path / name)
+            (tmp_path / name).replace(folder / name)
+        await wait_for_event("model loaded")
+        await queue.send(body(orders[:1]), "after")
+        await queue.settle()
+        (folder / "model.json").write_text("{")
+        await wait_for_event("model refused")
+        await queue.send(body(orders[:1]), "last")
+        await queue.settle()
+    replies = await queue.read("replies")
+    new = models[1].manifest["sha256"]
+    assert new != models[0].manifest["sha256"]
+    assert [each.headers["Nats-Msg-Id"] for each in replies] == [
+        f"before:{models[0].manifest['sha256']}",
+        f"after:{new}",
+        f"last:{new}",
+    ]
+    assert replies[1].headers["Model-Version"] == models[1].version
 
 
 async def test_a_worker_survives_a_restart_of_the_server(

@@ -5,6 +5,7 @@ counts as not certain, and is left to the checks of `rows`.
 """
 
 import re
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -74,30 +75,60 @@ class Numbers:
     def read(self, values: Sequence[Sequence[Any]], length: int) -> tuple[Array, Mask]:
         """Return columns of floats, and which rows are certainly valid."""
         sure = np.ones(length, dtype=bool)
-        clean = []
-        for column, kinds, is_listed in zip(
-            values, self.kinds, self.listed, strict=True
-        ):
-            # Arrays, of Arrow tables, have floats alone, and NaN for missing values.
-            if not (isinstance(column, np.ndarray) or {*map(type, column)} <= kinds):
-                right = [type(value) in kinds for value in column]
-                sure &= np.array(right, dtype=bool)
-                column = [
-                    value if holds else None
-                    for value, holds in zip(column, right, strict=True)
-                ]
-            if is_listed:
-                right = [value is None or is_listed(value) for value in column]
-                sure &= np.array(right, dtype=bool)
-            clean.append(column)
+        found = np.empty((len(self.kinds), length))
+        packed = []
         try:
-            found = np.array(clean, np.float64).reshape(len(clean), length).T
+            for place, column in enumerate(values):
+                floats = None if self.listed[place] else self._packed(place, column)
+                if floats is None:
+                    column, right = self._checked(place, column)
+                    sure &= right
+                    floats = np.array(column, np.float64)
+                else:
+                    packed.append(place)
+                found[place] = floats
         except OverflowError:  # an integer beyond all floats
-            return np.zeros((length, len(clean))), np.zeros(length, dtype=bool)
-        inside = (found >= self.low) & (found <= self.high)
+            return np.zeros((length, len(found))), np.zeros(length, dtype=bool)
+        # Packed as 0 and 1, booleans look like numbers.
+        some = found[packed]
+        for place in np.flatnonzero(((some == 0) | (some == 1)).any(axis=1)).tolist():
+            _, right = self._checked(packed[place], values[packed[place]])
+            sure &= right
+        inside = (found >= self.low[:, np.newaxis]) & (
+            found <= self.high[:, np.newaxis]
+        )
         if self.nullable.any():
-            inside |= np.isnan(found) & self.nullable
-        return np.ascontiguousarray(found), sure & inside.all(axis=1)
+            inside |= np.isnan(found) & self.nullable[:, np.newaxis]
+        return found.T, sure & inside.all(axis=0)
+
+    def _packed(self, place: int, column: Sequence[Any]) -> Array | None:
+        """Return the floats of a column that has nothing else, but maybe booleans."""
+        if isinstance(column, np.ndarray):
+            return column
+        if float not in self.kinds[place]:
+            return None
+        try:
+            # Three times as fast as NumPy.
+            return np.frombuffer(struct.pack(f"{len(column)}d", *column))
+        except (struct.error, OverflowError):
+            return None
+
+    def _checked(self, place: int, column: Sequence[Any]) -> tuple[Sequence[Any], Mask]:
+        """Return a column, with None for what is no number, and where it is right."""
+        kinds, is_listed = self.kinds[place], self.listed[place]
+        sure = np.ones(len(column), dtype=bool)
+        # Arrays, of Arrow tables, have floats alone, and NaN for missing values.
+        if not (isinstance(column, np.ndarray) or {*map(type, column)} <= kinds):
+            right = [type(value) in kinds for value in column]
+            sure &= np.array(right, dtype=bool)
+            column = [
+                value if holds else None
+                for value, holds in zip(column, right, strict=True)
+            ]
+        if is_listed:
+            right = [value is None or is_listed(value) for value in column]
+            sure &= np.array(right, dtype=bool)
+        return column, sure
 
 
 def _limits(column: Column) -> tuple[float, float]:

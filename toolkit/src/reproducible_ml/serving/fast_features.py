@@ -57,8 +57,18 @@ Block = Callable[[Values], Any]
 class Features:
     """The features of a pipeline, for rows of its contract."""
 
-    def __init__(self, blocks: Sequence[Block], needs_pandas: bool) -> None:
+    def __init__(
+        self, blocks: Sequence[Block], needs_pandas: bool, by_column: bool
+    ) -> None:
+        """Prepare; see `of`.
+
+        Args:
+            blocks: What makes them.
+            needs_pandas: Whether a block does.
+            by_column: Whether the estimator gets them as they come; else row by row.
+        """
         self.blocks = blocks
+        self.by_column = by_column
         self.needs_pandas = needs_pandas
 
     @classmethod
@@ -78,12 +88,13 @@ class Features:
             for _, step, names in columns.transformers_
             if not isinstance(step, str) and len(names)
         ]
-        return cls(blocks, maker.needs_pandas)
+        return cls(blocks, maker.needs_pandas, model.trees is not None)
 
     def matrix(self, rows: Values) -> Floats:
         """Return the features of rows, as the pipeline gives them to the estimator."""
         found = [block(rows) for block in self.blocks]
-        return np.ascontiguousarray(np.hstack(found) if len(found) > 1 else found[0])
+        matrix: Floats = np.hstack(found) if len(found) > 1 else found[0]
+        return matrix if self.by_column else np.ascontiguousarray(matrix)
 
 
 class _Maker:

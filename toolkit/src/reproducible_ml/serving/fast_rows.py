@@ -214,12 +214,12 @@ class FastValues:
         features = self.rows.model.features
         return {name: found[name] for name in features if found.get(name)}
 
-    def frame(self, names: Sequence[str]) -> pd.DataFrame:
-        """Return columns as `check_rows` does."""
+    def frame(self, names: Sequence[str], *, copy: bool = True) -> pd.DataFrame:
+        """Return columns as `check_rows` does; without a copy, they must not change."""
         places = self.rows.numbers.places
         dtypes = {name: self.rows.template[name].dtype for name in names}
         if all(dtype == np.float64 for dtype in dtypes.values()):
-            return pd.DataFrame(self.numbers(names), columns=[*names])
+            return pd.DataFrame(self.numbers(names), columns=[*names], copy=copy)
         return pd.DataFrame(
             {
                 name: self._numbers_as(dtype, self.matrix[:, places[name]])

@@ -97,7 +97,7 @@ class Feature(NamedTuple):
             found[~known] = last + 1  # unknown ones are missing as well
         elif may_miss:
             found[np.isnan(values)] = last + 1
-        return found
+        return np.asarray(found)
 
 
 class FastTrees:
@@ -172,7 +172,7 @@ class FastTrees:
             added = steps[1:].reshape(len(leaves), count)
             places = leaves + self.starts
             self.values.ravel().take(places, out=added, mode="clip")
-            return np.add.accumulate(steps, out=steps)[-1]
+            return np.asarray(np.add.accumulate(steps, out=steps)[-1])
         found = np.empty((self.outputs, count))
         found[:] = self.baseline[:, np.newaxis]
         for number, places in enumerate(np.ascontiguousarray(leaves)):
@@ -181,18 +181,17 @@ class FastTrees:
 
     def _words(self, columns: Floats) -> Words:
         """Return the words of each row, with one bit each; shape (rows, trees)."""
-        may_miss = np.isnan(columns).any(axis=1).tolist()
-        found: Words | None = None
-        for feature in self.features:
+        may_miss = np.any(np.isnan(columns), axis=1)
+        found = other = np.empty(0, SIZES[self.bits].dtype)
+        for number, feature in enumerate(self.features):
             column = feature.column
-            rows = feature.of(columns[column], may_miss=may_miss[column])
-            if found is None:
+            rows = feature.of(columns[column], may_miss=bool(may_miss[column]))
+            if number == 0:
                 found = feature.words.take(rows, axis=0, mode="clip")
                 other = np.empty_like(found)
             else:
                 feature.words.take(rows, axis=0, out=other, mode="clip")
                 np.bitwise_and(found, other, out=found)
-        assert found is not None
         return found
 
     def _odd_rows(self) -> Floats:
@@ -209,7 +208,7 @@ class FastTrees:
 def _is_faster(features: list[Feature], trees: int) -> bool:
     """Return whether words are faster than nodes, by times that were measured."""
     size = sum(feature.words.nbytes for feature in features)
-    width = features[0].words[0].nbytes
+    width = features[0].words.itemsize * trees
     return size <= MAX_BYTES and len(features) * (25 + width / 15) < 40 * trees
 
 
@@ -218,7 +217,7 @@ def _trees(estimator: Any) -> list[Any]:
 
 
 def _powers(bits: int) -> Words:
-    return SIZES[bits].dtype(1) << np.arange(bits, dtype=SIZES[bits].dtype)
+    return np.array([2**bit for bit in range(bits)], SIZES[bits].dtype)
 
 
 def _features(estimator: Any, trees: list[Any], bits: int) -> list[Feature]:

@@ -67,6 +67,15 @@ def load_settings(kind: type[Content], folder: Path) -> Content:
     return load_section(kind)
 
 
+def model_files(folder: Path) -> list[tuple[int, int, int]] | None:
+    """Return what changes with the files of a model; None if one is missing."""
+    try:
+        found = [(folder / name).stat() for name in (MODEL, MANIFEST)]
+    except OSError:
+        return None  # it is being replaced
+    return [(each.st_mtime_ns, each.st_ino, each.st_size) for each in found]
+
+
 class Model:
     """A stored model with its contract, roles of columns and threshold.
 

@@ -115,14 +115,11 @@ def make_table(entries: Sequence[Entry], without: frozenset[str]) -> pa.Table:
     places = pa.array(np.repeat(np.arange(len(entries)), counts))
     times = pa.array([round(entry.time * 1e6) for entry in entries])
     ids = pa.array([entry.request_id for entry in entries])
-    keys: list[str | None] = [None] * sum(counts)
-    if row_keys is not None:
-        keys = [f"{key:016x}" for key in row_keys.tolist()]
     columns: dict[str, Any] = {
         "time": times.cast(pa.timestamp("us", "UTC")).take(places),
         "request_id": ids.take(places),
-        "row": np.concatenate([entry.answers.rows for entry in entries]),
-        "row_key": pa.array(keys, pa.string()),
+        "row": np.concatenate([_places(entry.answers) for entry in entries]),
+        "row_key": _as_texts(row_keys, sum(counts)),
         "model_version": pa.repeat(model.version, sum(counts)),
         "returned": pa.array([entry.returned for entry in entries]).take(places),
     }
@@ -136,6 +133,23 @@ def make_table(entries: Sequence[Entry], without: frozenset[str]) -> pa.Table:
     return pa.table(columns)
 
 
+def _places(answers: Answers) -> npt.NDArray[np.int64]:
+    """Return the positions of the rows that were answered."""
+    if len(answers.rows) == answers.length:
+        return np.arange(answers.length)
+    return np.array(answers.rows, np.int64)
+
+
+def _as_texts(keys: npt.NDArray[np.uint64] | None, count: int) -> pa.Array:
+    """Return keys as 16 hexadecimal digits each; null if there are none."""
+    if keys is None:
+        return pa.nulls(count, pa.string())
+    digits = keys.astype(">u8").tobytes().hex().encode()
+    starts = np.arange(0, len(digits) + 1, 16, dtype=np.int32)
+    buffers = [None, pa.py_buffer(starts), pa.py_buffer(digits)]
+    return pa.Array.from_buffers(pa.string(), count, buffers)
+
+
 def _checked(
     entries: Sequence[Entry],
 ) -> tuple[pd.DataFrame, npt.NDArray[np.uint64] | None]:
@@ -147,7 +161,7 @@ def _checked(
         return checked.rows, checked.keys
     values = FastValues.concat(read)
     names = [*values.rows.columns]
-    frame = values.frame(names)
+    frame = values.frame(names, copy=False)
     has_keys = {*names}.issuperset(model.keys)
     return frame, hash_rows(frame, model.keys) if has_keys else None
 
@@ -177,4 +191,6 @@ def _chosen(entry: Entry) -> Columns:
 
 
 def _inputs(values: pd.Series) -> pa.Array:
+    if values.dtype == np.float64:
+        return pa.array(values.to_numpy(), from_pandas=True)  # twice as fast
     return pa.array(values, from_pandas=True)

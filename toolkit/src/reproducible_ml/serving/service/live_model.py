@@ -8,7 +8,7 @@ from pathlib import Path
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.serving.code_hash import check_code
 from reproducible_ml.serving.logs import log_event
-from reproducible_ml.serving.model import MANIFEST, MODEL, Model, PredictFunction
+from reproducible_ml.serving.model import Model, PredictFunction, model_files
 from reproducible_ml.serving.predictor import Predictor
 from reproducible_ml.serving.service.metrics import Metrics
 from reproducible_ml.serving.service.settings import Settings
@@ -59,7 +59,7 @@ class LiveModel:
         self._check = check
         self._name = settings.name
         self._metrics = metrics
-        self._stamp = self._files()
+        self._stamp = model_files(self.folder)
         self.predictor = Predictor(
             self._checked(load(folder)),
             predict,
@@ -85,7 +85,7 @@ class LiveModel:
         """
         while True:
             await asyncio.sleep(seconds)
-            files = self._files()
+            files = model_files(self.folder)
             if files is None or files == self._stamp:
                 continue
             self._stamp = files
@@ -120,11 +120,3 @@ class LiveModel:
         check_code(model, self._running_code, self.folder)
         self._check(model)
         return model
-
-    def _files(self) -> list[tuple[int, int, int]] | None:
-        """Return what changes with the files of the model; None if one is missing."""
-        try:
-            found = [(self.folder / name).stat() for name in (MODEL, MANIFEST)]
-        except OSError:
-            return None  # it is being replaced
-        return [(each.st_mtime_ns, each.st_ino, each.st_size) for each in found]

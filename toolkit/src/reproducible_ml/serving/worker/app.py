@@ -13,12 +13,12 @@ from faststream import AckPolicy, FastStream
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from nats.js.errors import NotFoundError
 
-from reproducible_ml.core.errors import UserError, first_line
+from reproducible_ml.core.errors import UserError, first_line, one_line
 from reproducible_ml.core.project import Project
 from reproducible_ml.serving.code_hash import check_code
 from reproducible_ml.serving.command import load_deployment
 from reproducible_ml.serving.logs import CONFIG, log_event
-from reproducible_ml.serving.model import Model, PredictFunction
+from reproducible_ml.serving.model import Model, PredictFunction, model_files
 from reproducible_ml.serving.worker.connection import connect, make_broker
 from reproducible_ml.serving.worker.metrics import serve_metrics
 from reproducible_ml.serving.worker.settings import PREFIX, Settings
@@ -50,8 +50,19 @@ def make_app(
     Raises:
         UserError: The model cannot be loaded, or an address is not valid.
     """
-    model = load(settings.model)
-    check_code(model, code(), settings.model)
+    files, running_code = model_files(settings.model), code()
+
+    def load_checked() -> Model:
+        if code() != running_code:
+            raise UserError(
+                f"{settings.model}: the prediction code changed since the worker was"
+                " started. Fix: start it again, with the code of the model"
+            )
+        found = load(settings.model)
+        check_code(found, running_code, settings.model)
+        return found
+
+    model = load_checked()
     worker = Worker(model, predict, settings)
     ending = asyncio.Event()
     broker = make_broker(settings, ending.is_set)
@@ -70,9 +81,11 @@ def make_app(
             raise
         subscribe(broker, stream, worker)
         tasks.append(asyncio.create_task(_watch(worker, stream)))
+        if settings.reload_seconds:
+            tasks.append(asyncio.create_task(_reload(worker, load_checked, files)))
 
     async def ready() -> None:
-        log_event("ready", model=settings.name, version=model.version)
+        log_event("ready", model=settings.name, version=worker.model.version)
 
     async def drain() -> None:
         ending.set()
@@ -117,6 +130,31 @@ def subscribe(broker: NatsBroker, stream: str, worker: Worker) -> None:
             no_reply=True,
         )
         subscriber(worker.handle)
+
+
+async def _reload(
+    worker: Worker, load: Callable[[], Model], files: list[tuple[int, int, int]] | None
+) -> None:
+    """Use another model when its files change; keep the one in use if it is not valid.
+
+    Args:
+        worker: What uses it.
+        load: Returns the model in the folder.
+        files: What `model_files` returned before the model in use was loaded.
+    """
+    while True:
+        await asyncio.sleep(worker.settings.reload_seconds)
+        found = model_files(worker.settings.model)
+        if found is None or found == files:
+            continue
+        files = found
+        try:
+            model = await asyncio.to_thread(load)
+        except Exception as error:
+            log_event("model refused", logging.ERROR, reason=one_line(str(error)))
+            continue
+        if model.manifest != worker.model.manifest:
+            worker.use(model)
 
 
 async def _watch(worker: Worker, stream: str) -> None:

@@ -48,6 +48,7 @@ class Settings(FromEnvironment):
         duplicate_seconds: How long the server drops a reply that was sent before.
         reply_days: How long replies are kept.
         dead_days: How long dead letters are kept.
+        reload_seconds: How often to look for another model; 0 for never.
         stop_seconds: How long messages may take to be finished after SIGTERM.
         metrics_port: Where metrics are served for Prometheus; None for nowhere, 0
             for any port that is free.
@@ -78,6 +79,7 @@ class Settings(FromEnvironment):
     duplicate_seconds: Positive = 3600
     reply_days: Positive = 7
     dead_days: Positive = 30
+    reload_seconds: Seconds = 1
     stop_seconds: Seconds = 25
     metrics_port: Port | None = None
     metrics_host: str = "127.0.0.1"

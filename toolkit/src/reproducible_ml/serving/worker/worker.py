@@ -106,11 +106,9 @@ class Worker:
             predict: What the project answers.
             settings: What is taken.
         """
-        self.model = model
         self.settings = settings
         self.metrics = WorkerMetrics(settings)
         self.metrics.set_model(settings.name, model)
-        self.sha256: str = model.manifest["sha256"]
         self.predictor = Predictor(
             model,
             predict,
@@ -118,6 +116,18 @@ class Worker:
             on_batch=self.metrics.batch.observe,
             on_answers=self.metrics.count_answers,
         )
+
+    @property
+    def model(self) -> Model:
+        """The model that answers from now on."""
+        return self.predictor.model
+
+    def use(self, model: Model) -> None:
+        """Answer with another model; what waits is answered by the one before."""
+        before = self.model.version
+        self.predictor.use(model)
+        self.metrics.set_model(self.settings.name, model, before)
+        log_event("model loaded", version=model.version, before=before)
 
     async def handle(self, message: NatsMessage) -> None:
         """Answer a message; FastStream acknowledges it when this returns.
@@ -200,7 +210,7 @@ class Worker:
             self.settings.replies,
             write_reply(request, answers, self.settings.name),
             headers={
-                MESSAGE_ID: f"{request.id}:{self.sha256}",
+                MESSAGE_ID: f"{request.id}:{answers.model.manifest['sha256']}",
                 "Content-Type": request.kind,
                 "Request-Id": request.id,
                 "Model-Version": answers.model.version,
