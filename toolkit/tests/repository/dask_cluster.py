@@ -2,8 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -21,6 +24,12 @@ class Cluster:
         self.address = f"tcp://127.0.0.1:{port}"
         here = ["--host", "127.0.0.1", "--port", port]
         self.processes = [self.start("scheduler", *here)]
+        # On a busy computer it takes longer to start than a run waits for it.
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", int(port))):
+                break
+            time.sleep(0.1)
 
     def start(self, kind: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a process of Dask in a folder that is not that of the project."""

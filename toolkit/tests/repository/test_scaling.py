@@ -180,6 +180,89 @@ def test_death_of_a_ray_worker_is_an_error_and_nothing_is_written(
     assert not (project.folder / "reports/search.csv").exists()
 
 
+@pytest.fixture(scope="session")
+def boosting(layer: Path) -> Path:
+    """Return the folder of Dask and XGBoost, for PYTHONPATH."""
+    return packages("dask", "xgboost")
+
+
+def boost(project: Project, backend: str, trees: int = 20) -> None:
+    """Let the project fit XGBoost by two workers, each with its own parts."""
+    project.set("compute", {"backend": backend, "n_jobs": 2, "rows_per_part": 150})
+    project.set("train.batch_rows", 100)
+    project.set("train.workers", 2)
+    arguments = {"n_estimators": trees, "max_depth": 3}
+    estimator = {"path": "xgboost.XGBClassifier", "arguments": arguments}
+    project.set("train.estimator", estimator)
+
+
+@pytest.fixture(scope="module")
+def boosted(
+    cold: tuple[Project, list[str]],
+    boosting: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, str]:
+    """Return the hashes of a model that two processes on this machine make."""
+    folder = tmp_path_factory.mktemp("boosted") / "project"
+    cold[0].run("git", "clone", "--quiet", str(cold[0].folder), str(folder))
+    project = Project(folder)
+    boost(project, "threading")
+    project.run("dvc", "repro", "--force", variables=variables(project, boosting))
+    metrics = yaml.safe_load(project.read("reports/metrics.json"))
+    assert metrics["roc_auc"] > 0.95
+    return locked_outputs(project)
+
+
+@pytest.fixture
+def boosting_cluster(
+    project: Project, boosting: Path, tmp_path: Path
+) -> Iterator[Cluster]:
+    """Start a scheduler that has no worker yet."""
+    environment = project.environment() | variables(project, boosting)
+    started = Cluster(tmp_path, environment)
+    yield started
+    started.stop()
+
+
+def test_xgboost_on_two_workers_started_apart_gives_the_same_bytes(
+    project: Project, boosting: Path, boosting_cluster: Cluster, boosted: dict[str, str]
+) -> None:
+    workers = [boosting_cluster.add_worker() for _ in range(2)]
+    boost(project, "dask")
+    address = {"DASK_SCHEDULER_ADDRESS": boosting_cluster.address}
+    here = variables(project, boosting, **address)
+    run(project, variables=here)
+    assert locked_outputs(project) == boosted
+    # One dies while it trains: an error at once, and then the same model again.
+    project.set("train.estimator.arguments.n_estimators", 100_000)
+    running = project.start(*TRAIN, variables=here)
+    count = project.folder / "models/.model.skops.rows.tmp/round"
+    while not count.exists():
+        assert running.poll() is None, running.communicate()[0]
+        time.sleep(0.05)
+    workers[0].kill()
+    printed, _ = running.communicate(timeout=60)
+    assert running.returncode != 0
+    assert len(re.findall(r"error: compute\.backend dask: .* died", printed)) == 1
+    assert "Traceback" not in printed
+    assert not list(project.folder.glob("models/.*.tmp"))
+    boosting_cluster.add_worker()
+    project.set("train.estimator.arguments.n_estimators", 20)
+    run(project, variables=here)
+    assert locked_outputs(project) == boosted
+
+
+def test_xgboost_without_enough_workers_is_an_error(
+    project: Project, boosting: Path
+) -> None:
+    boost(project, "threading")
+    project.set("compute.rows_per_part", 1000)
+    done = run(project, variables=variables(project, boosting), check=False)
+    assert done.returncode != 0
+    assert "params.yaml: train.workers: 2, but " in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 @pytest.mark.parametrize("backend", ["dask", "ray"])
 def test_missing_cluster_is_an_error(
     backend: str, project: Project, layer: Path

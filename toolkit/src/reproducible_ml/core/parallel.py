@@ -7,6 +7,7 @@ which end with this process.
 """
 
 import hashlib
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
@@ -52,6 +53,9 @@ DEAD_WORKER_ERRORS = {
     "TerminatedWorkerError",
     "WorkerCrashedError",
 }
+
+# What Dask says of jobs that it cannot ask for any more.
+LOST_SCHEDULER = "scheduler-connection-lost"
 
 Arguments = ParamSpec("Arguments")
 
@@ -122,12 +126,25 @@ def workers(compute: Compute) -> Iterator[None]:
             names = {kind.__name__ for kind in type(error).__mro__}
             if DEAD_WORKER_ERRORS.isdisjoint(names):
                 raise
+            if LOST_SCHEDULER in str(error):
+                raise lost_scheduler() from error
             raise UserError(
                 f"compute.backend {compute.backend}: a worker died, often because it"
                 " ran out of memory. Nothing was written. Fix: decrease"
                 " compute.rows_per_part or compute.n_jobs, or use a larger machine."
                 f" ({first_line(error)})"
             ) from error
+
+
+def lost_scheduler() -> UserError:
+    """Return the error of a Dask cluster whose scheduler is gone."""
+    # The client would go on to say so, with tracebacks.
+    for name in ("distributed.client", "distributed.utils"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return UserError(
+        "compute.backend dask: the scheduler died, or the connection to it. Nothing was"
+        " written. Fix: start it and its workers, then run it again"
+    )
 
 
 @contextmanager

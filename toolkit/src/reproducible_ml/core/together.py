@@ -10,6 +10,7 @@ ends when the process that started it does, or the folder of the run is removed.
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from reproducible_ml.core.parallel import (
     WORKER_TIMEOUT,
     InWorkingDirectory,
     connect,
+    lost_scheduler,
     note_used,
 )
 from reproducible_ml.core.params import Compute
@@ -173,13 +175,15 @@ class Child(State):
             found: Outcome = pickle.loads(content)
             return found
         self.messages.seek(0)
-        lines = self.messages.read().decode("utf-8", "replace").strip().splitlines()
-        told = f" ({one_line(lines[-1])[:SHOWN]})" if lines else ""
+        told = _reason(self.messages.read().decode("utf-8", "replace"))
         code = self.process.returncode
         ended = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        killed = (
+            ", often because it ran out of memory" if code == -signal.SIGKILL else ""
+        )
         message = (
-            f"a worker ended {ended}, often because it ran out of memory. Nothing was"
-            f" written. Fix: run it again; decrease what it holds in memory{told}"
+            f"a worker ended {ended}{often}. Nothing was written. Fix: make room, in"
+            f" memory or on the disk, then run it again{told}"
         )
         return Outcome(b"", (message, 2))
 
@@ -212,6 +216,16 @@ def _here(
             child.stop()
 
 
+def _reason(printed: str) -> str:
+    """Return what a process said when it ended, in parentheses; nothing if nothing."""
+    lines = [line.strip() for line in printed.splitlines()]
+    # Of a C++ program: the exception that nobody caught.
+    errors = [n for n, line in enumerate(lines) if line.startswith("what():")]
+    known = " ".join(lines[errors[-1] :]) if errors else (lines or [""])[-1]
+    known = known.removeprefix("what():").partition("Stack trace")[0].strip()
+    return f" ({one_line(known)[-SHOWN:]})" if errors or "Error" in known else ""
+
+
 class Remote(State):
     """A job beside a worker of a Dask cluster."""
 
@@ -237,8 +251,8 @@ class Remote(State):
             found: Outcome = self.future.result()
             return found
         if self.client.status != "running":
-            reason = "the scheduler died, or the connection to it"
-        elif self.future.status == "error":
+            return Outcome(b"", (str(lost_scheduler()), 2))
+        if self.future.status == "error":
             reason = one_line(str(self.future.exception()))[:SHOWN]
         else:
             reason = f"the worker {self.worker} died, often for lack of memory"

@@ -12,6 +12,7 @@ processes is a parameter of the model.
 """
 
 import hashlib
+import shutil
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -260,7 +261,11 @@ def _prepare(
     features.fit(sample[list(columns)], read_target(sample, data))
     known = to_floats(features.transform(sample[list(columns)]))
     kinds = feature_types(estimator, known.shape[1])
-    np.save(folder / THRESHOLDS, _with_all_codes(known, features, kinds))
+    try:
+        np.save(folder / THRESHOLDS, _with_all_codes(known, features, kinds))
+    except OSError as error:
+        # NumPy does not say where.
+        raise UserError(f"{folder}: cannot be written ({error})") from error
     return Job(
         0,
         rows,
@@ -422,6 +427,7 @@ def fit_share(job: Job) -> Share:
         sample, feature_types=job.kinds, max_bin=bins, enable_categorical=True
     )
     with TemporaryDirectory(dir=job.folder if job.local else None) as place:
+        _check_space(job, sample.shape[1], Path(place))
         try:
             if job.tracker:
                 task = {"dmlc_task_id": f"{job.rank:06}", "dmlc_timeout": PATIENCE}
@@ -450,6 +456,24 @@ def fit_share(job: Job) -> Share:
     digest = hashlib.sha256(model).hexdigest()
     curve = next(iter(losses["train"].values())) if job.losses else []
     return Share(digest, b"" if job.rank else model, curve)
+
+
+def _check_space(job: Job, features: int, place: Path) -> None:
+    """Raise UserError if the rows do not fit on the disk.
+
+    XGBoost would write what fits, and end the process.
+    """
+    assert job.rows.stop is not None
+    # Measured: a byte for each value and ten for each row, and at times two copies.
+    size = 1 if job.params.get("max_bin", BINS) <= BINS else 2
+    needed = 2 * (job.rows.stop - job.rows.start) * (features * size + 10)
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise UserError(
+            f"{place.parent}: has {free / 1e6:.1f} MB free, but temporary files of"
+            f" worker {job.rank + 1} may take {needed / 1e6:.1f} MB. Fix: make room, or"
+            " use more workers"
+        )
 
 
 def _matrix(job: Job, thresholds: Any, bins: int, place: Path) -> Any:
