@@ -178,9 +178,8 @@ class Child(State):
         told = _reason(self.messages.read().decode("utf-8", "replace"))
         code = self.process.returncode
         ended = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-        killed = (
-            ", often because it ran out of memory" if code == -signal.SIGKILL else ""
-        )
+        killed = code == -signal.SIGKILL
+        often = ", often because it ran out of memory" if killed else ""
         message = (
             f"a worker ended {ended}{often}. Nothing was written. Fix: make room, in"
             f" memory or on the disk, then run it again{told}"
