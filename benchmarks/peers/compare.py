@@ -35,8 +35,11 @@ sys.path.insert(0, str(FOLDER.parent))
 
 from run import change_train, make_cold, make_project  # noqa: E402
 
-SAME = ("joblib", "numpy", "pandas", "pyarrow", "pydantic", "pyyaml", "ruamel.yaml")
-SAME = (*SAME, "scikit-learn", "scipy", "skops", "threadpoolctl", "tqdm")
+# What the stages need.
+SAME = (
+    *("joblib", "numpy", "pandas", "pyarrow", "pydantic", "pyyaml", "ruamel.yaml"),
+    *("scikit-learn", "scipy", "skops", "threadpoolctl", "tqdm"),
+)
 PEERS = {
     "kedro": ("kedro==1.7.0", *SAME),
     "prefect": ("prefect==3.9.1", *SAME),
@@ -45,6 +48,9 @@ PEERS = {
 # What they remember of earlier runs, besides what `make_cold` removes.
 MEMORY = (".snakemake", ".prefect")
 ENVIRONMENT = {
+    # Else threads spin while they wait for each other, and what is measured is how many
+    # other programs run.
+    "OMP_WAIT_POLICY": "passive",
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "WARNING",
@@ -63,7 +69,7 @@ source_dir = "kedro"
 from flow import kedro_pipeline
 
 def register_pipelines():
-    return {"__default__": kedro_pipeline()}
+    return {"__default__": kedro_pipeline(), "from_train": kedro_pipeline("train")}
 """,
     "conf/base/catalog.yml": "",
     "conf/local/.keep": "",
@@ -90,9 +96,9 @@ WAYS = {
     "dvc": Way(["dvc", "repro"], remembers=True),
     "shell": Way(["sh", "-e", "stages.sh"]),
     "make": Way(["make"], remembers=True),
-    "snakemake": Way(["snakemake", "-q", "all", "-c1"], "snakemake", remembers=True),
+    "snakemake": Way(["snakemake", "-q", "all", "-call"], "snakemake", remembers=True),
     "one process": Way(["python", str(FOLDER / "flow.py"), "one"]),
-    "kedro": Way(["kedro", "run"], "kedro", by_hand=("--from-nodes", "train")),
+    "kedro": Way(["kedro", "run"], "kedro", by_hand=("--pipeline", "from_train")),
     "prefect": Way(["python", str(FOLDER / "flow.py"), "prefect"], "prefect"),
 }
 
@@ -132,9 +138,11 @@ def write_recipes(folder: Path) -> None:
             for path in stage.outputs
         )
         values = [f"{key!r}: {lookup(key)}" for key in pipeline[name].get("params", [])]
+        # Snakemake sets OMP_NUM_THREADS to the threads of a rule, which are one.
         snake.append(
             f"rule {name}:\n  input: {reads}\n  output: {outputs}\n"
-            f"  params: values={{{', '.join(values)}}}\n  shell: {stage.command!r}\n"
+            f"  params: values={{{', '.join(values)}}}\n"
+            f"  threads: workflow.cores\n  shell: {stage.command!r}\n"
         )
     (folder / "Makefile").write_text("\n".join(rules))
     (folder / "Snakefile").write_text("\n".join(snake))
@@ -205,9 +213,15 @@ def processor_seconds() -> float:
 
 
 def written(folder: Path) -> dict[str, str]:
-    """Return the hash of each output."""
+    """Return the hash of each file that a stage wrote."""
     outputs = [path for stage in read_stages(folder).values() for path in stage.outputs]
-    return {str(path): hash_path(folder / path) for path in outputs}
+    files = [file for path in outputs for file in [path, *(folder / path).rglob("*")]]
+    # Snakemake leaves a hidden file in each folder.
+    return {
+        str(file): hash_path(folder / file)
+        for file in files
+        if (folder / file).is_file() and not file.name.startswith(".")
+    }
 
 
 Figures = dict[str, dict[str, list[tuple[float, float]]]]
@@ -229,7 +243,7 @@ def measure_all(
             found = written(folder)
             expected = expected or found
             if found != expected:
-                sys.exit(f"{name}: writes other results: {found} {expected}")
+                sys.exit(f"{name}: other results: {found.items() ^ expected.items()}")
             if name == "prefect":
                 continue
             if way.remembers:

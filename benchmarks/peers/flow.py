@@ -55,18 +55,26 @@ def _inside(path: Path, known: set[Path]) -> bool:
     return any(path.is_relative_to(each) for each in known)
 
 
-def kedro_pipeline() -> Any:
-    """Return the pipeline of Kedro; its data sets are the paths of outputs."""
+def kedro_pipeline(first: str = "") -> Any:
+    """Return the pipeline of Kedro; its data sets are the paths of outputs.
+
+    Args:
+        first: Stage that it begins with, as the outputs of those before are there.
+    """
     from kedro.pipeline import Pipeline, node
 
-    def named(paths: list[Path]) -> list[str]:
-        return [re.sub(r"\W", "_", str(path)) for path in paths]
+    steps = [*read_steps()]
+    names = [step.name for step in steps]
+    steps = steps[names.index(first) if first else 0 :]
+    made = {path for step in steps for path in step.writes}
 
-    nodes = [
+    def named(paths: list[Path]) -> list[str]:
+        return [re.sub(r"\W", "_", str(path)) for path in paths if path in made]
+
+    return Pipeline(
         node(step.call, named(step.reads), named(step.writes), name=step.name)
-        for step in read_steps()
-    ]
-    return Pipeline(nodes)
+        for step in steps
+    )
 
 
 def run_prefect() -> None:
