@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+# Before scikit-learn, whose threads wait as the toolkit sets when it is imported.
+import reproducible_ml  # noqa: F401
+
 # Code of the repository around the current folder comes first. So copies run their own
 # code: Git worktrees, and those of `dvc exp run --temp` and the queue. An editable
 # installation alone would find the code of the original. What a wheel installed stays

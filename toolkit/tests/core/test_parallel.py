@@ -3,6 +3,7 @@
 Whole clusters are in repository/test_scaling.py.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -111,3 +112,20 @@ def test_workers_use_the_folder_of_the_caller(
     function = InWorkingDirectory(Path.cwd)
     monkeypatch.chdir(tmp_path)
     assert function() == tmp_path / "project"
+
+
+def test_threads_of_a_stage_wait_as_the_toolkit_sets() -> None:
+    # GNU's library of OpenMP, which scikit-learn loads, reads the variable only once.
+    script = """
+import os, sys
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name == "sklearn":
+            print(os.environ.get("GOMP_SPINCOUNT"))
+sys.meta_path.insert(0, Finder)
+import tumour_diagnosis.models.train
+"""
+    bare = {name: v for name, v in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    command = [sys.executable, "-c", script]
+    found = subprocess.check_output(command, text=True, env=bare)
+    assert found.splitlines() == ["1000"]
