@@ -191,7 +191,7 @@ def forget(
         raise click.UsageError("--reason and --decided-by must not have a value.")
     logs = tuple(folder.absolute() for folder in logs)
     from reproducible_ml.governance.deletion import forget as run
-    from reproducible_ml.governance.rows import Person
+    from reproducible_ml.governance.spelling import Person
 
     run(
         project().root,

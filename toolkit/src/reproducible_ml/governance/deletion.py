@@ -21,7 +21,6 @@ from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.governance.history import History, Record, members, read_history
 from reproducible_ml.governance.rows import (
     NotSearchedError,
-    Person,
     clean_log,
     columns_of,
     holds,
@@ -29,6 +28,14 @@ from reproducible_ml.governance.rows import (
     search_git,
     search_logs,
 )
+from reproducible_ml.governance.sources import (
+    contracts_of,
+    files_of,
+    find_suspects,
+    read_contracts,
+    read_suspect,
+)
+from reproducible_ml.governance.spelling import Person
 from reproducible_ml.governance.storages import FOLDER, Storage, open_storages
 from reproducible_ml.versioning.git import run_git
 from reproducible_ml.versioning.tombstone import (
@@ -62,6 +69,8 @@ class Plan(NamedTuple):
         logs: Rows by file of the logs.
         foreign: Objects with rows that no commit and no run of this project recorded.
         unclear: Paths of objects that could not be searched.
+        undecided: Paths of data of which something with the rows was made, but in
+            which they were not found.
     """
 
     objects: dict[str, str]
@@ -75,6 +84,7 @@ class Plan(NamedTuple):
     logs: dict[Path, int]
     foreign: list[str]
     unclear: list[str]
+    undecided: list[str]
 
 
 def forget(
@@ -156,6 +166,12 @@ def make_plan(
     used = {digest for record in history.current for digest, _ in record.written}
     used |= {one for digest in used for one in folders.get(digest, {}).values()}
     hits, unclear = find_hits(storages, person, folders)
+    every = [*history.records, *history.current]
+    # What was deleted before had the rows, or those of another person.
+    had = hits | {*listed}
+    suspects = find_suspects(every, had)
+    hits |= read_suspects(root, storages, suspects, names, folders, every, person)
+    hits |= {folder for folder, inside in folders.items() if hits & {*inside.values()}}
     hits |= {
         digest
         for record in history.records
@@ -185,6 +201,7 @@ def make_plan(
     sources = {d for r in history.records if not r.read for d, _ in r.written}
     lost = _with_files(sources, folders) - there
     lost -= {*listed}
+    undecided = find_suspects(every, had | hits | gone) - lost - {*listed}
     return Plan(
         objects={d: names.get(d, NOWHERE) for d in sorted(stored - foreign)},
         runs={
@@ -207,7 +224,31 @@ def make_plan(
         logs=search_logs(logs, person),
         foreign=sorted(foreign),
         unclear=sorted(names.get(one, one) for one in unclear - gone),
+        undecided=sorted(
+            f"{names.get(one, NOWHERE)} ({one})"
+            for one in undecided & there - gone - unclear
+        ),
     )
+
+
+def read_suspects(
+    root: Path,
+    storages: Sequence[Storage],
+    suspects: Iterable[str],
+    names: Mapping[str, str],
+    folders: Mapping[str, Mapping[str, str]],
+    records: Sequence[Record],
+    person: Person,
+) -> set[str]:
+    """Return which files of suspected data have rows, as the project reads them."""
+    known = read_contracts(root) if suspects and person.values else {}
+    found: set[str] = set()
+    for digest in sorted(suspects if known else ()):
+        path = names.get(digest, digest)
+        files = dict(files_of(digest, path, folders))
+        contracts = contracts_of(records, digest, known)
+        found |= read_suspect(root, storages, files, contracts, person)
+    return found
 
 
 def _with_files(
@@ -426,6 +467,10 @@ def describe(
         "Damaged, or in a form that is not searched (--path names such data)": (
             plan.unclear
         ),
+        "Not decided: may hold the rows, as data made of them had some, but they were"
+        " not found there (--path data/raw/NAME deletes all older versions)": (
+            plan.undecided
+        ),
         "Stay, as --keep asks for it, though made of the rows": plan.kept,
         "Recorded, but in no cache or remote here, so not searched": plan.lost,
         "In Git, whose history stays as it is": plan.git,
@@ -435,7 +480,7 @@ def describe(
     for title, lines in lists.items():
         text += _list(title, [*lines])
     found = (plan.objects, plan.foreign, plan.git, plan.files, plan.logs)
-    if not any(found) and not any(plan.runs.values()):
+    if not any((*found, plan.undecided)) and not any(plan.runs.values()):
         text += "Nothing was found in what was searched.\n"
     if any(value.lower() != value.upper() for value in person.values):
         text += (

@@ -8,15 +8,21 @@ form is not found: the paths of such files can be named instead.
 import bz2
 import csv
 import gzip
+import io
+import json
 import lzma
-import math
 import re
+import shutil
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from decimal import Decimal
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+from unicodedata import normalize
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,21 +30,44 @@ import pyarrow.parquet as pq
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import replacing
+from reproducible_ml.governance.spelling import (
+    NUMBER,
+    SPECIAL,
+    UNICODE,
+    Person,
+    decoded,
+    needles,
+    pattern,
+    spellings,
+    variants,
+)
+from reproducible_ml.reading.file_type import BINARY, HEAD_BYTES
 from reproducible_ml.versioning.git import run_git
+
+
+def _unpack_zstandard(file: IO[bytes]) -> IO[bytes]:
+    # Arrow's stream cannot go back.
+    content: IO[bytes] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
+    with pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd") as stream:
+        shutil.copyfileobj(stream, content)
+    content.seek(0)
+    return content
+
 
 # What a compressed file begins with, and what opens it.
 PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7z": lzma.open,
+    b"\x28\xb5\x2f\xfd": _unpack_zstandard,
 }
-# What files begin with that hold numbers in a form that is not searched.
-BINARY = (b"SQLite format 3", b"\x89HDF", b"ARROW1", b"ORC", b"\x93NUMPY")
+# Types of files that hold values in a form that is not searched. Archives of tar are
+# as the files in them.
+UNSEARCHED = {*BINARY} - {
+    *("gzip", "zstd", "bzip2", "xz", "zip", "tar", "parquet", "image", "spreadsheet")
+}
 
 UNPACKING = (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError)
-
-# How Unicode of two bytes begins, as spreadsheets may write it.
-WIDE = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 # Bytes that are searched at once.
 CHUNK = 1 << 22
@@ -47,6 +76,18 @@ DELIMITERS = ",;\t|"
 
 # Lines in which the header of a CSV file is looked for.
 PREAMBLE = 20
+
+# Lines of one value in quotes.
+JOINED = 100
+
+# Bytes of a file that is decompressed in memory; a larger one on a disk.
+IN_MEMORY = 1 << 26
+
+# RE2 looks neither ahead nor behind.
+NO_WORD = r"[^\pL\pN_]"
+
+# How Arrow writes the time of a day that has none.
+MIDNIGHT = r"[ T]00:00:00(\.0+)?(Z|\+00:?00)?$"
 
 # Folders of the working tree that are not searched: packages, Git, and what is DVC's.
 SKIPPED = (".git", ".venv", ".dvc", "__pycache__")
@@ -57,25 +98,6 @@ class NotSearchedError(Exception):
     """A file may hold rows in a form that is not known here, or is damaged."""
 
 
-class Person(NamedTuple):
-    """How the rows of a person are known.
-
-    Attributes:
-        values: Such as the number of a customer; one of them is enough.
-        column: That they stand in; None: in any.
-    """
-
-    values: Sequence[str]
-    column: str | None = None
-
-    @property
-    def word(self) -> re.Pattern[str]:
-        """Matches a value as a whole word."""
-        if not self.values:
-            return re.compile(r"(?!)")  # matches nothing
-        return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, self.values))})(?!\w)")
-
-
 def holds(file: IO[bytes], person: Person) -> bool:
     """Return whether a file has a row of a person; it must be seekable.
 
@@ -84,7 +106,7 @@ def holds(file: IO[bytes], person: Person) -> bool:
     """
     if not person.values:
         return False
-    start = file.read(16)
+    start = file.read(HEAD_BYTES)
     file.seek(0)
     readers: dict[bytes, Callable[[IO[bytes], Person], bool]] = {
         b"PAR1": _in_parquet,
@@ -96,31 +118,45 @@ def holds(file: IO[bytes], person: Person) -> bool:
         with suppress(*UNPACKING, pa.ArrowInvalid):
             return reader(file, person)
         file.seek(0)
-    found = _occurs(file, start, person) and _in_lines(_lines(file, start), person)
-    if not found and (reader or start.startswith(BINARY)):
+    for encoding in _encodings_of(file, person):
+        word = person.word if encoding in UNICODE else person.word_of_bytes
+        lines = decoded(_chunks(file), encoding)
+        if _in_lines(lines, person, word):
+            return True
+        file.seek(0)
+    if reader or _is_binary(start):
         raise NotSearchedError
-    return found
+    return False
 
 
-def _occurs(file: IO[bytes], start: bytes, person: Person) -> bool:
-    """Return whether a value is somewhere in a file, which is mostly not so.
+def _is_binary(start: bytes) -> bool:
+    """Return whether the first bytes are of a form that is not searched."""
+    return any(re.match(BINARY[kind], start, re.DOTALL) for kind in UNSEARCHED)
+
+
+def _encodings_of(file: IO[bytes], person: Person) -> list[str]:
+    """Return in which encodings a file may have a value: in none, mostly.
 
     That takes a tenth of the time of reading its lines.
     """
-    if start.startswith((*WIDE,)):
-        return True
-    known = {
-        value.encode(encoding, "ignore")
-        for value in person.values
-        for encoding in ("utf-8", "latin-1")
-    } - {b""}
-    before, found = b"", False
-    overlap = max(map(len, known), default=0)
-    while not found and (chunk := file.read(CHUNK)):
-        found = any(value in before + chunk for value in known)
+    wanted = needles(person)
+    before, found = b"", dict[str, None]()
+    overlap = max((len(one.content) for one in wanted), default=0)
+    while wanted and (chunk := file.read(CHUNK)):
+        text = before + chunk
         before = chunk[-overlap:]
+        # RE2 is as fast for many of them as for one.
+        every = "|".join(sorted({_as_bytes(one.content) for one in wanted}))
+        if pc.match_substring_regex(pa.array([text], pa.binary()), every)[0].as_py():
+            here = (one.encoding for one in wanted if one.content in text)
+            found |= dict.fromkeys(here)
+            wanted = [one for one in wanted if one.encoding not in found]
     file.seek(0)
-    return found
+    return [*found]
+
+
+def _as_bytes(content: bytes) -> str:
+    return "".join(rf"\x{{{byte:02x}}}" for byte in content)
 
 
 def _in_parquet(file: IO[bytes], person: Person) -> bool:
@@ -131,16 +167,22 @@ def _in_parquet(file: IO[bytes], person: Person) -> bool:
 
 
 def _in_packed(file: IO[bytes], person: Person) -> bool:
-    start = file.read(3)
+    with _unpacked(file) as inside:
+        return holds(inside, person)
+
+
+def _unpacked(file: IO[bytes]) -> IO[bytes]:
+    """Return the content of a compressed file; it can be read again."""
+    start = file.read(4)
     file.seek(0)
     unpack = next(one for first, one in PACKED.items() if start.startswith(first))
-    with unpack(file) as inside:
-        return holds(inside, person)
+    opened: IO[bytes] = unpack(file)
+    return opened
 
 
 def _in_archive(file: IO[bytes], person: Person) -> bool:
     # The columns of a spreadsheet are not in lines: any word counts.
-    anywhere = person._replace(column=None)
+    anywhere = Person(person.values)
     unknown = False
     with zipfile.ZipFile(file) as archive:
         names = [one for one in archive.namelist() if not one.endswith("/")]
@@ -158,37 +200,86 @@ def _in_archive(file: IO[bytes], person: Person) -> bool:
     return False
 
 
-def _lines(file: IO[bytes], start: bytes) -> Iterator[str]:
-    for first, encoding in WIDE.items():
-        if start.startswith(first):
-            yield from file.read().decode(encoding, "replace").splitlines()
-            return
-    for line in file:
-        try:
-            yield line.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            yield line.decode("latin-1")
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    return iter(lambda: file.read(CHUNK), b"")
 
 
-def _in_lines(lines: Iterator[str], person: Person) -> bool:
-    word = person.word
+def _in_lines(lines: Iterator[str], person: Person, word: re.Pattern[str]) -> bool:
+    """Return whether lines of text, of JSON, or of a CSV table have a row.
+
+    Args:
+        lines: Of a file.
+        person: Who is looked for.
+        word: What matches a value outside of a table.
+    """
     if person.column is None:
-        return any(word.search(line) for line in lines)
+        return any(_has(word, line) for line in _joined(lines))
     begin = list(islice(lines, PREAMBLE))
     for number, line in enumerate(begin):
         for delimiter in DELIMITERS:
-            names = [name.strip() for name in _fields(line, delimiter)]
+            names = [normalize("NFC", one.strip()) for one in _fields(line, delimiter)]
             if len(names) > 1 and person.column in names:
                 place, count = names.index(person.column), len(names)
-                rows = chain(begin[number + 1 :], lines)
-                found = (_fields(row, delimiter) for row in rows if word.search(row))
+                rows = _joined(chain(begin[number + 1 :], lines))
+                found = (
+                    _fields(row, delimiter) for row in rows if _has(person.part, row)
+                )
                 # A row that goes over several lines may be one of them.
                 return any(
-                    len(row) != count or row[place].strip() in person.values
+                    len(row) != count
+                    or any(map(person.cell.fullmatch, variants(row[place])))
                     for row in found
                 )
-    # It is no table with this column: the word alone decides.
-    return any(word.search(line) for line in chain(begin, lines))
+    return any(
+        _in_json(line, person, word)
+        for line in _joined(chain(begin, lines))
+        if _has(person.part, line)
+    )
+
+
+def _has(pattern: re.Pattern[str], line: str) -> bool:
+    return any(map(pattern.search, variants(line)))
+
+
+def _joined(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines, and after those with a quote that is open, them together."""
+    open_: list[str] = []
+    for line in lines:
+        yield line
+        odd = line.count('"') % 2 == 1
+        if open_ or odd:
+            open_.append(line)
+        if len(open_) > 1 and odd:
+            yield "\n".join(open_)
+        if len(open_) > 1 and (odd or len(open_) >= JOINED):
+            open_ = []
+
+
+def _in_json(line: str, person: Person, word: re.Pattern[str]) -> bool:
+    """Return whether a line has a value: of the column, if it is JSON with that key.
+
+    If not, it is no table with this column: the word alone decides.
+    """
+    if line.lstrip().startswith(("{", "[")):
+        with suppress(ValueError, RecursionError):
+            cells = [*_values(json.loads(line.strip().rstrip(",")), person.column)]
+            if cells:
+                texts = (normalize("NFC", one) for one in cells)
+                return any(map(person.cell.fullmatch, texts))
+    return _has(word, line)
+
+
+def _values(found: Any, key: str | None) -> Iterator[str]:
+    """Yield the values of a key in JSON, as text."""
+    inner = found.values() if isinstance(found, dict) else found
+    if isinstance(found, dict):
+        for name, value in found.items():
+            if normalize("NFC", name) == key:
+                yield value if isinstance(value, str) else json.dumps(value)
+    if isinstance(inner, str) or not isinstance(found, dict | list):
+        return
+    for one in inner:
+        yield from _values(one, key)
 
 
 def columns_of(file: IO[bytes]) -> set[str]:
@@ -197,25 +288,30 @@ def columns_of(file: IO[bytes]) -> set[str]:
     file.seek(0)
     with suppress(*UNPACKING, pa.ArrowInvalid):
         if start.startswith(b"PAR1"):
-            return {*pq.read_schema(file).names}
-        for first, unpack in PACKED.items():
-            if start.startswith(first):
-                with unpack(file) as inside:
-                    return columns_of(inside)
-        if start.startswith((*BINARY, b"PK\x03\x04")):
+            return {normalize("NFC", one) for one in pq.read_schema(file).names}
+        if start.startswith((*PACKED,)):
+            with _unpacked(file) as inside:
+                return columns_of(inside)
+        if start.startswith(b"PK\x03\x04") or _is_binary(start):
             return set()
+        head = file.read(HEAD_BYTES)
         found = set()
-        for line in islice(_lines(file, start), PREAMBLE):
-            for delimiter in DELIMITERS:
-                names = [name.strip() for name in _fields(line, delimiter)]
-                found |= {*names} if len(names) > 1 else set()
-        return found
+        # The names of others are in no encoding that is certain.
+        for encoding in UNICODE if b"\0" in head else UNICODE[:1]:
+            for line in islice(decoded([head], encoding), PREAMBLE):
+                for delimiter in DELIMITERS:
+                    fields = _fields(line, delimiter)
+                    found |= {*fields} if len(fields) > 1 else set()
+                with suppress(ValueError, RecursionError):
+                    row = json.loads(line)
+                    found |= {*row} if isinstance(row, dict) else set()
+        return {normalize("NFC", name.strip()) for name in found}
     return set()
 
 
 def _fields(line: str, delimiter: str) -> list[str]:
     with suppress(csv.Error):
-        return next(csv.reader([line], delimiter=delimiter), [])
+        return next(csv.reader(io.StringIO(line, newline=""), delimiter=delimiter), [])
     return []
 
 
@@ -226,55 +322,99 @@ def matches(table: pa.Table, person: Person) -> pa.Array:
     others, any word counts.
     """
     found = pa.array([False] * table.num_rows, pa.bool_())
-    known = person.column is not None and person.column in table.column_names
-    for name in [person.column] if known else table.column_names:
-        column = table.column(name)
-        hits = pc.fill_null(_matches(column, person.values, whole=known), False)
-        found = pc.or_(found, pa.concat_arrays([*hits.chunks, found[:0]]))
+    if not person.values:
+        return found
+    names = [normalize("NFC", name) for name in table.column_names]
+    known = person.column is not None and person.column in names
+    for name, column in zip(names, table.columns, strict=True):
+        if known and name != person.column:
+            continue
+        hits = [_matches(chunk, person, whole=known) for chunk in column.chunks]
+        found = pc.or_(found, pa.concat_arrays([*hits, found[:0]]))
     return found
 
 
-def _matches(
-    column: pa.ChunkedArray, values: Sequence[str], *, whole: bool
-) -> pa.ChunkedArray:
-    """Return which values of a column are, or as text have, one of some values."""
-    kind = column.type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+def _matches(array: pa.Array, person: Person, *, whole: bool) -> pa.Array:
+    """Return which values are, or as text have, a value of a person; never null."""
+    kind = array.type
+    types = pa.types
+    if types.is_dictionary(kind):
+        return _matches(array.dictionary_decode(), person, whole=whole)
+    if types.is_struct(kind):
+        found = pa.array([False] * len(array), pa.bool_())
+        for place in range(kind.num_fields):
+            field = pc.struct_field(array, place)
+            found = pc.or_(found, _matches(field, person, whole=whole))
+        return found
+    if types.is_map(kind):
+        array = array.cast(pa.list_(pa.struct(list(_key_and_item(kind)))))
+        kind = array.type
+    if (
+        types.is_list(kind)
+        or types.is_large_list(kind)
+        or types.is_fixed_size_list(kind)
+    ):
+        hits = _matches(pc.list_flatten(array), person, whole=whole)
+        rows = pc.list_parent_indices(array).filter(hits)
+        return pc.is_in(pa.array(range(len(array)), rows.type), rows)
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
         # Whole numbers of which some are missing may be stored as those with a point.
-        known = [number for value in values for number in _numbers(value, kind)]
-        return pc.is_in(column, pa.array(known, kind))
-    text = _as_text(column)
-    if whole or not _is_text(kind):
-        return pc.is_in(pc.utf8_trim_whitespace(text), pa.array([*values]))
-    return pc.match_substring_regex(text, _as_re2(values))
+        known = [number for v in person.values for number in _numbers(v, kind)]
+        return pc.is_in(array, pa.array(known, kind))
+    text = _as_text(array)
+    if types.is_temporal(kind):
+        text = pc.replace_substring_regex(text, MIDNIGHT, "")
+    text = pc.utf8_normalize(text, form="NFC")
+    cell = whole or not _is_text(kind)
+    values = person.patterns(cell=cell)
+    pattern = (
+        rf"^\s*({values})\s*$" if cell else rf"(^|{NO_WORD})({values})($|{NO_WORD})"
+    )
+    return pc.fill_null(pc.match_substring_regex(text, pattern), False)
+
+
+def _key_and_item(kind: pa.MapType) -> Iterator[pa.Field]:
+    yield pa.field("key", kind.key_type, nullable=False)
+    yield pa.field("value", kind.item_type)
 
 
 def _numbers(text: str, kind: pa.DataType) -> list[Any]:
     """Return the number that a text is in a column of numbers; none if it is none."""
-    with suppress(ValueError, OverflowError, pa.ArrowInvalid):
-        number = int(text) if pa.types.is_integer(kind) else float(text)
-        if math.isfinite(number):
-            return [pa.scalar(number, kind).as_py()]
+    with suppress(ValueError, OverflowError, ArithmeticError, pa.ArrowInvalid):
+        number = Decimal(text)
+        if number.is_finite():
+            if pa.types.is_integer(kind):
+                return [pa.scalar(int(number), kind).as_py()] if number % 1 == 0 else []
+            exact = pa.types.is_decimal(kind)
+            return [pa.scalar(number if exact else float(number), kind).as_py()]
     return []
 
 
-def _as_re2(values: Iterable[str]) -> str:
-    # RE2 looks neither ahead nor behind.
-    special = re.compile(r"([\\.+*?()|\[\]{}^$])")
-    words = "|".join(special.sub(r"\\\1", value) for value in values)
-    return rf"(^|[^\pL\pN_])({words})($|[^\pL\pN_])"
-
-
 def _is_text(kind: pa.DataType) -> bool:
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    )
 
 
-def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _as_text(array: pa.Array) -> pa.Array:
     with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return column.cast(pa.string())
-    texts = [None if v is None else str(v) for v in column.to_pylist()]
-    return pa.chunked_array([pa.array(texts, pa.string())])
+        return array.cast(pa.string())
+    return pa.array([_as_str(value) for value in array.to_pylist()], pa.string())
+
+
+def _as_str(value: object) -> str | None:
+    if isinstance(value, bytes):
+        # The universally unique identifiers of databases.
+        return (
+            str(UUID(bytes=value))
+            if len(value) == 16
+            else value.decode("utf-8", "replace")
+        )
+    return None if value is None else str(value)
 
 
 def search_git(root: Path, person: Person) -> list[str]:
@@ -282,15 +422,20 @@ def search_git(root: Path, person: Person) -> list[str]:
     found: dict[str, str] = {}
     for value in person.values:
         # As a whole word, in POSIX's extended form.
-        word = re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", value)
-        pattern = f"(^|[^[:alnum:]_.]){word}($|[^[:alnum:]_.])"
+        number = NUMBER.fullmatch(value)
+        words = (
+            [pattern(value, cell=False).replace("(?:", "(")]
+            if number
+            else [SPECIAL.sub(r"\\\1", one) for one in spellings(value)]
+        )
+        whole = f"(^|[^[:alnum:]_.])({'|'.join(words)})($|[^[:alnum:]_.])"
         every = ("log", "--all", "--reflog", "--format=%x00%h")
-        files = run_git(root, *every, "--text", "--name-only", f"-G{pattern}") or b""
+        files = run_git(root, *every, "--text", "--name-only", f"-G{whole}") or b""
         for part in files.decode("utf-8", "replace").split("\0")[1:]:
             commit, *names = part.split("\n")
             for name in filter(None, names):
                 found.setdefault(name, commit)
-        said = run_git(root, *every, "--extended-regexp", f"--grep={pattern}") or b""
+        said = run_git(root, *every, "--extended-regexp", f"--grep={whole}") or b""
         for commit in said.decode().replace("\0", " ").split():
             found[f"the message of {commit}"] = commit
     return [f"{name} ({commit})" for name, commit in sorted(found.items())]
