@@ -32,7 +32,8 @@ class XGBClassifier(xgboost.XGBClassifier):  # type: ignore[misc]
         # XGBoost compares the codes with its own.
         self.__dict__.pop("labels_", None)
         super().fit(features, codes, **arguments)
-        self.labels_ = labels
+        # Text as an array of text, not of objects.
+        self.labels_ = np.array(labels.tolist())
         return self
 
     @property
