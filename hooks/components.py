@@ -78,7 +78,18 @@ COMPONENTS = {
         ),
     ),
     "nightly": Component(
-        "the pipeline on a schedule: a script, cron, systemd, Airflow", ("pipelines",)
+        "the pipeline on a schedule: a script, cron, systemd, Airflow",
+        (
+            "pipelines/README.md",
+            "pipelines/airflow_dag.py",
+            "pipelines/alert.py",
+            "pipelines/nightly.sh",
+            "pipelines/systemd",
+        ),
+    ),
+    "federated": Component(
+        "a linear model of rows that stay in several places (federated averaging)",
+        ("pipelines/federated.py",),
     ),
     "site": Component(
         "the documentation as a site, with pages of the code",
