@@ -331,8 +331,6 @@ def train_in_batches(stage: Stage, progress: Path, folder: Path) -> Trained:
     features = list(contract.features(data))
     used = list(dict.fromkeys([*features, data.target]))
     plan = make_plan(train.updates, stage.table, used, str(__package__))
-    if plan.increments:
-        bounds = plan.increments[0].clip_to
     settings = Settings(
         train.batch_rows or 0,
         train.passes,
@@ -357,7 +355,7 @@ def train_in_batches(stage: Stage, progress: Path, folder: Path) -> Trained:
             str(__package__),
         )
     warn_of_rare_class(found.counts, train)
-    facts = describe_rows(stage.chosen, found.increments, bounds)
+    facts = describe_rows(stage.chosen, found.increments)
     threshold = find_threshold(found.pipeline, pd.DataFrame(), contract, data, train)
     return Trained(found.pipeline, train, threshold, facts, no_trials())
 

@@ -188,6 +188,27 @@ def repro(targets: tuple[str, ...], *, force: bool) -> None:
     reproduce(_project(), targets, force=force)
 
 
+@cli.command(epilog=_examples("rml update", "rml update --better"))
+@click.option(
+    "--accept", is_flag=True, help="Keep the updated model, whatever its scores are."
+)
+@click.option(
+    "--better", is_flag=True, help="Keep it only if it is better by more than noise."
+)
+def update(*, accept: bool, better: bool) -> None:
+    """Let a model that is trained in batches learn the newest rows.
+
+    The model goes on where it stopped, with the training rows that follow those it has
+    learned. Both are scored on test rows that are new. If the updated one is not worse
+    in the metric of the gate by more than noise, it replaces the other: the rows are
+    listed in train.updates of params.yaml, so that `dvc repro` makes the same model
+    from nothing, and the rest of the pipeline runs.
+    """
+    from reproducible_ml.update import update as run
+
+    run(_project(), accept=accept, better=better)
+
+
 @cli.command(epilog=_examples("rml show", "rml show --no-open"))
 @click.option("--no-open", is_flag=True, help="Print its path, and open no browser.")
 def show(*, no_open: bool) -> None:

@@ -31,7 +31,6 @@ from tqdm import tqdm
 from reproducible_ml.core import keys
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import write_text
-from reproducible_ml.core.outliers import Bounds
 from reproducible_ml.core.params import Count, Section
 from reproducible_ml.core.parts import Rows, count_rows, fingerprint
 from reproducible_ml.modeling.fitting.estimator import ROWS, TABLE, logged
@@ -57,13 +56,11 @@ class Increment(Section):
     Attributes:
         rows: Their number.
         sha256: Hash of their keys and of the values that the model gets.
-        clip_to: Of the first increment, the bounds that values are clipped to.
         after: The last commit when they were added by `rml update`.
     """
 
     rows: Count
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    clip_to: dict[str, tuple[float, float]] = {}
     after: str | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -154,15 +151,12 @@ def _takes_weights(estimator: Any) -> bool:
     return "sample_weight" in signature(estimator.partial_fit).parameters
 
 
-def describe_rows(
-    chosen: Rows, used: int | Sequence[Increment], bounds: Bounds | None = None
-) -> dict[str, Any]:
+def describe_rows(chosen: Rows, used: int | Sequence[Increment]) -> dict[str, Any]:
     """Return what the manifest of a model says of its training rows.
 
     Args:
         chosen: Rows of the table that were to be used.
         used: Number of them, or the increments in which they were learned.
-        bounds: That values are clipped to.
 
     Returns:
         `rows` used and `sha256` of the table; `of` how many rows there are, if not all
@@ -181,9 +175,6 @@ def describe_rows(
     if chosen.below is not None:
         return found | {"below": chosen.below}
     if increments:
-        if bounds:
-            first = {"clip_to": dict(bounds)}
-            increments[0] = increments[0].model_copy(update=first)
         found["increments"] = [each.as_json() for each in increments]
     return found
 
