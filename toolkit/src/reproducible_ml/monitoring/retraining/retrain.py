@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reproducible_ml.adopt.configure import PIPELINE, has_sample
+from reproducible_ml.adopt.configure import PIPELINE, has_sample, set_params
 from reproducible_ml.core.errors import UserError, one_line
-from reproducible_ml.core.files import write_text
+from reproducible_ml.core.files import PARAMS, parse_params, write_text
 from reproducible_ml.core.project import Project
 from reproducible_ml.monitoring.retraining.new_data import (
     NewData,
@@ -168,12 +168,24 @@ def _retrain(
                 f"the test rows begin with {moved.now} instead of {moved.before}: the"
                 f" newest {moved.share:.0%} of the rows, as before"
             )
+    if _forget_updates(workspace.folder):
+        lines.append("a new model is trained on all rows: `train.updates` was emptied")
     ran = workspace.rml("repro")
     if ran.code:
         return _failed(base, ran)
     workspace.git("add", "--all")
     workspace.git("commit", "--quiet", "--no-verify", "--message", "Retrain")
     return _compare(workspace, base, branch, Facts(lines=lines))
+
+
+def _forget_updates(folder: Path) -> bool:
+    """Let a model that was updated be trained anew; return whether it was updated."""
+    params = parse_params((folder / PARAMS).read_text("utf-8"))
+    if not params["train"].get("updates"):
+        return False
+    params["train"]["updates"] = []
+    set_params(folder / PARAMS, params)
+    return True
 
 
 def _compare(
