@@ -99,8 +99,10 @@ def test_model_does_not_depend_on_parts_nor_on_a_stop_between_increments(
     assert manifest["training_data"]["of"] == 300
     # A changed value of a row that was learned: the key is the same.
     target = {"binary": "returned", "multiclass": "parcel", "regression": "costs"}[task]
-    changed = every.copy()
-    changed.iloc[:20, changed.columns.get_loc(target)] = every[target].iloc[-1]
+    flipped = [*every[target].iloc[19::-1], *every[target].iloc[20:]]
+    changed = every.assign(
+        **{target: pd.Series(flipped, every.index, every[target].dtype)}
+    )
     replace_rows(table, changed, 70)
     with pytest.raises(UserError, match="entry 1 is of 200 rows that the training"):
         workspace.train()
@@ -211,7 +213,7 @@ def test_estimator_that_cannot_be_fitted_in_batches_is_refused(
 
 def test_divergence_is_an_error(make_workspace: Make) -> None:
     workspace = make_workspace(task="regression")
-    fast = {"learning_rate": "constant", "eta0": 1e6}
+    fast = {"learning_rate": "constant", "eta0": 1e300}
     train = in_batches(f"{SGD}Regressor", fast, passes=9, live_steps=3)
     workspace.set_params(train=train)
     with pytest.raises(UserError, match=r"^params.yaml: train.estimator"):

@@ -506,7 +506,7 @@ class _Fitting:
         for batch in batches:
             rows, target = self.read(batch)
             arguments: dict[str, Any] = {}
-            if self.settings.classes is not None:
+            if self.settings.classes:
                 labels = pd.Series([*self.settings.classes], dtype=object)
                 arguments["classes"] = np.unique(labels.infer_objects().to_numpy())
             if self.weights:
