@@ -97,22 +97,23 @@ def find_moments(rows: pd.DataFrame, numbers: list[str]) -> Vector:
 def make_model(contract: Contract, data: Data, moments: Vector) -> Pipeline:
     """Return the project's pipeline, with averaged moments and coefficients of 0.
 
-    It is fitted to two made-up rows that have these means and deviations.
+    It is fitted to made-up rows that have these means and deviations; ten, as a column
+    of fewer than five values counts as empty.
     """
     known, *sums = moments.reshape(3, -1)
     mean, square = (each / np.maximum(known, 1e-300) for each in sums)
     # Missing numbers become the mean, which makes the deviation smaller.
     deviation = np.sqrt(np.maximum(known * (square - mean**2), 0))
     numbers = contract.treated("numeric", data)
-    rows = pd.DataFrame([mean - deviation, mean + deviation], columns=numbers)
+    rows = pd.DataFrame([mean - deviation, mean + deviation] * 5, columns=numbers)
     for name in contract.treated("categorical", data):
         values = list(contract.columns[name].isin or ())
-        rows[name] = pd.Categorical([values[0]] * 2, categories=values)
+        rows[name] = pd.Categorical([values[0]] * 10, categories=values)
     estimator = LogisticRegression() if data.task == "binary" else Ridge()
     build = find_project().load("features.build")
     features = load_section(build.Features)
     model: Pipeline = build.build_pipeline(contract, data, {}, estimator, features)
-    target = pd.Series([0, 1], dtype=bool if data.task == "binary" else float)
+    target = pd.Series([0, 1] * 5, dtype=bool if data.task == "binary" else float)
     model.fit(rows[list(contract.features(data))], target)
     return set_weights(model, np.zeros(model[:-1].transform(rows).shape[1] + 1))
 

@@ -1,6 +1,7 @@
 """A server and two clients train together: three processes, TLS, a shared secret."""
 
 import datetime
+import importlib.util
 import ipaddress
 import json
 import os
@@ -11,8 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -20,6 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline
 
+from reproducible_ml.contract.schema import Data, load_contract
 from reproducible_ml.core.parts import write_part
 from reproducible_ml.modeling.model.store import load_model
 
@@ -30,6 +34,7 @@ from ..repository.conftest import needs_sample
 Process = subprocess.Popen[bytes]
 Start = Callable[..., Process]
 
+SCRIPT = ROOT / "pipelines/federated.py"
 TOKEN = "a secret of the tests"
 
 
@@ -64,8 +69,15 @@ def training(folder: Path) -> Iterator[Start]:
     def start(
         role: str, name: str, place: str, *more: str, **variables: str
     ) -> Process:
-        script, address = str(ROOT / "pipelines/federated.py"), f"127.0.0.1:{port}"
-        command = [sys.executable, script, role, name, str(folder / place), address]
+        address = f"127.0.0.1:{port}"
+        command = [
+            sys.executable,
+            str(SCRIPT),
+            role,
+            name,
+            str(folder / place),
+            address,
+        ]
         with (folder / f"{place}.log").open("wb") as log:
             process = subprocess.Popen(
                 [*command, "--certificate", str(folder / "c.pem"), *more],
@@ -114,6 +126,27 @@ def fit_all(federated: Pipeline, rows: pd.DataFrame, target: pd.Series) -> Pipel
     features = Pipeline(federated.steps[:-1])
     central = LogisticRegression(C=1 / (0.001 * len(rows)), max_iter=5000)
     return Pipeline([*features.steps, ("estimator", central)]).fit(rows, target)
+
+
+def test_moments_of_a_number_that_may_be_missing_are_those_of_its_feature(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    spec = importlib.util.spec_from_file_location("federated", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    federated = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(federated)
+    columns = {"x": {"dtype": "float64", "nullable": True}, "y": {"dtype": "float64"}}
+    schema = {"schema_type": "dataframe", "columns": columns}
+    (tmp_path / "schema.yaml").write_text(yaml.safe_dump(schema))
+    data = Data(target="y", task="regression")
+    contract = load_contract(tmp_path / "schema.yaml", data)
+    rows = pd.DataFrame({"x": [1.0, 5.0, np.nan, 3.0]})
+    model = federated.make_model(contract, data, federated.find_moments(rows, ["x"]))
+    found = model[:-1].transform(rows)[:, 0]
+    assert found[[2, 3]].tolist() == [0, 0]
+    assert np.isclose([found.mean(), found.std()], [0, 1]).all()
 
 
 @pytest.mark.integration
