@@ -17,7 +17,14 @@ import pandas as pd
 
 from reproducible_ml.contract.schema import Contract, Data, load_contract
 from reproducible_ml.core import keys
+from reproducible_ml.core.equal_rows import (
+    Counts,
+    Positions,
+    count_copies,
+    find_duplicates,
+)
 from reproducible_ml.core.files import replacing_folder, write_json
+from reproducible_ml.core.kept_parts import map_to_parts
 from reproducible_ml.core.outliers import (
     Bounds,
     Mask,
@@ -28,16 +35,7 @@ from reproducible_ml.core.outliers import (
 )
 from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute, Section, load_section
-from reproducible_ml.core.parts import (
-    Counts,
-    Positions,
-    count_copies,
-    count_rows,
-    find_duplicates,
-    parts,
-    read_part,
-    write_part,
-)
+from reproducible_ml.core.parts import count_rows, parts, read_part, write_part
 from reproducible_ml.core.stage import run
 from tumour_diagnosis.datasets.split import Split, is_test, load_split
 
@@ -216,7 +214,10 @@ def main(validated: Path, contract: Path, clean: Path, report: Path) -> None:
             table=table,
         )
         jobs = zip(count(), parts(validated), repeated)
-        counts = sum(map_jobs(work, jobs, compute, "clean"), Counter[str]())
+        done = map_to_parts(
+            work, jobs, compute, [table], bounds, pack=dict, unpack=Counter[str]
+        )
+        counts = sum(done, Counter[str]())
     summary = {"rows": 0, "duplicates": 0, "missing": 0, "outliers": 0, "clipped": 0}
     clip_to = bounds if params.outliers.action == "clip" else {}
     learned = {"bounds": bounds, "clip_to": clip_to}

@@ -15,13 +15,16 @@ from reproducible_ml.contract.target import (
     ClassSummary,
     TargetSummary,
     merge_summaries,
+    pack_summaries,
     summarise_target,
+    unpack_summaries,
 )
 from reproducible_ml.core import keys
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import replacing_folder, write_json
+from reproducible_ml.core.kept_parts import map_to_parts
 from reproducible_ml.core.params import Compute, Date, Section, load_section
-from reproducible_ml.core.parts import map_parts, write_part
+from reproducible_ml.core.parts import parts, read_part, write_part
 from reproducible_ml.core.stage import run
 
 logger = logging.getLogger(__name__)
@@ -89,10 +92,10 @@ def split_rows(
 
 
 def _split_part(
-    number: int, rows: pd.DataFrame, data: Data, split: Split, train: Path, test: Path
+    number: int, part: Path, data: Data, split: Split, train: Path, test: Path
 ) -> list[TargetSummary]:
     """Write both sides of a part, and return a summary of their targets."""
-    sides = split_rows(rows, data, split)
+    sides = split_rows(read_part(part), data, split)
     for side, table in zip(sides, (train, test), strict=True):
         write_part(side, table, number)
     return [summarise_target(side[data.target], data) for side in sides]
@@ -127,7 +130,14 @@ def main(clean: Path, train: Path, test: Path, report: Path) -> None:
         work = partial(
             _split_part, data=data, split=split, train=train_rows, test=test_rows
         )
-        found = map_parts(work, clean, load_section(Compute))
+        found = map_to_parts(
+            work,
+            enumerate(parts(clean)),
+            load_section(Compute),
+            [train_rows, test_rows],
+            pack=pack_summaries,
+            unpack=partial(unpack_summaries, data=data),
+        )
         sides = [merge_summaries(side) for side in zip(*found, strict=True)]
         check_sides(sides[0], sides[1], data)
     facts = {

@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reproducible_ml.core import keys
+from reproducible_ml.core.equal_rows import count_copies, find_duplicates
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import (
-    count_copies,
     count_rows,
-    find_duplicates,
     fingerprint,
     map_parts,
     parts,
@@ -149,7 +148,7 @@ def test_duplicates_are_those_that_pandas_finds(
     frame = frame_of(pairs)
     folder = write_table(frame, tmp_path_factory.mktemp("any") / "t", part_rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reproducible_ml.core.parts.BUCKET_ROWS", bucket_rows)
+        patch.setattr("reproducible_ml.core.equal_rows.BUCKET_ROWS", bucket_rows)
         found = find_duplicates(folder, SEQUENTIAL, None)
         in_threads = find_duplicates(folder, THREADS, None)
     expected = np.flatnonzero(frame.reset_index(drop=True).duplicated()).tolist()

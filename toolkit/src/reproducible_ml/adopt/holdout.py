@@ -18,9 +18,10 @@ from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.contract.target import CLASS_ROWS
 from reproducible_ml.core import keys
+from reproducible_ml.core.equal_rows import has_equal_keys
 from reproducible_ml.core.files import PARAMS
 from reproducible_ml.core.params import Compute
-from reproducible_ml.core.parts import has_equal_keys, read_table
+from reproducible_ml.core.parts import read_table
 from reproducible_ml.core.project import Project
 from reproducible_ml.quality.distributions import read_subset
 from reproducible_ml.quality.duplicate_rows import REPEATED, expected_by_chance

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from reproducible_ml.contract.schema import Contract, Data
+from reproducible_ml.core.kept_parts import map_kept
 from reproducible_ml.core.params import Compute
-from reproducible_ml.core.parts import map_parts
 
 # Classes with fewer rows are too rare to be learned and scored.
 CLASS_ROWS = 10
@@ -140,12 +140,40 @@ def summarise_target(values: pd.Series, data: Data) -> TargetSummary:
 
 def summarise_table_target(table: Path, data: Data, compute: Compute) -> TargetSummary:
     """Return a summary of the values of the target in a table of parts."""
-    work = partial(_summarise_part, data=data)
-    return merge_summaries(map_parts(work, table, compute, [data.target]))
+    found = map_kept(
+        partial(_summarise_part, data=data),
+        table,
+        compute,
+        [data.target],
+        data.task,
+        pack=pack_summaries,
+        unpack=partial(unpack_summaries, data=data),
+    )
+    return merge_summaries(summary for (summary,) in found)
 
 
-def _summarise_part(_: int, rows: pd.DataFrame, data: Data) -> TargetSummary:
-    return summarise_target(rows[data.target], data)
+def _summarise_part(_: int, rows: pd.DataFrame, data: Data) -> list[TargetSummary]:
+    return [summarise_target(rows[data.target], data)]
+
+
+def pack_summaries(summaries: Iterable[TargetSummary]) -> list[Any]:
+    """Return summaries as JSON that loses nothing."""
+    return [
+        dict(one.counts)
+        if isinstance(one, ClassSummary)
+        else [one.rows, one.low.hex(), one.high.hex(), str(one.total)]
+        for one in summaries
+    ]
+
+
+def unpack_summaries(packed: Iterable[Any], data: Data) -> list[TargetSummary]:
+    """Return the summaries that `pack_summaries` made JSON of."""
+    if KINDS[data.task] is ClassSummary:
+        return [ClassSummary(Counter(counts)) for counts in packed]
+    return [
+        NumberSummary(rows, float.fromhex(low), float.fromhex(high), Fraction(total))
+        for rows, low, high, total in packed
+    ]
 
 
 def merge_summaries(summaries: Iterable[TargetSummary]) -> TargetSummary:

@@ -42,6 +42,7 @@ class StageDependencies(NamedTuple):
         outputs: Its outputs, metrics and plots.
         in_git: Whether Git has them all, and DVC's cache none.
         variables: The variables that dvc.yaml defines.
+        params: The parameters of params.yaml that it depends on.
     """
 
     command: str
@@ -49,6 +50,7 @@ class StageDependencies(NamedTuple):
     outputs: tuple[Path, ...]
     in_git: bool
     variables: dict[str, str]
+    params: tuple[str, ...] = ()
 
     def missing(self, files: Iterable[str]) -> list[str]:
         """Return the files that are none of the dependencies, nor in one of them."""
@@ -100,6 +102,7 @@ def _dependencies(
         tuple(Path(fill_in(path)) for path in outputs),
         all((options or {}).get("cache") is False for options in outputs.values()),
         variables,
+        tuple(name for name in stage.get("params") or () if isinstance(name, str)),
     )
 
 

@@ -4,12 +4,14 @@ YAML may neither be too deep nor grow by aliases: a parser written in C crashes 
 nesting, and a few lines of aliases can stand for more values than memory holds.
 """
 
+import copy
 import json
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +143,12 @@ def parse_params(text: str) -> Any:
     There, `yes` is text and `1e-3` is a number. `dvc exp run --set-param` rewrites the
     file without the quotes that YAML 1.1 would need.
     """
+    # Every stage reads several sections, and this parser takes a tenth of a second.
+    return copy.deepcopy(_parse_params(text))
+
+
+@lru_cache(maxsize=2)
+def _parse_params(text: str) -> Any:
     import yaml
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError

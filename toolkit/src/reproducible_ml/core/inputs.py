@@ -134,8 +134,29 @@ def changed_files(path: Path, expected: str, root: Path) -> list[str]:
 
 
 def _hash_file(path: Path) -> str:
+    state = state_of(path)
     with path.open("rb") as file:
-        return hashlib.file_digest(file, md5).hexdigest()
+        found = hashlib.file_digest(file, md5).hexdigest()
+    _known[path.resolve()] = state, found
+    return found
+
+
+def known_hash(path: Path) -> str:
+    """Return the MD5 of a file, which this process computes once.
+
+    It is computed again if the file was written to.
+    """
+    state, found = _known.get(path.resolve(), (None, ""))
+    return found if state == state_of(path) else _hash_file(path)
+
+
+def state_of(path: Path) -> tuple[int, ...]:
+    """Return numbers that change when a file is written to."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+_known: dict[Path, tuple[tuple[int, ...], str]] = {}
 
 
 def md5() -> Any:

@@ -68,6 +68,7 @@ def map_jobs(
     compute: Compute,
     description: str,
     unit: str = "parts",
+    done: Callable[[int, Result], None] | None = None,
 ) -> list[Result]:
     """Return `function(*job)` for each job, in their order, and show a progress bar.
 
@@ -81,6 +82,8 @@ def map_jobs(
         compute: Backend and number of workers.
         description: Label of the progress bar.
         unit: What a job works on, in the plural; shown by the bar.
+        done: Is called in this process with the position and the result of each job,
+            as soon as that is known.
     """
     from joblib import Parallel, delayed
     from tqdm import tqdm
@@ -101,7 +104,11 @@ def map_jobs(
             disable=None,
             leave=False,
         )
-        results = [note_used(result) for result in progress]
+        results = []
+        for result in progress:
+            results.append(note_used(result))
+            if done:
+                done(len(results) - 1, results[-1])
     if errors:
         raise errors[0]
     return results

@@ -101,6 +101,7 @@ class Compute(Section):
     n_jobs: Annotated[StrictInt, Field(ge=-1), AfterValidator(_not_zero)] = -1
     rows_per_part: Count = 200_000
     check_inputs: StrictBool = True
+    keep_parts: Distance = 10.0
 
 
 Content = TypeVar("Content", bound=Section)

@@ -1,4 +1,4 @@
-"""Tables on disk: folders of Parquet parts, mapped in parallel, and their equal rows.
+"""Tables on disk: folders of Parquet parts, mapped in parallel.
 
 A part is a DataFrame whose index, `row_key`, identifies its rows: see `keys`. Parts
 have a bounded number of rows, so that work part by part needs little memory.
@@ -6,12 +6,11 @@ have a bounded number of rows, so that work part by part needs little memory.
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from reproducible_ml.core import keys
@@ -21,9 +20,6 @@ from reproducible_ml.core.params import Compute
 
 Result = TypeVar("Result")
 
-# Rows compared at a time; a larger table is read several times.
-BUCKET_ROWS = 4_000_000
-
 # The part read last is kept if it has so few rows and values: to open a Parquet file
 # takes longer for each column than to read some hundred values.
 KEPT_ROWS, KEPT = 5_000, 4_000_000
@@ -32,9 +28,6 @@ KEPT_ROWS, KEPT = 5_000, 4_000_000
 State = tuple[int, int, int, int]
 
 _kept: dict[State, pd.DataFrame] = {}
-
-Positions = npt.NDArray[np.intp]
-Counts = npt.NDArray[np.int64]
 
 
 def parts(table: Path) -> list[Path]:
@@ -47,6 +40,11 @@ def parts(table: Path) -> list[Path]:
     return found
 
 
+def part_file(table: Path, number: int) -> Path:
+    """Return the file of a part; `number` is its position in the table, from 0."""
+    return table / f"part-{number:05d}.parquet"
+
+
 def read_part(part: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read one part, or some of its columns; its index holds the row keys."""
     whole = _kept_rows(part)
@@ -57,7 +55,8 @@ def read_part(part: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     return whole.copy(deep=False) if columns is None else whole[list(columns)]
 
 
-def _state(part: Path) -> State:
+def state_of_part(part: Path) -> State:
+    """Return what tells the file of a part from one that replaced it."""
     found = part.stat()
     # It is the same after the folder of the part was renamed.
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
@@ -65,10 +64,10 @@ def _state(part: Path) -> State:
 
 def _shape(part: Path) -> tuple[int, int]:
     """Return the number of rows and of columns of a part, from its metadata."""
-    return _read_shape(part, _state(part))
+    return _read_shape(part, state_of_part(part))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4096)
 def _read_shape(part: Path, _: State) -> tuple[int, int]:
     from pyarrow.parquet import read_metadata
 
@@ -78,7 +77,7 @@ def _read_shape(part: Path, _: State) -> tuple[int, int]:
 
 def _kept_rows(part: Path) -> pd.DataFrame | None:
     """Return the rows of a small part, None if it is not small."""
-    state = _state(part)
+    state = state_of_part(part)
     if state not in _kept:
         rows, columns = _shape(part)
         if rows > KEPT_ROWS or rows * columns > KEPT:
@@ -99,14 +98,14 @@ def write_part(
 
     A temporary one is written in a third of the time, and is up to twice as large.
     """
-    file = table / f"part-{number:05d}.parquet"
+    file = part_file(table, number)
     if temporary:
         categories = list(frame.select_dtypes("category").columns)
         frame.to_parquet(
             file, compression=None, use_dictionary=categories, write_statistics=False
         )
         if len(frame) <= KEPT_ROWS and frame.size <= KEPT:
-            _keep(_state(file), frame)
+            _keep(state_of_part(file), frame)
     else:
         frame.to_parquet(file, compression="lz4")
 
@@ -257,108 +256,15 @@ def map_parts(
         columns: Columns to read, besides the index; None for all.
     """
     jobs = [(number, part, columns) for number, part in enumerate(parts(table))]
-    return map_jobs(_Reader(function), jobs, compute, table.name)
+    return map_jobs(PartReader(function), jobs, compute, table.name)
 
 
-class _Reader:
+class PartReader:
     """Reads a part in the worker, so that no rows are sent between processes."""
 
     def __init__(self, function: Callable[[int, pd.DataFrame], Any]) -> None:
         self.function = function
 
     def __call__(self, number: int, part: Path, columns: Sequence[str] | None) -> Any:
+        """Read some columns of a part, None for all, and call the function."""
         return self.function(number, read_part(part, columns))
-
-
-def find_duplicates(
-    table: Path,
-    compute: Compute,
-    columns: Sequence[str] | None,
-    *,
-    with_key: bool = True,
-) -> list[Positions]:
-    """Return, for each part, the positions of rows that repeat an earlier row.
-
-    Rows count as equal if their 64-bit hashes are equal. Among 10^7 different rows,
-    the probability that any two share a hash is 3 in a million.
-
-    Args:
-        table: Folder of parts.
-        compute: Backend and number of workers.
-        columns: Columns to compare; None for all.
-        with_key: Whether the row keys must be equal as well.
-    """
-    buckets = max(1, -(-count_rows(table) // BUCKET_ROWS))
-    if with_key and not has_equal_keys(table):
-        # Equal rows have equal keys, which are unique in most tables.
-        return [np.empty(0, dtype=np.intp) for _ in parts(table)]
-    rounds = [
-        _repeats(
-            map_parts(
-                partial(_hashes, with_key, bucket, buckets), table, compute, columns
-            )
-        )
-        for bucket in range(buckets)
-    ]
-    return [np.sort(np.concatenate(found)) for found in zip(*rounds, strict=True)]
-
-
-def has_equal_keys(table: Path) -> bool:
-    """Return whether two rows of a table have the same key."""
-    return _find_equal_keys(table, tuple(map(_state, parts(table))))
-
-
-@lru_cache(maxsize=4)
-def _find_equal_keys(table: Path, _: tuple[State, ...]) -> bool:
-    buckets = max(1, -(-count_rows(table) // BUCKET_ROWS))
-    for bucket in range(buckets):
-        found = []
-        for number, part in enumerate(parts(table)):
-            found.append(_hashes(True, bucket, buckets, number, read_part(part, []))[1])
-        hashes = np.concatenate(found)
-        # Sorting takes a fifth of the time of finding which rows repeat.
-        hashes.sort()
-        if (hashes[1:] == hashes[:-1]).any():
-            return True
-    return False
-
-
-def count_copies(table: Path, compute: Compute, columns: Sequence[str]) -> list[Counts]:
-    """Return, for each part, how many earlier rows of the table equal each row.
-
-    Rows count as equal if their keys and these columns are.
-
-    Args:
-        table: Folder of parts.
-        compute: Backend and number of workers.
-        columns: Columns to compare besides the key.
-    """
-    hashed = map_parts(partial(_hashes, True, 0, 1), table, compute, columns)
-    hashes = pd.Series(np.concatenate([hashes for _, hashes in hashed]))
-    earlier = hashes.groupby(hashes).cumcount().to_numpy(dtype=np.int64)
-    return np.split(earlier, np.cumsum([len(places) for places, _ in hashed])[:-1])
-
-
-def _hashes(
-    with_key: bool, bucket: int, buckets: int, _: int, frame: pd.DataFrame
-) -> tuple[Positions, keys.Keys]:
-    """Return the positions and hashes of the rows that belong to this bucket."""
-    if with_key and not len(frame.columns):
-        # Row keys are hashes.
-        hashes = frame.index.to_numpy(dtype=np.uint64)
-    else:
-        rows = frame.reset_index(drop=not with_key)
-        hashes = keys.hash_rows(rows, list(rows.columns))
-    positions = np.flatnonzero(hashes % np.uint64(buckets) == bucket)
-    return positions, hashes[positions]
-
-
-def _repeats(hashed: list[tuple[Positions, keys.Keys]]) -> list[Positions]:
-    """Keep the positions whose hash occurred before, in this or an earlier part."""
-    hashes = np.concatenate([hashes for _, hashes in hashed])
-    ordered = np.sort(hashes)
-    if not (ordered[1:] == ordered[:-1]).any():
-        return [positions[:0] for positions, _ in hashed]
-    ends = np.cumsum([len(positions) for positions, _ in hashed])
-    repeated = np.split(pd.Series(hashes).duplicated().to_numpy(), ends[:-1])
-    return [p[r] for (p, _), r in zip(hashed, repeated, strict=True)]

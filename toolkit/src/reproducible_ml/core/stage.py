@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
@@ -22,6 +23,7 @@ from reproducible_ml.core.dependencies import (
 )
 from reproducible_ml.core.errors import UserError, report_errors
 from reproducible_ml.core.inputs import check_inputs
+from reproducible_ml.core.part_store import keeping_parts
 from reproducible_ml.core.resources import Meter, note_usage
 
 # Seconds after which a stage that was interrupted, but goes on, is so again.
@@ -60,10 +62,13 @@ def run(main: Callable[..., None]) -> None:
             stages = stages_that_run(stage.__module__, root)
             check_inputs({p.as_posix() for s in stages.values() for p in s.paths}, root)
             check_code(stages, root)
-            stage(*map(Path, sys.argv[1:]))
+            called = _called(stages)
+            one = stages[called[0]] if len(called) == 1 else None
+            with keeping_parts(one, partial(_depends_on_all, stages, root)):
+                stage(*map(Path, sys.argv[1:]))
             # Again, for what was imported or read on the way, by workers as well.
             check_code(stages, root)
-            note_usage("stage", _called(stages), meter.read(), root)
+            note_usage("stage", called, meter.read(), root)
             # The process ends: Python would search for garbage in all that it imported,
             # which takes a fifth of the time of the imports.
             gc.freeze()
@@ -82,6 +87,15 @@ def _called(stages: Mapping[str, StageDependencies]) -> list[str]:
         for name, stage in stages.items()
         if stage.command.split()[-len(arguments) :] == arguments
     ] or [*stages]
+
+
+def _depends_on_all(stages: Mapping[str, StageDependencies], root: Path) -> bool:
+    """Return whether the stages depend on all that was used until now."""
+    try:
+        check_code(stages, root)
+    except UserError:
+        return False
+    return True
 
 
 def _importable(main: Callable[..., None]) -> Callable[..., None]:

@@ -7,9 +7,8 @@ texts, the lengths are counted, or hashes of codes.
 import hashlib
 import math
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +17,11 @@ from pydantic import model_validator
 
 from reproducible_ml.contract.schema import Column, Contract, Data
 from reproducible_ml.core import keys
+from reproducible_ml.core.inputs import state_of
 from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute, Section
-from reproducible_ml.core.parts import count_rows, map_parts, parts, read_part, rows_of
-
-if TYPE_CHECKING:
-    import pyarrow
+from reproducible_ml.core.part_store import PartStore, current_store
+from reproducible_ml.core.parts import count_rows, parts, rows_of
 
 ROWS = 200_000
 
@@ -38,6 +36,13 @@ HASHES = 20
 WIDTH = 24
 
 
+class Sample(NamedTuple):
+    """Rows of a table, and their positions in it."""
+
+    rows: pd.DataFrame
+    records: Counts
+
+
 def read_subset(
     table: Path,
     compute: Compute,
@@ -49,9 +54,28 @@ def read_subset(
     The sample depends on the rows' numbers, not on the size of parts. Keys would not
     do: of duplicate rows, all or none would be chosen.
     """
+    return _sample(table, compute, columns, rows).rows
+
+
+def subset_records(table: Path, rows: int = ROWS) -> Counts:
+    """Return the positions in a table of the rows that `read_subset` reads."""
+    files = parts(table)
+    if (known := _last.get(_states(files, None, rows))) is not None:
+        return known.records
+    total = count_rows(table)
+    return np.flatnonzero(_chosen(0, total, min(1.0, rows / max(1, total))))
+
+
+def _sample(
+    table: Path, compute: Compute, columns: Sequence[str] | None, rows: int
+) -> Sample:
+    """Read a sample, or return the last one if it is of the same table."""
     import pyarrow as pa
 
     files = parts(table)
+    key = _states(files, columns, rows)
+    if (known := _last.get(key)) is not None:
+        return known
     ends = np.cumsum([rows_of(file) for file in files])
     share = min(1.0, rows / max(1, ends[-1]))
     firsts = [0, *ends[:-1].tolist()]
@@ -61,25 +85,103 @@ def read_subset(
         for file, first, end in zip(files, firsts, ends, strict=True)
         if end > first
     ] or [(files[0], 0, share, columns)]
-    if share == 1:
-        whole = [(file, columns) for file, *_ in jobs]
-        return pd.concat(map_jobs(read_part, whole, compute, "read"))
-    # Arrow joins parts in a third of the time, and only the chosen rows are converted.
-    chosen = map_jobs(_choose, jobs, compute, "read")
-    some: pd.DataFrame = pa.concat_tables(chosen).to_pandas()
-    return some
+    store = current_store(len(files)) if share < 1 and columns is None else None
+    if store:
+        chosen = _kept_samples(store, jobs, compute, share)
+    else:
+        chosen = map_jobs(_choose, jobs, compute, "read")
+    frame = pa.concat_tables([rows for rows, _ in chosen]).to_pandas()
+    found = Sample(frame, np.concatenate([records for _, records in chosen]))
+    _last.clear()
+    _last[key] = found
+    return found
 
 
-def subset_records(table: Path, rows: int = ROWS) -> Counts:
-    """Return the positions in a table of the rows that `read_subset` reads."""
-    total = count_rows(table)
-    return np.flatnonzero(_chosen(0, total, min(1.0, rows / max(1, total))))
+# The sample that was read last, by the state of its table: it is read several times.
+_last: dict[Any, Sample] = {}
+
+
+def _states(files: Sequence[Path], columns: Sequence[str] | None, rows: int) -> Any:
+    states = tuple((file.absolute(), *state_of(file)) for file in files)
+    return states, columns and tuple(columns), rows
+
+
+def _kept_samples(
+    store: PartStore, jobs: Sequence[tuple[Any, ...]], compute: Compute, share: float
+) -> list[tuple[Any, Counts]]:
+    """Return the sample of each part, from samples that are kept.
+
+    A smaller share of the rows is part of a larger one, so a sample of up to twice the
+    size serves until the table has twice the rows.
+    """
+    larger = 2.0 ** -math.floor(-math.log2(share))
+    names = [
+        store.key("sample", None, store.id_of(file), first, larger)
+        for file, first, *_ in jobs
+    ]
+    found = [
+        _unpack(store.content(name), first)
+        for name, (_, first, *_) in zip(names, jobs, strict=True)
+    ]
+    left = [place for place, kept in enumerate(found) if kept is None]
+
+    def keep(done: int, chosen: tuple[Any, Counts]) -> None:
+        place = left[done]
+        rows, records = found[place] = chosen
+        places = (records - jobs[place][1]).tolist()
+        store.put(names[place], places, contents=[_pack(rows)])
+
+    wanted = [(file, first, larger, None) for file, first, *_ in jobs]
+    map_jobs(_choose, (wanted[place] for place in left), compute, "read", done=keep)
+    chosen = []
+    for sample in found:
+        assert sample is not None
+        rows, records = sample
+        among = _uniform(records) < share
+        chosen.append((rows.filter(among), records[among]))
+    return chosen
 
 
 def _chosen(first: int, rows: int, share: float) -> npt.NDArray[np.bool_]:
     """Return which rows, from a position on, belong to a share of all."""
-    numbers = np.arange(first, first + rows, dtype=np.uint64)
-    return keys.uniform(numbers, keys.salt_from_text("subset")) < share
+    return _uniform(np.arange(first, first + rows)) < share
+
+
+def _uniform(records: Counts) -> npt.NDArray[np.float64]:
+    return keys.uniform(records.astype(np.uint64), keys.salt_from_text("subset"))
+
+
+def _choose(
+    file: Path, first: int, share: float, columns: Sequence[str] | None
+) -> tuple[Any, Counts]:
+    """Return the chosen rows of a part, as a table of Arrow, and their positions."""
+    from pyarrow.parquet import read_table
+
+    names = None if columns is None else list(columns)
+    rows = read_table(file, columns=names, use_pandas_metadata=True)
+    chosen = _chosen(first, rows.num_rows, share)
+    records = first + np.flatnonzero(chosen)
+    return rows if chosen.all() else rows.filter(chosen), records
+
+
+def _pack(rows: Any) -> bytes:
+    """Return a table of Arrow as bytes; Parquet would lose categories without rows."""
+    import pyarrow as pa
+
+    content = pa.BufferOutputStream()
+    with pa.ipc.new_file(content, rows.schema) as file:
+        file.write_table(rows)
+    return bytes(content.getvalue())
+
+
+def _unpack(kept: tuple[Any, bytes] | None, first: int) -> tuple[Any, Counts] | None:
+    import pyarrow as pa
+
+    if kept is None:
+        return None
+    places, content = kept
+    rows = pa.ipc.open_file(pa.py_buffer(content)).read_all()
+    return rows, first + np.array(places, dtype=np.int64)
 
 
 class Distribution(Section):
@@ -117,9 +219,21 @@ class Distribution(Section):
 
 
 class TableProfile(Section):
-    """The distribution of each column of a table."""
+    """The distribution of each column of a table.
+
+    Attributes:
+        columns: Counts of the rows, or of a sample of them.
+        table_rows: Rows of the table, if a sample was counted.
+    """
 
     columns: dict[str, Distribution]
+    table_rows: int | None = None
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of the table; 0 if it has no columns that are counted."""
+        counted = next((column.rows for column in self.columns.values()), 0)
+        return counted if self.table_rows is None else self.table_rows
 
 
 def profile_table(
@@ -127,14 +241,14 @@ def profile_table(
 ) -> dict[str, Any]:
     """Return the distribution of each column, ready for JSON.
 
-    Bins, means and standard deviations come from at most 200,000 rows, counts from all;
-    neither depends on the size of parts or on the number of threads.
+    It comes from at most 200,000 rows: as many tell what matters, and a table that
+    grows need not be counted again. It depends neither on the size of parts nor on the
+    number of threads.
     """
+    some = read_subset(table, compute)
     kinds = kinds_of(contract, data)
-    some = read_subset(table, compute, list(kinds))
-    columns = {name: make_bins(some[name], kind) for name, kind in kinds.items()}
-    counted = TableProfile(columns=count(table, columns, compute))
-    return dict(counted.model_dump(mode="json", exclude_defaults=True))
+    bins = {name: make_bins(some[name], kind) for name, kind in kinds.items()}
+    return _counted(table, some, bins)
 
 
 def recount(
@@ -150,33 +264,23 @@ def recount(
         for name, column in TableProfile.model_validate(old).columns.items()
         if kinds.get(name) == column.kind
     }
-    counted = TableProfile(columns=count(table, columns, compute))
-    return dict(counted.model_dump(mode="json", exclude_defaults=True))
+    return _counted(table, read_subset(table, compute), columns)
 
 
-def count(
-    table: Path, columns: dict[str, Distribution], compute: Compute
-) -> dict[str, Distribution]:
-    """Return the distributions with the counts of this table in the same bins."""
-    work = partial(_count_part, columns=columns)
-    found = map_parts(work, table, compute, list(columns))
+def _counted(
+    table: Path, some: pd.DataFrame, columns: dict[str, Distribution]
+) -> dict[str, Any]:
+    """Return the profile with the counts of some rows of a table in these bins."""
     counted = {}
     for name, column in columns.items():
-        counts = np.sum([part[name] for part in found], axis=0).tolist()
-        new = {"counts": tuple(counts[:-1]), "missing": counts[-1]}
+        *counts, missing = count_values(some[name], column).tolist()
+        new = {"counts": tuple(counts), "missing": missing}
         counted[name] = column.model_copy(update=new)
-    return counted
-
-
-def _choose(
-    file: Path, first: int, share: float, columns: Sequence[str] | None
-) -> "pyarrow.Table":
-    """Return the chosen rows of a part, as `read_part` reads them."""
-    from pyarrow.parquet import read_table
-
-    names = None if columns is None else list(columns)
-    rows = read_table(file, columns=names, use_pandas_metadata=True)
-    return rows.filter(_chosen(first, rows.num_rows, share))
+    rows = count_rows(table)
+    whole = TableProfile(
+        columns=counted, table_rows=None if len(some) == rows else rows
+    )
+    return dict(whole.model_dump(mode="json", exclude_defaults=True))
 
 
 def kinds_of(contract: Contract, data: Data) -> dict[str, Kind]:
@@ -235,12 +339,6 @@ def _moments(known: npt.NDArray[np.float64]) -> dict[str, float]:
     variance = math.fsum(((scaled - mean) ** 2).tolist()) / len(scaled)
     moments = {"mean": mean * scale, "sd": math.sqrt(variance) * scale}
     return {name: float(f"{value:.6g}") for name, value in moments.items()}
-
-
-def _count_part(
-    _: int, rows: pd.DataFrame, columns: dict[str, Distribution]
-) -> dict[str, Counts]:
-    return {name: count_values(rows[name], each) for name, each in columns.items()}
 
 
 def count_values(values: pd.Series, column: Distribution) -> Counts:

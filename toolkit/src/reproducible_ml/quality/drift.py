@@ -69,10 +69,9 @@ def compare(
         recounted: Counts of this table in the bins of `old`; see `recount`.
         raw: What the table was read from, to be named in findings.
     """
-    was, now, same = (
-        TableProfile.model_validate(p).columns for p in (old, new, recounted)
-    )
-    findings = list(_shrunk(was, now, raw))
+    tables = [TableProfile.model_validate(each) for each in (old, new, recounted)]
+    was, now, same = (each.columns for each in tables)
+    findings = list(_shrunk(tables[0], tables[1], raw))
     names = [
         name
         for name, column in same.items()
@@ -174,13 +173,11 @@ def _too_few(old: dict[str, Distribution], new: int, raw: Path) -> Iterator[Find
     )
 
 
-def _shrunk(
-    was: dict[str, Distribution], now: dict[str, Distribution], raw: Path
-) -> Iterator[Finding]:
+def _shrunk(was: TableProfile, now: TableProfile, raw: Path) -> Iterator[Finding]:
     """Yield a finding if the same table lost most of its rows."""
-    if not was or was.keys() != now.keys():
+    if not was.columns or was.columns.keys() != now.columns.keys():
         return
-    rows = [next(iter(columns.values())).rows for columns in (was, now)]
+    rows = [was.rows, now.rows]
     if rows[1] < SHRUNK * rows[0]:
         yield Finding(
             "fewer rows",

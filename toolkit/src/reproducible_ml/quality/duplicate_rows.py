@@ -10,8 +10,9 @@ import pandas as pd
 from reproducible_ml.contract.findings import Finding
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core import keys
+from reproducible_ml.core.equal_rows import find_duplicates
 from reproducible_ml.core.params import Compute
-from reproducible_ml.core.parts import count_rows, find_duplicates, parts, rows_of
+from reproducible_ml.core.parts import count_rows, parts, rows_of
 
 Records = npt.NDArray[np.int64]
 

@@ -18,18 +18,28 @@ from reproducible_ml.contract.checks import (
 )
 from reproducible_ml.contract.findings import Finding, quoted, reject
 from reproducible_ml.contract.schema import Contract, Data
+from reproducible_ml.core.equal_rows import find_duplicates
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.inputs import state_of
 from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute
-from reproducible_ml.core.parts import find_duplicates, write_part
+from reproducible_ml.core.part_store import current_store
+from reproducible_ml.core.parts import part_file, write_part
 from reproducible_ml.quality.diagnose import diagnose, diagnose_duplicates
 from reproducible_ml.quality.raw_rows import (
     contains_header,
     find_totals_column,
     unknown_folders,
 )
+from reproducible_ml.reading.file_type import compression
 from reproducible_ml.reading.kept_rows import KeptRows
-from reproducible_ml.reading.raw import Chunk, file_format, read_chunks, row_lines
+from reproducible_ml.reading.raw import (
+    Chunk,
+    file_format,
+    folder_values,
+    read_chunks,
+    row_lines,
+)
 from reproducible_ml.reading.scan import scan
 
 # Returns for each row whether it is valid. The first line of its docstring says what
@@ -93,8 +103,11 @@ def validate_table(
     Raises:
         UserError: The table is invalid; a line for each of the first problems.
     """
+    all_files = _Files(files, table)
+    all_files.take(contract, [data.model_dump_json(), compute.rows_per_part, temporary])
+    new = all_files.new
     if not scanned:
-        texts = [file for file in files if file_format(file) == "csv"]
+        texts = [file for file in new if file_format(file) == "csv"]
         dialects = [(file, contract.metadata) for file in texts]
         reject(_joined(map_jobs(scan, dialects, compute, "scan")), report)
     reject(unknown_folders(files, contract), report)
@@ -102,28 +115,145 @@ def validate_table(
         _check_part,
         contract=contract,
         data=data,
-        table=table,
+        table=all_files.folder,
         checks=tuple(checks),
         temporary=temporary,
     )
-    if kept is not None and kept.fit(contract):
+    if kept is not None and new == files and kept.fit(contract):
         chunks = kept.chunks(contract, compute.rows_per_part)
     else:
-        chunks = read_chunks(files, contract, compute.rows_per_part)
-    checked, error = _check_all(chunks, compute, work)
+        chunks = read_chunks(new, contract, compute.rows_per_part)
+    checked, error = _check_all(chunks, compute, work, all_files.add)
+    if not error:
+        all_files.keep(suspect=False)
     if error or any(part.broken or part.suspect for part in checked):
-        jobs = [(file, contract) for file in files]
+        jobs = [(file, contract) for file in new]
         found = _joined(map_jobs(diagnose, jobs, compute, "diagnose"))
         reject([_in_every_row(finding, data) for finding in found], report)
     if error:
         raise UserError(f"{files[0].parent}: cannot be read: {error}") from error
     assert not any(part.broken for part in checked), "diagnose finds what check finds"
+    checked = all_files.merged(checked)
     if not any(part.rows for part in checked):
         empty = "has a header but no rows"
         reject([Finding("no rows", files[0], empty, "Export it again.")], report)
     reject(list(_duplicates(table, contract, compute, checked)), report)
     reject(list(_failed_checks(contract, checked, checks)), report)
     return checked
+
+
+class _Files:
+    """Files of a raw table, some of whose parts are in the store of parts.
+
+    Attributes:
+        new: Those that have to be checked, in their order.
+        folder: Where the parts of these are to be written.
+    """
+
+    def __init__(self, files: list[Path], table: Path) -> None:
+        self.files = self.new = files
+        self.table = self.folder = table
+        self._store = current_store(len(files))
+        self._keys: dict[Path, str] = {}
+        self._states: dict[Path, tuple[int, ...]] = {}
+        self._kept: dict[Path, list[CheckedPart]] = {}
+        self._waiting: list[tuple[int, CheckedPart]] = []
+
+    def take(self, contract: Contract, facts: Sequence[Any]) -> None:
+        """Take the parts of files that were found to be good before.
+
+        Args:
+            contract: Of the table.
+            facts: What else their parts depend on, but for their content.
+        """
+        store = self._store
+        if store is None:
+            return
+        # Files that are new come between them, so all get their numbers at the end.
+        self.folder = self.table / "new"
+        self.folder.mkdir()
+        facts = [contract.model_dump_json(), *facts]
+        for file in self.files:
+            self._states[file] = state_of(file)
+            packed = compression(file)
+            name = [
+                file_format(file),
+                packed,
+                Path(file.stem if packed else file).suffix,
+            ]
+            folders = folder_values(file, contract.metadata)
+            self._keys[file] = store.key(
+                "validated",
+                store.dependency_of(file),
+                [store.id_of(file), name, folders, facts],
+            )
+        listed = {file: store.facts(self._keys[file]) for file in self.files}
+        known = {file: parts for file, parts in listed.items() if parts}
+        jobs = [(self._keys[f], self._places(f, len(known[f]))) for f in known]
+        for file, parts in zip(known, store.take_all(jobs), strict=True):
+            if parts:
+                self._kept[file] = [
+                    CheckedPart(file, first, rows, Counter(missing), False, False, {})
+                    for first, rows, missing in parts
+                ]
+        self.new = [file for file in self.files if file not in self._kept]
+
+    def add(self, number: int, part: CheckedPart) -> None:
+        """Note what was found; a good file is kept as soon as it is read."""
+        if self._store is None:
+            return
+        if self._waiting and self._waiting[-1][1].file != part.file:
+            self.keep(suspect=False)
+        self._waiting.append((number, part))
+
+    def merged(self, checked: list[CheckedPart]) -> list[CheckedPart]:
+        """Return the parts of all files in their order, under their numbers.
+
+        Args:
+            checked: Of the new files, none of which breaks the contract.
+        """
+        if self._store is None:
+            return checked
+        self.keep(suspect=True)
+        places = {file: self._places(file, len(p)) for file, p in self._kept.items()}
+        parts = {file: [*found] for file, found in self._kept.items()}
+        for number, part in enumerate(checked):
+            places.setdefault(part.file, []).append(part_file(self.folder, number))
+            parts.setdefault(part.file, []).append(part)
+        moves = [place for file in self.files for place in places.get(file, ())]
+        for number, place in enumerate(moves):
+            self._store.moved(place, part_file(self.table, number))
+        self.folder.rmdir()
+        return [part for file in self.files for part in parts.get(file, ())]
+
+    def keep(self, *, suspect: bool) -> None:
+        """Keep the files that wait, if they are good.
+
+        Args:
+            suspect: Whether the slow check was made, and found nothing in suspect ones.
+        """
+        if self._store is None:
+            return
+        waiting, self._waiting = self._waiting, []
+        for file in dict.fromkeys(part.file for _, part in waiting):
+            of_file = [(number, part) for number, part in waiting if part.file == file]
+            good = not any(
+                part.broken
+                or any(map(len, part.failed.values()))
+                or (part.suspect and not suspect)
+                for _, part in of_file
+            )
+            if good and state_of(file) == self._states[file]:
+                facts = [[part.first, part.rows, part.missing] for _, part in of_file]
+                places = [part_file(self.folder, number) for number, _ in of_file]
+                self._store.put(self._keys[file], facts, places)
+            elif not good:
+                self._waiting += of_file
+
+    def _places(self, file: Path, parts: int) -> list[Path]:
+        """Return where the parts of a kept file are put first."""
+        number = self.files.index(file)
+        return [self.folder / f"kept-{number}-{each}" for each in range(parts)]
 
 
 def count_missing(checked: list[CheckedPart]) -> dict[str, int]:
@@ -155,12 +285,14 @@ def _check_all(
     chunks: Iterator[Chunk],
     compute: Compute,
     check: Callable[[int, Chunk], CheckedPart],
+    done: Callable[[int, CheckedPart], None],
 ) -> tuple[list[CheckedPart], Exception | None]:
     """Check and write the parts; return their results, or the error that ended it."""
     import pyarrow
 
     try:
-        return map_jobs(check, enumerate(chunks), compute, "validate"), None
+        jobs = enumerate(chunks)
+        return map_jobs(check, jobs, compute, "validate", done=done), None
     except pyarrow.ArrowInvalid as error:
         return [], error
 
@@ -218,8 +350,8 @@ def _failed_checks(
         name, words = check.__name__, (check.__doc__ or "").strip().partition("\n")[0]
         for file in files:
             parts = [part for part in checked if part.file == file]
-            found = [part.failed[name] + part.first for part in parts]
-            rows = np.concatenate(found)
+            found = [part.failed[name] + part.first for part in parts if part.failed]
+            rows = np.concatenate([np.array([], dtype=np.intp), *found])
             if not len(rows):
                 continue
             lines = {*rows[:LINES].tolist()}

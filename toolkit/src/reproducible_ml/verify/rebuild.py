@@ -21,6 +21,7 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import load_yaml
 from reproducible_ml.core.inputs import hash_path
 from reproducible_ml.core.params import Compute, load_section
+from reproducible_ml.core.part_store import VARIABLE
 from reproducible_ml.modeling.drawing.summary import format_table
 from reproducible_ml.versioning.dvc import missing_objects, read_pointer
 from reproducible_ml.versioning.git import find_commit, run_git
@@ -130,7 +131,9 @@ def rebuild(copy: Path, variables: dict[str, str]) -> None:
         | {
             "PYTHONPATH": os.pathsep.join(
                 [str(ELSEWHERE), str(copy / "code"), str(copy / "toolkit/src")]
-            )
+            ),
+            # Parts that were kept would only be compared with themselves.
+            VARIABLE: "0",
         }
     )
     # DVC would leave stages in it that dvc.yaml no longer has.
