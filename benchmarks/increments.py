@@ -1,11 +1,12 @@
 """Time what a new file costs: `python benchmarks/increments.py [FILES] [ROWS]`.
 
 Makes a folder of FILES files (100) of ROWS rows each (200,000), and runs the data
-stages on all files without a store of parts, on all but the last with an empty store, and on
-all with that store. Prints the processor time of each stage as Markdown, apart: starting
-Python and importing modules; hashing what a stage reads (`compute.check_inputs`, and for
-the keys of parts); copying parts to and from the store, with the hash of each. DVC does
-not run. Fails if any output differs between the first and the last run.
+stages on all files without a store of parts, on all but the last with an empty store,
+and on all with that store. Prints the processor time of each stage as Markdown, and
+apart: starting Python and importing modules; hashing what a stage reads
+(`compute.check_inputs`, and for the keys of parts); copying parts to and from the
+store, with the hash of each. DVC does not run. Fails if any output differs between the
+first and the last run.
 """
 
 import hashlib
@@ -18,8 +19,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import yaml
 from generate import generate
+from pyarrow import csv
 from run import contract
 from tqdm import tqdm
 
@@ -132,7 +135,8 @@ def main(files: int, rows: int) -> None:
         make_project(folder)
         for number in tqdm(range(files), "generate"):
             frame = generate(rows, np.random.default_rng(number))
-            frame.to_csv(folder / RAW / f"{number:04d}.csv", index=False)
+            table = pa.Table.from_pandas(frame, preserve_index=False)
+            csv.write_csv(table, folder / RAW / f"{number:04d}.csv")
         last = folder / RAW / f"{files - 1:04d}.csv"
         aside = folder / "aside.csv"
         full = run_stages(folder, keep=False)
