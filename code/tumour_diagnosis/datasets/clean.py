@@ -215,7 +215,7 @@ def main(validated: Path, contract: Path, clean: Path, report: Path) -> None:
         )
         jobs = zip(count(), parts(validated), repeated)
         done = map_to_parts(
-            work, jobs, compute, [table], bounds, pack=dict, unpack=Counter[str]
+            work, jobs, compute, [table], pack=dict, unpack=Counter[str]
         )
         counts = sum(done, Counter[str]())
     summary = {"rows": 0, "duplicates": 0, "missing": 0, "outliers": 0, "clipped": 0}

@@ -17,6 +17,7 @@ from dvc.repo import Repo
 from reproducible_ml.adopt.yaml_files import edit_yaml
 from reproducible_ml.cli import cli
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.part_store import STORE
 from reproducible_ml.governance import deletion
 from reproducible_ml.governance.deletion import choose, find_derived
 from reproducible_ml.governance.history import History, Record, parse, with_parts
@@ -194,6 +195,9 @@ def test_rows_are_gone_from_all_versions_and_nothing_else_is(project: Patient) -
     theirs = ("people.csv", "rows", "model.bin")
     others = ("other.csv", "other.txt", "scans")
     old = {name: recorded(project, name, "one") for name in (*theirs, *others)}
+    parts = project.root / STORE / "objects"
+    parts.mkdir(parents=True)
+    (parts / "1").write_text(PERSON)
 
     result = delete()
     assert result.exit_code == 0, result.output

@@ -145,7 +145,6 @@ def summarise_table_target(table: Path, data: Data, compute: Compute) -> TargetS
         table,
         compute,
         [data.target],
-        data.task,
         pack=pack_summaries,
         unpack=partial(unpack_summaries, data=data),
     )

@@ -1,6 +1,6 @@
 """Compute the parts of tables, and values of parts, or take them from the store."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +20,6 @@ def map_to_parts(
     jobs: Iterable[tuple[Any, ...]],
     compute: Compute,
     targets: Sequence[Path],
-    *facts: Any,
     pack: Callable[[Result], Any],
     unpack: Callable[[Any], Result],
 ) -> list[Result]:
@@ -29,13 +28,13 @@ def map_to_parts(
     A part of the same content is taken from the store of parts: see `part_store`.
 
     Args:
-        function: As of `map_jobs`. It writes the part of this number of each target.
-            All that it does depends on the content of the part, on `more` and `facts`,
-            and on what the stage depends on.
+        function: As of `map_jobs`; with arguments that are the same for all parts, it
+            is a `partial`. It writes the part of this number of each target. All that
+            it does depends on its arguments, on the content of the part, and on what
+            the stage depends on.
         jobs: Its arguments: number, file of the part, and more.
         compute: Backend and number of workers.
         targets: Folders of the tables.
-        facts: What the results depend on that is computed from other parts.
         pack: Returns a result as JSON.
         unpack: Returns it again.
     """
@@ -44,9 +43,10 @@ def map_to_parts(
     name = targets[0].name
     if store is None:
         return map_jobs(function, listed, compute, name)
-    kind = f"{function_name(function)} to {len(targets)} tables"
+    # Where tables are written does not matter.
+    facts = described(function, {t: f"table {n}" for n, t in enumerate(targets)})
     keys_ = [
-        store.key(kind, store.dependency_of(part), store.id_of(part), more, list(facts))
+        store.key("part", store.dependency_of(part), store.id_of(part), more, facts)
         for _, part, *more in listed
     ]
     files = [[part_file(target, job[0]) for target in targets] for job in listed]
@@ -63,11 +63,20 @@ def map_to_parts(
     return [next(results) if v is None else unpack(v["is"]) for v in found]
 
 
-def function_name(function: Callable[..., Any]) -> str:
-    """Return the name of a function, also of one with some arguments given."""
-    while isinstance(function, partial | PartReader):
-        function = function.func if isinstance(function, partial) else function.function
-    return f"{function.__module__}.{function.__qualname__}"
+def described(function: Any, names: Mapping[Any, str]) -> Any:
+    """Return the name of a function and the arguments that it was given, for a key.
+
+    Args:
+        function: A function of a module, or a `partial` of one.
+        names: What stands for some arguments.
+    """
+    if isinstance(function, PartReader):
+        return ["each part", described(function.function, names)]
+    if not isinstance(function, partial):
+        return function
+    given = [*enumerate(function.args), *sorted(function.keywords.items())]
+    arguments = [[n, names.get(v, v) if isinstance(v, Path) else v] for n, v in given]
+    return [described(function.func, names), arguments]
 
 
 def map_kept(
@@ -75,7 +84,6 @@ def map_kept(
     table: Path,
     compute: Compute,
     columns: Sequence[str] | None,
-    *facts: Any,
     pack: Callable[[Result], Any],
     unpack: Callable[[Any], Result],
 ) -> list[Result]:
@@ -86,7 +94,6 @@ def map_kept(
         table: Folder of parts.
         compute: Backend and number of workers.
         columns: Columns to read, besides the index; None for all.
-        facts: What the result depends on besides the part.
         pack: Returns a result as JSON.
         unpack: Returns it again.
     """
@@ -94,8 +101,8 @@ def map_kept(
     store = current_store(len(files))
     if store is None:
         return map_parts(function, table, compute, columns)
-    name = function_name(function)
-    keys_ = [store.key(name, None, store.id_of(p), columns, list(facts)) for p in files]
+    facts = [described(function, {}), columns]
+    keys_ = [store.key("value", None, store.id_of(part), facts) for part in files]
     found = [store.take(key) for key in keys_]
     left = [place for place, value in enumerate(found) if value is None]
     jobs = [(place, files[place], columns) for place in left]

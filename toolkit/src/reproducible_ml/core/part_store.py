@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import pickle
 import platform
 import secrets
 import shutil
@@ -23,9 +24,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import BaseModel
 
 from reproducible_ml.core import inputs
 from reproducible_ml.core.dependencies import TOOLKIT, StageDependencies
@@ -455,7 +458,11 @@ def environment() -> list[str]:
 
 
 def fingerprint(value: Any) -> str:
-    """Return the SHA-256 of a value made of JSON, arrays of NumPy and tuples."""
+    """Return the SHA-256 of a value that is the same for equal values.
+
+    Of a function it is that of its name. For what it does not know, it is that of its
+    pickle, which may differ between equal values: then a part is computed once more.
+    """
     digest = hashlib.sha256()
     _update(digest, value)
     return digest.hexdigest()
@@ -465,26 +472,28 @@ def _update(digest: Any, value: Any) -> None:
     if isinstance(value, np.ndarray):
         digest.update(f"array {value.dtype.str} {value.shape}".encode())
         digest.update(np.ascontiguousarray(value).tobytes())
+    elif isinstance(value, BaseModel):
+        _update(digest, [type(value).__name__, value.model_dump_json()])
+    elif isinstance(value, Path):
+        _update(digest, ["path", value.as_posix()])
+    elif isinstance(value, FunctionType):
+        held = [cell.cell_contents for cell in value.__closure__ or ()]
+        held += [value.__defaults__, value.__kwdefaults__]
+        _update(digest, ["function", value.__module__, value.__qualname__, held])
     elif isinstance(value, list | tuple):
         digest.update(f"list {len(value)}".encode())
         for each in value:
             _update(digest, each)
     elif isinstance(value, dict):
         digest.update(f"dict {len(value)}".encode())
-        for name in sorted(value):
+        for name in sorted(value, key=repr):
             _update(digest, [name, value[name]])
-    else:
-        text = json.dumps(value, default=_as_text)
+    elif value is None or isinstance(value, bool | int | float | str):
+        text = repr(value)
         digest.update(f"{type(value).__name__} {len(text)} {text}".encode())
-
-
-def _as_text(value: Any) -> str:
-    """Return the text of a date, or of a number of NumPy."""
-    if hasattr(value, "isoformat"):
-        return str(value.isoformat())
-    if isinstance(value, np.generic):
-        return repr(value)
-    raise TypeError(f"{type(value).__name__} cannot be part of a key")
+    else:
+        content = pickle.dumps(value, protocol=5)
+        digest.update(f"pickle {len(content)}".encode() + content)
 
 
 def _parameters(names: Sequence[str]) -> dict[str, Any]:

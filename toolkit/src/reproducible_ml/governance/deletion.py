@@ -7,6 +7,7 @@ row, and all that was made of them. What a version without the rows uses as well
 
 import datetime
 import fnmatch
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from reproducible_ml.core.errors import UserError, one_line
+from reproducible_ml.core.part_store import STORE
 from reproducible_ml.governance.history import History, Record, members, read_history
 from reproducible_ml.governance.rows import (
     NotSearchedError,
@@ -138,6 +140,9 @@ def forget(
         note(root, plan, person, keep, reason, decided_by)
         with repository.lock:
             remove(storages, plan.objects, plan.runs)
+        # Without looking: it only saves time, and parts of it may have the rows.
+        if (root / STORE).exists():
+            shutil.rmtree(root / STORE)
         for path in plan.logs:
             clean_log(path, person)
     sys.stdout.write(

@@ -73,6 +73,7 @@ BINARY = {
 }
 # Control characters that text has, delimiters of some exports among them.
 TEXT_CONTROLS = b"\x00\x01\x02\x03\t\n\r\x0b\x0c\x1a\x1b\x1c\x1d\x1e\x1f"
+NO_CONTROLS = bytes(b for b in range(256) if b >= 32 or b in TEXT_CONTROLS)
 # So many kinds of other ones, and this share of them, are binary data.
 CONTROLS, CONTROLS_SHARE = 4, 0.005
 
@@ -235,7 +236,7 @@ def _has_controls(head: bytes) -> bool:
     """Say whether there are control characters as in no text of any encoding."""
     if head.startswith(tuple(BYTE_ORDER_MARKS)) or _is_utf16(head):
         return False
-    found = [byte for byte in head if byte < 32 and byte not in TEXT_CONTROLS]
+    found = head.translate(None, NO_CONTROLS)
     return len({*found}) >= CONTROLS and len(found) > CONTROLS_SHARE * len(head)
 
 
