@@ -228,8 +228,11 @@ def _reason(printed: str) -> str:
 class Remote(State):
     """A job beside a worker of a Dask cluster."""
 
-    def __init__(self, client: Any, load: bytes, worker: str, folder: Path) -> None:
-        self.client, self.worker = client, worker
+    def __init__(
+        self, cluster: "Alive", load: bytes, worker: str, folder: Path
+    ) -> None:
+        client = cluster.client
+        self.client, self.cluster, self.worker = client, cluster, worker
         self.future = client.submit(
             _run_beside,
             load,
@@ -242,7 +245,7 @@ class Remote(State):
 
     def done(self) -> bool:
         """Return whether it has ended, or its worker or the scheduler has."""
-        return self.future.done() or not self._is_there()
+        return self.future.done() or self.worker not in self.cluster.workers()
 
     def outcome(self) -> Outcome:
         """Return what became of it."""
@@ -264,13 +267,26 @@ class Remote(State):
             ),
         )
 
-    def _is_there(self) -> bool:
+
+class Alive:
+    """The workers of a cluster that are alive, asked for once a second at most."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.known: set[str] = set()
+        self.asked = float("-inf")
+
+    def workers(self) -> set[str]:
+        """Return their addresses; none if the scheduler is gone."""
         if self.client.status != "running":
-            return False
-        try:
-            return self.worker in self.client.nthreads()
-        except (OSError, TimeoutError):
-            return False
+            return set()
+        if time.monotonic() - self.asked > 1:
+            try:
+                self.known = set(self.client.nthreads())
+            except (OSError, TimeoutError):
+                return set()
+            self.asked = time.monotonic()
+        return self.known
 
 
 @contextmanager
@@ -289,9 +305,10 @@ def _on_dask(
         ) from error
     chosen = sorted(client.nthreads())[: len(loads)]
     states: list[Remote] = []
+    alive = Alive(client)
     try:
         for load, worker in zip(loads, chosen, strict=True):
-            states.append(Remote(client, load, worker, folder))
+            states.append(Remote(alive, load, worker, folder))
         yield states
     finally:
         with suppress(Exception):
