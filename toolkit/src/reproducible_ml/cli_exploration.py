@@ -24,6 +24,12 @@ from reproducible_ml.console import examples, project, project_and_folder
 )
 @click.option("--query", help="Of a database: one SELECT, or the path of a .sql file.")
 @click.option("--key", help="Of a database: columns that identify a row, with commas.")
+@click.option(
+    "--not-personal",
+    multiple=True,
+    metavar="COLUMN",
+    help="Of TABLE: only looks as if it were about a person; may be repeated.",
+)
 @click.option("--no-open", is_flag=True, help="Print paths, and open no browser.")
 def profile(
     *,
@@ -32,6 +38,7 @@ def profile(
     out: Path | None,
     query: str | None,
     key: str | None,
+    not_personal: tuple[str, ...],
     no_open: bool,
 ) -> None:
     """Describe a table: each column, how columns are related, repeated rows, gaps.
@@ -39,8 +46,9 @@ def profile(
     TABLE is a file, folder, URL or database, in any format that `rml data` reads; it is
     not added to the project. Without it, it is the project's validated table, and the
     page of `rml show` has the profile as well. Figures are of all rows but where the
-    page says that they come from a sample. Columns that identify a row, and those that
-    data/catalog.yaml declares to be about a person, show no values.
+    page says that they come from a sample. Columns that identify a row show no values,
+    nor do those that are about a person: data/catalog.yaml says so, or they look like
+    it, by name or values, and it does not list them as not_personal.
     """
     from reproducible_ml.page.profile_page import Wanted, show_profile
 
@@ -50,7 +58,8 @@ def profile(
         table = str(folder / Path(table).expanduser())
     if query and (folder / query).is_file():
         query = str(folder / query)
-    wanted = Wanted(table, target, folder / out if out else None, query, key)
+    place = folder / out if out else None
+    wanted = Wanted(table, target, place, query, key, not_personal)
     show_profile(found, wanted, browser=not no_open)
 
 

@@ -1,5 +1,6 @@
 """`rml profile` and `rml dictionary` in a small project: what is written, and when."""
 
+import errno
 import json
 import os
 import signal
@@ -28,6 +29,7 @@ from reproducible_ml.exploration.profile import (
     read_status,
     refresh,
 )
+from reproducible_ml.page import profile_page
 from reproducible_ml.page.page import profile_status
 from reproducible_ml.page.profile import profile_section
 from reproducible_ml.page.profile_page import Wanted, show_profile
@@ -125,6 +127,15 @@ def test_roles_that_change_make_the_profile_out_of_date(root: Path) -> None:
 
 def test_report_page_has_no_text_of_a_row(root: Path) -> None:
     (root / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    # By its name, it looks like that of a person.
+    show_profile(Project(root), Wanted(), browser=False)
+    page = (root / FOLDER / "index.html").read_text("utf-8")
+    assert "person 3" not in page
+    (line,) = [one for one in make_dictionary(root).splitlines() if "`name`" in one[:9]]
+    assert "excluded, personal" in line
+    said = {"not_personal": ["name", "age", "income"]}
+    (root / "data/catalog.yaml").write_text(yaml.safe_dump(said))
+    assert "data/catalog.yaml changed" in shown(root)
     show_profile(Project(root), Wanted(), browser=False)
     page = (root / FOLDER / "index.html").read_text("utf-8")
     assert "person 3" in page
@@ -167,6 +178,24 @@ def test_command_writes_page_and_figures(
     assert [*out.iterdir()] == [out / "index.html"]
 
 
+def test_page_and_figures_are_written_both_or_not(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show_profile(Project(root), Wanted(), browser=False)
+    before = {path: path.read_bytes() for path in (root / FOLDER).iterdir()}
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(profile_page, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        show_profile(Project(root), Wanted(), browser=False)
+    assert {path: path.read_bytes() for path in (root / FOLDER).iterdir()} == before
+    with pytest.raises(OSError, match="No space"):
+        show_profile(Project(root), Wanted(out=root / "new"), browser=False)
+    assert [*(root / "new").iterdir()] == []
+
+
 def test_interrupted_command_leaves_nothing(root: Path) -> None:
     big = pd.DataFrame({f"x{n}": range(400_000) for n in range(30)})
     big.to_parquet(root / "big.parquet", row_group_size=1_000)
@@ -199,8 +228,8 @@ def test_dictionary_says_what_columns_mean_and_hold(root: Path) -> None:
         line.split("|")[1].strip(): line for line in text.splitlines() if "|" in line
     }
     assert r"Age in years \| \<b\>at\</b\> \[the\]\(start\)" in lines["`age`"]
-    assert "whole number | - | numeric | 0 to 120 | - | - |" in lines["`age`"]
-    assert "| `€` | excluded | from 0 |" in lines["`income`"]
+    assert "whole number | - | numeric, personal | 0 to 120 | - | - |" in lines["`age`"]
+    assert "| `€` | excluded, personal | from 0 |" in lines["`income`"]
     assert "identifies a row" in lines["`name`"]
     assert "`Bonn`, `Oslo`, `Rome`" in lines["`city`"]
     assert "**7 columns have no description yet:** `name`, `income`" in text

@@ -4,6 +4,8 @@ import datetime
 import json
 import math
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -272,6 +274,7 @@ def test_text_file_whose_later_rows_are_of_another_type(tmp_path: Path) -> None:
     # Whole numbers, then others.
     assert columns["a"]["max"] == 24_999
     assert columns["a"]["missing"] == 0
+    assert columns["a"]["type"] == "float64"
     # Some that cannot be read are counted; many make the column one of text.
     assert columns["b"]["kind"] == "number"
     assert columns["b"]["unreadable"] == 1_000
@@ -319,7 +322,7 @@ def test_identifiers_and_personal_columns_show_no_values(tmp_path: Path) -> None
             "key": [f"secret-{n:03}" for n in range(200)],
             "mail": ["secret-mail", "secret-other"] * 100,
             "born": pd.Timestamp("1911-11-11") + pd.to_timedelta(range(200), "D"),
-            "pay": [777_777.0, *range(198), 999_999.0],
+            "pay": [777_777.25, *range(198), 999_998.25],
             "town": ["Bonn", "Oslo"] * 100,
         }
     )
@@ -329,7 +332,7 @@ def test_identifiers_and_personal_columns_show_no_values(tmp_path: Path) -> None
     page = profile_parts(found)
     for text in (json.dumps(found), page):
         assert "Oslo" in text
-        for secret in ("secret", "1911-11-11", "777777", "777,777", "999999"):
+        for secret in ("secret", "1911-11-11", "777777", "777,777", "999998.25"):
             assert secret not in text
     # Whoever declares a column after the profile was made need not make it anew.
     shown = profile_parts(read(path), personal | {"key"})
@@ -425,6 +428,137 @@ def test_large_whole_numbers_are_measured_exactly(tmp_path: Path) -> None:
     at = numbers["columns"].index
     for name, sign in (("large", 1), ("unsigned", -1), ("gaps", 1)):
         assert numbers["matrix"][at("small")][at(name)] == sign
+
+
+def hostile_numbers(rows: int = 1000) -> pa.Table:
+    places = np.arange(rows)
+    random = np.random.default_rng(0)
+    near = [
+        Decimal("12345678901234567.01") + Decimal(int(n)) / 100 for n in places % 10
+    ]
+    return pa.table(
+        {
+            "milliseconds": 1_700_000_000_400 + places % 100,
+            "phone": 4_915_112_340_003 + 7 * (places % 200),
+            "quarters": 1_234_567_890_123.25 + places % 4 / 4,
+            "unsigned": pa.array(2**64 - 1 - places.astype(np.uint64)),
+            "any": random.integers(-(2**63), 2**63 - 1, rows),
+            "small": pa.array((places % 100).astype(np.int8)),
+            "decimal": pa.array(near, pa.decimal128(30, 2)),
+            "cents": pa.array(
+                [Decimal(int(n)) / 4 for n in places], pa.decimal128(9, 2)
+            ),
+            "beyond": pa.array([Decimal(-(10**20)) - n for n in range(rows)]),
+            "long": pa.array(10**17 + places, pa.duration("ns")),
+            "tiny": 1e-300 * (places + 1),
+            "huge": 1e300 * random.random(rows),
+            "widest": np.where(places % 2, 1.7e308, -1.7e308),
+            "ends": np.where(places % 2, 1.0, np.nextafter(1.0, 2)),
+            "even": np.where(places % 3, 1.2e16, 1.2e16 + 2),
+            "outlier": np.where(places == 0, 1e300, places * 1.0),
+            "constant": [0.1] * rows,
+            "large": [1.2345678901234568e16] * rows,
+            "other": random.normal(size=rows),
+        }
+    )
+
+
+@pytest.mark.parametrize("rows", [64, 2**16])
+def test_figures_of_any_numbers_are_exact(
+    rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "ROWS", rows)
+    made = hostile_numbers()
+    pyarrow.parquet.write_table(made, tmp_path / "t.parquet")
+    found = read(tmp_path / "t.parquet")
+    for name, column in by_name(found).items():
+        values = made[name]
+        if pa.types.is_duration(values.type):
+            nanoseconds = values.cast(pa.int64()).to_pylist()
+            exact: list[Any] = sorted(Fraction(n, 10**9) for n in nanoseconds)
+        else:
+            exact = sorted(map(Fraction, values.to_pylist()))
+        # Of a decimal, the nearest float is enough if it has the same digits.
+        near: list[Any] = [
+            float(e) if "decimal" in column["type"] else e for e in exact
+        ]
+        read_as: Any = Fraction if "decimal" not in column["type"] else float
+        if name in ("decimal", "beyond"):
+            near, read_as = exact, Fraction
+        if name == "long":
+            near, read_as = [float(e) for e in exact], float
+        assert read_as(column["min"]) == near[0], name
+        assert read_as(column["max"]) == near[-1], name
+        shares = {share: float(share) for share in column["quantiles"]}
+        places = np.quantile(
+            np.arange(len(exact)), [*shares.values()], method="inverted_cdf"
+        )
+        for place, (share, value) in zip(
+            places.astype(int), column["quantiles"].items(), strict=True
+        ):
+            assert read_as(value) == near[place], (name, share)
+        mean = sum(exact) / len(exact)
+        assert exact[0] <= Fraction(column["mean"]) <= exact[-1], name
+        wide = exact[-1] - exact[0]
+        rounding = abs(mean) / 2**52 if isinstance(column["mean"], float) else 1
+        off = abs(Fraction(column["mean"]) - mean)
+        assert off <= wide / 10**9 + rounding, name
+        # Halved until their squares are floats.
+        scale = wide or Fraction(1)
+        shares_of = np.array([float((e - mean) / scale) for e in exact])
+        sd = float(scale * Fraction(float(shares_of.std(ddof=1))))
+        assert column["sd"] == pytest.approx(sd, rel=1e-9, abs=0), name
+        assert column["distinct"] == len({*exact}), name
+        drawn = column["histogram"]
+        inside = sum(drawn["rows"]) + drawn.get("below", 0) + drawn.get("above", 0)
+        assert inside == len(exact), name
+    assert len(by_name(found)["milliseconds"]["histogram"]["rows"]) > 20
+    assert len(by_name(found)["unsigned"]["histogram"]["rows"]) > 20
+    pairs = found["relations"]["numbers"]
+    assert {"tiny", "huge", "widest", "ends", "decimal"} <= {*pairs["columns"]}
+    assert not {"constant", "large"} & {*pairs["columns"]}
+    text = profile_parts(found)
+    for label in ("1700000000399.5<", "491511234000", "1234567890123.25<"):
+        assert f">{label}" in text, label
+    assert "1234567890123.75" in text
+    assert "12345678901234567.01" in text
+    assert "1700000000449" in text
+
+
+def test_repeated_rows_of_decimals_are_those_of_all_digits(tmp_path: Path) -> None:
+    near = [Decimal("12345678901234567.01") + Decimal(n % 40) / 100 for n in range(60)]
+    table = pa.table({"d": near, "n": [float(n % 2) for n in range(60)]})
+    pyarrow.parquet.write_table(table, tmp_path / "t.parquet")
+    assert read(tmp_path / "t.parquet")["duplicates"]["rows"] == 20
+
+
+def test_constant_on_common_rows_has_no_correlation() -> None:
+    sample = np.array([[0.1, 1], [0.1, 2], [0.1, 3], [0.7, np.nan], [0.1, 5]])
+    assert np.isnan(relations.pearson(sample)[0, 1])
+    assert np.isnan(relations.pearson(np.full((50, 2), 0.1))).all()
+
+
+def test_times_within_a_second_and_quantiles_of_dates(tmp_path: Path) -> None:
+    start = pd.Timestamp("2026-03-01 10:00:00")
+    times = [start + pd.Timedelta(n, "ms") for n in (7, 12, 851, 999)]
+    days = pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"])
+    frame = pd.DataFrame({"time": times, "day": days, "number": [1, 2, 3, 4]})
+    for suffix in (".parquet", ".csv"):
+        columns = by_name(read(write(frame, tmp_path / f"t{suffix}")))
+        assert columns["time"]["min"] == "2026-03-01T10:00:00.007"
+        assert columns["time"]["max"] == "2026-03-01T10:00:00.999"
+        assert columns["time"]["mean"] == "2026-03-01T10:00:00.467"
+        for share, number in columns["number"]["quantiles"].items():
+            assert columns["day"]["quantiles"][share] == f"2026-01-{number:02}"
+            time = times[number - 1].isoformat(timespec="milliseconds")
+            assert columns["time"]["quantiles"][share] == time
+
+
+def test_texts_that_look_like_those_of_people_are_hidden(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"reach": [f"p{n}@example.org" for n in range(50)]})
+    path = write(frame, tmp_path / "t.csv")
+    assert "p1@" not in json.dumps(read(path))
+    assert "p1@" in json.dumps(read(path, not_personal=frozenset({"reach"})))
 
 
 def test_numbers_below_zero_include_infinite_ones(tmp_path: Path) -> None:

@@ -5,8 +5,7 @@ mean, standard deviation, rows of values) are of all rows; quantiles and histogr
 of the rows that `RowSample` chose.
 """
 
-import math
-from typing import Any
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -15,187 +14,37 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from reproducible_ml.exploration.counting import (
-    EXACT,
     MISSING,
     FrequentValues,
     Hashes,
     Mask,
-    hash_floats,
     hash_integers,
     hash_texts,
 )
 from reproducible_ml.exploration.dates import Coverage
+from reproducible_ml.exploration.exact import PLACES, as_json
 from reproducible_ml.exploration.figures import (
-    Floats,
     Json,
-    as_json,
-    as_texts,
     encoded,
-    histogram,
     is_valid,
-    plain_numbers,
     quantile_groups,
-    quantiles,
+    quantile_places,
     shown_quantiles,
-    to_seconds,
 )
+from reproducible_ml.exploration.numbers import Numbers
 from reproducible_ml.exploration.summary import EXAMPLES, TOP, Kind, Summary
-
-# Numbers with more different values have a histogram, not frequent values.
-FEW_NUMBERS = 100
+from reproducible_ml.profiling.personal import kind_by_values
 
 # Text with at most so many different values, which repeat, is a category.
 CATEGORIES, REPEATS = 200, 2
+
+# Rows whose texts are looked at to see whether they are those of people.
+LOOKED_AT = 500
 
 # Years that NumPy and people write with four digits, in seconds since 1970.
 FIRST_DATE, LAST_DATE = -62_135_596_800, 253_402_300_799
 
 NONE = np.iinfo(np.int64).min
-
-
-class Numbers(Summary):
-    """A column of numbers."""
-
-    kind: Kind = "number"
-
-    def __init__(self, name: str, arrow: str, distinct: int) -> None:
-        super().__init__(name, arrow, distinct)
-        self.low: Any = None
-        self.high: Any = None
-        self.finite = 0
-        self.mean = 0.0
-        self.squares = 0.0
-        self.zeros = self.negative = 0
-        self.infinite = 0
-        self.frequent: FrequentValues | None = FrequentValues()
-        self.whole = True
-        # Large whole numbers are measured from the first: as floats, they lose digits.
-        self.reference: int | None = None
-
-    def _add(self, values: pa.Array, chosen: Mask) -> Hashes | None:
-        values = plain_numbers(values)
-        whole = types.is_integer(values.type)
-        valid = is_valid(values)
-        exact = values.fill_null(0).to_numpy(zero_copy_only=False)
-        numbers = exact.astype(np.float64)
-        if not whole:
-            valid &= ~np.isnan(numbers)
-        hashes = hash_integers(exact) if whole else hash_floats(numbers)
-        hashes[~valid] = MISSING
-        every = bool(valid.all())
-        present = exact if every else exact[valid]
-        if self.reference is None and len(present):
-            first = present[0].item()
-            self.reference = first if whole and abs(first) > EXACT else 0
-        moved = _moved(exact, numbers, self.reference) if self.reference else numbers
-        kept = moved[chosen]
-        kept[~valid[chosen]] = np.nan
-        self.sample.append(kept)
-        self.missing += len(values) - len(present)
-        if not len(present):
-            return hashes
-        self._measure(moved if every else moved[valid], present, whole=whole)
-        self._count(values if every else values.filter(pa.array(valid)))
-        self.distinct.add_hashes(hashes if every else hashes[valid])
-        return hashes
-
-    def _measure(
-        self, numbers: Floats, exact: npt.NDArray[Any], *, whole: bool
-    ) -> None:
-        """Add numbers without missing ones: from the reference, and as they are."""
-        self.whole = self.whole and whole
-        low, high = exact.min().item(), exact.max().item()
-        self.low = low if self.low is None else min(low, self.low)
-        self.high = high if self.high is None else max(high, self.high)
-        self.zeros += int(np.count_nonzero(exact == 0))
-        if low < 0:
-            self.negative += int(np.count_nonzero(exact < 0))
-        if not whole and not (math.isfinite(low) and math.isfinite(high)):
-            finite = np.isfinite(numbers)
-            self.infinite += int(len(numbers) - finite.sum())
-            numbers = numbers[finite]
-            if not len(numbers):
-                return
-        # T. Chan, G. Golub and R. LeVeque, Updating formulae and a pairwise algorithm
-        # for computing sample variances, 1979.
-        with np.errstate(over="ignore", invalid="ignore"):
-            rows, mean = len(numbers), float(numbers.mean())
-            squares = float(np.square(numbers - mean).sum())
-            together = self.finite + rows
-            step = mean - self.mean
-            self.squares += squares + step * step * (self.finite * rows / together)
-            self.mean += step * (rows / together)
-            self.finite = together
-
-    def _count(self, values: pa.Array) -> None:
-        """Count the rows of each value as long as there are few."""
-        if self.frequent is None:
-            return
-        if len(values[: 20 * FEW_NUMBERS].unique()) > FEW_NUMBERS:
-            self.frequent = None
-            return
-        found = values.value_counts()
-        different, counts = found.field(0), found.field(1).to_numpy()
-        numbers = different.to_numpy(zero_copy_only=False)
-        whole = types.is_integer(values.type)
-        hashes = hash_integers(numbers) if whole else hash_floats(numbers)
-        self.frequent.add(hashes, counts, as_texts(different))
-        if len(self.frequent.hashes) > FEW_NUMBERS:
-            self.frequent = None
-
-    def codes(self, limit: int) -> npt.NDArray[np.int64] | None:
-        """Return groups of about equally many rows, by value; missing ones are last."""
-        return quantile_groups(self.sampled(), limit)
-
-    def _result(self, *, hidden: bool) -> Json:
-        numbers = self.sampled()
-        moved = np.sort(numbers[np.isfinite(numbers)])
-        reference = self.reference or 0
-        numbers = moved + reference
-        sd = math.sqrt(self.squares / (self.finite - 1)) if self.finite > 1 else None
-        found = self.different() | {
-            "min": None if hidden else as_json(self.low),
-            "max": None if hidden else as_json(self.high),
-            "mean": as_json(self.mean + reference) if self.finite else None,
-            "sd": as_json(sd),
-            "zeros": self.zeros,
-            "negative": self.negative,
-        }
-        if self.infinite:
-            found["infinite"] = self.infinite
-        if not hidden:
-            if self.frequent is not None:
-                found["top"] = self.frequent.top(FEW_NUMBERS)
-            found["examples"] = self.examples_of(moved)
-        if shares := shown_quantiles(len(numbers), hidden=hidden):
-            values = quantiles(numbers, shares)
-            found["quantiles"] = dict(zip(map(str, shares), values, strict=True))
-            ends = (values[0], values[-1]) if hidden else None
-            found["histogram"] = histogram(numbers, whole=self.whole, ends=ends)
-        return found
-
-    def examples_of(self, numbers: Floats) -> list[str]:
-        """Return some values, from low to high, of numbers from the reference."""
-        if not len(numbers):
-            return []
-        places = np.linspace(0, len(numbers) - 1, EXAMPLES).round().astype(int)
-        some = dict.fromkeys(numbers[places].tolist())
-        if self.reference:
-            return [f"{int(n) + self.reference}" for n in some]
-        return [f"{int(n)}" if self.whole else f"{n:.6g}" for n in some]
-
-
-def _moved(exact: npt.NDArray[Any], numbers: Floats, reference: int) -> Floats:
-    """Return the distances of numbers from a reference, exact if they are whole."""
-    if exact.dtype.kind not in "iu":
-        return numbers - reference
-    ends = int(exact.max()) - reference, int(exact.min()) - reference
-    if max(map(abs, ends)) >= 2**63:
-        return numbers - reference
-    # Modulo 2^64, in which all of these distances are different.
-    own = np.uint64(reference % 2**64)
-    distances: Floats = (exact.astype(np.uint64) - own).view(np.int64).astype(float)
-    return distances
 
 
 class Texts(Summary):
@@ -206,6 +55,8 @@ class Texts(Summary):
     def __init__(self, name: str, arrow: str, distinct: int) -> None:
         super().__init__(name, arrow, distinct)
         self.frequent = FrequentValues()
+        # What the first texts look like, if they look like those of people.
+        self.looks: str | None = None
         self.shortest: int | None = None
         self.longest = 0
         self.characters = 0
@@ -225,9 +76,13 @@ class Texts(Summary):
             hashes = np.full(len(values), MISSING, dtype=np.uint64)
         self.sample.append(hashes[chosen])
         present = int(np.count_nonzero(valid))
+        first = not self.rows - len(values) - self.missing
         self.missing += len(values) - present
         if not present:
             return hashes
+        if first:
+            some = pa.array(codes[valid][:LOOKED_AT]).unique()
+            self.looks = kind_by_values(texts.take(some).to_pylist())
         counts = np.bincount(codes[valid], minlength=len(texts)).astype(np.int64)
         used = counts > 0
         if not used.all():
@@ -325,41 +180,58 @@ class Dates(Summary):
 
     def __init__(self, name: str, arrow: str, distinct: int) -> None:
         super().__init__(name, arrow, distinct)
+        # In units of the type, of which a second has `parts`.
         self.low: int | None = None
         self.high: int | None = None
-        self.total = 0.0
+        self.unit, self.parts = "s", 1
+        self.seconds = self.fractions = 0
         self.far = 0
         self.clock = False
         self.zone = False
+        # Digits after the seconds, as far as they are not all 0.
+        self.places = 0
         self.coverage = Coverage()
 
     def _add(self, values: pa.Array, chosen: Mask) -> Hashes | None:
         valid = is_valid(values)
         self.zone = self.zone or getattr(values.type, "tz", None) is not None
-        exact, seconds = to_seconds(values)
+        exact, self.unit = _in_units(values)
+        self.parts = 10 ** PLACES[self.unit]
+        seconds = exact // self.parts
         hashes = hash_integers(exact)
         hashes[~valid] = MISSING
         inside = valid & (seconds >= FIRST_DATE) & (seconds <= LAST_DATE)
-        kept = seconds[chosen]
+        kept = exact[chosen]
         kept[~inside[chosen]] = NONE
         self.sample.append(kept)
         self.missing += int(len(values) - valid.sum())
         self.far += int(valid.sum() - inside.sum())
         self.distinct.add_hashes(hashes[valid])
-        present = seconds[inside]
-        if len(present):
-            low, high = int(present.min()), int(present.max())
-            self.low = low if self.low is None else min(low, self.low)
-            self.high = high if self.high is None else max(high, self.high)
-            self.total += float(present.sum(dtype=np.float64))
-            self.clock = self.clock or bool((present % 86_400 != 0).any())
-            self.coverage.add(present)
+        if inside.any():
+            self._measure(exact[inside], seconds[inside])
         return hashes
+
+    def _measure(
+        self, exact: npt.NDArray[np.int64], seconds: npt.NDArray[np.int64]
+    ) -> None:
+        low, high = int(exact.min()), int(exact.max())
+        self.low = low if self.low is None else min(low, self.low)
+        self.high = high if self.high is None else max(high, self.high)
+        # Sums of one batch fit into 64 bits.
+        self.seconds += int(seconds.sum())
+        fractions = exact - seconds * self.parts
+        if fractions.any():
+            self.fractions += int(fractions.sum())
+            while (fractions % (self.parts // 10**self.places)).any():
+                self.places += 3
+        self.clock = self.clock or bool((seconds % 86_400 != 0).any())
+        self.clock = self.clock or self.places > 0
+        self.coverage.add(seconds)
 
     def codes(self, limit: int) -> npt.NDArray[np.int64] | None:
         """Return groups of about equally many rows, by date; missing ones are last."""
-        seconds = self.sampled()
-        return quantile_groups(np.where(seconds == NONE, np.nan, seconds), limit)
+        exact = self.sampled()
+        return quantile_groups(np.where(exact == NONE, np.nan, exact), limit)
 
     def _result(self, *, hidden: bool) -> Json:
         found = self.different()
@@ -369,13 +241,16 @@ class Dates(Summary):
             found["out_of_range"] = self.far
         if self.low is None or self.high is None:
             return found
-        present = self.present - self.far
-        found["mean"] = self._text(round(self.total / present))
-        seconds = self.sampled()
-        seconds = np.sort(seconds[seconds != NONE])
-        if shares := shown_quantiles(len(seconds), hidden=hidden):
-            places = [min(int(q * len(seconds)), len(seconds) - 1) for q in shares]
-            texts = [self._text(int(seconds[place])) for place in places]
+        # In the digits that are shown.
+        shown = self.parts // 10**self.places
+        total = self.seconds * self.parts + self.fractions
+        mean = round(Fraction(total, (self.present - self.far) * shown)) * shown
+        found["mean"] = self._text(min(max(mean, self.low), self.high))
+        exact = self.sampled()
+        exact = np.sort(exact[exact != NONE])
+        if shares := shown_quantiles(len(exact), hidden=hidden):
+            places = quantile_places(len(exact), shares)
+            texts = [self._text(int(exact[place])) for place in places]
             found["quantiles"] = dict(zip(map(str, shares), texts, strict=True))
         if hidden:
             return found
@@ -384,15 +259,31 @@ class Dates(Summary):
             "max": self._text(self.high),
             "coverage": self.coverage.result(clock=self.clock),
         }
-        if len(seconds):
-            some = np.linspace(0, len(seconds) - 1, EXAMPLES).round().astype(int)
-            shown = (self._text(int(seconds[place])) for place in some)
-            found["examples"] = [*dict.fromkeys(shown)]
+        if len(exact):
+            some = np.linspace(0, len(exact) - 1, EXAMPLES).round().astype(int)
+            texts = [self._text(int(exact[place])) for place in some]
+            found["examples"] = [*dict.fromkeys(texts)]
         return found
 
-    def _text(self, seconds: int) -> str:
+    def _text(self, exact: int) -> str:
+        seconds, fraction = divmod(exact, self.parts)
         text = str(np.datetime64(seconds, "s"))
-        return text if self.clock else text[:10]
+        if not self.clock:
+            return text[:10]
+        if not self.places:
+            return text
+        digits = f"{fraction:0{PLACES[self.unit]}}"[: self.places]
+        return f"{text}.{digits}"
+
+
+def _in_units(values: pa.Array) -> tuple[npt.NDArray[np.int64], str]:
+    """Return dates as numbers of a unit since 1970; missing ones are 0."""
+    kind = values.type
+    if types.is_date32(kind):
+        days = values.cast(pa.int32()).fill_null(0).to_numpy(zero_copy_only=False)
+        return days.astype(np.int64) * 86_400, "s"
+    units = values.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    return units, "ms" if types.is_date64(kind) else kind.unit
 
 
 def summary_of(name: str, kind: pa.DataType, distinct: int, declared: str) -> Summary:

@@ -16,6 +16,7 @@ from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import PARAMS, write_text
 from reproducible_ml.core.params import load_section
 from reproducible_ml.core.project import CONTRACT
+from reproducible_ml.exploration.figures import in_digits, mean_and_spread
 from reproducible_ml.exploration.profile import Roles, roles_of
 
 Json = Mapping[str, Any]
@@ -64,7 +65,7 @@ def make_dictionary(root: Path) -> str:
     """
     data = load_section(Data, root / PARAMS)
     contract = load_contract(root / CONTRACT, data)
-    roles = roles_of(data, contract.columns, root)
+    roles = roles_of(data, contract, root)
     counted = _report(root / PROFILE).get("columns") or {}
     validation = _report(root / VALIDATION)
     lacking = undescribed(contract)
@@ -234,14 +235,15 @@ def _distribution(found: Json, *, hidden: bool) -> str:
     parts = []
     if found.get("mean") is not None and found.get("sd") is not None:
         what = "length " if kind == "lengths" else ""
-        parts.append(f"{what}{found['mean']:.4g} ± {found['sd']:.3g}")
+        parts.append(f"{what}{mean_and_spread(found['mean'], found['sd'])}")
     if len(bins) > 2:
         # The first bound may only tell the least value from what is below it.
         low = bins[1] if counts[0] == 0 else bins[0]
-        ends = [
-            str(end)[:10] if kind == "dates" else f"{end:.4g}"
-            for end in (low, bins[-1])
-        ]
+        high = bins[-1]
+        if kind == "dates":
+            ends = [str(end)[:10] for end in (low, high)]
+        else:
+            ends = [in_digits(end, high / 2 - low / 2, 4) for end in (low, high)]
         parts.append(f"{ends[0]} to {ends[1]}" if ends[0] != ends[1] else ends[0])
     return "; ".join(parts)
 

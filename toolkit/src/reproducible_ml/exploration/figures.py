@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import types
 
-from reproducible_ml.exploration.counting import Mask
+from reproducible_ml.exploration.counting import EXACT, Mask
+from reproducible_ml.exploration.exact import UNITS
 
 Floats = npt.NDArray[np.float64]
 Json = dict[str, Any]
@@ -24,26 +24,7 @@ BINS = 30
 MANY = 100
 
 # A histogram ends at the outer quantiles if all values are spread so much more widely.
-SPREAD = 3
-
-
-def plain_numbers(values: pa.Array) -> pa.Array:
-    """Return whole numbers as they are, and all other numbers as floats."""
-    kind = values.type
-    if types.is_dictionary(kind):
-        return plain_numbers(values.dictionary_decode())
-    if types.is_duration(kind):
-        parts = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
-        whole = values.cast(pa.int64()).cast(pa.float64(), safe=False)
-        return pc.divide(whole, float(parts))
-    if types.is_float16(kind):
-        return values.cast(pa.float32()).cast(pa.float64())
-    if types.is_decimal(kind):
-        # By itself, Arrow misses the nearest float for every seventh value.
-        return values.cast(pa.string()).cast(pa.float64())
-    if types.is_integer(kind) or kind == pa.float64():
-        return values
-    return values.cast(pa.float64())
+SPREAD, TAILS = 3, (0.01, 0.99)
 
 
 def encoded(values: pa.Array) -> pa.DictionaryArray:
@@ -68,31 +49,6 @@ def is_valid(values: pa.Array) -> Mask:
     return np.asarray(values.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def to_seconds(
-    values: pa.Array,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return dates as numbers of their own unit, and of seconds, since 1970."""
-    kind = values.type
-    if types.is_date(kind):
-        number = pa.int32() if types.is_date32(kind) else pa.int64()
-        whole = values.cast(number).fill_null(0).to_numpy(zero_copy_only=False)
-        whole = whole.astype(np.int64)
-        if types.is_date32(kind):
-            return whole, whole * 86_400
-        return whole, whole // 1000
-    whole = values.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-    parts = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
-    return whole, whole // parts
-
-
-def as_texts(values: pa.Array) -> pa.Array:
-    """Return numbers as people write them: 3.0 is 3."""
-    if types.is_integer(values.type):
-        return values.cast(pa.string())
-    numbers = values.to_pylist()
-    return pa.array([f"{n:.6g}" for n in numbers], pa.string())
-
-
 def quantile_groups(numbers: Floats, limit: int) -> npt.NDArray[np.int64]:
     """Return for each number which of `limit` quantile groups it is in."""
     known = np.isfinite(numbers)
@@ -104,10 +60,11 @@ def quantile_groups(numbers: Floats, limit: int) -> npt.NDArray[np.int64]:
     return found
 
 
-def quantiles(numbers: Floats, shares: Sequence[float]) -> list[float | None]:
-    """Return quantiles of sorted numbers; each is one of them."""
-    found = np.quantile(numbers, shares, method="inverted_cdf")
-    return [as_json(value) for value in found.tolist()]
+def quantile_places(rows: int, shares: Sequence[float]) -> list[int]:
+    """Return which of so many sorted values are quantiles."""
+    found = np.quantile(np.arange(rows), shares, method="inverted_cdf")
+    places: list[int] = found.astype(int).tolist()
+    return places
 
 
 def shown_quantiles(rows: int, *, hidden: bool) -> tuple[float, ...]:
@@ -117,9 +74,18 @@ def shown_quantiles(rows: int, *, hidden: bool) -> tuple[float, ...]:
     return QUANTILES[1:-1] if rows >= MANY else ()
 
 
+class Histogram(NamedTuple):
+    """Rows between bounds of equal distance, and those beyond both ends."""
+
+    bounds: Floats
+    rows: list[int]
+    below: int = 0
+    above: int = 0
+
+
 def histogram(
-    numbers: Floats, *, whole: bool, ends: tuple[Any, Any] | None = None
-) -> Json:
+    numbers: Floats, *, whole: bool, ends: tuple[float, float] | None = None
+) -> Histogram:
     """Return the rows between bounds of equal distance, and those beyond both ends.
 
     Args:
@@ -128,37 +94,64 @@ def histogram(
         ends: First and last bound; by default, nearly all numbers are between them.
     """
     low, high = float(numbers[0]), float(numbers[-1])
-    inner = np.quantile(numbers, (0.01, 0.99), method="inverted_cdf")
-    first, last = float(inner[0]), float(inner[1])
+    first, last = (float(numbers[n]) for n in quantile_places(len(numbers), TAILS))
+    # Differences of the largest floats are infinite, which compare as they should.
     with np.errstate(over="ignore"):
         if ends is not None:
             low, high = ends
         elif last > first and high - low > SPREAD * (last - first):
             low, high = first, last
         width = high - low
-    if not math.isfinite(width) or width == 0:
-        return {"bounds": [as_json(low), as_json(high)], "rows": [len(numbers)]}
+    if width == 0:
+        return Histogram(np.array([low, high]), [len(numbers)])
     bins = BINS
-    if whole:
+    if whole and math.isfinite(width):
         step = max(1, math.ceil((width + 1) / BINS))
         bins = math.ceil((width + 1) / step)
         low, high = low - 0.5, low - 0.5 + bins * step
-    bounds = np.linspace(low, high, bins + 1)
-    if not (np.diff(bounds) > 0).all():
-        return {"bounds": [as_json(low), as_json(high)], "rows": [len(numbers)]}
+    shares = np.arange(bins + 1) / bins
+    bounds = low * (1 - shares) + high * shares
+    digits = 10 - math.floor(math.log10(width)) if math.isfinite(width) else 0
+    if abs(digits) <= 15 and not whole:
+        # Without the noise of rounding, but for the ends.
+        bounds[1:-1] = bounds[1:-1].round(digits)
+    if not (bounds[1:] > bounds[:-1]).all():
+        return Histogram(np.array([low, high]), [len(numbers)])
     counts, _ = np.histogram(numbers, bounds)
-    found: Json = {
-        "bounds": [as_json(bound) for bound in bounds.tolist()],
-        "rows": counts.tolist(),
-    }
     below, above = int((numbers < low).sum()), int((numbers > high).sum())
-    if below or above:
-        found |= {"below": below, "above": above}
-    return found
+    return Histogram(bounds, counts.tolist(), below, above)
 
 
-def as_json(value: Any) -> Any:
-    """Return a number with at most ten digits, None for what JSON does not have."""
-    if isinstance(value, float):
-        return float(f"{value:.10g}") if math.isfinite(value) else None
-    return value
+def digits_for(value: float, spread: float | None, least: int) -> int:
+    """Return how many digits of a number matter beside others.
+
+    Args:
+        value: The number.
+        spread: How far others are from it, of which two digits are wanted; None if that
+            is not known.
+        least: Digits that are wanted at least.
+    """
+    if not value or not spread or not math.isfinite(spread):
+        return least
+    size = math.floor(math.log10(abs(value)))
+    needed = size + 2 - math.floor(math.log10(abs(spread)) - 1)
+    return min(17, max(least, needed))
+
+
+def mean_and_spread(mean: Any, spread: float | None) -> str:
+    """Return mean ± standard deviation; of the mean, as many digits as that needs."""
+    words = in_digits(mean, spread, 4)
+    return words if spread is None else f"{words} ± {spread:.3g}"
+
+
+def in_digits(value: Any, spread: float | None, least: int) -> str:
+    """Return a number in the digits of `digits_for`, a text of one as it is."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and abs(value) > EXACT:
+        return str(value)
+    digits = digits_for(value, spread, least)
+    if digits > least and abs(value) < UNITS:
+        # Without a power of ten.
+        digits = max(digits, len(f"{abs(value):.0f}"))
+    return f"{value:.{digits}g}"

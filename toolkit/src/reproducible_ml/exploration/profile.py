@@ -6,13 +6,14 @@ batch, all others come from a sample of the rows.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 
+from reproducible_ml.adopt.catalog import found_personal
 from reproducible_ml.card.catalog import CATALOG, read_catalog
 from reproducible_ml.contract.schema import Contract, Data, load_contract
 from reproducible_ml.core.errors import UserError
@@ -21,7 +22,7 @@ from reproducible_ml.core.inputs import hash_path, recorded_hashes
 from reproducible_ml.core.params import load_section
 from reproducible_ml.core.parts import count_rows, parts
 from reproducible_ml.core.project import CONTRACT
-from reproducible_ml.exploration.columns import Dates, summary_of
+from reproducible_ml.exploration.columns import Dates, Texts, summary_of
 from reproducible_ml.exploration.counting import (
     Hashes,
     Mask,
@@ -33,12 +34,13 @@ from reproducible_ml.exploration.relations import relations
 from reproducible_ml.exploration.summary import Summary
 from reproducible_ml.exploration.tables import ODD, Table, project_table
 from reproducible_ml.reading.parquet_files import parquet_schema
+from reproducible_ml.versioning.git import Revision
 
 Item = TypeVar("Item")
 Json = dict[str, Any]
 
 # Changes when a profile of before cannot be read, or has other figures.
-FORMAT = 2
+FORMAT = 3
 
 VALIDATED = Path("data/interim/validated")
 
@@ -59,12 +61,14 @@ class Roles(NamedTuple):
     Attributes:
         target: The column to predict.
         ids: Columns that identify a row.
-        personal: Columns that are about a person.
+        personal: Columns that are about a person, or look like it by their names.
+        not_personal: Columns that are not, whatever they look like.
     """
 
     target: str | None = None
     ids: tuple[str, ...] = ()
     personal: frozenset[str] = frozenset()
+    not_personal: frozenset[str] = frozenset()
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -72,32 +76,30 @@ class Roles(NamedTuple):
         return self.personal | {*self.ids}
 
 
-def roles_of(data: Data, columns: Collection[str], root: Path) -> Roles:
+def roles_of(data: Data, contract: Contract, root: Path) -> Roles:
     """Return the roles that params.yaml and data/catalog.yaml give to columns.
+
+    Those that look as if they were about a person are taken for it, unless the catalog
+    says that they are not.
 
     Args:
         data: Section of params.yaml.
-        columns: Of the table; roles of others are left out.
+        contract: Of the table; roles of other columns are left out.
         root: Of the repository.
-    """
-    target = data.target if data.target in columns else None
-    ids = tuple(name for name in data.id if name in columns)
-    return Roles(target, ids, personal_columns(root, columns))
-
-
-def personal_columns(root: Path, columns: Collection[str]) -> frozenset[str]:
-    """Return the columns that data/catalog.yaml declares to be about a person.
-
-    Those that only look like it are among them, unless it says that they are not.
 
     Raises:
         UserError: The catalog is not valid.
     """
+    columns = contract.columns
     catalog = read_catalog(root / CATALOG)
-    looks = catalog.table.looks_personal if catalog.table else {}
-    found = {*catalog.personal_among(columns)}
-    found |= {name for name in looks if name not in catalog.not_personal}
-    return frozenset(found & {*columns})
+    looks = found_personal(catalog, contract, Revision(root).yaml(str(PARAMS)) or {})
+    personal = {*catalog.personal_among(columns), *(one.column for one in looks)}
+    return Roles(
+        data.target if data.target in columns else None,
+        tuple(name for name in data.id if name in columns),
+        frozenset(personal & {*columns} - {*catalog.not_personal}),
+        frozenset(catalog.not_personal),
+    )
 
 
 def profile(table: Table, roles: Roles, name: str) -> Json:
@@ -116,6 +118,9 @@ def profile(table: Table, roles: Roles, name: str) -> Json:
     if odd := frozenset(s.name for s in found.summaries if _is_misread(s)):
         found = _read(table, odd, roles)
     related = relations(found.summaries, roles.target, frozenset(roles.ids))
+    # Texts that look like those of people, in whichever column they are.
+    looks = {s.name for s in found.summaries if isinstance(s, Texts) and s.looks}
+    hidden = roles.hidden | (looks - roles.not_personal)
     return {
         "format": FORMAT,
         "name": name,
@@ -125,7 +130,7 @@ def profile(table: Table, roles: Roles, name: str) -> Json:
         "sample": found.sample.size,
         "target": roles.target,
         "ids": [*roles.ids],
-        "columns": [s.result(hidden=s.name in roles.hidden) for s in found.summaries],
+        "columns": [s.result(hidden=s.name in hidden) for s in found.summaries],
         "left_out": [*table.left_out],
         "duplicates": found.duplicates,
         "relations": related,
@@ -269,6 +274,7 @@ def declared_hash(contract: Contract, roles: Roles) -> str:
     """Return a hash of what a profile takes from contract, parameters and catalog."""
     types = {name: str(column.dtype) for name, column in contract.columns.items()}
     said = [FORMAT, types, roles.target, [*roles.ids], sorted(roles.personal)]
+    said.append(sorted(roles.not_personal))
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
@@ -304,7 +310,7 @@ def read_status(root: Path) -> Status:
     """
     data = load_section(Data, root / PARAMS)
     contract = load_contract(root / CONTRACT, data)
-    roles = roles_of(data, contract.columns, root)
+    roles = roles_of(data, contract, root)
     found = read_profile(root / FOLDER / NAME)
     return Status(found, _problem(found, root, contract, roles), roles.hidden)
 
@@ -349,7 +355,7 @@ def profile_project(root: Path) -> Json:
             " or `dvc pull`, or name a table: rml profile TABLE"
         )
     table = project_table(root / VALIDATED, contract)
-    roles = roles_of(data, contract.columns, root)
+    roles = roles_of(data, contract, root)
     before = data_hash(root)
     found = profile(table, roles, VALIDATED.as_posix())
     found |= {"data": before, "declared": declared_hash(contract, roles)}

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reproducible_ml.exploration.columns import Dates, Numbers, Texts
+from reproducible_ml.exploration.columns import Dates, Texts
+from reproducible_ml.exploration.numbers import Numbers
 from reproducible_ml.exploration.summary import Summary
 
 Floats = npt.NDArray[np.float64]
@@ -49,7 +50,7 @@ def relations(
     rank = {name: place for place, name in enumerate(on_target.get("columns", {}))}
     # With a target, the columns that say the most of it come first.
     order = sorted(own, key=lambda s: (s.name != target, rank.get(s.name, len(own))))
-    numbers = [s for s in order if isinstance(s, Numbers) and s.squares > 0]
+    numbers = [s for s in order if isinstance(s, Numbers) and s.varies]
     categories = [
         s for s in order if isinstance(s, Texts) and s.is_category and s.present
     ]
@@ -141,11 +142,14 @@ def pearson(sample: Floats) -> Floats:
     """
     known = np.isfinite(sample)
     with np.errstate(all="ignore"):
-        centre = np.where(known, sample, 0).sum(0) / np.maximum(known.sum(0), 1)
-        moved = np.where(known, sample - centre, 0.0)
-        # Of a size that squares neither overflow nor vanish.
+        moved = np.where(known, _near_one(sample, known), 0.0)
+        # From one of the numbers: the mean of equal ones is rounded to another number.
+        first = np.take_along_axis(moved, known.argmax(axis=0)[np.newaxis], axis=0)
+        moved = np.where(known, moved - first, 0.0)
+        centre = moved.sum(0) / np.maximum(known.sum(0), 1)
+        moved = np.where(known, moved - centre, 0.0)
         scale = np.abs(moved).max(axis=0, initial=0)
-        moved /= np.where((scale > 0) & np.isfinite(scale), scale, 1)
+        moved /= np.where(scale > 0, scale, 1)
         if known.all():
             rows = np.full((sample.shape[1],) * 2, float(len(sample)))
             products = moved.T @ moved
@@ -165,6 +169,16 @@ def pearson(sample: Floats) -> Floats:
         found = covariance / np.sqrt(variance * variance.T)
     found[rows < LEAST] = np.nan
     return np.asarray(np.clip(found, -1, 1))
+
+
+def _near_one(sample: Floats, known: npt.NDArray[np.bool_]) -> Floats:
+    """Return columns whose differences neither overflow nor vanish when squared."""
+    largest = np.where(known, np.abs(sample), 0).max(axis=0, initial=0)
+    far = (largest > 0) & ((largest > 1e100) | (largest < 1e-100))
+    if not far.any():
+        return sample
+    _, powers = np.frexp(np.where(far, largest, 1))
+    return np.asarray(np.ldexp(sample, -powers))
 
 
 def cramers_v(one: Ints, other: Ints, limit: int) -> float:

@@ -85,7 +85,7 @@ class Summary:
         found: Json = {
             "name": self.name,
             "kind": self.kind if self.present else "empty",
-            "type": self.declared or self.arrow,
+            "type": self.type_name,
             "rows": self.rows,
             "missing": self.missing - self.odd[0],
         }
@@ -104,6 +104,11 @@ class Summary:
     def _result(self, *, hidden: bool) -> Json:
         del hidden
         return {}
+
+    @property
+    def type_name(self) -> str:
+        """Type of the values: that of the contract, or that of Arrow."""
+        return self.declared or self.arrow
 
     @property
     def present(self) -> int:

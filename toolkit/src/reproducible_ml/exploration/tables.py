@@ -141,6 +141,17 @@ def any_table(source: Path, report: Path) -> Table:
     return _parquet(files, types, {}, folders)._replace(left_out=index)
 
 
+def as_contract(table: Table) -> Contract:
+    """Return a contract of a table that says which columns are text."""
+    texts = pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view
+    text, other = Column(dtype="str"), Column(dtype="float64")
+    columns = {
+        name: text if any(is_one(kind) for is_one in texts) else other
+        for name, kind in table.types.items()
+    }
+    return Contract(columns=columns)
+
+
 def _index(schema: pa.Schema, types: Mapping[str, pa.DataType]) -> list[str]:
     """Return the columns of whole numbers that are the index of pandas.
 

@@ -3,8 +3,11 @@
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
+from reproducible_ml.core.errors import one_line
+from reproducible_ml.exploration.figures import digits_for, in_digits, mean_and_spread
 from reproducible_ml.page.figure import make_scale, text, tick
 from reproducible_ml.page.markup import Html, folded, join, number, short, table, tag
 
@@ -14,6 +17,12 @@ Json = Mapping[str, Any]
 DRAWN, CATEGORIES = 60, 6
 
 WIDTH, HEIGHT = 220, 62
+
+# Digits of a number at an axis, unless others would be written alike.
+FEW_DIGITS = 3
+
+# Characters of the name of a category, and of one that has the same first ones.
+NAMES, LONG_NAMES = 11, 22
 
 
 def data_section(validation: Json, split: Json, profile: Json, contract: Json) -> Html:
@@ -89,7 +98,7 @@ def _box(name: str, found: Json, described: Json) -> Html:
     if missing:
         words.append(f"{missing / max(1, total):.1%} missing")
     if found.get("mean") is not None and found.get("sd") is not None:
-        words.append(f"{found['mean']:.4g} ± {found['sd']:.3g}")
+        words.append(mean_and_spread(found["mean"], found["sd"]))
     about = str(described.get("description") or "")
     return tag(
         "div",
@@ -123,18 +132,25 @@ def density_picture(name: str, bins: Any, counts: Any, *, dates: bool = False) -
         counts: Rows up to the first bound, between two, and above the last one.
         dates: Whether bounds are dates.
     """
-    bounds = [_seconds(each) if dates else float(each) for each in bins]
-    if math.nextafter(bounds[0], math.inf) == bounds[1]:
+    values = [_seconds(each) if dates else each for each in bins]
+    if (
+        isinstance(values[0], float)
+        and math.nextafter(values[0], math.inf) == values[1]
+    ):
         # The rows between have one value, not a density.
-        bins, bounds, counts = bins[1:], bounds[1:], counts[1:]
+        bins, values, counts = bins[1:], values[1:], counts[1:]
+    exact = [Fraction(value) for value in values]
+    if exact[-1] <= exact[0]:
+        return Html()
+    # In shares of the width, as large numbers are far less apart than they are large,
+    # or further than any number.
+    bounds = [float((each - exact[0]) / (exact[-1] - exact[0])) for each in exact]
     known = [
         (low, high, rows / (high - low))
         for low, high, rows in zip(bounds, bounds[1:], counts[1:], strict=False)
         if high > low
     ]
-    if not known:
-        return Html()
-    x = make_scale([bounds[0], bounds[-1]], 2, WIDTH - 2)
+    x = make_scale([0, 1], 2, WIDTH - 2)
     top = max(height for _, _, height in known)
     bottom = HEIGHT - 16
     path = f"M{x(bounds[0]):g} {bottom}"
@@ -143,8 +159,7 @@ def density_picture(name: str, bins: Any, counts: Any, *, dates: bool = False) -
         place = round(bottom - 42 * math.sqrt(height / top), 1)
         path += f"L{x(low):g} {place:g}L{x(high):g} {place:g}"
     path += f"L{x(bounds[-1]):g} {bottom}z"
-    ends = [str(bins[0])[:10], str(bins[-1])[:10]] if dates else map(tick, x[:2])
-    first, last = ends
+    first, last = _ends(bins[0], bins[-1], dates=dates)
     return tag(
         "svg",
         tag("path", d=path, class_="area"),
@@ -157,12 +172,32 @@ def density_picture(name: str, bins: Any, counts: Any, *, dates: bool = False) -
     )
 
 
+def _ends(first: Any, last: Any, *, dates: bool) -> list[str]:
+    """Return two different values, in as many digits as it takes to tell them apart."""
+    if dates:
+        return [str(first)[:10], str(last)[:10]]
+    if isinstance(first, str) or isinstance(last, str):
+        return [str(first), str(last)]
+    with_few = [tick(float(value)) for value in (first, last)]
+    wide = float(Fraction(last) / 2 - Fraction(first) / 2)
+    digits = max(digits_for(float(value), wide, 0) for value in (first, last))
+    powers = any(not 1e-3 <= abs(value) < 1e6 for value in (first, last) if value)
+    if with_few[0] != with_few[1] and (digits <= FEW_DIGITS or not powers):
+        return with_few
+    return [in_digits(value, wide, 0) for value in (first, last)]
+
+
 def _seconds(text: Any) -> float:
     return (datetime.fromisoformat(str(text)) - datetime(1970, 1, 1)).total_seconds()
 
 
 def category_picture(
-    name: str, shown: Sequence[tuple[Any, int]], others: int, more: int
+    name: str,
+    shown: Sequence[tuple[Any, int]],
+    others: int,
+    more: int,
+    *,
+    numbers: bool = False,
 ) -> Html:
     """Return a bar for each value, as long as its share of all rows with a value.
 
@@ -171,16 +206,31 @@ def category_picture(
         shown: Values and their rows.
         others: Rows with other values.
         more: How many other values there are.
+        numbers: Whether the values are numbers, of which all digits count.
     """
     total = max(1, others + sum(rows for _, rows in shown))
+    width = NAMES
+    names = [short(value, width) for value, _ in shown]
+    if numbers or len({*names}) < len(names):
+        longest = max(len(one_line(str(value))) for value, _ in shown)
+        width = min(LONG_NAMES, max(NAMES, longest))
+    # Six units for each character, and some for the share at the end.
+    start = 26 + 6 * width
     parts = []
     for place, (value, rows) in enumerate(shown):
         y = 18 * place
-        width = round((WIDTH - 100) * rows / total, 1)
+        size = round((WIDTH - 8 - start) * rows / total, 1)
         parts += [
-            text(0, y + 13, short(value, 11)),
-            tag("rect", x=92, y=y + 3, width=max(0.5, width), height=12, class_="area"),
-            text(96 + width, y + 13, f"{rows / total:.0%}"),
+            text(0, y + 13, short(value, width)),
+            tag(
+                "rect",
+                x=start,
+                y=y + 3,
+                width=max(0.5, size),
+                height=12,
+                class_="area",
+            ),
+            text(start + 4 + size, y + 13, f"{rows / total:.0%}"),
         ]
     if more > 0:
         parts.append(text(0, 18 * len(shown) + 13, f"and {more:,} more"))

@@ -28,12 +28,13 @@ class Scale(NamedTuple):
 
     def __call__(self, value: float) -> float:
         """Return the place of a value."""
-        share = (value - self.low) / (self.high - self.low)
+        # Halves: the difference of the largest floats is infinite.
+        share = (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
         return round(self.start + share * (self.end - self.start), 2)
 
     def step(self, wanted: int = 5) -> float:
         """Return the distance between round numbers."""
-        return round_step((self.high - self.low) / wanted)
+        return round_step(self.high / wanted - self.low / wanted)
 
     def ticks(self, wanted: int = 5) -> list[float]:
         """Return round numbers between the ends."""
@@ -62,11 +63,11 @@ def make_scale(
     low, high = min(known), max(known)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)
-    if high - low <= 1e-12 * max(abs(low), abs(high), 1e-300):
+    if high / 2 - low / 2 <= 5e-13 * max(abs(low), abs(high), 1e-300):
         pad = abs(low) / 10 or 1.0
         low, high = low - pad, high + pad
     if round_ends:
-        step = round_step((high - low) / 5)
+        step = round_step(high / 5 - low / 5)
         low = math.floor(low / step + 1e-9) * step
         high = math.ceil(high / step - 1e-9) * step
     return Scale(low, high, start, end)

@@ -4,8 +4,11 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+from reproducible_ml.exploration.figures import in_digits, mean_and_spread
 from reproducible_ml.exploration.profile import Status
 from reproducible_ml.page.charts import Row, bar_chart
 from reproducible_ml.page.data import category_picture, density_picture
@@ -130,6 +133,12 @@ def _overview(found: Json, columns: Sequence[Json]) -> Html:
         )
     if left := found["duplicates"].get("not_compared"):
         notes.append(f"Not compared to find equal rows: {_listed(left)}.")
+    if any(column.get("hidden") for column in columns):
+        notes.append(
+            "Columns that identify rows, and those that are about a person or look like"
+            " it, show no values. What only looks like it: not_personal in"
+            " data/catalog.yaml, or --not-personal of `rml profile TABLE`."
+        )
     striking = [tag("li", words) for words in findings(found, columns)]
     return join(
         [
@@ -237,7 +246,8 @@ def _columns(columns: Sequence[Json], found: Json) -> Html:
             c["type"],
             _share(c["missing"], rows) if c["missing"] else 0,
             _different(c),
-            *(_value(c.get(key)) for key in ("min", "max", "mean", "sd")),
+            *(_value(c.get(key), _spread(c)) for key in ("min", "max", "mean")),
+            _value(c.get("sd")),
             ", ".join(short(name, 24) for name, _ in _most_frequent(c)[:3]),
         ]
         for c in columns
@@ -276,8 +286,7 @@ def _box(column: Json) -> Html:
     if column["missing"]:
         words.append(f"{_share(column['missing'], rows)} missing")
     if column["kind"] == "number" and column.get("mean") is not None:
-        spread = f" ± {column['sd']:.3g}" if column.get("sd") is not None else ""
-        words.append(f"{column['mean']:.4g}{spread}")
+        words.append(mean_and_spread(column["mean"], column.get("sd")))
     elif "distinct" in column:
         words.append(f"{_different(column)} different")
     if column.get("zone"):
@@ -297,7 +306,7 @@ def _picture(column: Json) -> Html:
     name, top = column["name"], _most_frequent(column)
     if column["kind"] == "number" and len(top) <= FEW and top:
         # In the order of their sizes, as far as they are shown.
-        shown = sorted(top[:FEW], key=lambda pair: float(pair[0]))
+        shown = sorted(top[:FEW], key=lambda pair: Decimal(pair[0]))
         return _frequent_picture(column, shown)
     if column["kind"] == "number":
         found = column.get("histogram") or {}
@@ -319,7 +328,8 @@ def _frequent_picture(column: Json, top: Sequence[Any]) -> Html:
     present = column["rows"] - column["missing"]
     others = max(0, present - sum(rows for _, rows in top))
     more = max(0, column.get("distinct", 0) - len(top))
-    return category_picture(column["name"], top, others, more)
+    numbers = column["kind"] == "number"
+    return category_picture(column["name"], top, others, more, numbers=numbers)
 
 
 def _details(column: Json) -> Html:
@@ -336,11 +346,16 @@ def _details(column: Json) -> Html:
         **{"blank": "empty texts", "out_of_range": "out of the years 1 to 9999"},
         "unreadable": "not readable as this type",
     }
-    rows += [[said, _value(column[k])] for k, said in names.items() if k in column]
+    spread = _spread(column)
+    rows += [
+        [said, _value(column[k], None if k == "sd" else spread)]
+        for k, said in names.items()
+        if k in column
+    ]
     if column.get("zone"):
         rows.append(["times have a zone or offset", f"shown in {column['zone']}"])
     for share, value in (column.get("quantiles") or {}).items():
-        rows.append([f"{float(share):.0%} are at most", _value(value)])
+        rows.append([f"{float(share):.0%} are at most", _value(value, spread)])
     rest = column.get("histogram") or {}
     if rest.get("below") or rest.get("above"):
         words = f"{number(rest['below'])} below, {number(rest['above'])} above"
@@ -471,12 +486,28 @@ def _bytes(size: int) -> str:
     return f"{size:,.1f} GB"
 
 
-def _value(value: Any) -> Any:
-    """Return a figure for a table: numbers in few digits."""
+def _spread(column: Json) -> float | None:
+    """Return how far most numbers of a column are apart; None if that is not known."""
+    if column["kind"] != "number":
+        return None
+    found = column.get("quantiles") or {}
+    ends = [("0.25", "0.75"), ("0.05", "0.95"), ("0.01", "0.99")]
+    pairs = [(found.get(low), found.get(high)) for low, high in ends]
+    pairs.append((column.get("min"), column.get("max")))
+    for low, high in pairs:
+        if low is not None and high is not None and low != high:
+            # Half of it: of the largest floats, all of it is infinite.
+            return 2 * float(Fraction(high) / 2 - Fraction(low) / 2)
+    spread: float | None = column.get("sd")
+    return spread
+
+
+def _value(value: Any, spread: float | None = None) -> Any:
+    """Return a figure for a table: numbers in few digits, or those that matter."""
     if isinstance(value, float):
         return (
             number(int(value))
             if value.is_integer() and abs(value) < 1e15
-            else f"{value:.6g}"
+            else in_digits(value, spread, 6)
         )
     return value

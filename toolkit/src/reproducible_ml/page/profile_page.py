@@ -2,14 +2,13 @@
 
 import sys
 import tempfile
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from reproducible_ml.contract.schema import Data
 from reproducible_ml.core.errors import UserError, printable
-from reproducible_ml.core.files import PARAMS, write_json, write_text
+from reproducible_ml.core.files import PARAMS, all_or_nothing, write_json, write_text
 from reproducible_ml.core.params import load_section
 from reproducible_ml.core.project import Project
 from reproducible_ml.exploration.profile import (
@@ -20,7 +19,7 @@ from reproducible_ml.exploration.profile import (
     profile_project,
     roles_of,
 )
-from reproducible_ml.exploration.tables import any_table
+from reproducible_ml.exploration.tables import Table, any_table, as_contract
 from reproducible_ml.page.frame import html_page, written_by
 from reproducible_ml.page.markup import tag
 from reproducible_ml.page.page import open_page
@@ -39,6 +38,7 @@ class Wanted(NamedTuple):
         out: Where to write; by default, within reports/profile.
         query: Of a database.
         key: Columns that identify a row of a database.
+        not_personal: Columns that only look as if they were about a person.
     """
 
     table: str = ""
@@ -46,6 +46,7 @@ class Wanted(NamedTuple):
     out: Path | None = None
     query: str | None = None
     key: str | None = None
+    not_personal: tuple[str, ...] = ()
 
 
 def show_profile(project: Project, wanted: Wanted, *, browser: bool) -> None:
@@ -63,10 +64,11 @@ def show_profile(project: Project, wanted: Wanted, *, browser: bool) -> None:
         found, folder = _any(project, wanted)
         command = f"rml profile {found['name']}"
     else:
-        if wanted.target or wanted.query:
+        if wanted.target or wanted.query or wanted.not_personal:
             raise UserError(
-                "rml profile: --target and --query need a TABLE: the target of the"
-                " project is in params.yaml"
+                "rml profile: --target, --query and --not-personal need a TABLE: the"
+                " target of the project is in params.yaml, and columns that only look"
+                " personal in data/catalog.yaml"
             )
         found, folder = profile_project(project.root), FOLDER
         command = "rml profile"
@@ -76,8 +78,10 @@ def show_profile(project: Project, wanted: Wanted, *, browser: bool) -> None:
             f"{folder / PAGE}: exists, and is no profile. Fix: choose another folder:"
             " --out FOLDER"
         )
-    write_json(found, folder / NAME, indent=None)
-    write_text(_page(found, command), folder / PAGE)
+    page = _page(found, command)
+    with all_or_nothing(folder / NAME, folder / PAGE):
+        write_json(found, folder / NAME, indent=None)
+        write_text(page, folder / PAGE)
     sys.stdout.write(f"{folder / PAGE}\n{folder / NAME}: the same figures\n")
     sys.stdout.flush()
     if browser:
@@ -103,7 +107,7 @@ def _any(project: Project, wanted: Wanted) -> tuple[dict[str, Any], Path]:
         report = (wanted.out or folder) / "problems.csv"
         try:
             table = any_table(path, report)
-            roles = _roles(project, wanted, table.types)
+            roles = _roles(project, wanted, table)
             found = profile(table, roles, source.name)
         except UserError as error:
             if not path.is_relative_to(temporary):
@@ -112,18 +116,27 @@ def _any(project: Project, wanted: Wanted) -> tuple[dict[str, Any], Path]:
     return found, folder
 
 
-def _roles(project: Project, wanted: Wanted, columns: Iterable[str]) -> Roles:
+def _roles(project: Project, wanted: Wanted, table: Table) -> Roles:
     """Return the roles of columns that the project's table has as well."""
-    names = [*columns]
-    known = roles_of(load_section(Data, project.root / PARAMS), names, project.root)
-    if wanted.target is None:
-        return known
-    if wanted.target not in names:
-        shown = ", ".join(names[:20]) + (" ..." if len(names) > 20 else "")
-        raise UserError(
-            f'--target: {wanted.table} has no column "{wanted.target}". It has: {shown}'
-        )
-    return known._replace(target=wanted.target)
+    data = load_section(Data, project.root / PARAMS)
+    known = roles_of(data, as_contract(table), project.root)
+    targets = () if wanted.target is None else (wanted.target,)
+    typed = {"target": targets, "not-personal": wanted.not_personal}
+    for option, names in typed.items():
+        for name in names:
+            if name not in table.types:
+                shown = ", ".join([*table.types][:20])
+                more = " ..." if len(table.types) > 20 else ""
+                raise UserError(
+                    f'--{option}: {wanted.table} has no column "{name}". It has:'
+                    f" {shown}{more}"
+                )
+    said = frozenset(wanted.not_personal)
+    return known._replace(
+        target=known.target if wanted.target is None else wanted.target,
+        personal=known.personal - said,
+        not_personal=known.not_personal | said,
+    )
 
 
 def _page(found: dict[str, Any], command: str) -> str:
