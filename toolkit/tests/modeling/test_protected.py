@@ -91,6 +91,18 @@ def test_metrics_of_groups_are_those_computed_by_hand(by_hand: dict[str, Any]) -
     assert gaps["equalized_odds"]["metric"] == "true_positive_rate"
 
 
+def test_intervals_are_within_what_is_possible() -> None:
+    random = np.random.default_rng(0)
+    actual = random.random(300) < 0.5
+    output = np.where(random.random(300) < 0.5, 0.98, 0.02)
+    group = np.where(np.arange(300) < 8, "few", "many")
+    found = score(Predictions(actual, output), {"group": group})["group"]
+    for each in found["groups"]:
+        for name, low in (("calibration_error", 0), ("predicted_minus_observed", -1)):
+            metric = each["metrics"][name]
+            assert low <= metric["low"] <= metric["value"] <= metric["high"] <= 1
+
+
 def test_rate_of_no_rows_is_undefined_and_said_so(by_hand: dict[str, Any]) -> None:
     found = {g["group"]: g["metrics"]["true_positive_rate"] for g in by_hand["groups"]}
     nothing = {"value": None, "low": None, "high": None, "rows": 0}

@@ -332,13 +332,21 @@ def make_bins(values: pd.Series, kind: Kind) -> Distribution:
 
 
 def _moments(known: npt.NDArray[np.float64]) -> dict[str, float]:
-    """Return mean and standard deviation, to six digits, whatever the order of rows."""
+    """Return mean and standard deviation, whatever the order of rows.
+
+    To six digits, or for the mean of large numbers that are near each other, as many as
+    the standard deviation needs.
+    """
     scale = float(np.abs(known).max()) or 1.0
     scaled = known / scale
     mean = math.fsum(scaled.tolist()) / len(scaled)
     variance = math.fsum(((scaled - mean) ** 2).tolist()) / len(scaled)
-    moments = {"mean": mean * scale, "sd": math.sqrt(variance) * scale}
-    return {name: float(f"{value:.6g}") for name, value in moments.items()}
+    mean, sd = mean * scale, math.sqrt(variance) * scale
+    digits = 6
+    if mean and sd:
+        more = math.floor(math.log10(abs(mean))) - math.floor(math.log10(sd))
+        digits = min(17, max(digits, 4 + more))
+    return {"mean": float(f"{mean:.{digits}g}"), "sd": float(f"{sd:.6g}")}
 
 
 def count_values(values: pd.Series, column: Distribution) -> Counts:

@@ -74,6 +74,7 @@ class Varied(NamedTuple):
         rows: Those that it is a mean or share of, of shape (groups,).
         is_rate: Whether it is a share of rows, between 0 and 1.
         least: Of the standard errors of groups, in differences.
+        possible: The lowest and the highest value that the metric can have.
     """
 
     value: Floats
@@ -81,6 +82,7 @@ class Varied(NamedTuple):
     rows: Codes
     is_rate: bool
     least: Floats | float = 0.0
+    possible: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     def centre(self) -> Floats:
@@ -112,7 +114,8 @@ class Varied(NamedTuple):
     def interval(self, place: int) -> tuple[float, float]:
         """Return the 95 % interval of a group, NaN where it is unknown."""
         value = float(self.value[place])
-        low, high = percentile_interval(self.replicates[:, place])
+        found = percentile_interval(self.replicates[:, place])
+        low, high = (float(np.clip(end, *self.possible)) for end in found)
         return (low, high) if np.isnan(value) else (min(low, value), max(high, value))
 
 

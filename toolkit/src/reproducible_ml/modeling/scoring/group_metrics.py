@@ -276,9 +276,10 @@ def _as_varied(
         # By the triangle inequality, the error is off by no more than all bins are.
         off = replicates * _student(rows)
         both = np.concatenate([np.maximum(value - off, 0), value + off])
-        return Varied(value, both, rows, is_rate=False)
+        return Varied(value, both, rows, is_rate=False, possible=(0.0, 1.0))
     if not is_number:
-        return Varied(value, replicates, rows, is_rate=False)
+        # The bias: one probability minus another.
+        return Varied(value, replicates, rows, is_rate=False, possible=(-1.0, 1.0))
     moved = replicates - value
     with np.errstate(over="ignore"):
         spread = known_mean(moved**2) * rows
@@ -286,7 +287,10 @@ def _as_varied(
     typical = np.sqrt(np.nansum(spread * rows) / max(1, rows.sum()))
     least = np.where(rows < FEW, typical / np.sqrt(np.maximum(rows, 1)), 0)
     moved = moved * _student(rows)
-    return Varied(value, value + moved, rows, is_rate=False, least=least)
+    possible = (0.0, np.inf) if metric == "mae" else (-np.inf, np.inf)
+    return Varied(
+        value, value + moved, rows, is_rate=False, least=least, possible=possible
+    )
 
 
 def _student(rows: Codes) -> Floats:
