@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from markdown_it import MarkdownIt
 
 from reproducible_ml.adopt.yaml_files import edit_yaml
 from reproducible_ml.cli import cli
@@ -23,6 +24,7 @@ from reproducible_ml.governance.rubric import IDS, ITEMS, Item, all_proofs
 from reproducible_ml.governance.score import (
     PAGE,
     Score,
+    as_markdown,
     find_points,
     find_score,
     make_skeleton,
@@ -202,6 +204,8 @@ def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     )(root)
     evaluation(lambda content: content.update(protected=PROTECTED))(root)
+    for command in (["init", "--quiet"], ["add", "docs", ".gitignore"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
     return root
 
 
@@ -406,6 +410,15 @@ def test_reports_of_a_stale_lock_prove_nothing(
         ({"link": "docs/other.md"}, "docs/other.md does not exist"),
         ({"link": "../README.md"}, "no file of this repository"),
         ({"link": "/etc/passwd"}, "no file of this repository"),
+        ({"link": "."}, "is a folder"),
+        ({"link": "docs"}, "is a folder"),
+        ({"link": "docs/code/../code/README.md"}, ""),
+        ({"link": "reports/index.html"}, "is not in Git"),
+        ({"link": ".git/HEAD"}, "is not in Git"),
+        ({"link": "https://x"}, "no address with a host"),
+        ({"link": "https://e.org:99999/a"}, ""),
+        ({"link": "https:///a.b"}, "no address with a host"),
+        ({"link": "javascript:alert(1)"}, "no address with a host"),
         ({"link": "", "text": "yes"}, "no link, and no text of 20 characters"),
         ({"by": ""}, "does not say whose it is"),
         ({"date": TODAY - datetime.timedelta(365)}, ""),
@@ -421,10 +434,31 @@ def test_written_evidence_is_half_a_point_as_long_as_it_holds(
     one = known.evidence["data.new_features"].model_copy(update=change)
     written = known.model_copy(update={"evidence": {"data.new_features": one}})
     item = next(item for item in ITEMS if item.id == "data.new_features")
+    (complete / "reports/index.html").touch()
     facts = Facts(Project(complete), records=False, today=TODAY, outdated=())
     result = find_points(item, [], facts, written)
     assert result.value == (0 if says else 0.5)
     assert says in " ".join(result.missing)
+    unchecked = not says and "https" in one.link
+    assert ("not checked" in " ".join(result.based_on)) == unchecked
+
+
+def test_evidence_is_no_markup_on_the_page(project: Path) -> None:
+    hostile = (
+        "[a](javascript:alert(1)) ![i](http://e.org/p.png) _b_ *c* <img src=x> | d"
+    )
+    text = EVIDENCE.replace("in two hours", f"{hostile} `e|f` `g")
+    text = text.replace("text: ", "text: >-\n      ")
+    (project / evidence.FILE).write_text(text, "utf-8")
+    found = as_markdown(score(project))
+    row = next(line for line in found.splitlines() if "javascript" in line)
+    parser = MarkdownIt("commonmark").enable("table")
+    html = parser.render(f"| a | b | c |\n|---|---|---|\n{row}\n")
+    assert html.count("<td>") == 3
+    assert "<a " not in html
+    assert "<img" not in html
+    assert "<em>" not in html
+    assert "_b_ *c* &lt;img src=x&gt; | d <code>e|f</code> `g" in html
 
 
 def test_evidence_beside_a_failing_proof_is_half_a_point(project: Path) -> None:
@@ -448,6 +482,11 @@ def test_evidence_beside_a_failing_proof_is_half_a_point(project: Path) -> None:
             "evidence.model.tuned.date: Field required",
         ),
         ("forbidden: {'(': why}", "is not a regular expression"),
+        (
+            "evidence: {model.tuned: {date: 2026-01-01, by: me}}\n"
+            "missing: {model.tuned: no time}",
+            "model.tuned: is under both",
+        ),
         ("points: 28", "points: Extra inputs"),
         ("a: [", "is not valid YAML"),
     ],

@@ -5,16 +5,19 @@ year, and only as long as the files exist that it names.
 """
 
 import datetime
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.files import write_text
 from reproducible_ml.core.params import Section, read_yaml
+from reproducible_ml.versioning.git import run_git
 
 FILE = Path("docs/governance/ml_test_score.yaml")
 
@@ -23,6 +26,10 @@ YEAR = datetime.timedelta(days=365)
 
 # A text with fewer characters, such as "yes", says nothing.
 SHORT = 20
+
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+# With a dot: no name of a single computer.
+HOST = re.compile(r"(?:[^\s./]+\.)+[^\s./]{2,}")
 
 HEAD = """\
 # Evidence for the ML Test Score that no program can check: `rml score` reads it.
@@ -35,7 +42,8 @@ forbidden: {}
 #  '(?i)phone|e_?mail': identifies a person
 
 # What was done for a test, when, by whom (a role is enough), and a text or a link to
-# what came out: a file of this repository, also with a #heading, or an address.
+# what came out: a file that is in Git, also with a #heading, or an address, which
+# nothing checks.
 evidence: {}
 #  data.new_features:
 #    date: 2026-01-31
@@ -100,6 +108,11 @@ class Evidence(Section):
         return find_broken(root, self.link) if self.link else ""
 
     @property
+    def is_address(self) -> bool:
+        """Whether its link leads out of the repository, so that nothing checks it."""
+        return SCHEME.match(self.link) is not None
+
+    @property
     def until(self) -> datetime.date:
         """The last day on which it counts."""
         return self.date + YEAR
@@ -141,28 +154,51 @@ def read_evidence(root: Path, known: Sequence[str]) -> Written | None:
         for name in getattr(found, part)
         if name not in known
     ]
-    if unknown:
-        raise UserError("\n".join(unknown))
+    both = [
+        f"{FILE}: {name}: is under both `evidence` and `missing`. Fix: remove one"
+        for name in found.evidence
+        if name in found.missing
+    ]
+    if unknown or both:
+        raise UserError("\n".join([*unknown, *both]))
     return found
 
 
 def find_broken(root: Path, link: str) -> str:
-    """Return what is wrong with a link; empty if it is good, or an address."""
-    if re.match(r"https?://[^/\s]+", link):
-        return ""
+    """Return what is wrong with a link; empty if it is good, or an address.
+
+    Git must have the file: else other clones, and CI, find nothing.
+    """
+    if SCHEME.match(link):
+        return "" if _is_address(link) else f"{link} is no address with a host"
     path, _, heading = link.partition("#")
-    target = (root / path).resolve()
-    if (
-        not path
-        or Path(path).is_absolute()
-        or not target.is_relative_to(root.resolve())
-    ):
+    target = Path(os.path.normpath(root / path))
+    if not path or Path(path).is_absolute() or not target.is_relative_to(root):
         return f"{link} is no file of this repository, and no address"
     if not target.exists():
         return f"{path} does not exist"
+    if target.is_dir():
+        return f"{path} is a folder: name a file in it"
+    name = target.relative_to(root).as_posix()
+    if not run_git(root, "ls-files", "-z", "--", f":(literal){name}"):
+        return f"{path} is not in Git, so others do not have it: git add it"
     if heading and heading not in _headings(target):
         return f"{path} has no heading #{heading}"
     return ""
+
+
+def _is_address(link: str) -> bool:
+    """Return whether this is the address of a host that others can reach."""
+    try:
+        parts = urlsplit(link)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and HOST.fullmatch(host) is not None
+        and not re.search(r"\s", link)
+    )
 
 
 def _headings(path: Path) -> set[str]:

@@ -2,10 +2,12 @@
 
 import datetime
 import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from reproducible_ml.card.markdown import SIGNS
 from reproducible_ml.core.errors import one_line
 from reproducible_ml.core.files import write_text
 from reproducible_ml.core.project import Project
@@ -33,6 +35,9 @@ MEANINGS: tuple[tuple[float, str], ...] = (
     (5, "strongly automated tests and monitoring"),
     (7, "exceptionally automated tests and monitoring"),
 )
+
+# Code, which the texts of proofs have.
+CODE = re.compile(r"(?<![`\\])(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 
 CAUTION = (
     "A point says what this repository has. Whether a workflow ran, or alerts reach"
@@ -141,7 +146,8 @@ def find_points(
         return Points(item, 0.0, [], lacking)
     if why := evidence.problem(facts.root, facts.today):
         return Points(item, 0.0, [], [*lacking, f"{FILE}: {item.id}: {why}"])
-    parts = filter(None, (evidence.text, evidence.link))
+    unchecked = " (an address that is not checked)" if evidence.is_address else ""
+    parts = filter(None, (evidence.text, f"{evidence.link}{unchecked}"))
     text = f"written on {evidence.date} by {evidence.by}: {' '.join(parts)}"
     return Points(item, WRITTEN, [f"{text} (counts until {evidence.until})"], lacking)
 
@@ -291,9 +297,15 @@ def _missing(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """Return text that neither ends a cell nor is markup."""
-    plain = one_line(text).replace("|", "¦").replace("<", "&lt;")
-    return plain.replace("*", "\\*")
+    """Return text that neither ends a cell nor is markup, but for code."""
+    parts, end = [], 0
+    line = one_line(text)
+    for found in CODE.finditer(line):
+        # A table's code needs a backslash before a bar, and shows none.
+        parts += [SIGNS.sub(r"\\\1", line[end : found.start()])]
+        parts += [found.group().replace("|", r"\|")]
+        end = found.end()
+    return "".join([*parts, SIGNS.sub(r"\\\1", line[end:])])
 
 
 def score_page(project: Project, outdated: Sequence[str] | None = None) -> str:
