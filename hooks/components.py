@@ -110,7 +110,9 @@ SETS = {
 
 
 def choose_components(answer: str) -> set[str]:
-    """Return the names of the components that were asked for.
+    """Return the names of the components that were asked for: a set, or a list.
+
+    In a list, `standard` stands for those of that set.
 
     Raises:
         ValueError: A name is not known; says which, and what can be chosen.
@@ -118,6 +120,8 @@ def choose_components(answer: str) -> set[str]:
     if answer.strip() in SETS:
         return set(SETS[answer.strip()])
     names = {name.strip() for name in answer.split(",")}
+    if "standard" in names:
+        names = names - {"standard"} | set(SETS["standard"])
     if unknown := sorted(names - set(COMPONENTS)):
         raise ValueError(
             f'"{unknown[0]}" is not a component. Fix: answer {", ".join(SETS)}, or some'
@@ -142,7 +146,7 @@ def prompt() -> str:
     return "\n".join(
         [
             f"Components: minimal (none), standard ({standard}), everything, or names"
-            " with commas between them",
+            " with commas between them, such as standard,governance",
             *lines,
             "   ",
         ]

@@ -214,6 +214,8 @@ def test_sets_of_components() -> None:
     assert choose_components("everything") == set(COMPONENTS)
     assert set(SETS["standard"]) < set(COMPONENTS)
     assert choose_components(" nightly, github") == {"github", "nightly"}
+    both = choose_components("standard, governance,site")
+    assert both == {*SETS["standard"], "governance", "site"}
 
 
 def test_prompt_shows_every_component() -> None:
