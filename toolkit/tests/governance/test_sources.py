@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import fsspec
+import fsspec  # type: ignore[import-untyped]
 import pytest
 
 from reproducible_ml.contract.schema import Contract

@@ -17,7 +17,7 @@ def test_changed_parameters_have_their_values_by_key() -> None:
     text = params(results(params=old), results(params=new))
     assert table_rows(text) == [
         ["`train.seed`", "`0`", "`1`"],
-        ["`clean.by`", "-", '`["x¦y", null]`'],
+        ["`clean.by`", "-", r'`["x\|y", null]`'],
         ["`train.gone`", '`"a"`', "-"],
     ]
     assert "none changed" in params(results(params=old), results(params=old))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+from reproducible_ml.card.markdown import code, plain, table
 from reproducible_ml.site.environment import FOLDER
 
 from ..copies import ROOT, copy_files
@@ -330,6 +331,55 @@ def test_what_is_wrong_is_a_line(
     assert line.startswith("error: ")
     assert error in line
     assert not (small / "site/index.html").exists()
+
+
+# What would be an element, an attribute or the end of one, if it were not escaped.
+HOSTILE = (
+    "Evil | </title><img src=x onerror=alert(1)> <script>alert(2)</script> `c`"
+    ' [l](javascript:alert(3)) {: onclick=alert(4) } " onfocus="alert(5)'
+)
+
+
+class Dangerous(HTMLParser):
+    """Elements that no page should have."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[object] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note elements with scripts of others."""
+        known = dict(attrs)
+        inner = ("x", *(v for v in known.values() if v and v.startswith("javascript")))
+        events = {key for key in known if key.startswith("on")}
+        if events or known.get("src") in inner or known.get("href") in inner:
+            self.found.append((tag, attrs))
+
+    def handle_data(self, data: str) -> None:
+        """Note scripts."""
+        if self.cdata_elem == "script" and "alert(2)" in data:
+            self.found.append(data)
+
+
+def test_text_of_people_is_no_element_on_any_page(small: Path) -> None:
+    text = plain(HOSTILE)
+    cells = table(["a"], [[text], [code(HOSTILE, 300)]])
+    page = f"# {text}\n\n{text}\n\n- {text}\n\n{cells}\n"
+    for name in ("README.md", "docs/a.md", "docs/<b>/c.md"):
+        (small / name).parent.mkdir(parents=True, exist_ok=True)
+        (small / name).write_text(page.replace("Evil", f"Evil {name[-4]}", 1), "utf-8")
+    (small / "docs/good.md").write_text("# Good\n")
+    done = run(small)
+    assert done.returncode == 0, done.stderr
+    built = sorted((small / "site").rglob("*.html"))
+    assert {"a.html", "good.html"} <= {path.name for path in built}
+    for path in built:
+        html = path.read_text("utf-8")
+        assert not Dangerous(html).found, path
+        assert html.count("</title>") == html.count("<title>"), path
+    seen = Text((small / "site/docs/a.html").read_text("utf-8")).seen
+    assert seen.count("<imgsrc=xonerror=alert(1)>") == 6
 
 
 def test_two_at_once_wait_for_each_other(small: Path) -> None:

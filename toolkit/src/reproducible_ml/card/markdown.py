@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from reproducible_ml.core.errors import one_line
 
-# These would end a code span, or a table cell even within one.
-INERT = str.maketrans({"`": "'", "|": "¦"})
+# A span of code.
+CODE = re.compile(r"(?<![`\\])(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 
 # Characters of a name or value that are shown.
 WIDTH = 60
@@ -28,10 +28,23 @@ ADDRESS = re.compile(r"https?://[A-Za-z0-9./_~%?=&#:+,;-]*[A-Za-z0-9/_~%=&#+-]")
 
 def code(text: object, width: int = WIDTH) -> str:
     """Return a text as a code span, short and on one line."""
-    shown = one_line(str(text)).translate(INERT)
+    shown = one_line(str(text))
     if len(shown) > width:
         shown = f"{shown[: width - 1]}…"
-    return f"`{shown.strip()}`" if shown.strip() else "(empty)"
+    return span(shown.strip()) if shown.strip() else "(empty)"
+
+
+def span(text: str) -> str:
+    """Return a code span of a text that is on one line, whatever signs it has."""
+    runs = re.findall("`+", text)
+    ticks = "`" * min(n for n in range(1, len(text) + 2) if "`" * n not in runs)
+    blank = " " if runs else ""
+    return f"{ticks}{blank}{text}{blank}{ticks}"
+
+
+def cell(text: str) -> str:
+    """Return Markdown for a cell of a table, which a bar in code would end."""
+    return CODE.sub(lambda found: found.group().replace("|", r"\|"), text)
 
 
 def plain(text: str) -> str:
@@ -61,7 +74,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         for column in zip(*cells, strict=True)
     ]
     lines = [list(header), rules or ["---"] * len(header), *cells]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(map(cell, line))} |" for line in lines)
 
 
 def section(title: str, *parts: str) -> str:

@@ -2,12 +2,11 @@
 
 import datetime
 import json
-import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from reproducible_ml.card.markdown import SIGNS
+from reproducible_ml.card.markdown import CODE, SIGNS, cell
 from reproducible_ml.core.errors import one_line
 from reproducible_ml.core.files import write_text
 from reproducible_ml.core.project import Project
@@ -35,9 +34,6 @@ MEANINGS: tuple[tuple[float, str], ...] = (
     (5, "strongly automated tests and monitoring"),
     (7, "exceptionally automated tests and monitoring"),
 )
-
-# Code, which the texts of proofs have.
-CODE = re.compile(r"(?<![`\\])(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 
 CAUTION = (
     "A point says what this repository has. Whether a workflow ran, or alerts reach"
@@ -301,9 +297,7 @@ def _cell(text: str) -> str:
     parts, end = [], 0
     line = one_line(text)
     for found in CODE.finditer(line):
-        # A table's code needs a backslash before a bar, and shows none.
-        parts += [SIGNS.sub(r"\\\1", line[end : found.start()])]
-        parts += [found.group().replace("|", r"\|")]
+        parts += [SIGNS.sub(r"\\\1", line[end : found.start()]), cell(found.group())]
         end = found.end()
     return "".join([*parts, SIGNS.sub(r"\\\1", line[end:])])
 

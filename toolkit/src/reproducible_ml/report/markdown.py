@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from reproducible_ml.card.markdown import cell, span
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.versioning.dvc import run_dvc
 
@@ -34,9 +35,6 @@ MESSAGE = 300
 # Width of Markdown and of tables where the output is not a terminal.
 PIPED_WIDTH = 120
 UNLIMITED = 10_000
-
-# These would end a code span, or a table cell even within one.
-INERT = str.maketrans({"`": "'", "|": "¦"})
 
 # A number, an interval or a dash.
 NUMBERS = re.compile(r"[-+\d.,e]+( to [-+\d.,e]+)?")
@@ -79,8 +77,8 @@ def short(text: str, width: int = WIDTH) -> str:
 
 def code(text: object, width: int = WIDTH) -> str:
     """Return a text as a code span, short and on one line."""
-    shown = short(one_line(str(text)).translate(INERT), width).strip()
-    return f"`{shown}`" if shown else "(empty)"
+    shown = short(one_line(str(text)), width).strip()
+    return span(shown) if shown else "(empty)"
 
 
 def listed(names: Iterable[object], limit: int = 5) -> str:
@@ -126,7 +124,7 @@ def cut(lines: Sequence[str], before_more: str = "") -> list[str]:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(map(cell, cells))} |"
 
 
 def details(summary: str, text: str) -> str:

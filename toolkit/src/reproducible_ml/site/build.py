@@ -1,6 +1,7 @@
 """`rml site`: from the files of Git to a folder that any browser and server shows."""
 
 import hashlib
+import html
 import json
 import os
 import shutil
@@ -19,7 +20,11 @@ import yaml
 from reproducible_ml.core.errors import UserError, one_line
 from reproducible_ml.core.files import replacing_folder, write_text, yaml_problem
 from reproducible_ml.core.project import Project
-from reproducible_ml.site.check import drop_pictures_of_others, find_problems
+from reproducible_ml.site.check import (
+    drop_pictures_of_others,
+    escape_titles,
+    find_problems,
+)
 from reproducible_ml.site.environment import LOCK, prepare
 from reproducible_ml.site.pages import HOME, REPORT, Pages, navigation
 from reproducible_ml.versioning.git import run_git
@@ -97,6 +102,7 @@ def _build(
             f"{name}: a picture of another host is left out"
             for name in drop_pictures_of_others(folder)
         ]
+        escape_titles(folder)
         if problems := find_problems(folder):
             raise UserError("\n".join(problems))
     stamp.save(state)
@@ -263,7 +269,8 @@ def _derived(
     root: Path, settings: Mapping[str, Any], pages: Pages, whole: list[Any]
 ) -> str:
     """Return the configuration for MkDocs: what is not in mkdocs.yml but follows."""
-    title = pages.title(HOME) or root.resolve().name
+    # MkDocs takes it for HTML.
+    title = html.escape(pages.title(HOME) or root.resolve().name)
     extra = settings.get("extra")
     shims = (extra if isinstance(extra, dict) else {}).get("polyfills") or []
     derived: dict[str, Any] = {

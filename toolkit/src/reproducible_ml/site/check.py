@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,6 +17,8 @@ LOADED = {
 NAMED = {"canonical", "prev", "next", "alternate", "edit"}
 
 PICTURE = re.compile(r"<img\b[^>]*?\bsrc=\"(?:https?:)?//[^\"]*\"[^>]*>", re.I)
+# To the last end in its line, as a title may hold one.
+TITLE = re.compile(r"(?m)^([ \t]*<title>)(.*)(</title>[ \t]*)$")
 WORDS = re.compile(r"\balt=\"([^\"]*)\"")
 
 
@@ -55,6 +57,19 @@ def drop_pictures_of_others(site: Path) -> Iterator[str]:
         if PICTURE.search(text):
             path.write_text(PICTURE.sub(words, text), "utf-8", newline="\n")
             yield path.relative_to(site).as_posix()
+
+
+def escape_titles(site: Path) -> None:
+    """Escape titles of pages, of which the theme makes HTML again."""
+    for path in sorted(site.rglob("*.html")):
+        text = path.read_text("utf-8")
+        new = TITLE.sub(
+            lambda found: found[1] + escape(unescape(found[2]), quote=False) + found[3],
+            text,
+            count=1,
+        )
+        if new != text:
+            path.write_text(new, "utf-8", newline="\n")
 
 
 def find_problems(site: Path) -> list[str]:

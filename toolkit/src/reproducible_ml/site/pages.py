@@ -5,6 +5,7 @@ and to files that are no pages, as params.yaml: of these the site has a page tha
 them. So a link leads to the same commit, on a server, on a disk, or without either.
 """
 
+import html
 import posixpath
 import re
 import shutil
@@ -108,9 +109,9 @@ class Pages:
     def entry(self, name: str) -> Any:
         """Return a page as the navigation has it: by its title, if it has one.
 
-        MkDocs itself does not see a title after a comment.
+        MkDocs itself does not see a title after a comment. It takes titles for HTML.
         """
-        title = self.title(name)
+        title = html.escape(self.title(name))
         return {title: self.places[name]} if title else self.places[name]
 
     def _place(self, name: str) -> str:
@@ -321,4 +322,4 @@ def navigation(wanted: Any, pages: Pages, others: dict[str, list[Any]]) -> list[
         if place.endswith(".md") and not name.endswith(".md")
     )
     made = {**rest, **others, **({"Files": files} if files else {})}
-    return [*known, *({title: found} for title, found in made.items())]
+    return [*known, *({html.escape(name): found} for name, found in made.items())]
