@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import fsspec  # type: ignore[import-untyped]
+import fsspec
 import pytest
 
 from reproducible_ml.contract.schema import Contract
