@@ -168,7 +168,9 @@ def _check_model(root: Path, params: Any) -> dict[str, Any]:
     manifest = read_manifest(root / MANIFEST)
     if not learned_increments(manifest):
         raise UserError(
-            f"{MODEL}: was not trained in batches of all rows. Fix: run `make repro`"
+            f"{MODEL}: was not trained in batches by an estimator with partial_fit, so"
+            " that it cannot go on. Fix: name one in train.estimator (XGBoost has none,"
+            " it sees all rows for each tree), and run `make repro`"
         )
     return manifest
 
