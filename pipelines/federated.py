@@ -30,6 +30,7 @@ the mean, without an indicator, as medians cannot be averaged.
 """
 
 import argparse
+import hashlib
 import hmac
 import json
 import logging
@@ -46,6 +47,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import sklearn
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 
@@ -80,6 +82,17 @@ def read_project() -> tuple[Contract, Data, str]:
                 " give it metadata: {treatment: exclude}"
             )
     return contract, data, token
+
+
+def fingerprint(contract: Contract, data: Data) -> str:
+    """Return a hash of all that decides what stands where in a vector."""
+    found = hashlib.sha256(sklearn.__version__.encode())
+    # The order of columns and of categories counts.
+    found.update(json.dumps(contract.model_dump(mode="json")).encode())
+    found.update(json.dumps(data.model_dump(mode="json")).encode())
+    for path in [*sorted(Path("code").glob("*/features/*.py")), Path(__file__)]:
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def find_moments(rows: pd.DataFrame, numbers: list[str]) -> Vector:
@@ -149,8 +162,8 @@ def descend(table: Vector, target: Vector, weights: Vector, *, binary: bool) -> 
 class Average:
     """Averages the vectors of all clients, one step after the other."""
 
-    def __init__(self, clients: list[str], patience: float) -> None:
-        self.clients, self.patience = clients, patience
+    def __init__(self, clients: list[str], patience: float, made_by: str) -> None:
+        self.clients, self.patience, self.made_by = clients, patience, made_by
         self.changed = threading.Condition()
         self.given: dict[str, tuple[int, Vector]] = {}
         self.rows: dict[str, int] = {}
@@ -219,6 +232,11 @@ def make_handler(average: Average, token: str) -> type[BaseHTTPRequestHandler]:
                 sent = (
                     json.loads(self.rfile.read(size)) if 0 < size <= MOST_BYTES else {}
                 )
+                if sent["made_by"] != average.made_by:
+                    return 409, (
+                        f"client {sent['client']}: its contract, features or versions"
+                        " are others than the server's. Fix: check out the same commit"
+                    )
                 client, step, rows = (
                     sent["client"],
                     int(sent["step"]),
@@ -242,7 +260,8 @@ def make_handler(average: Average, token: str) -> type[BaseHTTPRequestHandler]:
 def serve(given: argparse.Namespace) -> None:
     """Average until the last round, then write the model."""
     contract, data, token = read_project()
-    average = Average(sorted(given.name.split(",")), given.patience)
+    names, made_by = sorted(given.name.split(",")), fingerprint(contract, data)
+    average = Average(names, given.patience, made_by)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(given.certificate, given.key)
     host, _, port = given.address.rpartition(":")
@@ -280,14 +299,15 @@ def serve(given: argparse.Namespace) -> None:
 def train(given: argparse.Namespace) -> None:
     """Train on own rows, with the others' averages."""
     contract, data, token = read_project()
-    names = list(contract.features(data))
+    names, made_by = list(contract.features(data)), fingerprint(contract, data)
     rows = read_table(given.folder, [*names, data.target])
     # It verifies the certificate, and that it is that of the host.
     context = ssl.create_default_context(cafile=given.certificate)
 
     def send(step: int, vector: Vector) -> Vector:
         sent = {"client": given.name, "step": step, "rows": len(rows)}
-        body = json.dumps(sent | {"vector": vector.tolist()}).encode()
+        sent |= {"made_by": made_by, "vector": vector.tolist()}
+        body = json.dumps(sent).encode()
         url, key = f"https://{given.address}", {"Authorization": f"Bearer {token}"}
         request = urllib.request.Request(url, body, key)
         wait = 2 * given.patience

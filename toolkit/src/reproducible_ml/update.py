@@ -41,7 +41,7 @@ from reproducible_ml.report.results import (
 from reproducible_ml.report.review import gate_metric
 from reproducible_ml.reproduce import STAMPS, reproduce
 from reproducible_ml.versioning.dvc import run_dvc
-from reproducible_ml.versioning.git import find_commit
+from reproducible_ml.versioning.git import find_commit, run_git
 
 STAGE, BEFORE = "train", "split"
 
@@ -130,12 +130,24 @@ def update(project: Project, *, accept: bool, better: bool) -> None:
         wanted = _accepted(root, new)
         _write_updates(root, wanted)
         os.environ[START] = str(old)
-        reproduce(project, (), force=False)
+        try:
+            reproduce(project, (), force=False)
+        except BaseException:
+            sys.stderr.write(
+                "The updated model was accepted, and params.yaml has its rows, but the"
+                " pipeline did not finish. Fix: `make repro` finishes it; or, to go"
+                " back: git restore params.yaml, then `make repro`\n"
+            )
+            raise
         made, expected = (
             json.loads(path.read_text("utf-8"))["sha256"]
             for path in (root / MANIFEST, new / Path(MANIFEST).name)
         )
-        assert made == expected, "the same rows gave another model"
+        if made != expected:
+            raise UserError(
+                f"{MODEL}: the same rows gave another model than the one that was"
+                " judged. Fix: git restore params.yaml, then `make repro`"
+            )
     sys.stdout.write(
         "The model was updated. Commit params.yaml, dvc.lock and reports/.\n"
     )
@@ -254,8 +266,8 @@ def _newest(test: Path, params: Any) -> tuple[Rows, str]:
     every = Rows(test), f"all {count_rows(test):,} test rows"
     if params.split.method == "time":
         return every[0], f"{every[1]}, which are the newest"
-    path = Path(BOOTSTRAP)
-    known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    total = count_rows(test)
+    known = _scored(params, total)
     seen = int(known.get("rows", 0))
     keys = [rows.index.to_numpy(np.uint64) for rows in Rows(test, stop=seen).frames([])]
     if not seen or sum(map(len, keys)) < seen:
@@ -263,8 +275,27 @@ def _newest(test: Path, params: Any) -> tuple[Rows, str]:
     found = np.sort(np.concatenate(keys))
     if hashlib.sha256(found.tobytes()).hexdigest() != known.get("test_set"):
         return every[0], f"{every[1]}, as the new ones are not the last"
-    new = count_rows(test) - seen
-    return Rows(test, start=seen), f"{new:,} test rows that are new"
+    return Rows(test, start=seen), f"{total - seen:,} test rows that are new"
+
+
+def _scored(params: Any, total: int) -> dict[str, Any]:
+    """Return what is known of the test rows before the new ones, or nothing.
+
+    Args:
+        params: Of the project.
+        total: Test rows now. The report of so many was made after the new ones came.
+    """
+    path = Path(BOOTSTRAP)
+    texts = [path.read_bytes() if path.is_file() else None]
+    commits = [each.after for each in reversed(params.train.updates)]
+    for commit in ("HEAD", *commits):
+        if commit:
+            texts.append(run_git(Path(), "show", f"{commit}:{BOOTSTRAP}"))
+    for text in texts:
+        found = json.loads(text) if text else {}
+        if 0 < int(found.get("rows", 0)) < total:
+            return dict(found)
+    return json.loads(texts[0]) if texts[0] else {}
 
 
 def _judge(project: Project, params: Any, test: Path, old: Path, new: Path) -> Judged:

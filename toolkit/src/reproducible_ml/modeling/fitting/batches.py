@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 from sklearn.pipeline import Pipeline
@@ -407,8 +408,7 @@ class Shuffled:
             file = self._file(number)
             if file.exists():
                 frame = _read_streams(file)
-                order = np.argsort(self._numbers(frame), kind="stable")
-                yield frame.iloc[order]
+                yield frame.iloc[self._order(frame)]
 
     def batches(self, size: int) -> Iterator[pd.DataFrame]:
         """Yield batches of `size` rows; the last one may have fewer."""
@@ -425,6 +425,13 @@ class Shuffled:
                     waiting, count = [], 0
         if waiting:
             yield pd.concat(waiting)
+
+    def _order(self, frame: pd.DataFrame) -> npt.NDArray[np.intp]:
+        numbers = self._numbers(frame)
+        if len(np.unique(numbers)) == len(numbers):
+            return np.argsort(numbers)
+        # Rows of one key may differ, as in the target: not in the order of the table.
+        return np.lexsort((keys.hash_rows(frame, list(frame.columns)), numbers))
 
     def _numbers(self, frame: pd.DataFrame) -> keys.Keys:
         return keys.mix(frame.index.to_numpy(dtype=np.uint64), self.salt)
