@@ -142,6 +142,11 @@ def test_moments_of_a_number_that_may_be_missing_are_those_of_its_feature(
     (tmp_path / "schema.yaml").write_text(yaml.safe_dump(schema))
     data = Data(target="y", task="regression")
     contract = load_contract(tmp_path / "schema.yaml", data)
+    # In another order, columns would be averaged into others.
+    other = contract.model_copy(
+        update={"columns": dict(reversed(contract.columns.items()))}
+    )
+    assert federated.fingerprint(other, data) != federated.fingerprint(contract, data)
     rows = pd.DataFrame({"x": [1.0, 5.0, np.nan, 3.0]})
     model = federated.make_model(contract, data, federated.find_moments(rows, ["x"]))
     found = model[:-1].transform(rows)[:, 0]

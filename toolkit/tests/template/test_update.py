@@ -11,7 +11,7 @@ from .conftest import commit_all, copy_template, edit, run, run_in, tracked
 STAGE = "datasets/split.py"
 LOGGER = "logger = logging.getLogger(__name__)\n"
 TOOLKIT = "toolkit/src/reproducible_ml"
-ADDED = "docs/references/papers.md"
+ADDED = "docs/papers.md"
 REMOVED = ".gitattributes"
 OWN_TABLE = {"data_source": "gone.csv", "target_column": "returned"}
 
