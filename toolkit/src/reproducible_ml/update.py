@@ -12,8 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,7 +98,7 @@ def update(project: Project, *, accept: bool, better: bool) -> None:
         UserError: The model cannot be continued, or the updated one is not good enough;
             model and parameters stay as they were.
     """
-    from reproducible_ml.modeling.fitting.batches import START
+    from reproducible_ml.modeling.fitting.batches import START, temporary_folder
 
     root, params = project.root, project.params()
     manifest = _check_model(root, params)
@@ -116,7 +115,7 @@ def update(project: Project, *, accept: bool, better: bool) -> None:
     if total == seen:
         sys.stdout.write(f"The model has learned all {seen:,} rows: nothing to do.\n")
         return
-    with _folder(root / STAMPS / "update") as folder:
+    with temporary_folder(root / STAMPS / "update") as folder:
         old, new = folder / "old", folder / "new"
         old.mkdir()
         for path in (MODEL, MANIFEST):
@@ -230,16 +229,6 @@ def _check_same(
         )
     # The project's own types can be found from now on.
     project.load("features.build")
-
-
-@contextmanager
-def _folder(folder: Path) -> Iterator[Path]:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _train(root: Path, variables: Mapping[str, str], folder: Path) -> None:
