@@ -349,7 +349,7 @@ def test_report_is_written_and_printed_without_diagrams(
 def test_base_is_described_by_hash_name_and_subject(repository: Repository) -> None:
     found = repository.commit("Hello `@octocat` <b>")
     assert describe_base(repository.root, found, "main") == (
-        f"`{found[:10]}` (`main`), `Hello '@octocat' <b>`"
+        f"`{found[:10]}` (`main`), `` Hello `@octocat` <b> ``"
     )
     assert describe_base(repository.root, None, "HEAD^1").startswith("nothing")
 
