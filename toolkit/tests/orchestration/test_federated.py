@@ -38,6 +38,18 @@ SCRIPT = ROOT / "pipelines/federated.py"
 TOKEN = "a secret of the tests"
 
 
+def sample() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return training and test rows of the sample: a clone has none before a run."""
+    from tumour_diagnosis.datasets.sample import breast_cancer
+
+    rows = breast_cancer().drop_duplicates()
+    data = Data(target="diagnosis", task="binary", positive="malignant")
+    contract = load_contract(ROOT / "data/schema.yaml", data)
+    rows = rows[list(contract.columns)].astype({"diagnosis": "category"})
+    rows.index = pd.Index(np.arange(len(rows), dtype=np.uint64), name="row_key")
+    return rows[rows.index % 4 > 0], rows[rows.index % 4 == 0]
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a certificate, and the rows of two clients."""
@@ -54,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "c.pem").write_bytes(signed)
     private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     (folder / "k.pem").write_bytes(key.private_bytes(pem, *private))
-    rows = pd.read_parquet(ROOT / "data/processed/train")
+    rows, _ = sample()
     for client, part in (("north", rows[::3]), ("south", rows.drop(rows.index[::3]))):
         (folder / client).mkdir()
         write_part(part, folder / client, 0)
@@ -168,9 +180,8 @@ def test_model_is_as_good_as_that_of_all_rows_and_the_same_again(folder: Path) -
     assert files[0] == files[1]
     manifest = folder / "first/model.json"
     counts = json.loads(manifest.read_text("utf-8"))["federated"]["rows"]
-    rows = pd.read_parquet(ROOT / "data/processed/train")
+    rows, test = sample()
     assert counts == {"north": len(rows[::3]), "south": len(rows) - len(rows[::3])}
-    test = pd.read_parquet(ROOT / "data/processed/test")
     federated = load_model(folder / "first/model.skops", manifest)
     actual = test["diagnosis"] == "malignant"
     found = log_loss(actual, federated.predict_proba(test)[:, 1])
