@@ -175,14 +175,14 @@ class Child(State):
             found: Outcome = pickle.loads(content)
             return found
         self.messages.seek(0)
-        told = _reason(self.messages.read().decode("utf-8", "replace"))
+        reason = _reason(self.messages.read().decode("utf-8", "replace"))
         code = self.process.returncode
         ended = f"by signal {-code}" if code < 0 else f"with exit code {code}"
         killed = code == -signal.SIGKILL
         often = ", often because it ran out of memory" if killed else ""
         message = (
             f"a worker ended {ended}{often}. Nothing was written. Fix: make room, in"
-            f" memory or on the disk, then run it again{told}"
+            f" memory or on the disk, then run it again{reason}"
         )
         return Outcome(b"", (message, 2))
 

@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 # One value: a Decimal has places after the point.
 Number = int | float | Decimal
 
-# Decimals of at most so many units are told apart as floats, which have 15 digits.
+# Decimals of at most so many units differ as floats, which have 15 digits.
 UNITS = 10**15
 
 PLACES = {"s": 0, "ms": 3, "us": 6, "ns": 9}

@@ -466,7 +466,7 @@ class _Fitting:
         self.estimator = pipeline.named_steps["estimator"]
         self.read = read
         self.settings = settings
-        self.weights = _class_weights(counts) if settings.class_weight else {}
+        self.weights = class_weights(counts) if settings.class_weight else {}
 
     def fit_features(self, shuffled: Shuffled) -> None:
         """Fit what makes features to the first rows."""
@@ -522,7 +522,7 @@ class _Fitting:
             self.estimator.partial_fit(features, target.to_numpy(), **arguments)
 
 
-def _class_weights(counts: "Counter[Any]") -> dict[Any, float]:
+def class_weights(counts: Mapping[Any, int]) -> dict[Any, float]:
     """Return the weight of each class: inverse to its number of rows so far."""
     total = sum(counts.values())
     return {label: total / (len(counts) * n) for label, n in counts.items() if n}

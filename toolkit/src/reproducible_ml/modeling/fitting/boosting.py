@@ -35,7 +35,7 @@ from reproducible_ml.core.parallel import connect
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import Rows, count_rows, parts, rows_of, sample_table
 from reproducible_ml.core.together import Lost, run_together
-from reproducible_ml.modeling.fitting.batches import temporary_folder
+from reproducible_ml.modeling.fitting.batches import class_weights, temporary_folder
 from reproducible_ml.modeling.fitting.estimator import TABLE, logged
 from reproducible_ml.modeling.metrics.metric import DECIMALS
 from reproducible_ml.modeling.metrics.tasks import steps
@@ -273,7 +273,7 @@ def _prepare(
         list(columns),
         data,
         sorted(counts),
-        _class_weights(counts) if settings.class_weight else {},
+        class_weights(counts) if settings.class_weight else {},
         _params(estimator, len(counts), data.task),
         estimator.get_num_boosting_rounds(),
         kinds,
@@ -327,12 +327,6 @@ def count_classes(rows: Rows, data: Data) -> tuple[int, dict[Any, int]]:
 def to_floats(features: Any) -> Any:
     """Return features as XGBoost keeps them."""
     return np.ascontiguousarray(features, dtype=np.float32)
-
-
-def _class_weights(counts: Mapping[Any, int]) -> dict[Any, float]:
-    """Return the weight of each class: inverse to its number of rows."""
-    total = sum(counts.values())
-    return {label: total / (len(counts) * count) for label, count in counts.items()}
 
 
 def _with_all_codes(known: Any, features: Any, kinds: list[str] | None) -> Any:
