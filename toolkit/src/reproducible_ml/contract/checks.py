@@ -59,8 +59,9 @@ def cast(rows: "pyarrow.Table", contract: Contract) -> pd.DataFrame:
         if column.dtype != present[name]
         and not (column.dtype in ("int64", "bool") and frame[name].hasnans)
     }
-    # Without any, `astype` looks at each column all the same.
-    cast_frame: pd.DataFrame = frame.astype(dtypes) if dtypes else frame
+    # `astype` of the frame looks at every column, however few are to change.
+    changed = {name: frame[name].astype(dtype) for name, dtype in dtypes.items()}
+    cast_frame: pd.DataFrame = frame.assign(**changed) if changed else frame
     return cast_frame
 
 
@@ -171,7 +172,7 @@ def _known_categories(frame: pd.DataFrame, contract: Contract) -> set[str]:
         known = isinstance(dtypes[name], pd.CategoricalDtype) and (
             list(dtypes[name].categories) == list(column.isin or ())
         )
-        if known and (column.nullable or not frame[name].hasnans):
+        if known and (column.nullable or (frame[name].array.codes >= 0).all()):
             fine.add(name)
     return fine
 

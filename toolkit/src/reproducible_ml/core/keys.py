@@ -47,6 +47,8 @@ def hash_rows(frame: pd.DataFrame, columns: Sequence[str]) -> Keys:
 def _hash_column(values: pd.Series) -> Keys:
     if str(values.dtype) in ("float64", "int64"):
         return _hash_numbers(values.to_numpy())
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return np.asarray(pd.util.hash_array(values.array), np.uint64)
     if pd.api.types.is_float_dtype(values.dtype):
         values = values + 0.0
     return np.asarray(pd.util.hash_pandas_object(values, index=False), np.uint64)

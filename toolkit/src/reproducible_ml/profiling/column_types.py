@@ -160,6 +160,17 @@ class TypeCandidate(NamedTuple):
     codes: Mapping[str, int] = MappingProxyType({})
 
 
+# How to read a column that has a type in the file.
+TYPED = {
+    "bool": TypeCandidate(
+        "boolean", Column(dtype="boolean", nullable=True), "booleans"
+    ),
+    "integer": TypeCandidate("number", Column(dtype="Int64", nullable=True), ""),
+    "number": TypeCandidate("number", Column(dtype="float64", nullable=True), ""),
+    "date": TypeCandidate("date", Column(dtype="datetime64[ns]", nullable=True), ""),
+}
+
+
 def detect_type(
     profile: ColumnProfile, known: TableConventions, make_finding: FindingFactory
 ) -> TypeCandidate:
@@ -181,7 +192,7 @@ def detect_type(
         )
         return TypeCandidate("empty", column, "no row has a value", missing)
     if len(families) == 1 or families == {"integer", "number"}:
-        typed = _typed("number" if len(families) > 1 else families.pop())
+        typed = TYPED.get("number" if len(families) > 1 else families.pop())
         if typed:
             return typed._replace(missing=missing)
     notes = ColumnMetadata(missing=spelled)
@@ -238,21 +249,6 @@ def _unsupported(kind: str, make_finding: FindingFactory) -> TypeCandidate:
     return TypeCandidate(
         "unsupported", column, kind, 0, (make_finding("reject", "type", problem, fix),)
     )
-
-
-def _typed(family: str) -> TypeCandidate | None:
-    """Return how to read a column that has a type in the file."""
-    candidates = {
-        "bool": TypeCandidate(
-            "boolean", Column(dtype="boolean", nullable=True), "booleans"
-        ),
-        "integer": TypeCandidate("number", Column(dtype="Int64", nullable=True), ""),
-        "number": TypeCandidate("number", Column(dtype="float64", nullable=True), ""),
-        "date": TypeCandidate(
-            "date", Column(dtype="datetime64[ns]", nullable=True), ""
-        ),
-    }
-    return candidates.get(family)
 
 
 def _boolean(

@@ -215,6 +215,8 @@ def choose_date_format(tally: Tally, day_first: bool | None) -> DateFormat | Non
         tally: Rows of each pattern.
         day_first: Whether 1/2/2024 is in February, if the column leaves it open.
     """
+    if not tally.rows:
+        return None
     rows: Counter[tuple[str, str | None]] = Counter()
     sure = set()
     for key, count in tally.rows.items():

@@ -296,7 +296,7 @@ class Tally:
 
     def add_codes(self, codes: Ints, names: Sequence[str], part: Occurrences) -> None:
         """Count the patterns of texts by their numbers in `names`; -1 for none."""
-        positions = np.flatnonzero(codes >= 0)
+        (positions,) = (codes >= 0).nonzero()
         if not len(positions):
             return
         numbers = codes[positions]

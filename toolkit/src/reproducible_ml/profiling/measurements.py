@@ -71,6 +71,9 @@ class Extremes:
             ignored: Values that are left aside, as they mean "no value".
         """
         both = {n: end for n, end in (self.low | self.high).items() if n not in ignored}
+        sizes = [*map(abs, both)]
+        if not sizes or max(sizes) < FAR * min(filter(None, sizes), default=0):
+            return {}
         ends = sorted(both.items(), key=lambda one: -abs(one[0]))
         count = 0
         for number, (value, end) in enumerate(ends[:-1], 1):
@@ -109,16 +112,25 @@ class Extremes:
             part: The texts at the positions.
             ends: Which of sorted numbers are the extremes.
         """
-        merged = dict(known)
-        for value, first, count in zip(
-            *(each[ends].tolist() for each in found), strict=True
-        ):
-            text = part.texts[first].as_py().strip()
-            new = End(int(count), int(part.places[first]), text)
-            old = merged.get(value)
-            merged[value] = old._replace(rows=old.rows + new.rows) if old else new
-        chosen = sorted(merged)[ends]
-        return {value: merged[value] for value in chosen}
+        values, firsts, rows = (each[ends] for each in found)
+        texts = part.texts.take(pa.array(firsts)).to_pylist()
+        new = {
+            value: End(int(count), place, text.strip())
+            for value, count, place, text in zip(
+                values.tolist(),
+                rows.tolist(),
+                part.places[firsts].tolist(),
+                texts,
+                strict=True,
+            )
+        }
+        if not known:
+            return new
+        for value in new.keys() & known.keys():
+            every = known[value].rows + new[value].rows
+            new[value] = known[value]._replace(rows=every)
+        merged = known | new
+        return {value: merged[value] for value in sorted(merged)[ends]}
 
 
 class Measurements:

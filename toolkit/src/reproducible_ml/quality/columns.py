@@ -66,7 +66,7 @@ def check_columns(
         numeric: Columns of quantities; the target may be one of them.
         raw: What the table was read from, to be named in findings.
     """
-    varying = _varying_numbers(rows, features)
+    varying = _varying(rows, features)
     for name in features:
         if name not in varying and (finding := _constant(rows[name], raw)) is not None:
             yield finding
@@ -77,12 +77,19 @@ def check_columns(
     yield from _same(rows[list(features)], raw)
 
 
-def _varying_numbers(rows: pd.DataFrame, names: Sequence[str]) -> set[str]:
-    """Return columns of numbers whose first and last number differ."""
+def _varying(rows: pd.DataFrame, names: Sequence[str]) -> set[str]:
+    """Return columns of numbers whose ends differ, and of several categories."""
     numbers = _plain_numbers(rows, names)
     ends = rows[numbers].iloc[[0, -1]].to_numpy(dtype=np.float64)
     differ = (ends[0] < ends[1]) | (ends[0] > ends[1])
-    return {name for name, holds in zip(numbers, differ, strict=True) if holds}
+    found = {name for name, holds in zip(numbers, differ, strict=True) if holds}
+    dtypes = rows.dtypes.to_dict()
+    for name in names:
+        if isinstance(dtypes[name], pd.CategoricalDtype):
+            codes = rows[name].array.codes
+            if codes.min() < codes.max():
+                found.add(name)
+    return found
 
 
 def _unrepeated_numbers(rows: pd.DataFrame, names: Sequence[str]) -> set[str]:
@@ -252,8 +259,8 @@ def _content(values: pd.Series) -> bytes:
 def _as_texts(values: pd.Series) -> pa.LargeStringArray:
     """Return the texts of values, of categories without looking at each row's."""
     if isinstance(values.dtype, pd.CategoricalDtype):
-        codes = values.cat.codes.to_numpy(dtype=np.int64)
-        names = [str(name) for name in values.cat.categories]
+        codes = values.array.codes.astype(np.int64)
+        names = [str(name) for name in values.dtype.categories]
         places = pa.array(codes, mask=codes < 0)
         return pa.array(names, pa.large_string()).take(places)
     texts = pa.array(values.astype("str"), pa.large_string())

@@ -21,7 +21,7 @@ from reproducible_ml.core.inputs import state_of
 from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute, Section
 from reproducible_ml.core.part_store import PartStore, current_store
-from reproducible_ml.core.parts import count_rows, parts, rows_of
+from reproducible_ml.core.parts import count_rows, parts, read_part, rows_of
 
 ROWS = 200_000
 
@@ -76,6 +76,10 @@ def _sample(
     key = _states(files, columns, rows)
     if (known := _last.get(key)) is not None:
         return known
+    if len(files) == 1 and rows_of(files[0]) <= rows:
+        # A short part may be in memory.
+        frame = read_part(files[0], columns)
+        return _keep(key, Sample(frame, np.arange(len(frame))))
     ends = np.cumsum([rows_of(file) for file in files])
     share = min(1.0, rows / max(1, ends[-1]))
     firsts = [0, *ends[:-1].tolist()]
@@ -91,7 +95,10 @@ def _sample(
     else:
         chosen = map_jobs(_choose, jobs, compute, "read")
     frame = pa.concat_tables([rows for rows, _ in chosen]).to_pandas()
-    found = Sample(frame, np.concatenate([records for _, records in chosen]))
+    return _keep(key, Sample(frame, np.concatenate([records for _, records in chosen])))
+
+
+def _keep(key: Any, found: Sample) -> Sample:
     _last.clear()
     _last[key] = found
     return found

@@ -218,10 +218,11 @@ def _against_classes(
         classes: Their numbers, from 0.
         ways: What `odds_against` returns for no values.
     """
-    codes, known = pd.factorize(values, use_na_sentinel=False)
-    if classes.max() < 1 or len(known) < 2:
+    codes, missing = _coded(values)
+    known = int(codes.max()) + 1
+    if classes.max() < 1 or known < 2:
         return None
-    likely = ways - len(known) * np.log(classes.max() + 1) < ODDS
+    likely = ways - known * np.log(classes.max() + 1) < ODDS
     if (
         not likely
         and is_determined_by(classes, codes)
@@ -230,20 +231,29 @@ def _against_classes(
         same = values.astype(str).to_numpy() == target.astype(str).to_numpy()
         return ("repeats the target" if same.all() else "is the target recoded"), True
     # What is known only with the outcome, such as its cause, has values of its own.
-    by_missing = _by_missing_values(values.isna().to_numpy(), classes)
+    by_missing = _by_missing_values(missing, classes)
     if by_missing and by_missing[1]:
         return by_missing
-    if not likely and len(values) >= VALUE_ROWS * len(known):
+    if not likely and len(values) >= VALUE_ROWS * known:
         wrong = exceptions(codes, classes)
         if wrong <= EXCEPTIONS * (len(classes) - np.bincount(classes).max()):
             always = "always" if not wrong else f"in all but {wrong} rows"
-            return f"its {len(known)} values {always} determine the class", False
+            return f"its {known} values {always} determine the class", False
     if (numbers := as_numbers(values)) is not None:
         if separates(numbers, classes):
             return f"{RANGES}, none of which overlap", False
         if (strays := overlap(numbers, classes)) is not None:
             return f"{RANGES}, but for {strays} rows", False
     return by_missing
+
+
+def _coded(values: pd.Series) -> tuple[Codes, npt.NDArray[np.bool_]]:
+    """Return the number of each value, the missing one among them, and where it is."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        codes = values.array.codes
+        return np.unique(codes, return_inverse=True)[1], codes < 0
+    codes, _ = pd.factorize(values, use_na_sentinel=False)
+    return codes, values.isna().to_numpy()
 
 
 def _by_missing_values(
@@ -274,23 +284,24 @@ def _unlikely(drawn: int, classes: Codes, kind: np.intp) -> bool:
 def _against_numbers(values: pd.Series, target: pd.Series) -> tuple[str, bool] | None:
     """Return how the values reveal the number, and whether they are the number."""
     wanted = target.to_numpy(dtype=np.float64)
-    codes, known = pd.factorize(values, use_na_sentinel=False)
+    codes, missing = _coded(values)
+    known = int(codes.max(initial=-1)) + 1
     levels, distinct = pd.factorize(target)
-    if len(wanted) < SIDE_ROWS or len(known) < 2 or len(distinct) < 2:
+    if len(wanted) < SIDE_ROWS or known < 2 or len(distinct) < 2:
         return None
     numbers = as_numbers(values)
     if numbers is not None and (leak := _as_curve(numbers, wanted)):
         # A target that grows with time is not a copy of the date.
         dates = pd.api.types.is_datetime64_any_dtype(values)
         return leak[0], leak[1] and not dates
-    enough = len(values) >= max(VALUE_ROWS * len(known), len(known) + SIDE_ROWS)
+    enough = len(values) >= max(VALUE_ROWS * known, known + SIDE_ROWS)
     if (
         enough
-        and odds_against(levels, len(known)) > ODDS
+        and odds_against(levels, known) > ODDS
         and is_determined_by(levels, codes)
     ):
-        return f"each of its {len(known)} values has one value of the target", False
-    given = values.notna().to_numpy().astype(np.intp)
+        return f"each of its {known} values has one value of the target", False
+    given = (~missing).astype(np.intp)
     if given.min() < given.max() and separates(wanted, given):
         return "is missing in one range of the target only", False
     return None

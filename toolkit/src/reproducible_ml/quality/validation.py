@@ -317,7 +317,8 @@ def _check_part(
         rows = add_row_keys(frame, contract, data)
         failed = {check.__name__: _failing(check, rows) for check in checks}
         write_part(rows, table, number, temporary=temporary)
-    missing = Counter({str(n): int(rows) for n, rows in frame.isna().sum().items()})
+    counts = frame.isna().to_numpy().sum(axis=0).tolist()
+    missing = Counter(dict(zip(map(str, frame.columns), counts, strict=True)))
     return CheckedPart(
         chunk.file, chunk.first, len(frame), missing, broken, suspect, failed
     )
