@@ -22,7 +22,7 @@ from reproducible_ml.contract.schema import Contract, load_contract
 from reproducible_ml.contract.target import read_target
 from reproducible_ml.core.dependencies import read_stages
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.files import PARAMS, parse_params
+from reproducible_ml.core.files import PARAMS, parse_params, temporary_folder
 from reproducible_ml.core.inputs import find_changed, recorded_hashes
 from reproducible_ml.core.parts import Rows, count_rows
 from reproducible_ml.core.project import CONTRACT, Project
@@ -98,7 +98,7 @@ def update(project: Project, *, accept: bool, better: bool) -> None:
         UserError: The model cannot be continued, or the updated one is not good enough;
             model and parameters stay as they were.
     """
-    from reproducible_ml.modeling.fitting.batches import START, temporary_folder
+    from reproducible_ml.modeling.fitting.batches import START
 
     root, params = project.root, project.params()
     manifest = _check_model(root, params)

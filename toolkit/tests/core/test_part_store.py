@@ -19,6 +19,7 @@ import yaml
 from reproducible_ml.core import part_store
 from reproducible_ml.core.dependencies import StageDependencies
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.hashing import environment
 from reproducible_ml.core.part_store import STORE, VARIABLE, PartStore, keeping_parts
 from reproducible_ml.quality import distributions
 
@@ -255,7 +256,7 @@ def test_other_code_packages_or_undeclared_files_use_no_old_parts(
     run()
     # Numbers of rows and hashes of keys depend on the library alone.
     assert run.taken == 0
-    installed = part_store.environment()
+    installed = environment()
     changed = [n.replace("pyarrow-", "pyarrow-9") for n in installed]
     assert changed != installed
     monkeypatch.setattr(part_store, "environment", lambda: changed)

@@ -12,7 +12,7 @@ import pytest
 
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.parts import Rows, first_rows, read_table
-from reproducible_ml.modeling.fitting import batches
+from reproducible_ml.modeling.fitting import shuffled
 from reproducible_ml.modeling.fitting.batches import START
 from reproducible_ml.modeling.model.store import load_model
 
@@ -63,7 +63,7 @@ def test_model_does_not_depend_on_parts_nor_on_a_stop_between_increments(
 ) -> None:
     workspace = make_workspace(task=task)
     # Several ranges of the order, which batches go across.
-    monkeypatch.setattr(batches, "RANGE_ROWS", 30)
+    monkeypatch.setattr(shuffled, "RANGE_ROWS", 30)
     train = in_batches(path, arguments, passes=2)
     workspace.set_params(train=train)
     table, every = workspace.folder / "train", make_orders(300, 1, task)

@@ -61,6 +61,17 @@ def replacing_folder(path: Path, *, shared: bool = False) -> Iterator[Path]:
         yield temporary
 
 
+@contextmanager
+def temporary_folder(folder: Path) -> Iterator[Path]:
+    """Make a folder anew, and remove it in the end."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def write_text(text: str, path: Path) -> None:
     """Write text to a file atomically, as UTF-8 with the line ends of Unix."""
     with replacing(path) as temporary:

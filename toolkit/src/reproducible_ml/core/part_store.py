@@ -12,27 +12,22 @@ import hashlib
 import json
 import logging
 import os
-import pickle
-import platform
 import secrets
 import shutil
-import site
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel
 
 from reproducible_ml.core import inputs
 from reproducible_ml.core.dependencies import TOOLKIT, StageDependencies
 from reproducible_ml.core.files import PARAMS, parse_params
+from reproducible_ml.core.hashing import environment, feed, hash_file, hash_value
 from reproducible_ml.core.params import Compute, load_section
 
 logger = logging.getLogger(__name__)
@@ -50,7 +45,6 @@ FORM = 1
 FICLONE = 0x40049409
 
 GIGABYTE = 1_000_000_000
-BLOCK = 1 << 20
 
 # Of an entry, for itself and for each of its files.
 ENTRY_BYTES = 150
@@ -121,7 +115,7 @@ class PartStore:
                 from which part of it. None: library code makes it from a part alone.
             facts: All that it depends on besides that of the stage.
         """
-        return fingerprint([FORM, kind, self._basis(table), *facts])
+        return hash_value([FORM, kind, self._basis(table), *facts])
 
     def id_of(self, file: Path) -> str:
         """Return the MD5 of a file, which is not hashed twice in a process."""
@@ -193,7 +187,7 @@ class PartStore:
             return None
         file = self._object(entry.objects[0][0])
         try:
-            if _hash(file).hexdigest() != file.name:
+            if hash_file(file).hexdigest() != file.name:
                 raise DamagedError(file)
             _touch(file)
             if not file.stat().st_size:
@@ -269,7 +263,7 @@ class PartStore:
                 state = inputs.state_of(file)
                 content[_name(file)] = inputs.known_hash(file)
                 self._code[file] = state
-            self._bases[table] = fingerprint([environment(), parameters, content])
+            self._bases[table] = hash_value([environment(), parameters, content])
         return self._bases[table]
 
     def _is_same_code(self) -> bool:
@@ -306,7 +300,7 @@ class PartStore:
             for name, _ in json.loads(text)[1]:
                 file = self._object(str(name))
                 with suppress(FileNotFoundError):
-                    if _hash(file).hexdigest() != file.name:
+                    if hash_file(file).hexdigest() != file.name:
                         file.unlink()
         with suppress(OSError):
             self._entry(key).unlink(missing_ok=True)
@@ -317,9 +311,9 @@ class PartStore:
         digest = hashlib.sha256()
         with file.open("rb") as source, target.open("xb+") as copy:
             if _shares_blocks(source.fileno(), copy.fileno()):
-                _feed(copy, digest)
+                feed(copy, digest)
             else:
-                _feed(source, digest, copy)
+                feed(source, digest, copy)
         if digest.hexdigest() != name:
             raise DamagedError(name)
         _touch(file)
@@ -340,9 +334,9 @@ class PartStore:
         try:
             with content.open("rb") as source, temporary.open("xb+") as copy:
                 if _shares_blocks(source.fileno(), copy.fileno()):
-                    _feed(copy, digest, hashes=[md5])
+                    feed(copy, digest, hashes=[md5])
                 else:
-                    _feed(source, digest, copy, [md5])
+                    feed(source, digest, copy, [md5])
             temporary.replace(self._object(digest.hexdigest()))
         finally:
             temporary.unlink(missing_ok=True)
@@ -447,55 +441,6 @@ def kept_bytes() -> float:
     return load_section(Compute).keep_parts * GIGABYTE
 
 
-def environment() -> list[str]:
-    """Return Python, the kind of processor, and each installed package's version."""
-    found = {sys.version, platform.machine()}
-    for folder in {*site.getsitepackages(), *sys.path}:
-        with suppress(OSError):
-            names = (file.name for file in Path(folder or ".").iterdir())
-            found.update(name for name in names if name.endswith("-info"))
-    return sorted(found)
-
-
-def fingerprint(value: Any) -> str:
-    """Return the SHA-256 of a value that is the same for equal values.
-
-    Of a function it is that of its name. For what it does not know, it is that of its
-    pickle, which may differ between equal values: then a part is computed once more.
-    """
-    digest = hashlib.sha256()
-    _update(digest, value)
-    return digest.hexdigest()
-
-
-def _update(digest: Any, value: Any) -> None:
-    if isinstance(value, np.ndarray):
-        digest.update(f"array {value.dtype.str} {value.shape}".encode())
-        digest.update(np.ascontiguousarray(value).tobytes())
-    elif isinstance(value, BaseModel):
-        _update(digest, [type(value).__name__, value.model_dump_json()])
-    elif isinstance(value, Path):
-        _update(digest, ["path", value.as_posix()])
-    elif isinstance(value, FunctionType):
-        held = [cell.cell_contents for cell in value.__closure__ or ()]
-        held += [value.__defaults__, value.__kwdefaults__]
-        _update(digest, ["function", value.__module__, value.__qualname__, held])
-    elif isinstance(value, list | tuple):
-        digest.update(f"list {len(value)}".encode())
-        for each in value:
-            _update(digest, each)
-    elif isinstance(value, dict):
-        digest.update(f"dict {len(value)}".encode())
-        for name in sorted(value, key=repr):
-            _update(digest, [name, value[name]])
-    elif value is None or isinstance(value, bool | int | float | str):
-        text = repr(value)
-        digest.update(f"{type(value).__name__} {len(text)} {text}".encode())
-    else:
-        content = pickle.dumps(value, protocol=5)
-        digest.update(f"pickle {len(content)}".encode() + content)
-
-
 def _parameters(names: Sequence[str]) -> dict[str, Any]:
     """Return the values of parameters by their names in dvc.yaml."""
     found = parse_params(PARAMS.read_text("utf-8")) or {}
@@ -539,22 +484,6 @@ def _write(content: bytes, path: Path) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _hash(file: Path) -> Any:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256")
-
-
-def _feed(
-    source: Any, digest: Any, copy: Any = None, hashes: Sequence[Any] = ()
-) -> None:
-    """Hash a file, and write each block that was hashed to a copy."""
-    while block := source.read(BLOCK):
-        for each in (digest, *hashes):
-            each.update(block)
-        if copy:
-            copy.write(block)
 
 
 def _shares_blocks(source: int, copy: int) -> bool:

@@ -1,9 +1,6 @@
 """Fit a pipeline batch by batch, so that memory does not grow with the table.
 
-Rows are taken in the order of a hash of their keys. It is the same however the table is
-sorted and cut into parts, and as good as a random one: the batches of an estimator must
-not depend on how a file was sorted. The rows are written to temporary files by ranges
-of that hash, so that no more than one range is in memory.
+Rows are taken in the order of a hash of their keys: see `shuffled`.
 
 What turns columns into features is fitted to the first rows of this order and kept; the
 estimator sees all rows, by its `partial_fit`.
@@ -15,15 +12,13 @@ import math
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 from sklearn.pipeline import Pipeline
@@ -31,18 +26,16 @@ from tqdm import tqdm
 
 from reproducible_ml.core import keys
 from reproducible_ml.core.errors import UserError
-from reproducible_ml.core.files import write_text
+from reproducible_ml.core.files import temporary_folder, write_text
 from reproducible_ml.core.params import Count, Section
 from reproducible_ml.core.parts import Rows, count_rows, fingerprint
 from reproducible_ml.modeling.fitting.estimator import ROWS, TABLE, logged
+from reproducible_ml.modeling.fitting.shuffled import Shuffled
 from reproducible_ml.modeling.metrics.tasks import Scorer, steps
 from reproducible_ml.modeling.model.store import copy_model, load_model, read_manifest
-from reproducible_ml.modeling.model.training_rows import FEATURE_ROWS, ORDER
+from reproducible_ml.modeling.model.training_rows import FEATURE_ROWS
 
 logger = logging.getLogger(__name__)
-
-# Rows that a range of the order has on average.
-RANGE_ROWS = 100_000
 
 # Variable with the folder of a model that `rml update` continues. The result does not
 # depend on it, only the time that it takes.
@@ -353,103 +346,6 @@ def _scan(
     if not count:
         raise UserError(f"{rows.table}: has no rows to train on")
     return Increment(rows=count, sha256=digest.hexdigest())
-
-
-@contextmanager
-def temporary_folder(folder: Path) -> Iterator[Path]:
-    """Make a folder anew, and remove it in the end."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-class Shuffled:
-    """Rows on disk by the hash of their keys, read in this order.
-
-    Args:
-        rows: What will be added.
-        folder: Where a file is written for each range of the hash.
-    """
-
-    def __init__(self, rows: Rows, folder: Path) -> None:
-        self.folder = folder
-        self.salt = keys.salt_from_text(ORDER)
-        most = count_rows(rows.table) if rows.stop is None else rows.stop
-        self.ranges = max(1, -(-(most - rows.start) // RANGE_ROWS))
-        # Rows that are chosen by the same hash have the lowest numbers.
-        self.width = (rows.below or 2**64 - 1) // self.ranges + 1
-        self.rows = 0
-
-    def add(self, frame: pd.DataFrame) -> None:
-        """Write rows to the files of their ranges."""
-        import pyarrow as pa
-
-        self.rows += len(frame)
-        ranges = self._numbers(frame) // np.uint64(min(self.width, 2**64 - 1))
-        ranges = np.minimum(ranges, np.uint64(self.ranges - 1))
-        order = np.argsort(ranges, kind="stable")
-        found, starts = np.unique(ranges[order], return_index=True)
-        table = pa.Table.from_pandas(frame.iloc[order], preserve_index=True)
-        ends = [*starts[1:], len(frame)]
-        for number, start, end in zip(found, starts, ends, strict=True):
-            # Streams of Arrow can follow one another, so that no file stays open.
-            with (
-                self._file(int(number)).open("ab") as file,
-                pa.ipc.new_stream(file, table.schema) as stream,
-            ):
-                stream.write_table(table.slice(int(start), int(end - start)))
-
-    def frames(self) -> Iterator[pd.DataFrame]:
-        """Yield the rows of each range, in their order."""
-        for number in range(self.ranges):
-            file = self._file(number)
-            if file.exists():
-                frame = _read_streams(file)
-                yield frame.iloc[self._order(frame)]
-
-    def batches(self, size: int) -> Iterator[pd.DataFrame]:
-        """Yield batches of `size` rows; the last one may have fewer."""
-        waiting: list[pd.DataFrame] = []
-        count = 0
-        for frame in self.frames():
-            at = 0
-            while at < len(frame):
-                some = frame.iloc[at : at + size - count]
-                waiting.append(some)
-                at, count = at + len(some), count + len(some)
-                if count == size:
-                    yield pd.concat(waiting) if len(waiting) > 1 else some
-                    waiting, count = [], 0
-        if waiting:
-            yield pd.concat(waiting)
-
-    def _order(self, frame: pd.DataFrame) -> npt.NDArray[np.intp]:
-        numbers = self._numbers(frame)
-        if len(np.unique(numbers)) == len(numbers):
-            return np.argsort(numbers)
-        # Rows of one key may differ, as in the target: not in the order of the table.
-        return np.lexsort((keys.hash_rows(frame, list(frame.columns)), numbers))
-
-    def _numbers(self, frame: pd.DataFrame) -> keys.Keys:
-        return keys.mix(frame.index.to_numpy(dtype=np.uint64), self.salt)
-
-    def _file(self, number: int) -> Path:
-        return self.folder / f"{number:06d}.arrows"
-
-
-def _read_streams(file: Path) -> pd.DataFrame:
-    import pyarrow as pa
-
-    found, size = [], file.stat().st_size
-    with pa.memory_map(str(file)) as source:
-        while source.tell() < size:
-            found.append(pa.ipc.open_stream(source).read_all())
-        table = pa.concat_tables(found).unify_dictionaries()
-        frame: pd.DataFrame = table.to_pandas()
-    return frame
 
 
 class _Fitting:
