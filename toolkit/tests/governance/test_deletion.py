@@ -19,7 +19,7 @@ from reproducible_ml.cli import cli
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.part_store import STORE
 from reproducible_ml.governance import deletion
-from reproducible_ml.governance.deletion import choose, find_derived
+from reproducible_ml.governance.deletion_plan import choose, find_derived
 from reproducible_ml.governance.history import History, Record, parse, with_parts
 from reproducible_ml.registry.promote import promote
 from reproducible_ml.report.gates import remote_status

@@ -10,14 +10,8 @@ from reproducible_ml.page.frame import html_page
 from reproducible_ml.page.markup import tag
 from reproducible_ml.page.profile import profile_section
 from reproducible_ml.page.resources import read_resources, resources
-from reproducible_ml.page.sections import (
-    Directions,
-    Results,
-    question,
-    read_results,
-    sections,
-    state_box,
-)
+from reproducible_ml.page.results import Directions, Results, read_results
+from reproducible_ml.page.sections import question, sections, state_box
 from reproducible_ml.page.state import State
 
 CARD = "reports/model_card.md"
