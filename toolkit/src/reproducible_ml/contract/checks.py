@@ -50,9 +50,9 @@ def cast(rows: "pyarrow.Table", contract: Contract) -> pd.DataFrame:
     )
     if full:
         frame = pd.concat([frame, rows.select(full).to_pandas()], axis=1)
-    if list(frame.columns) != list(contract.columns):
+    if frame.columns.to_numpy().tolist() != list(contract.columns):
         frame = frame[list(contract.columns)]
-    present = dict(zip(frame.columns, map(str, frame.dtypes), strict=True))
+    present = {name: str(dtype) for name, dtype in keys.dtypes_of(frame).items()}
     dtypes = {
         name: column.dtype
         for name, column in contract.columns.items()
@@ -123,7 +123,7 @@ def broken_rules(
 def _in_range(frame: pd.DataFrame, contract: Contract) -> set[str]:
     """Return columns of numbers that break no rule, found for many at once."""
     fine: set[str] = set()
-    dtypes = frame.dtypes.to_dict()
+    dtypes = keys.dtypes_of(frame)
     # Long columns are faster one by one: to put them together copies them.
     step = max(1, CELLS // max(1, len(frame))) if len(frame) <= SHORT else 1
     for dtype, lowest, highest in NUMBERS:
@@ -164,7 +164,7 @@ def _together(frame: pd.DataFrame, names: list[str]) -> npt.NDArray[Any]:
 def _known_categories(frame: pd.DataFrame, contract: Contract) -> set[str]:
     """Return categories that break no rule, without looking at each value."""
     fine = set()
-    dtypes = frame.dtypes.to_dict()
+    dtypes = keys.dtypes_of(frame)
     for name, column in contract.columns.items():
         others = (getattr(column, check) for check in CHECKS if check != "isin")
         if column.dtype != "category" or any(check is not None for check in others):

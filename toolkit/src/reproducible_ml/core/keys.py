@@ -25,7 +25,7 @@ ROW_KEY = "row_key"
 
 def hash_rows(frame: pd.DataFrame, columns: Sequence[str]) -> Keys:
     """Return a hash of these columns for each row; equal rows have equal hashes."""
-    dtypes = frame.dtypes.to_dict()
+    dtypes = dtypes_of(frame)
     plain = [name for name in columns if dtypes[name] in ("float64", "int64")]
     hashes: dict[Hashable, Keys] = {}
     if len(frame) <= SHORT:
@@ -42,6 +42,12 @@ def hash_rows(frame: pd.DataFrame, columns: Sequence[str]) -> Keys:
         combined *= np.uint64(factor)
         factor += 82_520 + 2 * (len(columns) - place)
     return combined + np.uint64(97_531)
+
+
+def dtypes_of(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return the type of each column, faster than `frame.dtypes.to_dict()`."""
+    names, dtypes = frame.columns.to_numpy(), frame.dtypes.to_numpy()
+    return dict(zip(names.tolist(), dtypes.tolist(), strict=True))
 
 
 def _hash_column(values: pd.Series) -> Keys:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from reproducible_ml.contract.findings import Finding, quoted
 from reproducible_ml.contract.schema import Data
 from reproducible_ml.contract.target import CLASS_ROWS, rare_class
+from reproducible_ml.core import keys
 from reproducible_ml.quality.leaks import ODDS, as_numbers, odds_against
 from reproducible_ml.quality.spellings import is_placeholder
 
@@ -83,7 +84,7 @@ def _varying(rows: pd.DataFrame, names: Sequence[str]) -> set[str]:
     ends = rows[numbers].iloc[[0, -1]].to_numpy(dtype=np.float64)
     differ = (ends[0] < ends[1]) | (ends[0] > ends[1])
     found = {name for name, holds in zip(numbers, differ, strict=True) if holds}
-    dtypes = rows.dtypes.to_dict()
+    dtypes = keys.dtypes_of(rows)
     for name in names:
         if isinstance(dtypes[name], pd.CategoricalDtype):
             codes = rows[name].array.codes
@@ -114,7 +115,7 @@ def _blocks(
 
 
 def _plain_numbers(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    dtypes = rows.dtypes.to_dict()
+    dtypes = keys.dtypes_of(rows)
     return [name for name in names if dtypes[name] in ("float64", "int64")]
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 
 from reproducible_ml.contract.findings import Finding, of_sample, quoted
 from reproducible_ml.contract.schema import Column, Contract, Data
+from reproducible_ml.core import keys
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import count_rows, parts
 from reproducible_ml.quality.leaks import (
@@ -313,7 +314,7 @@ def _whole_numbers(some: pd.DataFrame, names: Sequence[str]) -> dict[str, int]:
 
     Columns with missing values are left out.
     """
-    dtypes = some.dtypes.to_dict()
+    dtypes = keys.dtypes_of(some)
     whole = [name for name in names if dtypes[name] == "int64"]
     if len(some) > SHORT or not whole:
         return {}

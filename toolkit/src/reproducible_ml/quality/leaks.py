@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from reproducible_ml.contract.schema import Data
+from reproducible_ml.core import keys
 
 Codes = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
@@ -177,7 +178,7 @@ def _harmless_numbers(
         classes: The classes by number, from 0.
         ways: What `odds_against` returns for no values.
     """
-    dtypes = rows.dtypes.to_dict()
+    dtypes = keys.dtypes_of(rows)
     names = [name for name in columns if dtypes[name] in ("float64", "int64")]
     kinds = int(classes.max(initial=0)) + 1
     if kinds < 2 or not names:

@@ -153,7 +153,7 @@ def agreement(target: pd.Series, pairs: Pairs, data: Data) -> float:
 
 def _values(rows: pd.DataFrame, names: Sequence[str]) -> Floats:
     """Return numbers in which a missing one equals another, column by column."""
-    dtypes = rows.dtypes.to_dict()
+    dtypes = keys.dtypes_of(rows)
     matrix = np.empty((len(rows), len(names)), order="F")
     plain = [dtypes[name] in ("float64", "int64") for name in names]
     known = [name for name, holds in zip(names, plain, strict=True) if holds]
