@@ -168,11 +168,15 @@ class LogWriter(Generic[Item]):
         self._number += 1
         name = f"{self.prefix}{now}-{self._writer}-{self._number}.parquet"
         with replacing(self.folder / f"{DAY}{day}" / name) as temporary:
-            # Numbers repeat too rarely for dictionaries, which take most of the time.
-            repeating = [
-                f.name for f in table.schema if not pa.types.is_floating(f.type)
-            ]
-            pq.write_table(table, temporary, use_dictionary=repeating)
+            # Numbers repeat too rarely for dictionaries, which take most of the time;
+            # nor does one look for a range of them.
+            others = [f.name for f in table.schema if not pa.types.is_floating(f.type)]
+            pq.write_table(
+                table,
+                temporary,
+                use_dictionary=others,
+                write_statistics=others,
+            )
 
     def _remove_old(self) -> None:
         first = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(

@@ -20,6 +20,7 @@ import psutil
 
 from reproducible_ml.core.errors import UserError, first_line
 from reproducible_ml.core.files import load_yaml
+from reproducible_ml.versioning.preloaded import preload
 
 # What DVC says of dvc.lock, .dvc files, its lock of files or objects that are damaged.
 DAMAGED = re.compile(
@@ -351,6 +352,7 @@ def main() -> int:
             write(*objects, **options)
 
     parse_once()
+    preload()
     # Without a remote there is nowhere to push to. DVC has no setting for it.
     if default_remote(Path()) is None:
         ui.write = write_unless_advice

@@ -1,0 +1,188 @@
+"""Stages that `rml repro` runs as copies of a process with their packages."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from reproducible_ml.versioning.dvc import run_dvc
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(sys.platform != "linux", reason="runs on Linux alone"),
+]
+
+# Writes what it knows of itself.
+STAGE = """
+import json, os, random, signal, sys, time
+import numpy as np
+from pathlib import Path
+
+if __name__ == "__main__":
+    out, what = sys.argv[1:]
+    facts = {
+        "argv": sys.argv,
+        "module": __spec__.name,
+        "main": sys.modules["__main__"].__file__,
+        "folder": os.getcwd(),
+        "path": sys.path[0],
+        "stage": os.environ["DVC_STAGE"],
+        "own": sorted(n for n in sys.modules if n.startswith("reproducible")),
+        "interrupt": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
+        "random": [random.random(), np.random.random()],
+        "parent": os.getppid(),
+    }
+    Path(out).write_text(json.dumps(facts))
+    if what == "fail":
+        sys.exit(3)
+    if what == "raise":
+        raise ValueError("too few rows")
+    if what == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "wait":
+        time.sleep(60)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A repository of DVC with a package of stages."""
+    run_dvc("init", "--no-scm", cwd=tmp_path)
+    (tmp_path / "steps").mkdir()
+    (tmp_path / "steps/__init__.py").touch()
+    (tmp_path / "steps/step.py").write_text(STAGE)
+    return tmp_path
+
+
+def write_stages(folder: Path, **commands: str) -> None:
+    stages = {
+        name: {"cmd": command, "outs": [f"{name}.json"]}
+        for name, command in commands.items()
+    }
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, width=1000))
+
+
+def command(module: str = "reproducible_ml.versioning.dvc") -> list[str]:
+    return [sys.executable, "-m", module, "repro"]
+
+
+def repro(folder: Path, module: str = "reproducible_ml.versioning.dvc") -> str:
+    """Run DVC by a module; return what it prints, and the exit code."""
+    done = subprocess.run(
+        command(module),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return f"{done.stdout}\n{done.returncode}"
+
+
+def facts(folder: Path, name: str) -> dict[str, object]:
+    return dict(json.loads((folder / f"{name}.json").read_text()))
+
+
+def test_a_stage_is_what_python_would_run(folder: Path) -> None:
+    write_stages(
+        folder,
+        one="python -m steps.step one.json end",
+        two="python -m steps.step two.json end",
+        shell="python -m steps.step shell.json end && true",
+    )
+    assert repro(folder).endswith("\n0")
+    one, two, shell = (facts(folder, name) for name in ("one", "two", "shell"))
+    server = one["parent"]
+    # The last one needs a shell.
+    assert two["parent"] == server != shell["parent"]
+    assert len({str(each["random"]) for each in (one, two, shell)}) == 3
+    for name in ("one", "two"):
+        (folder / f"{name}.json").unlink()
+    shutil.rmtree(folder / ".dvc/cache")
+    (folder / "dvc.lock").unlink()
+    assert repro(folder, "dvc").endswith("\n0")
+    for name, found in (("one", one), ("two", two)):
+        plain = facts(folder, name)
+        for changing in ("random", "parent"):
+            del plain[changing], found[changing]
+        assert plain == found
+
+
+@pytest.mark.parametrize(
+    ("what", "code"), [("fail", 3), ("raise", 1), ("kill", 128 + signal.SIGKILL)]
+)
+def test_a_stage_that_fails_is_told_as_dvc_tells_it(
+    folder: Path, what: str, code: int
+) -> None:
+    write_stages(folder, one=f"python -m steps.step one.json {what}")
+    said = repro(folder)
+    assert f"exited with {code}\n" in said
+    assert not said.endswith("\n0")
+    assert not (folder / "dvc.lock").exists()
+    if what == "raise":
+        lines = [line for line in said.splitlines() if line.startswith("ValueError")]
+        assert lines == ["ValueError: too few rows"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_running(folder: Path, number: signal.Signals) -> None:
+    write_stages(folder, one="python -m steps.step one.json wait")
+    with subprocess.Popen(
+        command(), cwd=folder, start_new_session=True, stdout=subprocess.DEVNULL
+    ) as process:
+        end = time.monotonic() + 60
+        while not (folder / "one.json").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        every = psutil.Process(process.pid).children(recursive=True)
+        assert len(every) == 2
+        # As a terminal does at Ctrl-C.
+        os.killpg(process.pid, number)
+        assert process.wait(30) != 0
+    assert psutil.wait_procs(every, timeout=30)[1] == []
+    assert not (folder / "dvc.lock").exists()
+
+
+def test_other_variables_than_at_the_first_stage_are_those_of_a_shell(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dvc.stage.exceptions import StageCmdFailedError
+
+    from reproducible_ml.versioning.preloaded import Preloaded
+
+    monkeypatch.chdir(folder)
+    by_shell: list[str] = []
+    run = Preloaded(lambda executable, given, **options: by_shell.append(given))
+    first = "python -m steps.step one.json end"
+    known = os.environ | {"DVC_STAGE": "one", "OMP_NUM_THREADS": "1"}
+    run("sh", first, cwd=folder, env=known)
+    assert facts(folder, "one")["stage"] == "one"
+    run("sh", first, cwd=folder, env=known | {"DVC_STAGE": "two"})
+    assert facts(folder, "one")["stage"] == "two"
+    assert by_shell == []
+    others = [
+        (first, known | {"OMP_NUM_THREADS": "2"}, folder),
+        (first, known | {"PATH": "/usr/bin:/bin"}, folder),
+        (first, known, folder / "steps"),
+        (f"{first} > $HOME", known, folder),
+        ("python steps/step.py one.json end", known, folder),
+    ]
+    for given, variables, place in others:
+        run("sh", given, cwd=place, env=variables)
+    assert by_shell == [given for given, _, _ in others]
+    with pytest.raises(StageCmdFailedError, match="exited with 3"):
+        run("sh", first.replace("end", "fail"), cwd=folder, env=known)
+    assert run.process
+    run.process.kill()
+    run.process.wait()
+    run("sh", first, cwd=folder, env=known)
+    assert by_shell[-1] == first
+    run.close()
