@@ -95,6 +95,9 @@ class Way(NamedTuple):
 
 WAYS = {
     "dvc": Way(["dvc", "repro"], remembers=True),
+    "rml repro": Way(
+        ["python", "-m", "reproducible_ml.versioning.dvc", "repro"], remembers=True
+    ),
     "shell": Way(["sh", "-e", "stages.sh"]),
     "make": Way(["make"], remembers=True),
     "snakemake": Way(["snakemake", "-q", "all", "-call"], "snakemake", remembers=True),

@@ -352,11 +352,11 @@ def main() -> int:
             write(*objects, **options)
 
     parse_once()
-    preload()
     # Without a remote there is nowhere to push to. DVC has no setting for it.
     if default_remote(Path()) is None:
         ui.write = write_unless_advice
-    code = int(run(sys.argv[1:]))
+    with preload():
+        code = int(run(sys.argv[1:]))
     # The process ends.
     gc.freeze()
     return code

@@ -21,8 +21,8 @@ import socket
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from select import select
@@ -117,9 +117,10 @@ class Preloaded:
         return 128 + signal.SIGKILL
 
     def close(self) -> None:
-        """End the process; it also ends with this one."""
+        """End the process, which would end by itself after the next import."""
         if self.connection and self.process:
             self.connection.close()
+            self.process.terminate()
             self.process.wait()
 
 
@@ -134,14 +135,21 @@ def _is_plain(command: str, options: dict[str, Any]) -> bool:
     )
 
 
-def preload() -> None:
+@contextmanager
+def preload() -> Iterator[None]:
     """Let DVC run stages in this way, where the system can."""
     # Elsewhere a fork is not safe: libraries of macOS use threads.
     if sys.platform != "linux":
+        yield
         return
     from dvc.stage import run
 
-    setattr(run, "_run", Preloaded(run._run))  # noqa: B010 (DVC has no types)
+    preloaded = Preloaded(run._run)
+    setattr(run, "_run", preloaded)  # noqa: B010 (DVC has no types)
+    try:
+        yield
+    finally:
+        preloaded.close()
 
 
 def serve(number: int) -> None:
