@@ -120,7 +120,7 @@ def path_with(folder: Path, name: str) -> str:
 
 def check_files(project: Path, answers: Mapping[str, str]) -> None:
     """Compare the list of files, and search them for traces of the template."""
-    names = {"tumour_diagnosis": answers["package_name"]}
+    names = {"tumour_diagnosis": answers["package_name"], "tumour-diagnosis": "churn"}
     parts = [name for name in tracked() if is_part(name, answers)]
     expected = sorted(swap(name, names) for name in parts)
     found = [path for path in project.rglob("*") if path.is_file()]
