@@ -363,7 +363,8 @@ def write_governance(project: Project, *, quiet: bool = False) -> None:
     if not written:
         stamp.save(state())
     elif not quiet:
-        sys.stdout.write(f"Written: {', '.join(map(str, written))}\n")
+        names = ", ".join(map(str, written))
+        sys.stdout.write(f"Written: {names}. Commit them with the results\n")
 
 
 class Drawn:

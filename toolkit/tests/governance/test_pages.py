@@ -259,7 +259,9 @@ def test_a_run_writes_them_and_a_mistake_does_not_stop_it(
     # By now it remembers what they were made of; a change is seen.
     PAGES[0].write_text("Mine.\n")
     write_governance(project)
-    assert capsys.readouterr().out == "Written: docs/governance/ai_canvas.md\n"
+    assert capsys.readouterr().out == (
+        "Written: docs/governance/ai_canvas.md. Commit them with the results\n"
+    )
     (tmp_path / CANVAS).write_text("actoin: x\n")
     write_governance(project)
     said = capsys.readouterr()

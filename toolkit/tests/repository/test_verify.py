@@ -31,8 +31,8 @@ def test_head_is_reproduced_bit_for_bit(project: Project) -> None:
 def test_date_in_a_model_is_found(project: Project) -> None:
     project.edit(
         "code/tumour_diagnosis/models/train.py",
-        '"training_data": {',
-        '"made": __import__("time").strftime("%x"),\n        "training_data": {',
+        '"training_data": ',
+        '"made": __import__("time").strftime("%x"),\n        "training_data": ',
     )
     found, printed = differing(project)
     assert found == ["models/model.json"]

@@ -79,11 +79,12 @@ class Release:
             self.run("git", "config", f"user.{key}", value)
         storage = str(self.folder / "storage")
         self.run("dvc", "remote", "add", "--default", "storage", storage)
+        # Pages of docs/governance/ say where data are stored.
+        self.run("rml", "repro")
         self.run("git", "add", "--all")
         self.run("git", "commit", "--quiet", "--message", "Test")
         self.run("git", "remote", "add", "origin", str(self.bare))
         self.run("git", "push", "--quiet", "origin", "main")
-        self.run("rml", "repro")
         self.run("dvc", "push")
         self.run("rml", "register", "--push")
         self.run("rml", "promote", "latest", "prod", "--push")
