@@ -363,8 +363,8 @@ def write_governance(project: Project, *, quiet: bool = False) -> None:
     if not written:
         stamp.save(state())
     elif not quiet:
-        names = ", ".join(map(str, written))
-        sys.stdout.write(f"Written: {names}. Commit them with the results\n")
+        listed = ", ".join(map(str, written))
+        sys.stdout.write(f"Written: {listed}. Commit them with the results\n")
 
 
 class Drawn:

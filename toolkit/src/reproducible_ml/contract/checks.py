@@ -278,7 +278,8 @@ def set_categories(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 def _with_categories(values: pd.Series, categories: list[object]) -> pd.Series:
     # Not `astype`, which ignores a different order of the same categories.
     if isinstance(categories[0], str):
-        same = list(values.cat.categories) == categories and not values.cat.ordered
+        dtype: Any = values.dtype
+        same = list(dtype.categories) == categories and not dtype.ordered
         return values if same else values.cat.set_categories(categories)
     # Parquet only keeps text categories; numbers with gaps would be read as floats.
     return values.astype(pd.Series(categories).convert_dtypes().dtype)

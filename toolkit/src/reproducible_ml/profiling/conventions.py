@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from reproducible_ml.profiling import dates, numbers
@@ -74,9 +75,10 @@ def table_conventions(
     return TableConventions(*_only(signs), *_only(orders))
 
 
-def name_words(name: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def name_words(name: str) -> tuple[str, ...]:
     """Return the words of a name in lower case: PassengerId is passenger and id."""
-    return [w.lower() for w in re.findall(NAME, name)]
+    return tuple(w.lower() for w in re.findall(NAME, name))
 
 
 def is_identifier_name(name: str) -> bool:

@@ -395,6 +395,9 @@ def type_family(kind: pa.DataType) -> str:
     """Return the family of a type: text, bool, integer, number, date, null or other."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
+    # The most common one, before all are tried.
+    if pa.types.is_string(kind):
+        return "text"
     return next((name for name, holds in FAMILIES if holds(kind)), str(kind))
 
 

@@ -307,7 +307,9 @@ def propose_number_column(
     dtype: Literal["float64", "int64", "Int64"] = "float64"
     if whole:
         dtype = "int64" if full else "Int64"
-    column = candidate.column.model_copy(update={"dtype": dtype})
+    column = candidate.column
+    if column.dtype != dtype:
+        column = column.model_copy(update={"dtype": dtype})
     low, high = found.extremes()
     evidence = _range(low, high, whole=whole) + (
         candidate.evidence and f", {candidate.evidence}"

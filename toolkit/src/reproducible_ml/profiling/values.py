@@ -193,8 +193,10 @@ def check_values(
 def _drafted(profile: ColumnProfile, column: Column) -> Measurements | None:
     """Return the measurements of the profile, if they are those of this column."""
     draft = profile.draft
+    if draft is None:
+        return None
     plain = column.metadata.model_copy(update={"missing": ()})
-    if draft is None or draft.column != column.model_copy(update={"metadata": plain}):
+    if draft.column != column.model_copy(update={"metadata": plain}):
         return None
     return draft
 

@@ -112,6 +112,8 @@ def exceptions(codes: Codes, classes: Codes) -> int:
 
 def as_numbers(values: pd.Series) -> Floats | None:
     """Return numbers and dates as floats, missing ones as NaN; None for all others."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return None
     if pd.api.types.is_datetime64_any_dtype(values):
         whole = values.astype("int64").to_numpy(dtype=np.float64)
         return np.where(values.isna(), np.nan, whole)
