@@ -195,6 +195,11 @@ def text_bytes(texts: pa.StringArray) -> npt.NDArray[np.uint8]:
     return content[ends[0] : ends[-1]]
 
 
+def has_digits(texts: pa.StringArray) -> bool:
+    """Return whether any text has a digit from 0 to 9."""
+    return bool((text_bytes(texts) - np.uint8(ord("0")) <= 9).any())
+
+
 def text_lengths(texts: pa.StringArray) -> npt.NDArray[np.int32]:
     """Return the number of bytes of each text; none of them is null."""
     return np.diff(_buffers(texts)[0])

@@ -59,9 +59,19 @@ class Extremes:
             numbers, return_index=True, return_inverse=True
         )
         rows = np.bincount(codes, part.rows)
-        found = (different, firsts, rows)
-        self.low = self._merged(self.low, found, part, slice(None, KEPT))
-        self.high = self._merged(self.high, found, part, slice(-KEPT, None))
+        if len(different) > 2 * KEPT:
+            ends = np.r_[:KEPT, -KEPT:0]
+            different, firsts, rows = different[ends], firsts[ends], rows[ends]
+        texts = part.texts.take(pa.array(firsts)).to_pylist()
+        places = part.places[firsts].tolist()
+        every = [
+            (value, End(int(count), place, text.strip()))
+            for value, count, place, text in zip(
+                different.tolist(), rows.tolist(), places, texts, strict=True
+            )
+        ]
+        self.low = _merged(self.low, dict(every[:KEPT]), slice(None, KEPT))
+        self.high = _merged(self.high, dict(every[-KEPT:]), slice(-KEPT, None))
 
     def far_beyond(self, rows: int, ignored: Collection[Any] = ()) -> dict[Any, End]:
         """Return the values that are far larger than all others, positive or negative.
@@ -97,40 +107,22 @@ class Extremes:
             return np.arange(len(numbers))
         return np.flatnonzero((numbers <= max(self.low)) | (numbers >= min(self.high)))
 
-    def _merged(
-        self,
-        known: dict[Any, End],
-        found: tuple[npt.NDArray[Any], ...],
-        part: Occurrences,
-        ends: slice,
-    ) -> dict[Any, End]:
-        """Return the extremes with those of the found numbers that belong to them.
 
-        Args:
-            known: The extremes so far.
-            found: Different numbers, the position of the first of each, its rows.
-            part: The texts at the positions.
-            ends: Which of sorted numbers are the extremes.
-        """
-        values, firsts, rows = (each[ends] for each in found)
-        texts = part.texts.take(pa.array(firsts)).to_pylist()
-        new = {
-            value: End(int(count), place, text.strip())
-            for value, count, place, text in zip(
-                values.tolist(),
-                rows.tolist(),
-                part.places[firsts].tolist(),
-                texts,
-                strict=True,
-            )
-        }
-        if not known:
-            return new
-        for value in new.keys() & known.keys():
-            every = known[value].rows + new[value].rows
-            new[value] = known[value]._replace(rows=every)
-        merged = known | new
-        return {value: merged[value] for value in sorted(merged)[ends]}
+def _merged(known: dict[Any, End], new: dict[Any, End], ends: slice) -> dict[Any, End]:
+    """Return the extremes with those of new values that belong to them.
+
+    Args:
+        known: The extremes so far.
+        new: Others, in ascending order.
+        ends: Which of sorted numbers are the extremes.
+    """
+    if not known:
+        return new
+    for value in new.keys() & known.keys():
+        every = known[value].rows + new[value].rows
+        new[value] = known[value]._replace(rows=every)
+    merged = known | new
+    return {value: merged[value] for value in sorted(merged)[ends]}
 
 
 class Measurements:

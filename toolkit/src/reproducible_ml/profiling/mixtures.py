@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from reproducible_ml.contract.findings import quoted
 from reproducible_ml.profiling import dates, numbers
-from reproducible_ml.profiling.distinct import Ints, Tally
+from reproducible_ml.profiling.distinct import Ints, Tally, has_digits
 from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory, Severity
 from reproducible_ml.profiling.profile import ColumnProfile
 from reproducible_ml.profiling.quantities import unread_quantities
@@ -159,6 +159,8 @@ def _unread_dates(
 ) -> Iterator[ColumnFinding]:
     """Yield a warning if most texts look like dates that cannot be read."""
     texts, rows, places = profile.seen.content
+    if not has_digits(texts):
+        return
     alike = dates.look_like_dates(texts)
     count = int(rows[alike.to_numpy(zero_copy_only=False)].sum())
     if count and count >= MOSTLY * int(rows.sum()):

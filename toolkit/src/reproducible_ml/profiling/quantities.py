@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reproducible_ml.profiling.dates import describe_times_of_day
+from reproducible_ml.profiling.distinct import has_digits
 from reproducible_ml.profiling.inferred import ColumnFinding, FindingFactory
 from reproducible_ml.profiling.numbers import CURRENCY
 from reproducible_ml.profiling.profile import ColumnProfile
@@ -98,9 +99,11 @@ def unread_quantities(
     Times of day are none: the evidence of the column speaks of them.
     """
     texts, rows, places = profile.seen.content
+    if len(texts) < LEVELS or not has_digits(texts):
+        return
     trimmed = pc.utf8_trim_whitespace(texts)
     digits = pc.match_substring_regex(trimmed, "[0-9]")
-    if len(texts) < LEVELS or pc.mean(digits).as_py() < MOST:
+    if pc.mean(digits).as_py() < MOST:
         return
     if describe_times_of_day(texts):
         return
