@@ -84,11 +84,13 @@ def reproduce(project: Project, targets: Sequence[str], *, force: bool) -> None:
     # While DVC is busy: with nothing to do, that is a fifth of the time.
     threading.Thread(target=_import_ahead, daemon=True).start()
     _run_dvc(project, *targets, *(["--force"] if force else []))
-    for name in rebuilt if not targets else ():
-        if _dates(stages[name]) == before[name]:
-            sys.stdout.write(f"\n{name}: its results came from Git; it is run again\n")
-            sys.stdout.flush()
-            _run_dvc(project, "--force", "--single-item", name)
+    again = [] if targets else [n for n in stages if n in rebuilt]
+    again = [name for name in again if _dates(stages[name]) == before[name]]
+    for name in again:
+        sys.stdout.write(f"\n{name}: its results came from Git; it is run again\n")
+    if again:
+        sys.stdout.flush()
+        _run_dvc(project, "--force", "--single-item", *again)
     show_runs(project, start)
     if not targets:
         show_results(project)
