@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reproducible_ml.contract.schema import Column
-from reproducible_ml.serving.service.examples import example
+from reproducible_ml.serving.examples import example
 from reproducible_ml.serving.service.schema import column_schema
 
 RANGE = {"min_value": 1, "max_value": 4}

@@ -151,9 +151,17 @@ def make_rows(rows: int) -> pd.DataFrame:
 
 
 @cache
-def make_model(task: str, *, linear: bool, clipped: bool = False) -> Model:
+def make_model(
+    task: str,
+    *,
+    linear: bool,
+    clipped: bool = False,
+    names: tuple[str, ...] = (*COLUMNS,),
+    in_batches: bool = False,
+) -> Model:
     data = Data.model_validate(DATA[task])
-    contract = Contract.model_validate({"columns": COLUMNS | TARGETS[task]})
+    columns = {name: COLUMNS[name] for name in names} | TARGETS[task]
+    contract = Contract.model_validate({"columns": columns})
     kind = "Regressor" if task == "regression" else "Classifier"
     boosting = f"sklearn.ensemble.HistGradientBoosting{kind}"
     arguments = {} if linear else {"max_iter": 8, "min_samples_leaf": 5}
@@ -161,9 +169,12 @@ def make_model(task: str, *, linear: bool, clipped: bool = False) -> Model:
         path=LINEAR[task] if linear else boosting, arguments=arguments
     )
     bounds = {"plain": (-1.5, 1.25), "items": (0.5, 7.5), "stars": (1.0, 3.0)}
-    pipeline = make_pipeline(
-        contract, data, bounds if clipped else {}, Params(), Train(estimator=estimator)
-    )
+    train = Train(estimator=estimator)
+    if in_batches:
+        estimator = Estimator(path="sklearn.linear_model.SGDClassifier", arguments={})
+        estimator.arguments["loss"] = "log_loss"
+        train = Train(estimator=estimator, batch_rows=50)
+    pipeline = make_pipeline(contract, data, bounds if clipped else {}, Params(), train)
     rows = make_rows(400)
     pipeline.fit(rows[list(contract.features(data))], _target(rows, data))
     manifest = {
@@ -347,6 +358,39 @@ def test_features_are_those_of_the_pipeline(
     expected = model.pipeline[:-1].transform(rows[model.features])
     np.testing.assert_array_equal(features.matrix(read), expected)
     assert features.matrix(read).flags.c_contiguous
+
+
+@pytest.mark.parametrize("in_batches", [False, True])
+@pytest.mark.parametrize(
+    "names",
+    [("plain", "share"), ("plain", "items"), ("code", "note"), ("paid", "size")],
+    ids="-".join,
+)
+def test_features_of_few_columns_are_those_of_the_pipeline(
+    names: tuple[str, ...], in_batches: bool
+) -> None:
+    model = make_model("binary", linear=True, names=names, in_batches=in_batches)
+    rows = make_rows(20)[list(names)].astype(object)
+    records: Any = rows.where(rows.notna(), None).to_dict("records")
+    columns = by_column(records, model)
+    fast = FastRows.of(model, names)
+    assert fast is not None
+    expected = Answers.of(answer_columns(columns, model, predict), 20, model)
+    assert fast.answer(columns, predict)._replace(read=None) == expected
+    assert len(expected.rows) == 20
+
+
+def test_rows_are_answered_slowly_rather_than_wrongly(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = make_model("binary", linear=False)
+    matrix = Features.matrix
+    monkeypatch.setattr(Features, "matrix", lambda self, rows: 0 * matrix(self, rows))
+    assert FastRows.of(model, model.features) is None
+    monkeypatch.setattr(Features, "matrix", lambda self, rows: rows.lost)
+    assert FastRows.of(model, model.features) is None
+    said = [record.facts["reason"] for record in caplog.records]  # type: ignore[attr-defined]
+    assert said == ["other answers", "'FastValues' object has no attribute 'lost'"]
 
 
 def broken(rows: pd.DataFrame) -> pd.DataFrame:

@@ -125,6 +125,8 @@ class _Maker:
             return self._numbers(names)
         self.needs_pandas = True
         limits = {name: self.bounds[name] for name in names if name in self.bounds}
+        if _passes(step):
+            return lambda rows: clip(rows.frame(names), limits).to_numpy()
         return lambda rows: step.transform(clip(rows.frame(names), limits))
 
     def _has_codes(self, step: CategoryCodes, names: list[str]) -> bool:
@@ -152,7 +154,9 @@ class _Maker:
 
 
 def _passes(step: Any) -> bool:
-    return type(step) is FunctionTransformer and step.func is None
+    """Return whether a step of a pipeline gives what it gets."""
+    nothing = type(step) is FunctionTransformer and step.func is None
+    return nothing or step is None or step == "passthrough"
 
 
 def _chain(first: Block, steps: Sequence[Any]) -> Block:
@@ -162,7 +166,7 @@ def _chain(first: Block, steps: Sequence[Any]) -> Block:
         flat += (
             [each for _, each in step.steps] if isinstance(step, Pipeline) else [step]
         )
-    known = [_of_array(step) for step in flat]
+    known = [_of_array(step) for step in flat if not _passes(step)]
 
     def run(rows: Values) -> Any:
         found = first(rows)

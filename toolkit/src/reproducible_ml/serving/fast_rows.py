@@ -4,6 +4,7 @@ A row is answered here if it certainly meets the contract. Every other row is le
 `answer`, which says what is wrong with it: so there is one text for each problem.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,9 @@ import pandas as pd
 import pyarrow as pa
 
 from reproducible_ml.contract.schema import Column
+from reproducible_ml.core.errors import first_line
 from reproducible_ml.serving.answers import Answers, as_json
+from reproducible_ml.serving.examples import example
 from reproducible_ml.serving.fast_columns import (
     Array,
     Mask,
@@ -25,6 +28,7 @@ from reproducible_ml.serving.fast_columns import (
     template,
 )
 from reproducible_ml.serving.fast_features import Codes, Features, Floats
+from reproducible_ml.serving.logs import log_event
 from reproducible_ml.serving.model import Model, PredictFunction
 from reproducible_ml.serving.records import Columns, answer_columns
 from reproducible_ml.serving.rows import Answered, answer, check_answers
@@ -71,7 +75,26 @@ class FastRows:
             readers[name] or is_number(column) for name, column in columns.items()
         ):
             return None
-        return cls(model, features, readers)
+        found = cls(model, features, readers)
+        return found if found._is_right(names) else None
+
+    def _is_right(self, names: Sequence[str]) -> bool:
+        """Return whether rows of examples are answered as the pipeline does."""
+        lists = {name: [example(self.columns[name])] * 2 for name in names}
+        for name, values in lists.items():
+            if self.columns[name].nullable:
+                values[1] = None
+        columns = Columns(lists, 2)
+        try:
+            found = self.answer(columns, _without_rules)._replace(read=None)
+            expected = answer_columns(columns, self.model, _without_rules)
+            if found == Answers.of(expected, 2, self.model):
+                return True
+            reason = "other answers"
+        except Exception as error:
+            reason = first_line(error)
+        log_event("rows are answered by the slow way", logging.WARNING, reason=reason)
+        return False
 
     def answer(self, columns: Columns, predict: PredictFunction) -> Answers:
         """Answer rows, as `answer_columns` does."""

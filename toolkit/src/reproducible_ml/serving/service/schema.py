@@ -5,9 +5,9 @@ from typing import Any
 
 from reproducible_ml.contract.checks import format_rule
 from reproducible_ml.contract.schema import Column
+from reproducible_ml.serving.examples import example
 from reproducible_ml.serving.model import Model
 from reproducible_ml.serving.records import TIME, date_column
-from reproducible_ml.serving.service.examples import example
 
 # What the web page asks for, which JSON Schema cannot say: date, local or utc.
 TIME_KIND = "x-time"
