@@ -163,14 +163,9 @@ def check_forms(project: Path, answers: Mapping[str, str]) -> None:
     assert len(links) > 10
     # Here, no table is read: the project is still about the sample.
     assert "tumours" in readme
+    # As `make test` does, on all files.
     for command in (["check"], ["format", "--check"]):
-        run(
-            Path(sys.executable).with_name("ruff"),
-            *command,
-            "code",
-            "tests",
-            cwd=project,
-        )
+        run(Path(sys.executable).with_name("ruff"), *command, cwd=project)
 
 
 def check_steps(
