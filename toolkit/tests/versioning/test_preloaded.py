@@ -40,6 +40,9 @@ if __name__ == "__main__":
         "random": [random.random(), np.random.random()],
         "parent": os.getppid(),
     }
+    from reproducible_ml.core.resources import how_started
+
+    facts["started"] = how_started()
     Path(out).write_text(json.dumps(facts))
     if what == "fail":
         sys.exit(3)
@@ -112,6 +115,9 @@ def test_a_stage_is_what_python_would_run(folder: Path) -> None:
     assert repro(folder, "dvc").endswith("\n0")
     for name, found in (("one", one), ("two", two)):
         plain = facts(folder, name)
+        # Times of the two are not compared.
+        assert found.pop("started") == ", packages imported ahead"
+        assert plain.pop("started") == ""
         for changing in ("random", "parent"):
             del plain[changing], found[changing]
         assert plain == found

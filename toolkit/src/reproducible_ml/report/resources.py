@@ -221,7 +221,8 @@ def computers(found: Mapping[str, Mapping[str, Run]]) -> str:
         same = "The same kind of computer: " if len(by_name) > 1 else "Computer: "
         return f"{same}{kinds.pop()}."
     listed = "; ".join(f"{name}: {kind}" for name, kind in by_name.items())
-    return listed and f"The computers differ, so times cannot be compared. {listed}."
+    differing = "The computers, or how stages were started, differ"
+    return listed and f"{differing}, so times cannot be compared. {listed}."
 
 
 def compare_in_report(base: Revision | None, head: Revision) -> Iterator[str]:
