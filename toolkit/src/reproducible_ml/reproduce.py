@@ -177,7 +177,8 @@ def _dates(stage: StageDependencies) -> list[int]:
 
 def _run_dvc(project: Project, *arguments: str) -> None:
     """Run `dvc repro`; if it fails or is interrupted, say what became of reports."""
-    dvc = [sys.executable, "-m", "reproducible_ml.versioning.dvc"]
+    # Not with a file of the user in the root that is called like a package.
+    dvc = [sys.executable, "-P", "-m", "reproducible_ml.versioning.dvc"]
     code = _wait_for([*dvc, "repro", *arguments])
     if not code:
         return

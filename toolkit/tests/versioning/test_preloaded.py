@@ -52,6 +52,8 @@ if __name__ == "__main__":
         os.kill(os.getpid(), signal.SIGKILL)
     if what == "wait":
         time.sleep(60)
+    if what == "interrupt":
+        os.kill(os.getpid(), signal.SIGINT)
 """
 
 
@@ -124,7 +126,7 @@ def test_a_stage_is_what_python_would_run(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "code"), [("fail", 3), ("raise", 1), ("kill", 128 + signal.SIGKILL)]
+    ("what", "code"), [("fail", 3), ("raise", 1), ("kill", -signal.SIGKILL)]
 )
 def test_a_stage_that_fails_is_told_as_dvc_tells_it(
     folder: Path, what: str, code: int
@@ -155,6 +157,83 @@ def test_nothing_is_left_running(folder: Path, number: signal.Signals) -> None:
         assert process.wait(30) != 0
     assert psutil.wait_procs(every, timeout=30)[1] == []
     assert not (folder / "dvc.lock").exists()
+
+
+@pytest.mark.parametrize("seconds", [0, 0.03, 0.1, 0.5])
+def test_interrupt_at_the_start_ends_the_run(folder: Path, seconds: float) -> None:
+    stages = {f"s{n}": f"python -m steps.step s{n}.json wait" for n in range(2)}
+    write_stages(folder, **stages)
+    with subprocess.Popen(
+        command(), cwd=folder, start_new_session=True, stdout=subprocess.DEVNULL
+    ) as process:
+        dvc, end = psutil.Process(process.pid), time.monotonic() + 60
+        while not dvc.children() and time.monotonic() < end:
+            time.sleep(0.005)
+        every = dvc.children(recursive=True)
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(20) != 0
+    assert psutil.wait_procs(every, timeout=10)[1] == []
+    assert not (folder / "s1.json").exists()
+
+
+def test_stage_ends_with_the_process_that_started_it(folder: Path) -> None:
+    write_stages(folder, one="python -m steps.step one.json wait")
+    with subprocess.Popen(
+        command(), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        end = time.monotonic() + 60
+        while not (folder / "one.json").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        (server,) = psutil.Process(process.pid).children()
+        every = [server, *server.children()]
+        assert len(every) == 2
+        server.kill()
+        assert process.stdout
+        assert b"exited with -9" in process.stdout.read()
+        assert psutil.wait_procs(every, timeout=10)[1] == []
+
+
+def test_interrupt_that_is_ignored_stays_so(folder: Path) -> None:
+    write_stages(folder, one="python -m steps.step one.json interrupt")
+    shell = f"trap '' INT; {' '.join(command())}"
+    done = subprocess.run(["sh", "-c", shell], cwd=folder, check=False, timeout=60)
+    assert done.returncode == 0
+    assert not facts(folder, "one")["interrupt"]
+
+
+def test_what_differs_in_a_copy_is_run_by_python_itself(folder: Path) -> None:
+    step = folder / "steps/step.py"
+    plain = step.read_text()
+    write_stages(folder, one="python -m steps.step one.json end")
+    # To set a variable that packages read when they are imported.
+    step.write_text(
+        plain.replace("import json", "import os\nos.environ['A'] = '1'\nimport json")
+    )
+    repro(folder)
+    assert facts(folder, "one")["started"] == ""
+    # A file that takes the place of a package, once that was imported ahead.
+    (folder / "skops.py").write_text("")
+    (folder / "steps/late.py").write_text(
+        "import sys, time\ntime.sleep(4)\nimport skops\n"
+        "open(sys.argv[1], 'w').write(skops.__file__)\n"
+    )
+    write_stages(
+        folder,
+        early="python -m steps.late early.json",
+        late="python -m steps.late late.json",
+    )
+    assert repro(folder).endswith("\n0")
+    own = str(folder / "skops.py")
+    assert [(folder / f"{n}.json").read_text() for n in ("early", "late")] == [own, own]
+
+
+@pytest.mark.parametrize("module", ["steps.none", "steps"])
+def test_misspelt_module_is_told_as_python_tells_it(folder: Path, module: str) -> None:
+    write_stages(folder, one=f"python -m {module}")
+    expected = repro(folder, "dvc").splitlines()
+    assert repro(folder).splitlines() == expected
+    assert len([line for line in expected if "No module named" in line]) == 1
 
 
 def test_other_variables_than_at_the_first_stage_are_those_of_a_shell(

@@ -48,7 +48,7 @@ def run_dvc(*arguments: str, cwd: Path, shown: bool = False) -> str:
         DvcError: The command failed.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments],
+        [sys.executable, "-P", "-m", "dvc", *arguments],
         cwd=cwd,
         env=os.environ | {"DVC_NO_ANALYTICS": "1"},
         stdout=subprocess.PIPE,

@@ -9,6 +9,7 @@ The process is started by the path of this file, which so imports the standard l
 alone.
 """
 
+import ctypes
 import gc
 import json
 import os
@@ -20,6 +21,7 @@ import signal
 import socket
 import subprocess
 import sys
+import types
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -39,11 +41,22 @@ PACKAGES = (
 # A command that a shell would change nothing of.
 PLAIN = re.compile(r"python -m [\w.]+( [\w./=:@+-]+)*")
 
+# Code that sets variables, which packages read when they are imported.
+SETS_VARIABLES = re.compile(
+    rb"environ\s*(\[[^]]+\]\s*=[^=]|\|=|\.(update|setdefault)\()|putenv\("
+)
+
 # What DVC sets for each stage; all else is as in this process.
 OF_STAGE = ("DVC_ROOT", "DVC_STAGE")
 
-# What the process says before a stage runs; afterwards, its exit code.
+# What a stage says before it runs; afterwards, the process sends its exit code.
 STARTED = b"started"
+
+# Seconds that a stage which was interrupted has to tidy up.
+PATIENCE = 5
+
+# Of `prctl`: the signal that a process gets when its parent ends.
+PARENT_ENDS = 1
 
 Run = Callable[..., None]
 
@@ -61,6 +74,7 @@ class Preloaded:
         self.connection: socket.socket | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.variables: dict[str, str] = {}
+        self.is_busy = False
 
     def __call__(self, executable: str | None, command: str, **options: Any) -> None:
         """Run a command.
@@ -84,42 +98,53 @@ class Preloaded:
         others = {k: v for k, v in variables.items() if k not in own}
         if self.connection is None:
             self.variables = others
-            self.connection, other = socket.socketpair(
-                socket.AF_UNIX, socket.SOCK_SEQPACKET
-            )
-            with other:
-                self.process = subprocess.Popen(
-                    [sys.executable, __file__, str(other.fileno())],
-                    env=others,
-                    pass_fds=[other.fileno()],
-                )
+            self.connection = self._start(others)
         if others != self.variables:
             return None
         _, _, module, *arguments = command.split()
-        # As DVC: the stage gets Ctrl-C, and tidies up.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        handler = signal.getsignal(signal.SIGINT)
+        ignored = handler is signal.SIG_IGN
         try:
-            self.connection.send(json.dumps([module, arguments, own]).encode())
+            request = [module, arguments, own, ignored]
+            self.connection.send(json.dumps(request).encode())
+            self.is_busy = True
             if self.connection.recv(16) != STARTED:
                 return None
+            # As DVC: from now on the stage gets Ctrl-C, and tidies up.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            answer = self.connection.recv(16)
+            self.is_busy = False
         except OSError:
             return None
-        else:
-            return self._code(self.connection)
         finally:
-            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGINT, handler)
+        # The process was ended from outside, as for want of memory; so was the stage.
+        return int(answer) if answer else -signal.SIGKILL
 
-    def _code(self, connection: socket.socket) -> int:
-        with suppress(OSError):
-            if answer := connection.recv(16):
-                return int(answer)
-        # The process was ended from outside, as for want of memory.
-        return 128 + signal.SIGKILL
+    def _start(self, variables: dict[str, str]) -> socket.socket:
+        """Start the process; return the connection to it."""
+        own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # Ctrl-C waits until both can take it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            with other:
+                self.process = subprocess.Popen(
+                    [sys.executable, __file__, str(other.fileno())],
+                    env=variables,
+                    pass_fds=[other.fileno()],
+                )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return own
 
     def close(self) -> None:
         """End the process, which would end by itself after the next import."""
         if self.connection and self.process:
             self.connection.close()
+            if self.is_busy:
+                # A stage was interrupted, and tidies up.
+                with suppress(subprocess.TimeoutExpired):
+                    self.process.wait(PATIENCE)
             self.process.terminate()
             self.process.wait()
 
@@ -159,8 +184,10 @@ def serve(number: int) -> None:
         number: The descriptor of a socket.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if not sys.flags.safe_path:
-        sys.path[0] = str(Path.cwd())
+        # The folder of this file; nothing is imported from the repository.
+        del sys.path[0]
     connection = socket.socket(fileno=number)
     left, child = [*PACKAGES], 0
     while True:
@@ -168,20 +195,19 @@ def serve(number: int) -> None:
             ended, status = os.waitpid(child, os.WNOHANG if left else 0)
             if ended:
                 child = 0
-                code = os.waitstatus_to_exitcode(status)
-                connection.send(str(code if code >= 0 else 128 - code).encode())
+                # Who asked may have ended.
+                with suppress(OSError):
+                    connection.send(str(os.waitstatus_to_exitcode(status)).encode())
         elif select([connection], [], [], 0 if left else None)[0]:
             request = connection.recv(1 << 20)
             if not request:
                 return
-            connection.send(STARTED)
             child = _fork()
             if not child:
-                connection.close()
-                _run(*json.loads(request))
+                _run(connection, *json.loads(request))
         if left:
             # What is wrong with a package, the stage says that needs it.
-            with suppress(Exception):
+            with suppress(BaseException):
                 import_module(left.pop(0))
 
 
@@ -194,18 +220,60 @@ def _fork() -> int:
         return os.fork()
 
 
-def _run(module: str, arguments: list[str], variables: dict[str, str]) -> None:
+def _run(
+    connection: socket.socket,
+    module: str,
+    arguments: list[str],
+    variables: dict[str, str],
+    ignored: bool,
+) -> None:
     """Run a module as `python -m` does, and exit."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Nobody is left who would wait for this process.
+    ctypes.CDLL(None).prctl(PARENT_ENDS, signal.SIGTERM)
+    if not ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        connection.send(STARTED)
+    except OSError:
+        os._exit(1)
+    # Left open: who asked is not told that this is over before it is.
+    connection.detach()
     os.environ.update(variables)
+    if not sys.flags.safe_path:
+        sys.path.insert(0, str(Path.cwd()))
+    if not _is_alike(module):
+        os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
     # The random numbers of a new process.
     random.seed()
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
-    sys.modules.pop("__mp_main__", None)  # what multiprocessing calls this file
-    sys.argv = [module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    sys.excepthook = _show_error
+    # What multiprocessing calls this file.
+    sys.modules.pop("__mp_main__", None)
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.argv = ["-m", *arguments]
+    # What the interpreter itself calls for `-m`.
+    vars(runpy)["_run_module_as_main"](module)
     sys.exit()
+
+
+def _show_error(kind: Any, error: BaseException, trace: Any) -> None:
+    """Print an error without the frames of this file."""
+    while trace and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    sys.__excepthook__(kind, error.with_traceback(trace), trace)
+
+
+def _is_alike(module: str) -> bool:
+    """Return whether a module finds what it would find in a process of its own."""
+    folder = Path.cwd()
+    packages = (file.parent for file in folder.glob("*/__init__.py"))
+    own = {path.stem for path in (*folder.glob("*.py"), *packages)}
+    if own & {name.partition(".")[0] for name in sys.modules}:
+        return False
+    code = [folder / "code", folder / module.partition(".")[0]]
+    files = [file for place in code for file in place.rglob("*.py")]
+    return not any(SETS_VARIABLES.search(file.read_bytes()) for file in files)
 
 
 if __name__ == "__main__":
