@@ -13,7 +13,6 @@ import ctypes
 import gc
 import json
 import os
-import random
 import re
 import runpy
 import shutil
@@ -52,9 +51,6 @@ OF_STAGE = ("DVC_ROOT", "DVC_STAGE")
 # What a stage says before it runs; afterwards, the process sends its exit code.
 STARTED = b"started"
 
-# Seconds that a stage which was interrupted has to tidy up.
-PATIENCE = 5
-
 # Of `prctl`: the signal that a process gets when its parent ends.
 PARENT_ENDS = 1
 
@@ -74,7 +70,7 @@ class Preloaded:
         self.connection: socket.socket | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.variables: dict[str, str] = {}
-        self.is_busy = False
+        self.is_running = False
 
     def __call__(self, executable: str | None, command: str, **options: Any) -> None:
         """Run a command.
@@ -84,80 +80,66 @@ class Preloaded:
         """
         from dvc.stage.exceptions import StageCmdFailedError
 
-        code = None
-        if _is_plain(command, options):
-            code = self._ask(command, options["env"])
+        code = self._ask(command, **options)
         if code is None:
             self.run(executable, command, **options)
         elif code:
             raise StageCmdFailedError(command, code)
 
-    def _ask(self, command: str, variables: dict[str, str]) -> int | None:
+    def _ask(self, command: str, cwd: str, env: dict[str, str], **_: Any) -> int | None:
         """Return the exit code of a command; None if it was not run."""
-        own = {name: variables[name] for name in OF_STAGE if name in variables}
-        others = {k: v for k, v in variables.items() if k not in own}
+        own = {name: env[name] for name in OF_STAGE if name in env}
+        others = {k: v for k, v in env.items() if k not in own}
+        python = shutil.which("python", path=env.get("PATH")) or ""
+        is_this = Path(python).parent == Path(sys.executable).parent
+        is_here = Path(cwd).resolve() == Path.cwd().resolve()
+        if not (PLAIN.fullmatch(command) and is_this and is_here):
+            return None
         if self.connection is None:
             self.variables = others
-            self.connection = self._start(others)
+            self.connection = self._start()
         if others != self.variables:
             return None
-        _, _, module, *arguments = command.split()
         handler = signal.getsignal(signal.SIGINT)
-        ignored = handler is signal.SIG_IGN
+        request = [command.split()[2:], own, handler is signal.SIG_IGN]
         try:
-            request = [module, arguments, own, ignored]
             self.connection.send(json.dumps(request).encode())
-            self.is_busy = True
             if self.connection.recv(16) != STARTED:
                 return None
             # As DVC: from now on the stage gets Ctrl-C, and tidies up.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            answer = self.connection.recv(16)
-            self.is_busy = False
+            self.is_running = True
+            # Nothing if the process was ended from outside, as for want of memory.
+            code = int(self.connection.recv(16) or -signal.SIGKILL)
+            self.is_running = False
         except OSError:
             return None
+        else:
+            return code
         finally:
             signal.signal(signal.SIGINT, handler)
-        # The process was ended from outside, as for want of memory; so was the stage.
-        return int(answer) if answer else -signal.SIGKILL
 
-    def _start(self, variables: dict[str, str]) -> socket.socket:
+    def _start(self) -> socket.socket:
         """Start the process; return the connection to it."""
-        own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        connection, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        number = other.fileno()
+        command = [sys.executable, __file__, str(number)]
         # Ctrl-C waits until both can take it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            with other:
-                self.process = subprocess.Popen(
-                    [sys.executable, __file__, str(other.fileno())],
-                    env=variables,
-                    pass_fds=[other.fileno()],
-                )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        return own
+        with other:
+            self.process = subprocess.Popen(
+                command, env=self.variables, pass_fds=[number]
+            )
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return connection
 
     def close(self) -> None:
-        """End the process, which would end by itself after the next import."""
+        """End the process, but for a stage that was interrupted and tidies up."""
         if self.connection and self.process:
             self.connection.close()
-            if self.is_busy:
-                # A stage was interrupted, and tidies up.
-                with suppress(subprocess.TimeoutExpired):
-                    self.process.wait(PATIENCE)
-            self.process.terminate()
+            if not self.is_running:
+                self.process.terminate()
             self.process.wait()
-
-
-def _is_plain(command: str, options: dict[str, Any]) -> bool:
-    """Return whether a command is this Python's, in this folder, without a shell."""
-    python = shutil.which("python", path=options["env"].get("PATH"))
-    return (
-        PLAIN.fullmatch(command) is not None
-        and python is not None
-        and Path(python).parent == Path(sys.executable).parent
-        and Path(options["cwd"]).resolve() == Path.cwd().resolve()
-    )
 
 
 @contextmanager
@@ -221,11 +203,7 @@ def _fork() -> int:
 
 
 def _run(
-    connection: socket.socket,
-    module: str,
-    arguments: list[str],
-    variables: dict[str, str],
-    ignored: bool,
+    connection: socket.socket, words: list[str], own: dict[str, str], ignored: bool
 ) -> None:
     """Run a module as `python -m` does, and exit."""
     # Nobody is left who would wait for this process.
@@ -238,22 +216,21 @@ def _run(
         os._exit(1)
     # Left open: who asked is not told that this is over before it is.
     connection.detach()
-    os.environ.update(variables)
+    os.environ.update(own)
     if not sys.flags.safe_path:
         sys.path.insert(0, str(Path.cwd()))
-    if not _is_alike(module):
-        os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
-    # The random numbers of a new process.
-    random.seed()
+    if not _is_alike(words[0]):
+        os.execv(sys.executable, [sys.executable, "-m", *words])
+    # The random numbers of a new process, as `random` has them after a fork.
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
     sys.excepthook = _show_error
     # What multiprocessing calls this file.
     sys.modules.pop("__mp_main__", None)
     sys.modules["__main__"] = types.ModuleType("__main__")
-    sys.argv = ["-m", *arguments]
+    sys.argv = ["-m", *words[1:]]
     # What the interpreter itself calls for `-m`.
-    vars(runpy)["_run_module_as_main"](module)
+    vars(runpy)["_run_module_as_main"](words[0])
     sys.exit()
 
 
