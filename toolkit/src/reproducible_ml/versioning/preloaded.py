@@ -113,7 +113,7 @@ class Preloaded:
             code = int(self.connection.recv(16) or -signal.SIGKILL)
             self.is_running = False
         except OSError:
-            return None
+            return -signal.SIGKILL if self.is_running else None
         else:
             return code
         finally:
@@ -126,11 +126,13 @@ class Preloaded:
         command = [sys.executable, __file__, str(number)]
         # Ctrl-C waits until both can take it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        with other:
+        try:
             self.process = subprocess.Popen(
                 command, env=self.variables, pass_fds=[number]
             )
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        finally:
+            other.close()
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return connection
 
     def close(self) -> None:
@@ -214,7 +216,7 @@ def _run(
         connection.send(STARTED)
     except OSError:
         os._exit(1)
-    # Left open: who asked is not told that this is over before it is.
+    # Left open, so that DVC sees the end of it only when this process has ended.
     connection.detach()
     os.environ.update(own)
     if not sys.flags.safe_path:

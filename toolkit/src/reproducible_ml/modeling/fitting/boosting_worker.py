@@ -204,8 +204,8 @@ def _counter(file: Path) -> Any:
 def _explain(error: BaseException) -> str:
     """Return what XGBoost says, without where in its code it says so."""
     lines = [line for line in str(error).splitlines() if line and "[bt]" not in line]
-    told = [line for line in lines if "Stack trace" not in line]
-    message = told[-1] if told else first_line(error)
+    said = [line for line in lines if "Stack trace" not in line]
+    message = said[-1] if said else first_line(error)
     return message.rpartition("]: ")[2].strip()[:200]
 
 
