@@ -79,10 +79,13 @@ class Release:
             self.run("git", "config", f"user.{key}", value)
         storage = str(self.folder / "storage")
         self.run("dvc", "remote", "add", "--default", "storage", storage)
-        # Pages of docs/governance/ say where data are stored.
-        self.run("rml", "repro")
+        commit = ("git", "commit", "--quiet", "--allow-empty", "--message", "Test")
         self.run("git", "add", "--all")
-        self.run("git", "commit", "--quiet", "--message", "Test")
+        self.run(*commit)
+        self.run("rml", "repro")
+        # Pages of docs/governance/ say where data are stored.
+        self.run("git", "add", "--all")
+        self.run(*commit)
         self.run("git", "remote", "add", "origin", str(self.bare))
         self.run("git", "push", "--quiet", "origin", "main")
         self.run("dvc", "push")
