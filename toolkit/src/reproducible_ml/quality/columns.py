@@ -79,7 +79,7 @@ def check_columns(
 
 
 def _varying(rows: pd.DataFrame, names: Sequence[str]) -> set[str]:
-    """Return numeric columns whose ends differ, and columns with two categories."""
+    """Return numeric columns whose ends differ, and those of several categories."""
     numbers = _plain_numbers(rows, names)
     ends = rows[numbers].iloc[[0, -1]].to_numpy(dtype=np.float64)
     differ = (ends[0] < ends[1]) | (ends[0] > ends[1])
