@@ -16,9 +16,10 @@ from reproducible_ml.modeling.fitting.estimator import Estimator
 from reproducible_ml.serving.answers import Answers
 from reproducible_ml.serving.fast_features import Features
 from reproducible_ml.serving.fast_rows import FastRows, has_own_rules
+from reproducible_ml.serving.missing import count_missing
 from reproducible_ml.serving.model import Model
 from reproducible_ml.serving.prediction_log import Entry, make_table
-from reproducible_ml.serving.records import answer_columns, by_column
+from reproducible_ml.serving.records import Columns, answer_columns, by_column
 from reproducible_ml.serving.rows import answer
 from tumour_diagnosis.deployment.predict import predict
 from tumour_diagnosis.features.build import Features as Params
@@ -222,11 +223,25 @@ ODD_RECORD = st.builds(
 
 def compare(records: list[dict[str, Any]], model: Model, predicts: Any) -> Answers:
     columns = by_column(records, model)
-    fast = FastRows.of(model, list(columns.lists))
-    assert fast is not None
-    found = fast.answer(columns, predicts)
     slow = answer_columns(columns, model, predicts)
     expected = Answers.of(slow, len(records), model)
+    packed = columns.packed(model, 1)
+    found = compare_answers(columns, expected, predicts)
+    assert (
+        compare_answers(packed, expected, predicts)._replace(read=found.read) == found
+    )
+    again = answer_columns(Columns.concat([packed, columns]), model, predicts)
+    twice = Answers.of(again, 2 * len(records), model).split([len(records)] * 2)
+    assert [*twice] == [expected, expected]
+    missing = count_missing(columns, expected)
+    assert count_missing(packed, expected) == missing
+    return found
+
+
+def compare_answers(columns: Columns, expected: Answers, predicts: Any) -> Answers:
+    fast = FastRows.of(expected.model, list(columns.lists))
+    assert fast is not None
+    found = fast.answer(columns, predicts)
     assert found.problems == expected.problems
     assert found.rows == expected.rows
     assert found.columns.keys() == expected.columns.keys()

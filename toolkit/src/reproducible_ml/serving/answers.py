@@ -57,8 +57,11 @@ class Answers(NamedTuple):
     def split(self, lengths: Iterable[int]) -> Iterator["Answers"]:
         """Yield the answers to each of several requests, one after the other."""
         start = first = problem = 0
+        is_whole = len(self.rows) == self.length
         for length in lengths:
             last, end = first, problem
+            if is_whole:
+                last += length
             while last < len(self.rows) and self.rows[last] < start + length:
                 last += 1
             while end < len(self.problems) and self.problems[end].row < start + length:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -48,16 +49,23 @@ def _codes(model: Model, name: str) -> list[Any]:
 
 
 def _of_values(values: Sequence[Any], codes: list[Any]) -> int:
+    if isinstance(values, np.ndarray):
+        numbers = [code for code in codes if isinstance(code, float)]
+        return int((np.isnan(values) | np.isin(values, numbers)).sum())
     missing = sum(value is None or value is ABSENT for value in values)
     if codes:
-        # By type as well: True is no 1.
-        known = {(type(code), code) for code in codes}
+        # By type as well: True is no 1, but 1.0 is.
+        known = {(_kind(code), code) for code in codes}
         missing += sum(
-            (type(value), value) in known
+            (_kind(value), value) in known
             for value in values
             if isinstance(value, str | int | float)
         )
     return missing
+
+
+def _kind(value: Any) -> type:
+    return float if type(value) is int else type(value)
 
 
 def _of_array(array: pa.ChunkedArray, codes: list[Any]) -> int:

@@ -3,7 +3,6 @@
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Unpack
 
@@ -174,13 +173,8 @@ def _answered(entries: Sequence[Entry]) -> pa.Table:
             for entry in entries
         )
     # Put together as lists: a table for each request would take far longer.
-    chosen = [_chosen(entry) for entry in entries]
-    lists = {
-        name: [*chain.from_iterable([columns.lists[name] for columns in chosen])]
-        for name in chosen[0].lists
-    }
-    length = sum(columns.length for columns in chosen)
-    return typed_table(Columns(lists, length), entries[0].answers.model)[0]
+    columns = Columns.concat([_chosen(entry) for entry in entries])
+    return typed_table(columns, entries[0].answers.model)[0]
 
 
 def _chosen(entry: Entry) -> Columns:

@@ -8,7 +8,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -166,15 +165,7 @@ class Predictor:
             return [answers]
         if len(jobs) == 1:
             return [self._answer_columns(rows, model)]
-        several = [_columns(job) for job in jobs]
-        columns = Columns(
-            {
-                name: [*chain.from_iterable([each.lists[name] for each in several])]
-                for name in rows.lists
-            },
-            sum(job.length for job in jobs),
-            tuple(name for each in several for name in each.others),
-        )
+        columns = Columns.concat([_columns(job) for job in jobs])
         lengths = [job.length for job in jobs]
         return [*self._answer_columns(columns, model).split(lengths)]
 

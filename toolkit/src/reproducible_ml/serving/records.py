@@ -7,11 +7,15 @@ other rows are answered.
 
 import json
 import re
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from reproducible_ml.contract.schema import Column, ColumnMetadata
@@ -35,6 +39,9 @@ TIME = re.compile(
     r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?"
 )
 
+# From so many rows on, floats are packed.
+MANY = 64
+
 # How much of a value a message repeats.
 SHOWN = 100
 
@@ -46,7 +53,8 @@ class Columns(NamedTuple):
     """Rows as values of JSON, by column.
 
     Attributes:
-        lists: The values of each column; ABSENT where a record lacks it.
+        lists: The values of each column; ABSENT where a record lacks it. A column of
+            floats may be an array, with NaN for a missing value.
         length: The number of rows.
         others: Names that records have instead of some that they lack.
     """
@@ -57,10 +65,72 @@ class Columns(NamedTuple):
 
     def take(self, rows: Sequence[int]) -> "Columns":
         """Return some of the rows."""
-        lists = {
-            name: [values[row] for row in rows] for name, values in self.lists.items()
-        }
+        lists = {name: _take(values, rows) for name, values in self.lists.items()}
         return Columns(lists, len(rows), self.others)
+
+    def packed(self, model: Model, many: int = MANY) -> "Columns":
+        """Return these rows with arrays for columns of numbers, if there are many rows.
+
+        What was parsed is then free for the next request, before another processor
+        works on these rows.
+        """
+        if self.length < many:
+            return self
+        lists = {
+            name: _packed(values)
+            if arrow_type(model.contract.columns[name]) == pa.float64()
+            else values
+            for name, values in self.lists.items()
+        }
+        return self._replace(lists=lists)
+
+    @classmethod
+    def concat(cls, parts: Sequence["Columns"]) -> "Columns":
+        """Return rows of the same columns, one after the other."""
+        lists = {
+            name: _join([part.lists[name] for part in parts]) for name in parts[0].lists
+        }
+        others = tuple(name for part in parts for name in part.others)
+        return cls(lists, sum(part.length for part in parts), others)
+
+
+def _take(values: Sequence[Any], rows: Sequence[int]) -> Sequence[Any]:
+    if isinstance(values, np.ndarray):
+        return as_sequence(values[np.array(rows, np.intp)])
+    return [values[row] for row in rows]
+
+
+def _packed(values: Sequence[Any]) -> Sequence[Any]:
+    """Return numbers as an array; other values as they are."""
+    if isinstance(values, np.ndarray):
+        return values
+    try:
+        # Three times as fast as NumPy.
+        found = np.frombuffer(struct.pack(f"{len(values)}d", *values))
+    except (struct.error, OverflowError):
+        return values
+    # Packed as 0 and 1, booleans look like numbers.
+    if ((found == 0) | (found == 1)).any() and bool in {*map(type, values)}:
+        return values
+    return as_sequence(found)
+
+
+def as_sequence(array: npt.NDArray[Any]) -> Sequence[Any]:
+    """Return an array as what it is used as: NumPy does not say that it is one."""
+    values: Any = array
+    return values
+
+
+def _join(parts: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    if all(isinstance(part, np.ndarray) for part in parts):
+        return as_sequence(np.concatenate(parts))
+    return [*chain.from_iterable(map(_listed, parts))]
+
+
+def _listed(values: Sequence[Any]) -> Sequence[Any]:
+    if not isinstance(values, np.ndarray):
+        return values
+    return [None if value != value else value for value in values.tolist()]
 
 
 def by_column(records: Sequence[Mapping[str, Any]], model: Model) -> Columns:
@@ -83,7 +153,8 @@ def by_column(records: Sequence[Mapping[str, Any]], model: Model) -> Columns:
         others = {name for record in records for name in record} - {*names}
         return Columns(lists, len(records), tuple(sorted(others)))
     columns = zip(*rows, strict=True) if len(names) > 1 else [rows]
-    return Columns(dict(zip(names, columns, strict=True)), len(records))
+    found = Columns(dict(zip(names, columns, strict=True)), len(records))
+    return found.packed(model)
 
 
 def answer_records(
@@ -124,6 +195,8 @@ def _typed(
     values: Sequence[Any], column: Column
 ) -> tuple[pa.Array, dict[int, tuple[str, str]]]:
     """Return the values, and rule and problem of those of another type, by row."""
+    if isinstance(values, np.ndarray):
+        return pa.array(values, from_pandas=True), {}
     kind = arrow_type(column)
     if kind == pa.timestamp("ns"):
         return _times(values, column)

@@ -6,6 +6,7 @@ Row problems have no place in it: a request with a row that is not valid is refu
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +16,7 @@ from reproducible_ml.contract.schema import Column
 from reproducible_ml.serving.answers import Answers
 from reproducible_ml.serving.messages import RefusedError, parse_json
 from reproducible_ml.serving.model import Model
-from reproducible_ml.serving.records import Columns
+from reproducible_ml.serving.records import Columns, as_sequence
 from reproducible_ml.serving.rows import MissingColumnsError
 from reproducible_ml.serving.service.body import read_body
 from reproducible_ml.serving.service.gate import Json
@@ -108,6 +109,8 @@ async def answer_infer(
     head, binary = _parts(request, body)
     content = parse_json(head)
     columns = read_request(content, binary, service)
+    # The next request finds their memory free.
+    del body, head, binary, content["inputs"]
     answers = await service.answer(columns, request.state.facts, version)
     refuse_problems(answers)
     return write_response(content, answers, service)
@@ -170,7 +173,7 @@ def make_columns(
     Raises:
         RefusedError: They are not as the contract demands.
     """
-    values: dict[str, list[Any]] = {}
+    values: dict[str, Sequence[Any]] = {}
     known = service.model.contract.columns
     for tensor, data in zip(inputs, binary, strict=True):
         name = tensor.name
@@ -195,12 +198,15 @@ def make_columns(
         for name in wanted
         if name in values
     }
-    return Columns(rows, counts.pop())
+    return Columns(rows, counts.pop()).packed(service.model)
 
 
-def _masked(values: list[Any], mask: list[Any] | None) -> list[Any]:
+def _masked(values: Sequence[Any], mask: Sequence[Any] | None) -> Sequence[Any]:
     if mask is None:
         return values
+    if isinstance(values, np.ndarray):
+        missing = [each is True for each in mask]
+        return as_sequence(np.where(missing, np.nan, values))
     pairs = zip(values, mask, strict=True)
     return [None if missing is True else value for value, missing in pairs]
 

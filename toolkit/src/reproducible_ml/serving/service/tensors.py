@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from reproducible_ml.contract.schema import Column
 from reproducible_ml.reading.values import arrow_type
 from reproducible_ml.serving.messages import RefusedError
+from reproducible_ml.serving.records import as_sequence
 
 NUMPY: dict[str, Any] = {
     "BOOL": np.bool_,
@@ -82,8 +84,8 @@ def read_input(tensor: Any) -> Input:
     return Input(name, shape, str(tensor.get("datatype")), data, int(size or 0))
 
 
-def read_values(tensor: Input, column: Column, binary: memoryview) -> list[Any]:
-    """Return the values of an input tensor as values of JSON.
+def read_values(tensor: Input, column: Column, binary: memoryview) -> Sequence[Any]:
+    """Return the values of an input tensor as `Columns` has them.
 
     Args:
         tensor: The tensor.
@@ -100,7 +102,7 @@ def read_values(tensor: Input, column: Column, binary: memoryview) -> list[Any]:
         raise RefusedError(400, f'input "{tensor.name:.100}": {text}')
     count = tensor.shape[0]
     if tensor.data is None:
-        values = _from_binary(tensor, binary)
+        values = _from_binary(tensor, column, binary)
     else:
         values = _flat(tensor.data)
         if tensor.datatype in ("FP16", "FP32"):
@@ -140,7 +142,7 @@ def _check_whole(values: list[Any], tensor: Input) -> None:
             raise RefusedError(400, f'input "{tensor.name:.100}": {text}')
 
 
-def _from_binary(tensor: Input, binary: memoryview) -> list[Any]:
+def _from_binary(tensor: Input, column: Column, binary: memoryview) -> Sequence[Any]:
     """Return values of binary data, which has no null: NaN is a missing value."""
     damaged = RefusedError(
         400, f'input "{tensor.name:.100}": its binary data is damaged'
@@ -155,8 +157,11 @@ def _from_binary(tensor: Input, binary: memoryview) -> list[Any]:
         raise damaged
     if tensor.datatype == "BOOL":
         return [bool(byte) for byte in binary]
-    values: list[Any] = np.frombuffer(binary, kind.newbyteorder("<")).tolist()
-    return [None if value != value else value for value in values]
+    array = np.frombuffer(binary, kind.newbyteorder("<"))
+    if arrow_type(column) == pa.float64():
+        return as_sequence(array.astype(np.float64))
+    values: list[Any] = array.tolist()
+    return values
 
 
 def _texts(binary: memoryview) -> Any:
