@@ -1,7 +1,7 @@
 """Answers as values of JSON: to be merged, split and written."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
@@ -21,7 +21,8 @@ class Answers(NamedTuple):
     """The answers to a request.
 
     Attributes:
-        columns: The answers to the valid rows, by column, as values of JSON.
+        columns: The answers to the valid rows, by column, as values of JSON; in the
+            log also as arrays.
         rows: The positions of the valid rows.
         length: The number of rows.
         problems: Of the other rows, in their order.
@@ -29,7 +30,7 @@ class Answers(NamedTuple):
         read: The values of the rows, if all are valid and were read fast: for the log.
     """
 
-    columns: dict[str, list[Any]]
+    columns: Mapping[str, Sequence[Any]]
     rows: Sequence[int]
     length: int
     problems: list[RowProblem]
@@ -68,7 +69,9 @@ class Answers(NamedTuple):
                 end += 1
             yield Answers(
                 {name: values[first:last] for name, values in self.columns.items()},
-                [row - start for row in self.rows[first:last]],
+                range(length)
+                if last - first == length
+                else [row - start for row in self.rows[first:last]],
                 length,
                 [
                     each._replace(row=each.row - start)

@@ -5,6 +5,7 @@ A row is answered here if it certainly meets the contract. Every other row is le
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,9 @@ from reproducible_ml.serving.model import Model, PredictFunction
 from reproducible_ml.serving.records import Columns, answer_columns
 from reproducible_ml.serving.rows import Answered, answer, check_answers
 
+# If so many rows take no longer, they need no thread of their own.
+QUICK_ROWS, QUICK_SECONDS = 1024, 0.01
+
 
 def _without_rules(rows: pd.DataFrame, model: Model) -> pd.DataFrame:
     answers = model.answers(rows)
@@ -49,7 +53,13 @@ def has_own_rules(predict: PredictFunction) -> bool:
 
 
 class FastRows:
-    """Answers rows of JSON for one model, and one set of columns."""
+    """Answers rows of JSON for one model, and one set of columns.
+
+    Attributes:
+        is_quick: Whether `QUICK_ROWS` take a few milliseconds.
+    """
+
+    is_quick = False
 
     def __init__(
         self, model: Model, features: Features, readers: Mapping[str, Reader | None]
@@ -76,17 +86,35 @@ class FastRows:
         ):
             return None
         found = cls(model, features, readers)
-        return found if found._is_right(names) else None
+        examples = found._examples(names)
+        if not found._is_right(examples):
+            return None
+        found.is_quick = found._seconds(examples) <= QUICK_SECONDS
+        return found
 
-    def _is_right(self, names: Sequence[str]) -> bool:
-        """Return whether rows of examples are answered as the pipeline does."""
+    def _examples(self, names: Sequence[str]) -> Columns:
+        """Return two rows of examples, one with what may be missing."""
         lists = {name: [example(self.columns[name])] * 2 for name in names}
         for name, values in lists.items():
             if self.columns[name].nullable:
                 values[1] = None
-        columns = Columns(lists, 2)
+        return Columns(lists, 2)
+
+    def _seconds(self, examples: Columns) -> float:
+        """Return how much processor time `QUICK_ROWS` take, most of them complete."""
+        rows = examples.take([0] * (QUICK_ROWS - 1) + [1]).packed(self.model)
+        found = []
+        for _ in range(2):
+            start = time.thread_time()
+            self.answer(rows, _without_rules)
+            found.append(time.thread_time() - start)
+        return min(found)
+
+    def _is_right(self, columns: Columns) -> bool:
+        """Return whether rows of examples are answered as the pipeline does."""
         try:
-            found = self.answer(columns, _without_rules)._replace(read=None)
+            found = self.answer(columns, _without_rules)
+            found = found._replace(rows=[*found.rows], read=None)
             expected = answer_columns(columns, self.model, _without_rules)
             if found == Answers.of(expected, 2, self.model):
                 return True
@@ -125,9 +153,10 @@ class FastRows:
     ) -> Answers:
         rows, places = self.read(columns)
         answers = self._answers(rows, predict) if len(places) else {}
-        found = Answers(answers, places.tolist(), columns.length, [], self.model)
         if 0 < len(places) == columns.length:
-            return found._replace(read=rows)
+            every = range(columns.length)
+            return Answers(answers, every, columns.length, [], self.model, rows)
+        found = Answers(answers, places.tolist(), columns.length, [], self.model)
         left = np.ones(columns.length, dtype=bool)
         left[places] = False
         others = np.flatnonzero(left).tolist()
@@ -171,29 +200,39 @@ class FastRows:
             answers = predict(frame, KnownRows(self.model, frame, features))
             check_answers(answers, frame)
             return {str(name): as_json(answers[name].tolist()) for name in answers}
-        columns = self.model.answers_of(self.model.output_of(features))
+        rows.answers = self.model.answers_of(self.model.output_of(features))
         return {
             name: as_json(column.tolist())
             if column.dtype.kind == "f" and np.isnan(column).any()
             else column.tolist()
-            for name, column in columns.items()
+            for name, column in rows.answers.items()
         }
 
 
 class FastValues:
-    """Rows that were read: what features are made of."""
+    """Rows that were read: what features are made of.
+
+    Attributes:
+        answers: What the model answers, unless the project has rules of its own.
+    """
 
     def __init__(
-        self, rows: FastRows, numbers: Floats, arrays: Mapping[str, Array]
+        self,
+        rows: FastRows,
+        numbers: Floats,
+        arrays: Mapping[str, Array],
+        answers: Mapping[str, Array] | None = None,
     ) -> None:
         self.rows = rows
         self.matrix = numbers
         self.arrays = arrays
+        self.answers = answers
 
     def take(self, places: Any) -> "FastValues":
         """Return some of the rows."""
         arrays = {name: array[places] for name, array in self.arrays.items()}
-        return FastValues(self.rows, self.matrix[places], arrays)
+        answers = {n: array[places] for n, array in (self.answers or {}).items()}
+        return FastValues(self.rows, self.matrix[places], arrays, answers)
 
     @classmethod
     def concat(cls, parts: Sequence["FastValues"]) -> "FastValues":

@@ -10,7 +10,7 @@ import os
 import time
 from bisect import bisect_left
 from collections import Counter as Counts
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -267,7 +267,7 @@ def observe_all(histogram: Histogram, values: Sequence[Any]) -> int:
     return len(array)
 
 
-def _probabilities(columns: dict[str, list[Any]]) -> list[Any] | None:
+def _probabilities(columns: Mapping[str, Sequence[Any]]) -> Sequence[Any] | None:
     """Return the probability of the positive class, or the highest of several."""
     if PROBABILITY in columns:
         return columns[PROBABILITY]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
@@ -17,6 +18,7 @@ from reproducible_ml.core.parallel import one_thread
 from reproducible_ml.core.params import Content, load_section
 from reproducible_ml.modeling.metrics.tasks import Task, make_task
 from reproducible_ml.modeling.model.store import load_model, read_manifest
+from reproducible_ml.reading.values import arrow_type
 from reproducible_ml.serving.fast_trees import FastTrees
 
 Floats = npt.NDArray[np.float64]
@@ -149,6 +151,12 @@ class Model:
         """The contract of the features alone."""
         columns = {name: self.contract.columns[name] for name in self.features}
         return self.contract.model_copy(update={"columns": columns})
+
+    @cached_property
+    def arrow_types(self) -> dict[str, pa.DataType]:
+        """The type of each column of the contract, as `arrow_type` tells it."""
+        columns = self.contract.columns.items()
+        return {name: arrow_type(column) for name, column in columns}
 
     @cached_property
     def keys(self) -> list[str]:

@@ -15,7 +15,7 @@ from reproducible_ml.core.keys import hash_rows
 from reproducible_ml.serving.answers import Answers
 from reproducible_ml.serving.fast_rows import FastValues
 from reproducible_ml.serving.log_writer import Limits, LogWriter
-from reproducible_ml.serving.records import Columns, typed_table
+from reproducible_ml.serving.records import Columns, as_sequence, join, typed_table
 from reproducible_ml.serving.rows import check_rows
 
 
@@ -74,8 +74,13 @@ class PredictionLog(LogWriter[Entry]):
             answers: The answers.
             returned: Whether the client got them.
         """
-        # Arrays, if there are any, rather than a list of objects.
-        kept = answers.read if isinstance(answers.read, FastValues) else rows
+        kept = rows
+        # Arrays, if there are any, rather than lists of objects.
+        if isinstance(answers.read, FastValues):
+            kept = answers.read
+            if kept.answers:
+                columns = {n: as_sequence(a) for n, a in kept.answers.items()}
+                answers = answers._replace(columns=columns)
         self.put(Entry(time.time(), request_id, kept, answers, returned))
 
     def tables(self, entries: Sequence[Entry]) -> Iterator[pa.Table]:
@@ -123,8 +128,9 @@ def make_table(entries: Sequence[Entry], without: frozenset[str]) -> pa.Table:
         "returned": pa.array([entry.returned for entry in entries]).take(places),
     }
     for name in entries[0].answers.columns:
-        values = [v for entry in entries for v in entry.answers.columns[name]]
-        columns[f"answer_{name}" if name in columns else name] = pa.array(values)
+        values = join([entry.answers.columns[name] for entry in entries])
+        logged = f"answer_{name}" if name in columns else name
+        columns[logged] = pa.array(values, from_pandas=True)
     for name in model.features:
         if name not in without:
             logged = f"input_{name}" if name in columns else name

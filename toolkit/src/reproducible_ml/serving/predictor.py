@@ -1,7 +1,11 @@
-"""Answer many requests at once: what waits is answered together, in one thread.
+"""Answer many requests at once: what waits is answered together.
 
 There is no timer. While a batch is computed, requests wait; the next batch takes what
 came meanwhile. So a single request never waits for others that may not come.
+
+A batch that takes a few milliseconds is computed at once: to hand it to a thread, and
+to wait for the interpreter in turn with that, takes as long again. Others have a thread
+of their own, so that the server answers meanwhile.
 """
 
 import asyncio
@@ -14,7 +18,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from reproducible_ml.serving.answers import Answers
-from reproducible_ml.serving.fast_rows import FastRows
+from reproducible_ml.serving.fast_rows import QUICK_ROWS, FastRows, has_own_rules
 from reproducible_ml.serving.model import Model, PredictFunction
 from reproducible_ml.serving.records import Columns, answer_columns
 from reproducible_ml.serving.rows import answer
@@ -66,10 +70,11 @@ class Predictor:
             max_waiting_rows: How many rows may wait.
             on_batch: Gets the number of rows of each batch.
             on_answers: Gets the rows of each batch, and the answers; in the thread
-                that answers.
+                that answers, which may be that of the event loop.
         """
         self.model = model
         self.predict = predict
+        self._has_own_rules = has_own_rules(predict)
         self.batch_rows = batch_rows
         self.max_waiting_rows = max_waiting_rows
         self.on_batch = on_batch
@@ -115,11 +120,18 @@ class Predictor:
         loop = asyncio.get_running_loop()
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "predict", _use_one_thread)
+            _use_one_thread()
         try:
             while self._waiting:
                 jobs = self._take()
                 self.on_batch(sum(job.length for job in jobs))
-                found = await loop.run_in_executor(self._thread, self._answer_all, jobs)
+                if self._is_quick(jobs):
+                    found = self._answer_all(jobs)
+                    await asyncio.sleep(0)
+                else:
+                    found = await loop.run_in_executor(
+                        self._thread, self._answer_all, jobs
+                    )
                 for job, result in zip(jobs, found, strict=True):
                     if job.result.done():
                         continue  # its client is gone
@@ -146,6 +158,15 @@ class Predictor:
                 rows += first.length
         return jobs
 
+    def _is_quick(self, jobs: list[Job]) -> bool:
+        """Return whether to answer requests takes a few milliseconds, as measured."""
+        if not jobs or self._has_own_rules or jobs[0].model.checks:
+            return False
+        rows, model = jobs[0].rows, jobs[0].model
+        fast = self._prepared.get(model, {}).get(_names(rows, model))
+        few = sum(job.length for job in jobs) <= QUICK_ROWS
+        return few and fast is not None and fast.is_quick
+
     def _answer_all(self, jobs: list[Job]) -> list[Answers | Exception]:
         if not jobs:
             return []
@@ -171,7 +192,7 @@ class Predictor:
 
     def _answer_columns(self, columns: Columns, model: Model) -> Answers:
         """Answer rows of JSON, those that are certainly valid without pandas."""
-        fast = self._fast(model, tuple(columns.lists))
+        fast = self._fast(model, _names(columns, model))
         if fast is None:
             found = answer_columns(columns, model, self.predict)
             answers = Answers.of(found, columns.length, model)
@@ -182,11 +203,8 @@ class Predictor:
 
     def _answer_table(self, table: pa.Table, model: Model) -> Answers:
         """Answer rows of an Arrow table, likewise."""
-        present = {*table.column_names}
-        names = dict.fromkeys(model.features)
-        if present.issuperset(model.keys):
-            names |= dict.fromkeys(model.keys)
-        fast = self._fast(model, tuple(names)) if present.issuperset(names) else None
+        names = _names(table, model)
+        fast = self._fast(model, names) if {*table.column_names} >= {*names} else None
         if fast is None:
             found = answer(table, model, self.predict)
             return Answers.of(found, table.num_rows, model)
@@ -211,6 +229,16 @@ class Predictor:
 def _use_one_thread() -> None:
     """Keep OpenMP and BLAS to this thread: more of them make single rows slower."""
     threadpool_limits(1)
+
+
+def _names(rows: Columns | pa.Table, model: Model) -> tuple[str, ...]:
+    """Return the columns of rows that a model reads, and those that identify a row."""
+    if isinstance(rows, Columns):
+        return tuple(rows.lists)
+    names = dict.fromkeys(model.features)
+    if {*rows.column_names}.issuperset(model.keys):
+        names |= dict.fromkeys(model.keys)
+    return tuple(names)
 
 
 def _columns(job: Job) -> Columns:

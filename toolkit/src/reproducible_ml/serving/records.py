@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -76,19 +76,31 @@ class Columns(NamedTuple):
         """
         if self.length < many:
             return self
-        lists = {
-            name: _packed(values)
-            if arrow_type(model.contract.columns[name]) == pa.float64()
-            else values
+        names = [
+            name
             for name, values in self.lists.items()
+            if model.arrow_types[name] == pa.float64()
+            and not isinstance(values, np.ndarray)
+        ]
+        found = {name: _packed(self.lists[name]) for name in names}
+        arrays = {name: array for name, array in found.items() if array is not None}
+        if not arrays:
+            return self
+        matrix = np.array([*arrays.values()])
+        # Packed as 0 and 1, booleans look like numbers.
+        has_any = ((matrix == 0) | (matrix == 1)).any(axis=1)
+        packed = {
+            name: as_sequence(row)
+            for name, row, odd in zip(arrays, matrix, has_any.tolist(), strict=True)
+            if not (odd and bool in {*map(type, self.lists[name])})
         }
-        return self._replace(lists=lists)
+        return self._replace(lists={**self.lists, **packed})
 
     @classmethod
     def concat(cls, parts: Sequence["Columns"]) -> "Columns":
         """Return rows of the same columns, one after the other."""
         lists = {
-            name: _join([part.lists[name] for part in parts]) for name in parts[0].lists
+            name: join([part.lists[name] for part in parts]) for name in parts[0].lists
         }
         others = tuple(name for part in parts for name in part.others)
         return cls(lists, sum(part.length for part in parts), others)
@@ -100,28 +112,22 @@ def _take(values: Sequence[Any], rows: Sequence[int]) -> Sequence[Any]:
     return [values[row] for row in rows]
 
 
-def _packed(values: Sequence[Any]) -> Sequence[Any]:
-    """Return numbers as an array; other values as they are."""
-    if isinstance(values, np.ndarray):
-        return values
+def _packed(values: Sequence[Any]) -> npt.NDArray[np.float64] | None:
+    """Return numbers as an array, booleans as well; None if there are other values."""
     try:
         # Three times as fast as NumPy.
-        found = np.frombuffer(struct.pack(f"{len(values)}d", *values))
+        return np.frombuffer(struct.pack(f"{len(values)}d", *values))
     except (struct.error, OverflowError):
-        return values
-    # Packed as 0 and 1, booleans look like numbers.
-    if ((found == 0) | (found == 1)).any() and bool in {*map(type, values)}:
-        return values
-    return as_sequence(found)
+        return None
 
 
 def as_sequence(array: npt.NDArray[Any]) -> Sequence[Any]:
     """Return an array as what it is used as: NumPy does not say that it is one."""
-    values: Any = array
-    return values
+    return cast("Sequence[Any]", array)
 
 
-def _join(parts: Sequence[Sequence[Any]]) -> Sequence[Any]:
+def join(parts: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    """Return the values of several columns of JSON, or arrays, as one."""
     if all(isinstance(part, np.ndarray) for part in parts):
         return as_sequence(np.concatenate(parts))
     return [*chain.from_iterable(map(_listed, parts))]

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from reproducible_ml.contract.schema import Contract
+from reproducible_ml.reading.values import arrow_type
 from reproducible_ml.serving.feedback import MOST
 from reproducible_ml.serving.messages import ARROW, JSON, REQUEST_ID
 from reproducible_ml.serving.service.live import Service
@@ -331,7 +332,7 @@ def _inference_request(service: Service) -> dict[str, Any]:
 
 
 def _datatypes(contract: Contract) -> list[str]:
-    found = (datatypes(column) for column in contract.columns.values())
+    found = (datatypes(arrow_type(each)) for each in contract.columns.values())
     return sorted({name for names in found for name in names})
 
 

@@ -4,15 +4,16 @@ Row problems have no place in it: a request with a row that is not valid is refu
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
 from starlette.requests import Request
 from starlette.responses import Response
 
 import reproducible_ml
-from reproducible_ml.contract.schema import Column
 from reproducible_ml.serving.answers import Answers
 from reproducible_ml.serving.messages import RefusedError, parse_json
 from reproducible_ml.serving.model import Model
@@ -37,7 +38,7 @@ PLATFORM = "sklearn_skops"
 HEADER_LENGTH = "inference-header-content-length"
 
 # What stands behind the name of a column in that of the input with its missing values.
-MISSING, MASK = ".missing", Column(dtype="bool")
+MISSING, MASK = ".missing", pa.bool_()
 
 # How many row problems an error names.
 SHOWN = 20
@@ -62,7 +63,7 @@ def model_metadata(service: Service) -> dict[str, Any]:
         "inputs": [
             {
                 "name": name,
-                "datatype": datatypes(model.contract.columns[name])[0],
+                "datatype": datatypes(model.arrow_types[name])[0],
                 "shape": [-1],
                 "parameters": {"content_type": "pd"},
             }
@@ -75,6 +76,7 @@ def model_metadata(service: Service) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=2)
 def output_datatypes(model: Model) -> dict[str, str]:
     """Return the columns of answers that do not depend on the project's own rules."""
     schema = answer_schema(model)["properties"]
@@ -174,7 +176,7 @@ def make_columns(
         RefusedError: They are not as the contract demands.
     """
     values: dict[str, Sequence[Any]] = {}
-    known = service.model.contract.columns
+    known = service.model.arrow_types
     for tensor, data in zip(inputs, binary, strict=True):
         name = tensor.name
         if name in values:

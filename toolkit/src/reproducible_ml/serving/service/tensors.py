@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from reproducible_ml.contract.schema import Column
-from reproducible_ml.reading.values import arrow_type
 from reproducible_ml.serving.messages import RefusedError
 from reproducible_ml.serving.records import as_sequence
 
@@ -53,9 +51,9 @@ class Input(NamedTuple):
     size: int
 
 
-def datatypes(column: Column) -> tuple[str, ...]:
-    """Return the datatypes that are accepted for a column, its own first."""
-    return DATATYPES[str(arrow_type(column))]
+def datatypes(kind: pa.DataType) -> tuple[str, ...]:
+    """Return the datatypes that are accepted for a column of a type, its own first."""
+    return DATATYPES[str(kind)]
 
 
 def read_input(tensor: Any) -> Input:
@@ -84,25 +82,25 @@ def read_input(tensor: Any) -> Input:
     return Input(name, shape, str(tensor.get("datatype")), data, int(size or 0))
 
 
-def read_values(tensor: Input, column: Column, binary: memoryview) -> Sequence[Any]:
+def read_values(tensor: Input, kind: pa.DataType, binary: memoryview) -> Sequence[Any]:
     """Return the values of an input tensor as `Columns` has them.
 
     Args:
         tensor: The tensor.
-        column: Its column in the contract.
+        kind: The type of its column.
         binary: Its binary data.
 
     Raises:
         RefusedError: Its datatype is not one of the column's, or the number of values
             is not that of its shape.
     """
-    known = datatypes(column)
+    known = datatypes(kind)
     if tensor.datatype not in known:
         text = f"datatype must be {known[0]}, not {tensor.datatype:.20}"
         raise RefusedError(400, f'input "{tensor.name:.100}": {text}')
     count = tensor.shape[0]
     if tensor.data is None:
-        values = _from_binary(tensor, column, binary)
+        values = _from_binary(tensor, kind, binary)
     else:
         values = _flat(tensor.data)
         if tensor.datatype in ("FP16", "FP32"):
@@ -142,7 +140,7 @@ def _check_whole(values: list[Any], tensor: Input) -> None:
             raise RefusedError(400, f'input "{tensor.name:.100}": {text}')
 
 
-def _from_binary(tensor: Input, column: Column, binary: memoryview) -> Sequence[Any]:
+def _from_binary(tensor: Input, kind: pa.DataType, binary: memoryview) -> Sequence[Any]:
     """Return values of binary data, which has no null: NaN is a missing value."""
     damaged = RefusedError(
         400, f'input "{tensor.name:.100}": its binary data is damaged'
@@ -152,13 +150,13 @@ def _from_binary(tensor: Input, column: Column, binary: memoryview) -> Sequence[
             return [*_texts(binary)]
         except (struct.error, UnicodeDecodeError, IndexError):
             raise damaged from None
-    kind = np.dtype(NUMPY[tensor.datatype])
-    if len(binary) % kind.itemsize:
+    dtype = np.dtype(NUMPY[tensor.datatype])
+    if len(binary) % dtype.itemsize:
         raise damaged
     if tensor.datatype == "BOOL":
         return [bool(byte) for byte in binary]
-    array = np.frombuffer(binary, kind.newbyteorder("<"))
-    if arrow_type(column) == pa.float64():
+    array = np.frombuffer(binary, dtype.newbyteorder("<"))
+    if kind == pa.float64():
         return as_sequence(array.astype(np.float64))
     values: list[Any] = array.tolist()
     return values
@@ -226,6 +224,6 @@ def make_output(name: str, values: Sequence[Any], datatype: str | None) -> Outpu
         datatype = known.get(kinds.pop(), "BYTES") if len(kinds) == 1 else "BYTES"
         if datatype in ("BOOL", "INT64") and None in values:
             datatype = "BYTES"  # the others have no missing value
-    if datatype == "BYTES":
+    if datatype == "BYTES" and not {*map(type, values)} <= {str}:
         values = [v if v is None or isinstance(v, str) else str(v) for v in values]
     return Output(name, datatype, values)
