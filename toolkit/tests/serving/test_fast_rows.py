@@ -243,7 +243,7 @@ def compare_answers(columns: Columns, expected: Answers, predicts: Any) -> Answe
     assert fast is not None
     found = fast.answer(columns, predicts)
     assert found.problems == expected.problems
-    assert [*found.rows] == expected.rows
+    assert found.rows == expected.rows
     assert found.columns.keys() == expected.columns.keys()
     for name, values in expected.columns.items():
         assert found.columns[name] == values

@@ -69,7 +69,7 @@ class Answers(NamedTuple):
                 end += 1
             yield Answers(
                 {name: values[first:last] for name, values in self.columns.items()},
-                range(length)
+                [*range(length)]
                 if last - first == length
                 else [row - start for row in self.rows[first:last]],
                 length,

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from reproducible_ml.contract.schema import Column
 from reproducible_ml.core.errors import first_line
+from reproducible_ml.core.keys import dtypes_of
 from reproducible_ml.serving.answers import Answers, as_json
 from reproducible_ml.serving.examples import example
 from reproducible_ml.serving.fast_columns import (
@@ -73,7 +74,7 @@ class FastRows:
         self.numbers = Numbers(
             {name: column for name, column in columns.items() if is_number(column)}
         )
-        self.template = template(columns)
+        self.dtypes = dtypes_of(template(columns))
 
     @classmethod
     def of(cls, model: Model, names: Sequence[str]) -> "FastRows | None":
@@ -113,8 +114,7 @@ class FastRows:
     def _is_right(self, columns: Columns) -> bool:
         """Return whether rows of examples are answered as the pipeline does."""
         try:
-            found = self.answer(columns, _without_rules)
-            found = found._replace(rows=[*found.rows], read=None)
+            found = self.answer(columns, _without_rules)._replace(read=None)
             expected = answer_columns(columns, self.model, _without_rules)
             if found == Answers.of(expected, 2, self.model):
                 return True
@@ -154,7 +154,7 @@ class FastRows:
         rows, places = self.read(columns)
         answers = self._answers(rows, predict) if len(places) else {}
         if 0 < len(places) == columns.length:
-            every = range(columns.length)
+            every = [*range(columns.length)]
             return Answers(answers, every, columns.length, [], self.model, rows)
         found = Answers(answers, places.tolist(), columns.length, [], self.model)
         left = np.ones(columns.length, dtype=bool)
@@ -279,7 +279,7 @@ class FastValues:
     def frame(self, names: Sequence[str], *, copy: bool = True) -> pd.DataFrame:
         """Return columns as `check_rows` does; without a copy, they must not change."""
         places = self.rows.numbers.places
-        dtypes = {name: self.rows.template[name].dtype for name in names}
+        dtypes = {name: self.rows.dtypes[name] for name in names}
         if all(dtype == np.float64 for dtype in dtypes.values()):
             return pd.DataFrame(self.numbers(names), columns=[*names], copy=copy)
         return pd.DataFrame(
@@ -290,6 +290,17 @@ class FastValues:
                 for name, dtype in dtypes.items()
             }
         )
+
+    def arrow(self, frame: pd.DataFrame) -> dict[str, pa.Array]:
+        """Return the columns of `frame` as arrays of Arrow."""
+        places = self.rows.numbers.places
+        return {
+            # Twice as fast as from a series.
+            name: pa.array(self.matrix[:, places[name]], from_pandas=True)
+            if self.rows.dtypes[name] == np.float64
+            else pa.array(frame[name], from_pandas=True)
+            for name in map(str, frame.columns)
+        }
 
     def _numbers_as(self, dtype: Any, values: Floats) -> Any:
         if isinstance(dtype, np.dtype):

@@ -69,8 +69,8 @@ class LogWriter(Generic[Item]):
         *,
         days: int = 190,
         seconds: float = 60,
-        rows: int = 10_000,
-        max_waiting_rows: int = 50_000,
+        rows: int = 25_000,
+        max_waiting_rows: int = 100_000,
         count: Callable[[str, int], None] = lambda result, rows: None,
     ) -> None:
         """Prepare to write; see `start`.
@@ -168,13 +168,14 @@ class LogWriter(Generic[Item]):
         self._number += 1
         name = f"{self.prefix}{now}-{self._writer}-{self._number}.parquet"
         with replacing(self.folder / f"{DAY}{day}" / name) as temporary:
-            # Numbers repeat too rarely for dictionaries, which take most of the time;
-            # nor does one look for a range of them.
+            # Numbers and keys repeat too rarely for dictionaries, which would take most
+            # of the time; nor does one look for a range of numbers.
             others = [f.name for f in table.schema if not pa.types.is_floating(f.type)]
+            repeating = [name for name in others if name not in ("row", "row_key")]
             pq.write_table(
                 table,
                 temporary,
-                use_dictionary=others,
+                use_dictionary=repeating,
                 write_statistics=others,
             )
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
 from reproducible_ml.core.keys import hash_rows
@@ -134,7 +133,7 @@ def make_table(entries: Sequence[Entry], without: frozenset[str]) -> pa.Table:
     for name in model.features:
         if name not in without:
             logged = f"input_{name}" if name in columns else name
-            columns[logged] = _inputs(rows[name])
+            columns[logged] = rows[name]
     return pa.table(columns)
 
 
@@ -157,18 +156,19 @@ def _as_texts(keys: npt.NDArray[np.uint64] | None, count: int) -> pa.Array:
 
 def _checked(
     entries: Sequence[Entry],
-) -> tuple[pd.DataFrame, npt.NDArray[np.uint64] | None]:
+) -> tuple[dict[str, pa.Array], npt.NDArray[np.uint64] | None]:
     """Return the rows that were answered, as the model got them, and their keys."""
     model = entries[0].answers.model
     read = [entry.rows for entry in entries if isinstance(entry.rows, FastValues)]
     if not read:
         checked = check_rows(_answered(entries), model)
-        return checked.rows, checked.keys
+        arrays = {name: pa.array(checked.rows[name]) for name in model.features}
+        return arrays, checked.keys
     values = FastValues.concat(read)
     names = [*values.rows.columns]
     frame = values.frame(names, copy=False)
     has_keys = {*names}.issuperset(model.keys)
-    return frame, hash_rows(frame, model.keys) if has_keys else None
+    return values.arrow(frame), hash_rows(frame, model.keys) if has_keys else None
 
 
 def _answered(entries: Sequence[Entry]) -> pa.Table:
@@ -188,9 +188,3 @@ def _chosen(entry: Entry) -> Columns:
     if len(entry.answers.rows) == entry.rows.length:
         return entry.rows
     return entry.rows.take(entry.answers.rows)
-
-
-def _inputs(values: pd.Series) -> pa.Array:
-    if values.dtype == np.float64:
-        return pa.array(values.to_numpy(), from_pandas=True)  # twice as fast
-    return pa.array(values, from_pandas=True)
