@@ -5,10 +5,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from reproducible_ml.serving import fast_rows
 from reproducible_ml.serving.answers import Answers
 from reproducible_ml.serving.model import Model
 from reproducible_ml.serving.predictor import OverloadedError, Predictor
@@ -149,3 +151,29 @@ def test_tables_and_lists_are_not_mixed(train: Train, orders: pd.DataFrame) -> N
     assert held.sizes == [2] * 5
     columns = [each.columns for each in found if isinstance(each, Answers)]
     assert columns == [columns[0]] * 5
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_only_what_takes_long_has_a_thread_of_its_own(
+    train: Train, orders: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, quick: bool
+) -> None:
+    monkeypatch.setattr(fast_rows, "QUICK_SECONDS", np.inf if quick else 0)
+    model, sizes, threads = train(), list[int](), set[threading.Thread]()
+    predictor = Predictor(
+        model,
+        predict,
+        on_batch=sizes.append,
+        on_answers=lambda rows, answers: threads.add(threading.current_thread()),
+    )
+    predictor.prepare(model)
+    records = as_records(orders[:20])
+
+    async def ask() -> None:
+        rows = [by_column([record], model) for record in records]
+        await asyncio.gather(*map(predictor.answer, rows))
+        await predictor.close()
+
+    asyncio.run(ask())
+    assert sum(sizes) == 20
+    assert max(sizes) > 10
+    assert (threads == {threading.current_thread()}) is quick

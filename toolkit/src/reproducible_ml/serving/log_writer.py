@@ -23,6 +23,9 @@ from reproducible_ml.core.errors import first_line
 from reproducible_ml.core.files import replacing
 from reproducible_ml.serving.logs import log_event
 
+# So many requests are written together, even if they have few rows: each takes memory.
+MANY_REQUESTS = 5_000
+
 # Folders of days, as tools read them that know partitions.
 DAY = "date="
 
@@ -70,7 +73,7 @@ class LogWriter(Generic[Item]):
         days: int = 190,
         seconds: float = 60,
         rows: int = 25_000,
-        max_waiting_rows: int = 100_000,
+        max_waiting_rows: int = 50_000,
         count: Callable[[str, int], None] = lambda result, rows: None,
     ) -> None:
         """Prepare to write; see `start`.
@@ -127,7 +130,7 @@ class LogWriter(Generic[Item]):
                 self._waiting_rows += entry.length
         if not fits:
             self.count("dropped", entry.length)
-        elif self._waiting_rows >= self.rows:
+        elif self._waiting_rows >= self.rows or len(self._entries) >= MANY_REQUESTS:
             self._wake.set()
         return fits
 

@@ -82,7 +82,7 @@ class Settings(FromEnvironment):
     log_days: Positive = 190
     log_seconds: Seconds = 60
     log_rows: Positive = 25_000
-    log_waiting: Positive = 100_000
+    log_waiting: Positive = 50_000
 
 
 def api_keys() -> list[str]:
