@@ -8,13 +8,11 @@ import hashlib
 import importlib
 import json
 import os
-import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +30,7 @@ from reproducible_ml.versioning.dvc import (
 )
 from reproducible_ml.versioning.git import run_git
 from reproducible_ml.versioning.once import Stamp, content_hash, repository_files
+from reproducible_ml.versioning.repro import INTERRUPTED, Repro
 
 # Where hashes are remembered; DVC keeps its own temporary files beside it.
 STAMPS = Path(".dvc/tmp/rml")
@@ -53,9 +52,6 @@ DESCRIBED = (Path("docs/data/dictionary.md"), Path("reports/profile/profile.json
 # fraction of a second.
 PROFILED = 500_000
 
-# What a shell expects after Ctrl-C.
-INTERRUPTED = 128 + signal.SIGINT
-
 EVALUATION = Path("reports/evaluation.json")
 
 # What is imported when the pipeline has run.
@@ -72,7 +68,15 @@ def reproduce(project: Project, targets: Sequence[str], *, force: bool) -> None:
 
     The current folder is the project's root.
     """
-    check_params(project)
+    repro = Repro(*targets, *(["--force"] if force else []))
+    with closing(repro):
+        _reproduce(project, targets, repro)
+    if not targets:
+        show_results(project)
+
+
+def _reproduce(project: Project, targets: Sequence[str], repro: Repro) -> None:
+    check_params(project, repro)
     every = read_stages(Path())
     if any(CATALOG in stage.paths for stage in every.values()):
         warn_of_catalog(project)
@@ -83,17 +87,15 @@ def reproduce(project: Project, targets: Sequence[str], *, force: bool) -> None:
     rebuilt = {n for n, s in stages.items() if _lacks_data(s) or os.environ.get("CI")}
     # While DVC is busy: with nothing to do, that is a fifth of the time.
     threading.Thread(target=_import_ahead, daemon=True).start()
-    _run_dvc(project, *targets, *(["--force"] if force else []))
+    _run_dvc(project, repro)
     again = [] if targets else [n for n in stages if n in rebuilt]
     again = [name for name in again if _dates(stages[name]) == before[name]]
     for name in again:
         sys.stdout.write(f"\n{name}: its results came from Git; it is run again\n")
     if again:
         sys.stdout.flush()
-        _run_dvc(project, "--force", "--single-item", *again)
+        _run_dvc(project, Repro("--force", "--single-item", *again))
     show_runs(project, start)
-    if not targets:
-        show_results(project)
 
 
 def _import_ahead() -> None:
@@ -175,11 +177,9 @@ def _dates(stage: StageDependencies) -> list[int]:
     return [path.stat().st_mtime_ns for path in stage.outputs if path.exists()]
 
 
-def _run_dvc(project: Project, *arguments: str) -> None:
+def _run_dvc(project: Project, repro: Repro) -> None:
     """Run `dvc repro`; if it fails or is interrupted, say what became of reports."""
-    # Not with a file of the user in the root that is called like a package.
-    dvc = [sys.executable, "-P", "-m", "reproducible_ml.versioning.dvc"]
-    code = _wait_for([*dvc, "repro", *arguments])
+    code = repro.run()
     if not code:
         return
     removed = run_git(project.root, "ls-files", "--deleted", "reports")
@@ -199,25 +199,11 @@ def _run_dvc(project: Project, *arguments: str) -> None:
     sys.exit(1)
 
 
-def _wait_for(command: Sequence[str]) -> int:
-    """Run a command and return its exit code; after Ctrl-C, let it tidy up first."""
-    with subprocess.Popen(command) as process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            # A terminal interrupts the command as well, `kill` only this process.
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(5)
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-            process.wait()
-            return INTERRUPTED
-
-
-def check_params(project: Project) -> None:
+def check_params(project: Project, repro: Repro) -> None:
     """Check params.yaml as a whole, unless nothing changed since it was valid.
 
-    To check it, all stages are imported, which takes two seconds.
+    To check it, all stages are imported, which takes two seconds. Meanwhile, DVC and
+    the packages of stages are imported on another processor.
     """
     stamp = Stamp(STAMPS / "params")
     code = sorted(Path("code").rglob("*.py"))
@@ -225,6 +211,7 @@ def check_params(project: Project) -> None:
         [PARAMS, CONTRACT, *code, Path(__file__).parent / "__init__.py"]
     )
     if not stamp.matches(current):
+        repro.start()
         project.check()
         stamp.save(current)
 

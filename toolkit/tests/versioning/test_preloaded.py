@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from reproducible_ml.versioning.dvc import run_dvc
+from reproducible_ml.versioning.repro import Repro
 
 pytestmark = [
     pytest.mark.integration,
@@ -177,6 +179,59 @@ def test_interrupt_at_the_start_ends_the_run(folder: Path, seconds: float) -> No
     assert not (folder / "s1.json").exists()
 
 
+def test_process_that_was_started_ahead_runs_when_it_may(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    write_stages(folder, one="python -m steps.step one.json end")
+    # What is not valid is found meanwhile, and nothing runs.
+    with closing(Repro()) as repro:
+        repro.start()
+        assert repro.process
+        every = [psutil.Process(repro.process.pid)]
+    assert repro.process.returncode == 0
+    assert not (folder / "one.json").exists()
+    with closing(Repro()) as repro:
+        repro.start()
+        assert repro.process
+        dvc, end = psutil.Process(repro.process.pid), time.monotonic() + 60
+        while not dvc.children() and time.monotonic() < end:
+            time.sleep(0.02)
+        (server,) = dvc.children()
+        assert repro.run() == 0
+    found = facts(folder, "one")
+    assert found["parent"] == server.pid
+    assert found["interrupt"]
+    assert psutil.wait_procs([*every, server], timeout=10)[1] == []
+
+
+@pytest.mark.parametrize("seconds", [0, 0.1, 0.5, 2])
+def test_interrupt_while_it_waits_leaves_nothing(folder: Path, seconds: float) -> None:
+    write_stages(folder, one="python -m steps.step one.json end")
+    script = (
+        "import time\nfrom contextlib import closing\n"
+        "from reproducible_ml.versioning.repro import Repro\n"
+        "with closing(Repro()) as repro:\n    repro.start()\n    time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+    ) as process:
+        checks, end = psutil.Process(process.pid), time.monotonic() + 60
+        while not checks.children() and time.monotonic() < end:
+            time.sleep(0.005)
+        time.sleep(seconds)
+        every = checks.children(recursive=True)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.stderr
+        said = process.stderr.read()
+    assert said.count(b"Traceback") == said.count(b"KeyboardInterrupt") == 1
+    assert psutil.wait_procs(every, timeout=10)[1] == []
+    assert not (folder / "one.json").exists()
+
+
 def test_stage_ends_with_the_process_that_started_it(folder: Path) -> None:
     write_stages(folder, one="python -m steps.step one.json wait")
     with subprocess.Popen(
@@ -248,8 +303,13 @@ def test_other_variables_than_at_the_first_stage_are_those_of_a_shell(
     run = Preloaded(lambda executable, given, **options: by_shell.append(given))
     first = "python -m steps.step one.json end"
     known = os.environ | {"DVC_STAGE": "one", "OMP_NUM_THREADS": "1"}
+    # Started before it was known what a stage gets.
+    run.start({**os.environ, "OMP_NUM_THREADS": "3"})
+    assert run.process
+    ahead = psutil.Process(run.process.pid)
     run("sh", first, cwd=folder, env=known)
     assert facts(folder, "one")["stage"] == "one"
+    assert not ahead.is_running()
     run("sh", first, cwd=folder, env=known | {"DVC_STAGE": "two"})
     assert facts(folder, "one")["stage"] == "two"
     assert by_shell == []

@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,8 @@ import psutil
 
 from reproducible_ml.core.errors import UserError, first_line
 from reproducible_ml.core.files import load_yaml
-from reproducible_ml.versioning.preloaded import preload
+from reproducible_ml.versioning.preloaded import preloading
+from reproducible_ml.versioning.repro import read_gate
 
 # What DVC says of dvc.lock, .dvc files, its lock of files or objects that are damaged.
 DAMAGED = re.compile(
@@ -333,9 +335,31 @@ def parse_once() -> None:
 def main() -> int:
     """Run `dvc` with the arguments of the process; return its exit code.
 
-    Unlike DVC itself, it does not advise to push where there is no remote, and it
-    parses the same text once.
+    Unlike DVC itself, it does not advise to push where there is no remote, it parses
+    the same text once, and stages are run as `preloaded` does. See `repro` for what it
+    may wait for.
     """
+    gate, arguments = read_gate(sys.argv[1:])
+    handler = signal.getsignal(signal.SIGINT)
+    if gate is not None:
+        # Who started this process closes the gate after Ctrl-C.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    with preloading(ahead=gate is not None) as preloaded:
+        run = _prepare()
+        preloaded.install()
+        if gate is not None:
+            if not os.read(gate, 1):
+                return 0
+            signal.signal(signal.SIGINT, handler)
+        code = int(run(arguments))
+    # The process ends.
+    gc.freeze()
+    return code
+
+
+def _prepare() -> Any:
+    """Import DVC, and change what is said above; return what runs a command."""
     # To search for garbage in what is imported takes a tenth of a run without work.
     gc.disable()
     import dvc.repo  # noqa: F401 (most of the imports)
@@ -355,11 +379,7 @@ def main() -> int:
     # Without a remote there is nowhere to push to. DVC has no setting for it.
     if default_remote(Path()) is None:
         ui.write = write_unless_advice
-    with preload():
-        code = int(run(sys.argv[1:]))
-    # The process ends.
-    gc.freeze()
-    return code
+    return run
 
 
 if __name__ == "__main__":

@@ -56,21 +56,33 @@ PARENT_ENDS = 1
 
 Run = Callable[..., None]
 
+# Elsewhere a fork is not safe: libraries of macOS use threads.
+CAN_FORK = sys.platform == "linux"
+
 
 class Preloaded:
     """Runs the commands of stages, as `dvc.stage.run` does."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run | None = None) -> None:
         """Prepare.
 
         Args:
             run: What runs a command in a shell: any that cannot be run here.
         """
         self.run = run
+        self.was_used = False
         self.connection: socket.socket | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.variables: dict[str, str] = {}
         self.is_running = False
+
+    def install(self) -> None:
+        """Let DVC run stages in this way, where the system can."""
+        if CAN_FORK:
+            from dvc.stage import run
+
+            self.run = run._run
+            setattr(run, "_run", self)  # noqa: B010 (DVC has no types)
 
     def __call__(self, executable: str | None, command: str, **options: Any) -> None:
         """Run a command.
@@ -82,6 +94,7 @@ class Preloaded:
 
         code = self._ask(command, **options)
         if code is None:
+            assert self.run
             self.run(executable, command, **options)
         elif code:
             raise StageCmdFailedError(command, code)
@@ -95,10 +108,10 @@ class Preloaded:
         is_here = Path(cwd).resolve() == Path.cwd().resolve()
         if not (PLAIN.fullmatch(command) and is_this and is_here):
             return None
-        if self.connection is None:
-            self.variables = others
-            self.connection = self._start()
-        if others != self.variables:
+        if not self.was_used and others != self.variables:
+            self.start(others)
+        self.was_used = True
+        if self.connection is None or others != self.variables:
             return None
         handler = signal.getsignal(signal.SIGINT)
         request = [command.split()[2:], own, handler is signal.SIG_IGN]
@@ -119,8 +132,10 @@ class Preloaded:
         finally:
             signal.signal(signal.SIGINT, handler)
 
-    def _start(self) -> socket.socket:
-        """Start the process; return the connection to it."""
+    def start(self, variables: dict[str, str]) -> None:
+        """Start the process, instead of one with other variables."""
+        self.close()
+        self.variables = variables
         connection, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         number = other.fileno()
         command = [sys.executable, __file__, str(number)]
@@ -133,7 +148,7 @@ class Preloaded:
         finally:
             other.close()
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        return connection
+        self.connection = connection
 
     def close(self) -> None:
         """End the process, but for a stage that was interrupted and tidies up."""
@@ -145,18 +160,17 @@ class Preloaded:
 
 
 @contextmanager
-def preload() -> Iterator[None]:
-    """Let DVC run stages in this way, where the system can."""
-    # Elsewhere a fork is not safe: libraries of macOS use threads.
-    if sys.platform != "linux":
-        yield
-        return
-    from dvc.stage import run
+def preloading(*, ahead: bool) -> Iterator[Preloaded]:
+    """Let stages be run in this way where the system can; end the process afterwards.
 
-    preloaded = Preloaded(run._run)
-    setattr(run, "_run", preloaded)  # noqa: B010 (DVC has no types)
+    Args:
+        ahead: Start the process now, before the first stage.
+    """
+    preloaded = Preloaded()
     try:
-        yield
+        if ahead and CAN_FORK:
+            preloaded.start({**os.environ})
+        yield preloaded
     finally:
         preloaded.close()
 
