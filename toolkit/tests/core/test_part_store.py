@@ -1,6 +1,7 @@
 """With a store of parts, results are those of a full run, whatever is in the store."""
 
 import hashlib
+import json
 import logging
 import os
 import random
@@ -16,7 +17,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from reproducible_ml.core import part_store
+from reproducible_ml.core import equal_rows, part_store
 from reproducible_ml.core.dependencies import StageDependencies
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.core.hashing import environment
@@ -160,6 +161,36 @@ def test_new_file_costs_its_own_size(
         assert run.taken + run.made == 0
     text = f"parts: {known} taken from {STORE.as_posix()}, 2 computed"
     assert text in caplog.text
+
+
+def test_rows_of_a_new_part_alone_are_compared_with_all_others(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole: list[Path] = []
+    rounds = equal_rows._rounds
+
+    def compare(table: Path, *arguments: Any) -> Any:
+        whole.append(table)
+        return rounds(table, *arguments)
+
+    monkeypatch.setattr(equal_rows, "_rounds", compare)
+    run()
+    assert whole
+    whole.clear()
+    write(make_rows(9, 50), "9.csv")
+    run()
+    assert whole == []
+    # Copies of rows of another file, or in it, are found all the same.
+    of_another, own = make_rows(0, 90).iloc[:50], make_rows(70, 50)
+    twice = pd.concat([own, own.iloc[:3]])
+    for name, rows, copies in (("a.csv", of_another, 50), ("b.csv", twice, 3)):
+        write(rows, name)
+        found = run()
+        assert whole
+        assert found == run(keep=False)
+        assert json.loads(Path("cleaning.json").read_text())["duplicates"] == copies
+        (RAW / name).unlink()
+        whole.clear()
 
 
 def change(random: random.Random, number: int) -> str:

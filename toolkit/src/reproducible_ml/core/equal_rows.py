@@ -29,6 +29,9 @@ from reproducible_ml.core.parts import (
 # Rows compared at a time; a larger table is read several times.
 BUCKET_ROWS = 4_000_000
 
+# Share of new parts up to which they alone are compared with all others.
+FEW = 0.2
+
 Positions = npt.NDArray[np.intp]
 Counts = npt.NDArray[np.int64]
 
@@ -69,13 +72,57 @@ def find_duplicates(
             found = None if any(map(len, by_key)) else by_key
         elif not has_equal_keys(table):
             found = [np.empty(0, dtype=np.intp) for _ in files]
+    if (
+        found is None
+        and store
+        and _are_distinct(files, compute, names, with_key, store)
+    ):
+        found = [np.empty(0, dtype=np.intp) for _ in files]
     if found is None:
         rounds = _rounds(table, compute, names, with_key, store)
         found = [np.sort(np.concatenate(of)) for of in zip(*rounds, strict=True)]
     if store:
         lengths = np.array(list(map(len, found)), dtype=np.intp)
         store.put_array(key, np.concatenate([lengths, *found]))
+        if not any(map(len, found)):
+            store.put(store.key("distinct", None, names, with_key), ids)
     return found
+
+
+def _are_distinct(
+    files: Sequence[Path],
+    compute: Compute,
+    columns: list[str] | None,
+    with_key: bool,
+    store: PartStore,
+) -> bool:
+    """Return whether no rows are equal, if it is known that none of most parts are.
+
+    Then only the rows of new parts are compared with all others.
+    """
+    ids = [store.id_of(part) for part in files]
+    known = {*(store.facts(store.key("distinct", None, columns, with_key)) or ())}
+    new = {place for place, one in enumerate(ids) if one not in known}
+    if len({*ids}) < len(ids) or len(new) > FEW * len(files):
+        return False
+    hashed = _sorted_hashes(files, compute, columns, with_key, store)
+    fresh = np.concatenate([np.empty(0, np.uint64), *(hashed[place] for place in new)])
+    fresh.sort(kind="stable")
+    others = [one for place, one in enumerate(hashed) if place not in new]
+    return not _has_equal(fresh) and not any(_share(one, fresh) for one in others)
+
+
+def _share(ordered: keys.Keys, others: keys.Keys) -> bool:
+    """Return whether two arrays, each in order and without equals, share a number."""
+    both = np.concatenate([ordered, others])
+    # Merges them: that takes less than to search for each.
+    both.sort(kind="stable")
+    return _has_equal(both)
+
+
+def _has_equal(ordered: keys.Keys) -> bool:
+    """Return whether numbers in ascending order have equal ones."""
+    return bool((ordered[1:] == ordered[:-1]).any())
 
 
 def has_equal_keys(table: Path) -> bool:
@@ -95,7 +142,7 @@ def _find_equal_keys(table: Path, _: tuple[State, ...]) -> bool:
         hashes = np.concatenate(found)
         # Sorting takes a fifth of the time of finding which rows repeat.
         hashes.sort()
-        if (hashes[1:] == hashes[:-1]).any():
+        if _has_equal(hashes):
             return True
     return False
 
@@ -219,7 +266,7 @@ def _repeats(hashed: list[tuple[Positions, keys.Keys]]) -> list[Positions]:
     """Keep the positions whose hash occurred before, in this or an earlier part."""
     hashes = np.concatenate([hashes for _, hashes in hashed])
     ordered = np.sort(hashes)
-    if not (ordered[1:] == ordered[:-1]).any():
+    if not _has_equal(ordered):
         return [positions[:0] for positions, _ in hashed]
     ends = np.cumsum([len(positions) for positions, _ in hashed])
     repeated = np.split(pd.Series(hashes).duplicated().to_numpy(), ends[:-1])

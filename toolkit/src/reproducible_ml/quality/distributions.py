@@ -322,13 +322,13 @@ def make_bins(values: pd.Series, kind: Kind) -> Distribution:
         common = sorted((-n, _short(str(v))) for v, n in found.items() if n)[:VALUES]
         return Distribution(**empty, bins=tuple(sorted(v for _, v in common)))
     numbers = _numbers(values, kind)
-    known = numbers[~np.isnan(numbers)]
+    known = np.sort(numbers[~np.isnan(numbers)])
     if not len(known):
         return Distribution(**empty)
     # Bounds are values of the table: nothing is interpolated, so nothing is rounded.
     shares = np.arange(1, BINS) / BINS
     bounds = np.unique(np.quantile(known, shares, method="inverted_cdf")).tolist()
-    least = float(known.min())
+    least = float(known[0])
     if kind != "dates" and bounds[0] == least and np.isfinite(least):
         # Many rows have the least value: lower ones are told apart from them.
         bounds.insert(0, math.nextafter(least, -math.inf))
@@ -339,15 +339,15 @@ def make_bins(values: pd.Series, kind: Kind) -> Distribution:
 
 
 def _moments(known: npt.NDArray[np.float64]) -> dict[str, float]:
-    """Return mean and standard deviation, whatever the order of rows.
+    """Return mean and standard deviation of numbers in ascending order.
 
     To six digits, or for the mean of large numbers that are near each other, as many as
     the standard deviation needs.
     """
-    scale = float(np.abs(known).max()) or 1.0
+    scale = max(abs(float(known[0])), abs(float(known[-1]))) or 1.0
     scaled = known / scale
-    mean = math.fsum(scaled.tolist()) / len(scaled)
-    variance = math.fsum(((scaled - mean) ** 2).tolist()) / len(scaled)
+    mean = float(scaled.mean())
+    variance = float(((scaled - mean) ** 2).mean())
     mean, sd = mean * scale, math.sqrt(variance) * scale
     digits = 6
     if mean and sd:
