@@ -454,8 +454,8 @@ def main() -> None:
             sys.exit(error.exit_code)
 
 
-def _interrupt(*_: Any) -> NoReturn:
-    raise KeyboardInterrupt
+def _interrupt(number: int, _: Any) -> NoReturn:
+    raise KeyboardInterrupt(signal.Signals(number))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import hashlib
 import importlib
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -182,6 +183,12 @@ def _run_dvc(project: Project, repro: Repro) -> None:
     code = repro.run()
     if not code:
         return
+    if code < 0:
+        name = signal.Signals(-code).name
+        sys.stderr.write(
+            f"error: DVC was ended by {name} from outside, often for lack of memory."
+            " Fix: `make repro` goes on with what is missing\n"
+        )
     removed = run_git(project.root, "ls-files", "--deleted", "reports")
     # They may be those of another run, for which DVC refused this one.
     if removed and not running_commands(project.root):

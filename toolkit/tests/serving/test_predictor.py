@@ -167,13 +167,21 @@ def test_only_what_takes_long_has_a_thread_of_its_own(
     )
     predictor.prepare(model)
     records = as_records(orders[:20])
-
-    async def ask() -> None:
-        rows = [by_column([record], model) for record in records]
-        await asyncio.gather(*map(predictor.answer, rows))
-        await predictor.close()
-
-    asyncio.run(ask())
+    requests = [by_column([record], model) for record in records]
+    asyncio.run(answer_each(predictor, requests))
     assert sum(sizes) == 20
     assert max(sizes) > 10
     assert (threads == {threading.current_thread()}) is quick
+    # A row that is not valid: what is wrong with it takes longer to say.
+    threads.clear()
+    bad = records[0] | {next(iter(records[0])): "x" * 1000}
+    [answers] = asyncio.run(answer_each(predictor, [by_column([bad], model)]))
+    assert len(answers.problems) == 1
+    assert threading.current_thread() not in threads
+    assert len(threads) == 1
+
+
+async def answer_each(predictor: Predictor, requests: list[Any]) -> list[Answers]:
+    found = await asyncio.gather(*map(predictor.answer, requests))
+    await predictor.close()
+    return found

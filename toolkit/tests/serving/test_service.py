@@ -157,6 +157,11 @@ def with_input(place: int, **keys: Any) -> Callable[[list[Any]], Any]:
     return change
 
 
+def with_mask(data: list[Any]) -> Callable[[list[Any]], Any]:
+    mask = {"name": "amount.missing", "shape": [2], "datatype": "BOOL", "data": data}
+    return lambda inputs: {"inputs": [*inputs, mask]}
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [
@@ -180,6 +185,8 @@ def with_input(place: int, **keys: Any) -> Callable[[list[Any]], Any]:
         (with_input(0, data={}), "data must be an array"),
         (with_input(3, data=["web", "pigeon"]), "row 1: column \"channel\": 'pigeon'"),
         (with_input(0, data=[1, [2]]), "is an array, not a number"),
+        (with_mask([1, 0]), 'amount.missing": its values must be true or false'),
+        (with_mask([True, None]), "must be true or false"),
     ],
 )
 def test_wrong_inference_requests_are_refused_as_a_whole(

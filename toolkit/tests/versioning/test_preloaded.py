@@ -232,21 +232,57 @@ def test_interrupt_while_it_waits_leaves_nothing(folder: Path, seconds: float) -
     assert not (folder / "one.json").exists()
 
 
-def test_stage_ends_with_the_process_that_started_it(folder: Path) -> None:
+@pytest.mark.parametrize("ends", ["server", "dvc"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_stage_ends_with_the_process_that_started_it(
+    folder: Path, ends: str, number: signal.Signals
+) -> None:
     write_stages(folder, one="python -m steps.step one.json wait")
     with subprocess.Popen(
         command(), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
-        end = time.monotonic() + 60
-        while not (folder / "one.json").exists() and time.monotonic() < end:
-            time.sleep(0.05)
-        (server,) = psutil.Process(process.pid).children()
-        every = [server, *server.children()]
+        every = wait_for_stage(folder, process.pid)
         assert len(every) == 2
-        server.kill()
+        ended = every[0] if ends == "server" else psutil.Process(process.pid)
+        ended.send_signal(number)
         assert process.stdout
-        assert b"exited with -9" in process.stdout.read()
+        said = process.stdout.read()
+        assert (b"exited with -9" in said) is (ends == "server")
+        assert process.wait(20) != 0
+        # Else it might write its results after another run.
         assert psutil.wait_procs(every, timeout=10)[1] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_all_end_with_the_command(folder: Path, number: signal.Signals) -> None:
+    write_stages(folder, one="python -m steps.step one.json wait")
+    script = (
+        "import signal, sys\nfrom reproducible_ml.cli import _interrupt\n"
+        "from reproducible_ml.versioning.repro import Repro\n"
+        "signal.signal(signal.SIGTERM, _interrupt)\nsys.exit(Repro().run())\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        every = wait_for_stage(folder, process.pid)
+        assert len(every) == 3
+        process.send_signal(number)
+        begun = time.monotonic()
+        assert process.wait(30) == (130 if number == signal.SIGTERM else -number)
+        assert psutil.wait_procs(every, timeout=10)[1] == []
+        # It does not wait for a stage that goes on for hours.
+        assert time.monotonic() - begun < 10
+
+
+def wait_for_stage(folder: Path, number: int) -> list[psutil.Process]:
+    """Return the descendants of a process when the stage has begun."""
+    end = time.monotonic() + 60
+    while not (folder / "one.json").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    return [*psutil.Process(number).children(recursive=True)]
 
 
 def test_interrupt_that_is_ignored_stays_so(folder: Path) -> None:

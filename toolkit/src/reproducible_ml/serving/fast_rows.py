@@ -53,11 +53,15 @@ def has_own_rules(predict: PredictFunction) -> bool:
     )
 
 
+class SlowRowsError(Exception):
+    """Some rows need the slow way."""
+
+
 class FastRows:
     """Answers rows of JSON for one model, and one set of columns.
 
     Attributes:
-        is_quick: Whether `QUICK_ROWS` take a few milliseconds.
+        is_quick: Whether `QUICK_ROWS` take a few milliseconds, if all are valid.
     """
 
     is_quick = False
@@ -90,7 +94,9 @@ class FastRows:
         examples = found._examples(names)
         if not found._is_right(examples):
             return None
-        found.is_quick = found._seconds(examples) <= QUICK_SECONDS
+        # Texts may be of any length.
+        has_texts = any(each.dtype == "str" for each in columns.values())
+        found.is_quick = not has_texts and found._seconds(examples) <= QUICK_SECONDS
         return found
 
     def _examples(self, names: Sequence[str]) -> Columns:
@@ -124,23 +130,39 @@ class FastRows:
         log_event("rows are answered by the slow way", logging.WARNING, reason=reason)
         return False
 
-    def answer(self, columns: Columns, predict: PredictFunction) -> Answers:
-        """Answer rows, as `answer_columns` does."""
+    def answer(
+        self, columns: Columns, predict: PredictFunction, *, quickly: bool = False
+    ) -> Answers:
+        """Answer rows, as `answer_columns` does.
+
+        Args:
+            columns: The rows.
+            predict: What the project answers.
+            quickly: Raise `SlowRowsError` rather than to take the slow way for a row.
+        """
 
         def rest(rows: list[int]) -> Answered:
+            if quickly:
+                raise SlowRowsError
             return answer_columns(columns.take(rows), self.model, predict)
 
         return self._answer(columns, predict, rest)
 
-    def answer_table(self, table: pa.Table, predict: PredictFunction) -> Answers:
-        """Answer rows, as `answer` of `rows` does."""
+    def answer_table(
+        self, table: pa.Table, predict: PredictFunction, *, quickly: bool = False
+    ) -> Answers:
+        """Answer rows, as `answer` of `rows` does; see `answer`."""
 
         def rest(rows: list[int]) -> Answered:
+            if quickly:
+                raise SlowRowsError
             some = table.take(pa.array(rows, pa.int64()))
             return answer(some, self.model, predict)
 
         lists = lists_of(table, self.columns)
         if lists is None:
+            if quickly:
+                raise SlowRowsError
             found = answer(table, self.model, predict)
             return Answers.of(found, table.num_rows, self.model)
         return self._answer(Columns(lists, table.num_rows), predict, rest)
@@ -152,15 +174,16 @@ class FastRows:
         rest: Callable[[list[int]], Answered],
     ) -> Answers:
         rows, places = self.read(columns)
-        answers = self._answers(rows, predict) if len(places) else {}
         if 0 < len(places) == columns.length:
+            answers = self._answers(rows, predict)
             every = [*range(columns.length)]
             return Answers(answers, every, columns.length, [], self.model, rows)
-        found = Answers(answers, places.tolist(), columns.length, [], self.model)
         left = np.ones(columns.length, dtype=bool)
         left[places] = False
         others = np.flatnonzero(left).tolist()
         more = Answers.of(rest(others), len(others), self.model)
+        answers = self._answers(rows, predict) if len(places) else {}
+        found = Answers(answers, places.tolist(), columns.length, [], self.model)
         return found.with_rest(others, more)
 
     def read(self, columns: Columns) -> tuple["FastValues", npt.NDArray[np.intp]]:

@@ -125,13 +125,13 @@ class Predictor:
             while self._waiting:
                 jobs = self._take()
                 self.on_batch(sum(job.length for job in jobs))
-                if self._is_quick(jobs):
-                    found = self._answer_all(jobs)
-                    await asyncio.sleep(0)
-                else:
+                found = self._answer_quickly(jobs)
+                if found is None:
                     found = await loop.run_in_executor(
                         self._thread, self._answer_all, jobs
                     )
+                else:
+                    await asyncio.sleep(0)
                 for job, result in zip(jobs, found, strict=True):
                     if job.result.done():
                         continue  # its client is gone
@@ -167,6 +167,16 @@ class Predictor:
         few = sum(job.length for job in jobs) <= QUICK_ROWS
         return few and fast is not None and fast.is_quick
 
+    def _answer_quickly(self, jobs: list[Job]) -> list[Answers | Exception] | None:
+        """Return answers that take a few milliseconds; None if any takes longer."""
+        if not self._is_quick(jobs):
+            return None
+        try:
+            return self._answer_together(jobs, quickly=True)
+        except Exception:
+            # Among them: a row is not valid. The thread says what is wrong.
+            return None
+
     def _answer_all(self, jobs: list[Job]) -> list[Answers | Exception]:
         if not jobs:
             return []
@@ -178,37 +188,42 @@ class Predictor:
         # One of them fails: the others must not.
         return [each for job in jobs for each in self._answer_all([job])]
 
-    def _answer_together(self, jobs: list[Job]) -> list[Answers | Exception]:
+    def _answer_together(
+        self, jobs: list[Job], *, quickly: bool = False
+    ) -> list[Answers | Exception]:
         rows, model = jobs[0].rows, jobs[0].model
         if isinstance(rows, pa.Table):
-            answers = self._answer_table(rows, model)
+            answers = self._answer_table(rows, model, quickly=quickly)
             self.on_answers(rows, answers)
             return [answers]
         if len(jobs) == 1:
-            return [self._answer_columns(rows, model)]
+            return [self._answer_columns(rows, model, quickly=quickly)]
         columns = Columns.concat([_columns(job) for job in jobs])
         lengths = [job.length for job in jobs]
-        return [*self._answer_columns(columns, model).split(lengths)]
+        answers = self._answer_columns(columns, model, quickly=quickly)
+        return [*answers.split(lengths)]
 
-    def _answer_columns(self, columns: Columns, model: Model) -> Answers:
+    def _answer_columns(
+        self, columns: Columns, model: Model, *, quickly: bool
+    ) -> Answers:
         """Answer rows of JSON, those that are certainly valid without pandas."""
         fast = self._fast(model, _names(columns, model))
         if fast is None:
             found = answer_columns(columns, model, self.predict)
             answers = Answers.of(found, columns.length, model)
         else:
-            answers = fast.answer(columns, self.predict)
+            answers = fast.answer(columns, self.predict, quickly=quickly)
         self.on_answers(columns, answers)
         return answers
 
-    def _answer_table(self, table: pa.Table, model: Model) -> Answers:
+    def _answer_table(self, table: pa.Table, model: Model, *, quickly: bool) -> Answers:
         """Answer rows of an Arrow table, likewise."""
         names = _names(table, model)
         fast = self._fast(model, names) if {*table.column_names} >= {*names} else None
         if fast is None:
             found = answer(table, model, self.predict)
             return Answers.of(found, table.num_rows, model)
-        return fast.answer_table(table, self.predict)
+        return fast.answer_table(table, self.predict, quickly=quickly)
 
     def _fast(self, model: Model, names: tuple[str, ...]) -> FastRows | None:
         """Return what answers rows of these columns fast, made at the first need."""

@@ -21,7 +21,11 @@ import psutil
 
 from reproducible_ml.core.errors import UserError, first_line
 from reproducible_ml.core.files import load_yaml
-from reproducible_ml.versioning.preloaded import preloading
+from reproducible_ml.versioning.preloaded import (
+    CAN_FORK,
+    end_with_parent,
+    preloading,
+)
 from reproducible_ml.versioning.repro import read_gate
 
 # What DVC says of dvc.lock, .dvc files, its lock of files or objects that are damaged.
@@ -340,6 +344,8 @@ def main() -> int:
     may wait for.
     """
     gate, arguments = read_gate(sys.argv[1:])
+    if CAN_FORK:
+        end_with_parent()
     handler = signal.getsignal(signal.SIGINT)
     if gate is not None:
         # Who started this process closes the gate after Ctrl-C.

@@ -175,12 +175,19 @@ def preloading(*, ahead: bool) -> Iterator[Preloaded]:
         preloaded.close()
 
 
+def end_with_parent() -> None:
+    """Get SIGTERM when the process that started this one ends, however it does."""
+    ctypes.CDLL(None).prctl(PARENT_ENDS, signal.SIGTERM)
+
+
 def serve(number: int) -> None:
     """Import packages, and run what is asked for, one command after the other.
 
     Args:
         number: The descriptor of a socket.
     """
+    # Else a stage might write its results when another run has done so.
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if not sys.flags.safe_path:
@@ -222,8 +229,7 @@ def _run(
     connection: socket.socket, words: list[str], own: dict[str, str], ignored: bool
 ) -> None:
     """Run a module as `python -m` does, and exit."""
-    # Nobody is left who would wait for this process.
-    ctypes.CDLL(None).prctl(PARENT_ENDS, signal.SIGTERM)
+    end_with_parent()
     if not ignored:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

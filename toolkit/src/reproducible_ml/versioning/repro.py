@@ -52,14 +52,28 @@ class Repro:
             self._close_gate()
         try:
             return self.process.wait()
-        except KeyboardInterrupt:
-            # A terminal interrupts the command as well, `kill` only this process.
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(5)
-            if self.process.poll() is None:
-                self.process.send_signal(signal.SIGINT)
+        except KeyboardInterrupt as error:
+            # A terminal interrupts DVC and its stage as well, which then tidy up.
+            if error.args == (signal.SIGTERM,):
+                self._interrupt_all()
+            else:
+                with suppress(subprocess.TimeoutExpired):
+                    self.process.wait(5)
+                if self.process.poll() is None:
+                    self.process.send_signal(signal.SIGINT)
             self.process.wait()
             return INTERRUPTED
+
+    def _interrupt_all(self) -> None:
+        """Interrupt the process and its stage, as a terminal does."""
+        import psutil
+
+        assert self.process
+        with suppress(psutil.NoSuchProcess):
+            dvc = psutil.Process(self.process.pid)
+            for one in [dvc, *dvc.children(recursive=True)]:
+                with suppress(psutil.NoSuchProcess):
+                    one.send_signal(signal.SIGINT)
 
     def close(self) -> None:
         """End a process that was started, but did not run."""

@@ -185,6 +185,9 @@ def make_columns(
             values[name] = read_values(tensor, known[name], data)
         elif name.endswith(MISSING) and name.removesuffix(MISSING) in known:
             values[name] = read_values(tensor, MASK, data)
+            if not {*map(type, values[name])} <= {bool}:
+                text = "its values must be true or false"
+                raise RefusedError(400, f'input "{name:.100}": {text}')
     counts = {tensor.shape[0] for tensor in inputs}
     if len(counts) > 1:
         raise RefusedError(
@@ -207,10 +210,9 @@ def _masked(values: Sequence[Any], mask: Sequence[Any] | None) -> Sequence[Any]:
     if mask is None:
         return values
     if isinstance(values, np.ndarray):
-        missing = [each is True for each in mask]
-        return as_sequence(np.where(missing, np.nan, values))
+        return as_sequence(np.where(mask, np.nan, values))
     pairs = zip(values, mask, strict=True)
-    return [None if missing is True else value for value, missing in pairs]
+    return [None if missing else value for value, missing in pairs]
 
 
 def _cut(inputs: list[Input], binary: memoryview) -> list[memoryview]:
