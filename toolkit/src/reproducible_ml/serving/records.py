@@ -82,7 +82,7 @@ class Columns(NamedTuple):
             if model.arrow_types[name] == pa.float64()
             and not isinstance(values, np.ndarray)
         ]
-        found = {name: _packed(self.lists[name]) for name in names}
+        found = {name: pack_numbers(self.lists[name]) for name in names}
         arrays = {name: array for name, array in found.items() if array is not None}
         if not arrays:
             return self
@@ -112,7 +112,7 @@ def _take(values: Sequence[Any], rows: Sequence[int]) -> Sequence[Any]:
     return [values[row] for row in rows]
 
 
-def _packed(values: Sequence[Any]) -> npt.NDArray[np.float64] | None:
+def pack_numbers(values: Sequence[Any]) -> npt.NDArray[np.float64] | None:
     """Return numbers as an array, booleans as well; None if there are other values."""
     try:
         # Three times as fast as NumPy.
