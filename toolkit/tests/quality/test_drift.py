@@ -75,7 +75,10 @@ def draw(random: np.random.Generator, rows: int, columns: int) -> dict[str, Any]
 
 @pytest.mark.parametrize(
     ("rows", "others"),
-    [(20, 20), (30, 400), (60, 60), (1000, 40), (500, 500), (100_000, 100_000)],
+    [
+        *((20, 20), (30, 400), (60, 60), (1000, 40), (500, 500)),
+        pytest.param(100_000, 100_000, marks=pytest.mark.slow),
+    ],
 )
 def test_samples_of_the_same_distribution_raise_few_alarms(
     rows: int, others: int
