@@ -57,7 +57,7 @@ def find_duplicates(
     files = parts(table)
     store = current_store(len(files))
     names = None if columns is None else list(columns)
-    key = ""
+    key, ids = "", list[str]()
     if store:
         ids = [store.id_of(part) for part in files]
         key = store.key("duplicates", None, ids, names, with_key)
@@ -75,7 +75,7 @@ def find_duplicates(
     if (
         found is None
         and store
-        and _are_distinct(files, compute, names, with_key, store)
+        and _are_distinct(files, ids, compute, names, with_key, store)
     ):
         found = [np.empty(0, dtype=np.intp) for _ in files]
     if found is None:
@@ -91,16 +91,16 @@ def find_duplicates(
 
 def _are_distinct(
     files: Sequence[Path],
+    ids: Sequence[str],
     compute: Compute,
     columns: list[str] | None,
     with_key: bool,
     store: PartStore,
 ) -> bool:
-    """Return whether no rows are equal, if it is known that none of most parts are.
+    """Return whether there are no duplicate rows, if most parts are known to have none.
 
     Then only the rows of new parts are compared with all others.
     """
-    ids = [store.id_of(part) for part in files]
     known = {*(store.facts(store.key("distinct", None, columns, with_key)) or ())}
     new = {place for place, one in enumerate(ids) if one not in known}
     if len({*ids}) < len(ids) or len(new) > FEW * len(files):
@@ -113,7 +113,7 @@ def _are_distinct(
 
 
 def _share(ordered: keys.Keys, others: keys.Keys) -> bool:
-    """Return whether two arrays, each in order and without equals, share a number."""
+    """Return whether two sorted arrays without duplicates have a common value."""
     both = np.concatenate([ordered, others])
     # Merges them: that takes less than to search for each.
     both.sort(kind="stable")
@@ -121,7 +121,7 @@ def _share(ordered: keys.Keys, others: keys.Keys) -> bool:
 
 
 def _has_equal(ordered: keys.Keys) -> bool:
-    """Return whether numbers in ascending order have equal ones."""
+    """Return whether sorted values have duplicates."""
     return bool((ordered[1:] == ordered[:-1]).any())
 
 

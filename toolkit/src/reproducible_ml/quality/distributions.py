@@ -339,7 +339,7 @@ def make_bins(values: pd.Series, kind: Kind) -> Distribution:
 
 
 def _moments(known: npt.NDArray[np.float64]) -> dict[str, float]:
-    """Return mean and standard deviation of numbers in ascending order.
+    """Return mean and standard deviation of sorted values.
 
     To six digits, or for the mean of large numbers that are near each other, as many as
     the standard deviation needs.

@@ -171,8 +171,8 @@ class LogWriter(Generic[Item]):
         self._number += 1
         name = f"{self.prefix}{now}-{self._writer}-{self._number}.parquet"
         with replacing(self.folder / f"{DAY}{day}" / name) as temporary:
-            # Numbers and keys repeat too rarely for dictionaries, which would take most
-            # of the time; nor does one look for a range of numbers.
+            # Dictionary encoding of floats and keys would take most of the time, as
+            # their values rarely repeat; statistics of floats are not used.
             others = [f.name for f in table.schema if not pa.types.is_floating(f.type)]
             repeating = [name for name in others if name not in ("row", "row_key")]
             pq.write_table(

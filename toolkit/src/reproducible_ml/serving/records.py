@@ -69,7 +69,7 @@ class Columns(NamedTuple):
         return Columns(lists, len(rows), self.others)
 
     def packed(self, model: Model, many: int = MANY) -> "Columns":
-        """Return these rows with arrays for columns of numbers, if there are many rows.
+        """Return these rows with numeric columns as arrays, if there are many rows.
 
         What was parsed is then free for the next request, before another processor
         works on these rows.

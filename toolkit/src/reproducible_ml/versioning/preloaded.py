@@ -136,19 +136,12 @@ class Preloaded:
         """Start the process, instead of one with other variables."""
         self.close()
         self.variables = variables
-        connection, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.connection, other = pair
         number = other.fileno()
         command = [sys.executable, __file__, str(number)]
-        # Ctrl-C waits until both can take it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            self.process = subprocess.Popen(
-                command, env=self.variables, pass_fds=[number]
-            )
-        finally:
-            other.close()
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        self.connection = connection
+        with blocking_interrupt(), other:
+            self.process = subprocess.Popen(command, env=variables, pass_fds=[number])
 
     def close(self) -> None:
         """End the process, but for a stage that was interrupted and tidies up."""
@@ -173,6 +166,19 @@ def preloading(*, ahead: bool) -> Iterator[Preloaded]:
         yield preloaded
     finally:
         preloaded.close()
+
+
+@contextmanager
+def blocking_interrupt() -> Iterator[None]:
+    """Let Ctrl-C wait until a process was started and is known.
+
+    SIGINT stays blocked in the process until it is ready to handle it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def end_with_parent() -> None:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+from reproducible_ml.versioning.preloaded import CAN_FORK, blocking_interrupt
+
 # What a shell expects after Ctrl-C.
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -29,17 +31,15 @@ class Repro:
     def start(self) -> None:
         """Start the process, which imports what it and stages need until `run`."""
         # Elsewhere stages are no copies of a process, and there is little to gain.
-        if sys.platform != "linux":
+        if not CAN_FORK:
             return
         waiting, self._gate = os.pipe()
         command = [*COMMAND, AFTER, str(waiting), *self.arguments]
-        # Ctrl-C waits until both can take it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            self.process = subprocess.Popen(command, pass_fds=[waiting])
-        finally:
-            os.close(waiting)
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with blocking_interrupt():
+            try:
+                self.process = subprocess.Popen(command, pass_fds=[waiting])
+            finally:
+                os.close(waiting)
 
     def run(self) -> int:
         """Run, and return the exit code; after Ctrl-C, let it tidy up first."""
