@@ -21,7 +21,7 @@ from reproducible_ml.quality.difference import (
 from reproducible_ml.quality.distributions import (
     Distribution,
     count_values,
-    make_bins,
+    describe,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -182,7 +182,7 @@ def test_rows_of_nothing_change_nothing() -> None:
 
 def in_bins(values: Floats, like: Distribution | None = None) -> Distribution:
     column = pd.Series(values)
-    bins = like or make_bins(column, "numbers")
+    bins = like or describe(column, "numbers")
     *counts, missing = count_values(column, bins).tolist()
     return bins.model_copy(update={"counts": tuple(counts), "missing": missing})
 

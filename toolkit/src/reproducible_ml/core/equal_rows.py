@@ -29,6 +29,9 @@ from reproducible_ml.core.parts import (
 # Rows compared at a time; a larger table is read several times.
 BUCKET_ROWS = 4_000_000
 
+# Size of the table that rules out common hashes, for each hash, and at most in bits.
+MARKS, MOST_BITS = 32, 26
+
 # Share of new parts up to which they alone are compared with all others.
 FEW = 0.2
 
@@ -109,15 +112,20 @@ def _are_distinct(
     fresh = np.concatenate([np.empty(0, np.uint64), *(hashed[place] for place in new)])
     fresh.sort(kind="stable")
     others = [one for place, one in enumerate(hashed) if place not in new]
-    return not _has_equal(fresh) and not any(_share(one, fresh) for one in others)
+    return not _has_equal(fresh) and not _share(fresh, others)
 
 
-def _share(ordered: keys.Keys, others: keys.Keys) -> bool:
-    """Return whether two sorted arrays without duplicates have a common value."""
-    both = np.concatenate([ordered, others])
-    # Merges them: that takes less than to search for each.
-    both.sort(kind="stable")
-    return _has_equal(both)
+def _share(ordered: keys.Keys, others: Sequence[keys.Keys]) -> bool:
+    """Return whether some hashes have a value in common with sorted ones."""
+    # Hashes whose first bits none of the sorted ones has are ruled out by a table.
+    bits = min(MOST_BITS, (MARKS * len(ordered)).bit_length())
+    known = np.zeros(1 << bits, dtype=bool)
+    known[_first_bits(ordered, bits)] = True
+    return any(_has_any(ordered, one[known[_first_bits(one, bits)]]) for one in others)
+
+
+def _first_bits(hashes: keys.Keys, bits: int) -> Positions:
+    return (hashes >> np.uint64(64 - bits)).view(np.int64)
 
 
 def _has_equal(ordered: keys.Keys) -> bool:

@@ -39,7 +39,10 @@ def hash_value(value: Any) -> str:
 
 
 def _update(digest: Any, value: Any) -> None:
-    if isinstance(value, np.ndarray):
+    if value is None or isinstance(value, str | int | float):
+        text = repr(value)
+        digest.update(f"{type(value).__name__} {len(text)} {text}".encode())
+    elif isinstance(value, np.ndarray):
         digest.update(f"array {value.dtype.str} {value.shape}".encode())
         digest.update(np.ascontiguousarray(value).tobytes())
     elif isinstance(value, BaseModel):
@@ -58,9 +61,6 @@ def _update(digest: Any, value: Any) -> None:
         digest.update(f"dict {len(value)}".encode())
         for name in sorted(value, key=repr):
             _update(digest, [name, value[name]])
-    elif value is None or isinstance(value, bool | int | float | str):
-        text = repr(value)
-        digest.update(f"{type(value).__name__} {len(text)} {text}".encode())
     else:
         content = pickle.dumps(value, protocol=5)
         digest.update(f"pickle {len(content)}".encode() + content)

@@ -137,7 +137,7 @@ def _hash_file(path: Path) -> str:
     state = state_of(path)
     with path.open("rb") as file:
         found = hashlib.file_digest(file, md5).hexdigest()
-    _known[path.resolve()] = state, found
+    _known[path.absolute()] = state, found
     return found
 
 
@@ -146,7 +146,7 @@ def known_hash(path: Path) -> str:
 
     It is computed again if the file was written to.
     """
-    state, found = _known.get(path.resolve(), (None, ""))
+    state, found = _known.get(path.absolute(), (None, ""))
     return found if state == state_of(path) else _hash_file(path)
 
 

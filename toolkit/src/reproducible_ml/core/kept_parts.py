@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from reproducible_ml.core.hashing import hash_value
 from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute
 from reproducible_ml.core.part_store import current_store
@@ -44,7 +45,8 @@ def map_to_parts(
     if store is None:
         return map_jobs(function, listed, compute, name)
     # Where tables are written does not matter.
-    facts = described(function, {t: f"table {n}" for n, t in enumerate(targets)})
+    names = {t: f"table {n}" for n, t in enumerate(targets)}
+    facts = hash_value(described(function, names))
     keys_ = [
         store.key("part", store.dependency_of(part), store.id_of(part), more, facts)
         for _, part, *more in listed
@@ -101,7 +103,7 @@ def map_kept(
     store = current_store(len(files))
     if store is None:
         return map_parts(function, table, compute, columns)
-    facts = [described(function, {}), columns]
+    facts = hash_value([described(function, {}), columns])
     keys_ = [store.key("value", None, store.id_of(part), facts) for part in files]
     found = [store.take(key) for key in keys_]
     left = [place for place, value in enumerate(found) if value is None]

@@ -96,6 +96,7 @@ class PartStore:
             may_keep: Whether the stage used nothing else until now.
         """
         self.folder, self.limit, self.stage = folder, limit, stage
+        self._entries, self._objects = folder / "entries", folder / "objects"
         self.may_keep = may_keep
         self.taken = self.made = 0
         self.began = time.time() - 1
@@ -274,10 +275,10 @@ class PartStore:
             return False
 
     def _entry(self, key: str) -> Path:
-        return self.folder / "entries" / key
+        return self._entries / key
 
     def _object(self, name: str) -> Path:
-        return self.folder / "objects" / name
+        return self._objects / name
 
     def _read(self, key: str) -> Entry | None:
         try:
@@ -381,9 +382,9 @@ class PartStore:
 
     def _stored(self) -> Iterator[tuple[float, int, Path]]:
         """Yield the last use, the size and the path of each file."""
-        for name in ("entries", "objects"):
+        for folder in (self._entries, self._objects):
             with suppress(FileNotFoundError):
-                for one in os.scandir(self.folder / name):
+                for one in os.scandir(folder):
                     with suppress(FileNotFoundError):
                         stat = one.stat()
                         yield stat.st_mtime, stat.st_size, Path(one.path)

@@ -16,8 +16,7 @@ from reproducible_ml.quality.distributions import (
     Distribution,
     Kind,
     TableProfile,
-    count_values,
-    make_bins,
+    describe,
     profile_table,
     read_subset,
 )
@@ -125,11 +124,7 @@ def _answers(
     found = {}
     for name in map(str, answers.columns):
         values = answers[name]
-        column = make_bins(values, _kind(values))
-        *counts, missing = count_values(values, column).tolist()
-        found[name] = column.model_copy(
-            update={"counts": tuple(counts), "missing": missing}
-        )
+        found[name] = describe(values, _kind(values))
     return found, len(rows)
 
 

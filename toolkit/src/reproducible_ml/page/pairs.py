@@ -166,7 +166,7 @@ def _ranges(bounds: Sequence[float]) -> list[str]:
 
 
 def _is_one_value(bounds: Sequence[float]) -> bool:
-    """Return whether no number is between the first two bounds; see `make_bins`."""
+    """Return whether no number is between the first two bounds; see `describe`."""
     return len(bounds) > 1 and math.nextafter(bounds[0], math.inf) == bounds[1]
 
 

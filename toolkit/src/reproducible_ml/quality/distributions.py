@@ -254,8 +254,8 @@ def profile_table(
     """
     some = read_subset(table, compute)
     kinds = kinds_of(contract, data)
-    bins = {name: make_bins(some[name], kind) for name, kind in kinds.items()}
-    return _counted(table, some, bins)
+    columns = {name: describe(some[name], kind) for name, kind in kinds.items()}
+    return _profile(table, some, columns)
 
 
 def recount(
@@ -271,21 +271,18 @@ def recount(
         for name, column in TableProfile.model_validate(old).columns.items()
         if kinds.get(name) == column.kind
     }
-    return _counted(table, read_subset(table, compute), columns)
+    some = read_subset(table, compute)
+    counted = {name: count(some[name], column) for name, column in columns.items()}
+    return _profile(table, some, counted)
 
 
-def _counted(
+def _profile(
     table: Path, some: pd.DataFrame, columns: dict[str, Distribution]
 ) -> dict[str, Any]:
-    """Return the profile with the counts of some rows of a table in these bins."""
-    counted = {}
-    for name, column in columns.items():
-        *counts, missing = count_values(some[name], column).tolist()
-        new = {"counts": tuple(counts), "missing": missing}
-        counted[name] = column.model_copy(update=new)
+    """Return the profile of a table of which some rows were counted."""
     rows = count_rows(table)
     whole = TableProfile(
-        columns=counted, table_rows=None if len(some) == rows else rows
+        columns=columns, table_rows=None if len(some) == rows else rows
     )
     return dict(whole.model_dump(mode="json", exclude_defaults=True))
 
@@ -312,19 +309,22 @@ def _kind(column: Column) -> Kind:
     return "lengths" if column.dtype == "str" else "numbers"
 
 
-def make_bins(values: pd.Series, kind: Kind) -> Distribution:
-    """Return the distribution of a column, not yet counted."""
+def describe(values: pd.Series, kind: Kind) -> Distribution:
+    """Return the distribution of a column, in bins of its own."""
     empty = {"kind": kind, "counts": (), "missing": 0}
     if kind == "hashes":
-        return Distribution(**empty, bins=tuple(map(str, range(HASHES))))
+        hashes = tuple(map(str, range(HASHES)))
+        return count(values, Distribution(**empty, bins=hashes))
     if kind == "values":
         found = values.value_counts()
         common = sorted((-n, _short(str(v))) for v, n in found.items() if n)[:VALUES]
-        return Distribution(**empty, bins=tuple(sorted(v for _, v in common)))
+        labels = tuple(sorted(v for _, v in common))
+        return count(values, Distribution(**empty, bins=labels))
     numbers = _numbers(values, kind)
     known = np.sort(numbers[~np.isnan(numbers)])
+    missing = len(numbers) - len(known)
     if not len(known):
-        return Distribution(**empty)
+        return Distribution(kind=kind, counts=(0,), missing=missing)
     # Bounds are values of the table: nothing is interpolated, so nothing is rounded.
     shares = np.arange(1, BINS) / BINS
     bounds = np.unique(np.quantile(known, shares, method="inverted_cdf")).tolist()
@@ -332,10 +332,14 @@ def make_bins(values: pd.Series, kind: Kind) -> Distribution:
     if kind != "dates" and bounds[0] == least and np.isfinite(least):
         # Many rows have the least value: lower ones are told apart from them.
         bounds.insert(0, math.nextafter(least, -math.inf))
+    # As `count` does: quick, as the values are in order.
+    ends = np.searchsorted(known, bounds, side="right")
+    counts = np.diff(ends, prepend=0, append=len(known)).tolist()
+    counted = {"kind": kind, "counts": tuple(counts), "missing": missing}
     if kind == "dates":
         dates = pd.to_datetime(bounds, unit="s").strftime("%Y-%m-%dT%H:%M:%S")
-        return Distribution(**empty, bins=tuple(dates))
-    return Distribution(**empty, bins=tuple(bounds), **_moments(known))
+        return Distribution(**counted, bins=tuple(dates))
+    return Distribution(**counted, bins=tuple(bounds), **_moments(known))
 
 
 def _moments(known: npt.NDArray[np.float64]) -> dict[str, float]:
@@ -354,6 +358,12 @@ def _moments(known: npt.NDArray[np.float64]) -> dict[str, float]:
         more = math.floor(math.log10(abs(mean))) - math.floor(math.log10(sd))
         digits = min(17, max(digits, 4 + more))
     return {"mean": float(f"{mean:.{digits}g}"), "sd": float(f"{sd:.6g}")}
+
+
+def count(values: pd.Series, column: Distribution) -> Distribution:
+    """Return a distribution with the counts of these values."""
+    *counts, missing = count_values(values, column).tolist()
+    return column.model_copy(update={"counts": tuple(counts), "missing": missing})
 
 
 def count_values(values: pd.Series, column: Distribution) -> Counts:

@@ -5,6 +5,7 @@ another id, time or label, and a random split puts some on both sides.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from math import comb
 from pathlib import Path
 from typing import NamedTuple
@@ -113,7 +114,7 @@ def find_pairs(rows: pd.DataFrame, names: Sequence[str]) -> Pairs:
     nothing = np.empty(0, dtype=np.intp)
     if len(telling) <= DIFFERENT:
         return Pairs(nothing, nothing, len(names), 0)
-    first, second = _candidates(rows, telling)
+    first, second = _candidates(rows, telling, chances)
     weights = np.array([-np.log(chances[n]) if n in telling else 0 for n in numbers])
     pairs = len(rows) * (len(rows) - 1) / 2
     usual = float(np.median(weights[weights > 0]))
@@ -169,7 +170,7 @@ def _values(rows: pd.DataFrame, names: Sequence[str]) -> Floats:
 def _chances(matrix: Floats) -> list[float]:
     """Return the share of pairs of rows that agree in each column.
 
-    It is not zero, as more rows may agree.
+    It is not zero, as more rows may agree: that of half a pair if all values differ.
     """
     rows, columns = matrix.shape
     pairs = max(rows * (rows - 1), 1)
@@ -228,17 +229,33 @@ def _determines(others: Positions, codes: Positions) -> bool:
 
 
 def _candidates(
-    rows: pd.DataFrame, telling: Sequence[str]
+    rows: pd.DataFrame, telling: Sequence[str], chances: dict[str, float]
 ) -> tuple[Positions, Positions]:
-    """Return pairs of rows that agree in a block of columns, each pair once."""
+    """Return pairs of rows that agree in a block of columns, each pair once.
+
+    Args:
+        rows: The rows.
+        telling: Columns that tell rows apart.
+        chances: What `_chances` returned for each.
+    """
     blocks = DIFFERENT + 1
-    hashes = [keys.hash_rows(rows, telling[place::blocks]) for place in range(blocks)]
+    names = [telling[place::blocks] for place in range(blocks)]
+    hashed = cache(lambda place: keys.hash_rows(rows, names[place]))
+    one = 2 / max(len(rows) * (len(rows) - 1), 1)
     found = [np.empty((0, 2), dtype=np.intp)]
-    for place, block in enumerate(hashes):
-        ordered = np.sort(block)
-        if not (ordered[1:] == ordered[:-1]).any():
+    for place in range(blocks):
+        # No two rows agree in a block if those of one of its columns all differ.
+        if any(chances[name] < one for name in names[place]):
             continue
-        order = np.lexsort((hashes[(place + 1) % blocks], block))
+        block = hashed(place)
+        ordered = np.sort(block)
+        several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        if not len(several):
+            continue
+        near = np.minimum(np.searchsorted(several, block), len(several) - 1)
+        agree = np.flatnonzero(several[near] == block)
+        others = hashed((place + 1) % blocks)
+        order = agree[np.lexsort((others[agree], block[agree]))]
         for distance in range(1, NEIGHBOURS + 1):
             a, b = order[:-distance], order[distance:]
             same = block[a] == block[b]

@@ -20,6 +20,7 @@ from reproducible_ml.contract.findings import Finding, quoted, reject
 from reproducible_ml.contract.schema import Contract, Data
 from reproducible_ml.core.equal_rows import find_duplicates
 from reproducible_ml.core.errors import UserError
+from reproducible_ml.core.hashing import hash_value
 from reproducible_ml.core.inputs import state_of
 from reproducible_ml.core.parallel import map_jobs
 from reproducible_ml.core.params import Compute
@@ -153,6 +154,7 @@ class _Files:
     def __init__(self, files: list[Path], table: Path) -> None:
         self.files = self.new = files
         self.table = self.folder = table
+        self._numbers = {file: number for number, file in enumerate(files)}
         self._store = current_store(len(files))
         self._keys: dict[Path, str] = {}
         self._states: dict[Path, tuple[int, ...]] = {}
@@ -172,7 +174,7 @@ class _Files:
         # Files that are new come between them, so all get their numbers at the end.
         self.folder = self.table / "new"
         self.folder.mkdir()
-        facts = [contract.model_dump_json(), *facts]
+        others = hash_value([contract.model_dump_json(), *facts])
         for file in self.files:
             self._states[file] = state_of(file)
             packed = compression(file)
@@ -185,7 +187,7 @@ class _Files:
             self._keys[file] = store.key(
                 "validated",
                 store.dependency_of(file),
-                [store.id_of(file), name, folders, facts],
+                [store.id_of(file), name, folders, others],
             )
         listed = {file: store.facts(self._keys[file]) for file in self.files}
         known = {file: parts for file, parts in listed.items() if parts}
@@ -252,7 +254,7 @@ class _Files:
 
     def _places(self, file: Path, parts: int) -> list[Path]:
         """Return where the parts of a kept file are put first."""
-        number = self.files.index(file)
+        number = self._numbers[file]
         return [self.folder / f"kept-{number}-{each}" for each in range(parts)]
 
 
