@@ -295,7 +295,7 @@ def main(
     scores = score_rows(rows, units, chosen, *limits)
     dummy = predict_baseline(used, rows, task, data)
     baseline = score_rows(dummy, units, chosen, *limits)
-    facts: dict[str, Any] = evaluation_report(scores, baseline, units, data.group)
+    facts = evaluation_report(scores, baseline, units, data.group, chosen)
     facts |= trained_on(made)
     facts["slices"] = score_slices(rows, kept, chosen, params.slices, *limits)
     if params.protected:

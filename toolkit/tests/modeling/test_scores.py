@@ -238,10 +238,10 @@ def test_reports_hold_values_baseline_and_the_test_set(row_keys: Keys) -> None:
     replicates = {"accuracy": np.arange(1001) / 1000}
     model = Scores({"accuracy": 0.5}, replicates, 10, {"accuracy": 6})
     baseline = model._replace(metrics={"accuracy": 0.25})
-    report = evaluation_report(model, baseline, row_keys, None)
+    report = evaluation_report(model, baseline, row_keys, None, BINARY)
     assert (report["rows"], report["interval_rows"]) == (400, 10)
-    assert "groups" not in report
-    of_two = evaluation_report(model, baseline, row_keys % 2, "patient")
+    assert {"groups", "no_better_than_baseline"}.isdisjoint(report)
+    of_two = evaluation_report(model, baseline, row_keys % 2, "patient", BINARY)
     assert (of_two["interval_group"], of_two["groups"]) == ("patient", 2)
     interval = {"low": 0.025, "high": 0.975}
     assert report["metrics"]["accuracy"] == {
@@ -249,6 +249,16 @@ def test_reports_hold_values_baseline_and_the_test_set(row_keys: Keys) -> None:
         **interval,
         "baseline": {"value": 0.25, **interval},
     }
+    bad = {
+        name: Scores({name: value}, {name: replicates["accuracy"]}, 10, {name: 6})
+        for name, value in (("accuracy", 0.5), ("log_loss", 0.5), ("f1", np.nan))
+    }
+    worse = {
+        name: evaluation_report(one, one, row_keys, None, BINARY)
+        for name, one in bad.items()
+    }
+    named = {n: r.get("no_better_than_baseline") for n, r in worse.items()}
+    assert named == {"accuracy": ["accuracy"], "log_loss": ["log_loss"], "f1": None}
     one, reverse, fewer = (
         bootstrap_report(model, each, np.zeros(len(each)), {})["test_set"]
         for each in (row_keys, row_keys[::-1], row_keys[1:])

@@ -45,6 +45,7 @@ def test_summary_shows_value_interval_and_baseline(
     group = {"group": "old", "rows": 9}
     facts["protected"] = {"age": {"groups": [group], "gaps": {"accuracy": gap}}}
     found = {"metric": "r2", "value": 1.0, "alone": 0.6, "column": "a"}
+    facts["no_better_than_baseline"] = ["f1", "r2"]
     facts["too_good"] = found | {"features": ["a", "b"]}
     (tmp_path / "evaluation.json").write_text(json.dumps(facts))
     print_summary(tmp_path / "evaluation.json", task)
@@ -54,6 +55,7 @@ def test_summary_shows_value_interval_and_baseline(
     assert baseline in printed
     assert "accuracy           0.9000    0.8000 to -     old    young" in printed
     assert "old, has 9 rows. Too few rows for some of these: old." in printed
+    assert "warning: f1, r2: the model is no better on the test rows than" in printed
     assert "warning: r2 is 1.0000 on the test rows, but 0.6000 with" in printed
     table = format_table([["metric", "value"], ["f1", "0.5"]])
     assert table == "metric  value\nf1        0.5"

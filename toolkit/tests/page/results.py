@@ -174,6 +174,7 @@ def make_reports(task: str, random: np.random.Generator) -> dict[str, Any]:
         "metrics": metrics,
         "slices": {COLUMNS[0]: groups, LONG: groups},
         "protected": {COLUMNS[0]: make_protected(task), LONG: make_protected(task)},
+        "no_better_than_baseline": [HOSTILE],
         "too_good": {
             "metric": "r2",
             "value": 0.99,

@@ -106,13 +106,15 @@ def test_verdict_is_a_line() -> None:
     assert found.startswith("**Not reproduced. Gate not decided: these are not the")
 
 
-def test_score_that_is_too_good_to_be_true_is_a_warning() -> None:
+def test_scores_that_are_too_good_or_no_better_than_the_baseline_are_warnings() -> None:
     found = {"metric": "r2", "value": 0.9991, "alone": 0.6, "column": NASTY}
     facts = {"metrics": {}, "too_good": found | {"features": ["a", NASTY]}}
+    facts["no_better_than_baseline"] = ["mae", NASTY]
     new = results()._replace(evaluation=Evaluation.model_validate(facts))
-    (warning,) = [s for s in sections(review(new, new), "x") if "Warning" in s]
-    assert warning.startswith("**Warning**: r2 is 0.9991 on the test rows, but 0.6000")
-    html = MarkdownIt().render(warning)
+    worse, good = [s for s in sections(review(new, new), "x") if "Warning" in s]
+    assert worse.startswith("**Warning**: `mae`, ")
+    assert good.startswith("**Warning**: r2 is 0.9991 on the test rows, but 0.6000")
+    html = MarkdownIt().render(f"{worse}\n\n{good}")
     assert "<img" not in html
     assert "href" not in html
 

@@ -263,6 +263,9 @@ def metrics(facts: Facts, directions: Directions) -> str:
         f" {plain(describe_intervals(found))}. The baseline knows only"
         f" {BASELINE[facts.data.task]}. ↑ higher is better, ↓ lower is better."
     )
+    worse = ", ".join(map(code, found.get("no_better_than_baseline", ())))
+    if worse:
+        note += f"\n\n**Warning**: {worse}: the model is no better than the baseline."
     return f"{table(['metric', 'value', '95 % interval', 'baseline'], cells)}\n\n{note}"
 
 

@@ -6,6 +6,7 @@ from reproducible_ml.core.dependencies import read_stages
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.modeling.drawing.summary import (
     KNOWN,
+    describe_no_better,
     describe_part,
     describe_too_good,
 )
@@ -120,9 +121,11 @@ def metrics(results: Results) -> Html:
         f" knows only {knows}. ↑ higher is better, ↓ lower is better."
     )
     good = results.evaluation.get("too_good")
+    worse = results.evaluation.get("no_better_than_baseline")
     part = results.evaluation.get("trained_on")
     return join(
         [
+            tag("p", describe_no_better(worse), class_="warning") if worse else "",
             tag("p", describe_too_good(good), class_="warning") if good else "",
             tag("p", describe_part(part)) if part else "",
             tag(

@@ -8,7 +8,11 @@ from typing import NamedTuple
 
 from reproducible_ml.core.files import write_text
 from reproducible_ml.core.project import Project
-from reproducible_ml.modeling.drawing.summary import describe_too_good, format_number
+from reproducible_ml.modeling.drawing.summary import (
+    describe_no_better,
+    describe_too_good,
+    format_number,
+)
 from reproducible_ml.modeling.metrics.metric import Metrics
 from reproducible_ml.modeling.scoring.gaps import FEW, MAIN
 from reproducible_ml.report import changes, plots
@@ -338,8 +342,11 @@ def sections(review: Review, base: str) -> Iterator[str]:
     yield metrics(
         review.old, review.new, review.changes, review.metrics, _compared(review)
     )
-    if review.new.evaluation and (found := review.new.evaluation.too_good):
-        yield f"**Warning**: {describe_too_good(found.model_dump(), code)}"
+    if now := review.new.evaluation:
+        if worse := now.no_better_than_baseline:
+            yield f"**Warning**: {describe_no_better(worse, code)}"
+        if now.too_good:
+            yield f"**Warning**: {describe_too_good(now.too_good.model_dump(), code)}"
     yield "### Parameters, data, code"
     if review.base is None or not review.old.lock:
         yield "The base has no dvc.lock, so everything is new."

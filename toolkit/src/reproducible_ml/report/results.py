@@ -142,6 +142,7 @@ class Evaluation(BaseModel):
     slices: dict[str, list[Group]] = {}
     classes: list[ClassGroup] = []
     protected: dict[str, Protected] = {}
+    no_better_than_baseline: list[str] = []
     too_good: TooGood | None = None
     trained_on: TrainedOn | None = None
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,21 @@ def describe_too_good(
         f"{found['metric']} is {value} on the test rows, but {alone} with the strongest"
         f" single column ({quote(found['column'])}): this may be too good to be true."
         f" The model relies most on {names}. {CHECK}"
+    )
+
+
+def describe_no_better(
+    metrics: Sequence[str], quote: Callable[[str], str] = str
+) -> str:
+    """Return a sentence on metrics that a model without features reaches as well.
+
+    Args:
+        metrics: As `no_better_than_baseline` in reports/evaluation.json.
+        quote: Marks the name of a metric.
+    """
+    return (
+        f"{', '.join(map(quote, metrics))}: the model is no better on the test rows"
+        " than the baseline, which ignores all features."
     )
 
 
@@ -135,6 +150,8 @@ def print_summary(evaluation: Path, task: str) -> None:
         sys.stdout.write(f"{describe_part(found)}\n")
     for column, found in facts.get("protected", {}).items():
         sys.stdout.write(f"\n{printable(describe_gaps(column, found))}\n")
+    if worse := facts.get("no_better_than_baseline"):
+        sys.stdout.write(f"\nwarning: {printable(describe_no_better(worse))}\n\n")
     if found := facts.get("too_good"):
         sys.stdout.write(f"\nwarning: {printable(describe_too_good(found))}\n\n")
     if cut := facts.get("importance"):

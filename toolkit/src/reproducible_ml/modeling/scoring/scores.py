@@ -238,7 +238,11 @@ def _once(rows: Predictions) -> Floats:
 
 
 def evaluation_report(
-    scores: Scores, baseline: Scores, units: keys.Keys, group: str | None
+    scores: Scores,
+    baseline: Scores,
+    units: keys.Keys,
+    group: str | None,
+    metrics: Metrics,
 ) -> dict[str, Any]:
     """Return the content of reports/evaluation.json about all rows.
 
@@ -247,14 +251,26 @@ def evaluation_report(
         baseline: Of a model without features.
         units: What was drawn, as of `bootstrap.unit_keys`.
         group: The column that units are values of, if it is not the rows.
+        metrics: The metrics by name.
     """
     model, simple = describe(scores), describe(baseline)
     drawn = {"interval_group": group, "groups": len(np.unique(units))} if group else {}
+    # Of a metric that is not defined, nothing is said.
+    worse = [
+        name
+        for name, value in scores.metrics.items()
+        if (
+            value <= baseline.metrics[name]
+            if metrics[name].greater_is_better
+            else value >= baseline.metrics[name]
+        )
+    ]
     return {
         "rows": len(units),
         "interval_rows": scores.sampled_rows,
         **drawn,
         "metrics": {name: {**model[name], "baseline": simple[name]} for name in model},
+        **({"no_better_than_baseline": worse} if worse else {}),
     }
 
 
