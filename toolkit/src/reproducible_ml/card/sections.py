@@ -9,7 +9,7 @@ from reproducible_ml.card.facts import Facts, Json
 from reproducible_ml.card.fields import FIELDS
 from reproducible_ml.card.markdown import code, front_matter, plain, prose, table
 from reproducible_ml.core.errors import one_line
-from reproducible_ml.modeling.metrics.intervals import describe_intervals
+from reproducible_ml.modeling.metrics.intervals import BASELINE, describe_intervals
 
 # Directions of metrics: whether higher is better, by name.
 Directions = Mapping[str, bool]
@@ -29,13 +29,6 @@ CATALOG_FIELDS = {
     "license": "license",
     "updates": "changes",
     "contact": "contact",
-}
-
-# What the baseline knows of the training rows.
-BASELINE = {
-    "binary": "how frequent each class is",
-    "multiclass": "how frequent each class is",
-    "regression": "the mean of the target",
 }
 
 # Columns and values that are listed.

@@ -5,12 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from reproducible_ml.core.dependencies import read_stages
 from reproducible_ml.core.errors import UserError
 from reproducible_ml.modeling.drawing.summary import (
-    KNOWN,
     describe_no_better,
     describe_part,
     describe_too_good,
 )
-from reproducible_ml.modeling.metrics.intervals import describe_intervals
+from reproducible_ml.modeling.metrics.intervals import BASELINE, describe_intervals
 from reproducible_ml.page.charts import (
     ROWS,
     Row,
@@ -114,7 +113,7 @@ def metrics(results: Results) -> Html:
             ]
         )
     header = ["metric", "value", "95 % interval", "value and baseline", "baseline"]
-    knows = KNOWN.get(results.task, "the training rows")
+    knows = BASELINE.get(results.task, "the training rows")
     note = (
         f"{results.evaluation.get('rows', 0):,} test rows;"
         f" {describe_intervals(results.evaluation)}. The baseline (grey)"

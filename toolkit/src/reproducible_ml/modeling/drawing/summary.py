@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reproducible_ml.core.errors import printable
-from reproducible_ml.modeling.metrics.intervals import describe_intervals
+from reproducible_ml.modeling.metrics.intervals import BASELINE, describe_intervals
 
 
 def format_table(rows: list[list[str]]) -> str:
@@ -20,14 +20,6 @@ def format_table(rows: list[list[str]]) -> str:
         )
         for row in rows
     )
-
-
-# What the baseline of each task has seen of the training rows.
-KNOWN = {
-    "binary": "how frequent each class is",
-    "multiclass": "how frequent each class is",
-    "regression": "the mean of the target",
-}
 
 
 CHECK = (
@@ -144,7 +136,7 @@ def print_summary(evaluation: Path, task: str) -> None:
     sys.stdout.write(
         f"\n{format_table(rows)}\n\n"
         f"{facts['rows']:,} test rows; {printable(describe_intervals(facts))};"
-        f" the baseline knows only {KNOWN[task]}.\n"
+        f" the baseline knows only {BASELINE[task]}.\n"
     )
     if found := facts.get("trained_on"):
         sys.stdout.write(f"{describe_part(found)}\n")

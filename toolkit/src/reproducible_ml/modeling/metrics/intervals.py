@@ -1,7 +1,14 @@
-"""What reports say of the intervals of metrics. It imports nothing that takes time."""
+"""What reports say of metrics. It imports nothing that takes time."""
 
 from collections.abc import Mapping
 from typing import Any
+
+# What the baseline of each task knows of the training rows.
+BASELINE = {
+    "binary": "how frequent each class is",
+    "multiclass": "how frequent each class is",
+    "regression": "the mean of the target",
+}
 
 
 def describe_intervals(facts: Mapping[str, Any]) -> str:
