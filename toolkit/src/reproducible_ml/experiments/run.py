@@ -322,7 +322,7 @@ def _arguments(settings: Sequence[str], name: str | None) -> list[str]:
 
 def run_dvc_shown(root: Path, arguments: Sequence[str]) -> tuple[bool, bool]:
     """Run `dvc exp run`, and return whether it failed and whether it was stopped."""
-    command = [sys.executable, "-m", "dvc", "exp", "run", *arguments]
+    command = [sys.executable, "-P", "-m", "dvc", "exp", "run", *arguments]
     stopped = False
     with subprocess.Popen(command, cwd=root) as process:
         while process.returncode is None:

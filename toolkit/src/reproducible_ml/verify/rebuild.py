@@ -115,7 +115,7 @@ def _git(*arguments: str, cwd: Path | None = None) -> str:
 
 
 def _dvc(*arguments: str, cwd: Path) -> str:
-    command = [sys.executable, "-m", "dvc", *arguments]
+    command = [sys.executable, "-P", "-m", "dvc", *arguments]
     return subprocess.check_output(command, cwd=cwd, encoding="utf-8")
 
 
@@ -138,7 +138,7 @@ def rebuild(copy: Path, variables: dict[str, str]) -> None:
     )
     # DVC would leave stages in it that dvc.yaml no longer has.
     (copy / "dvc.lock").unlink(missing_ok=True)
-    command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
+    command = [sys.executable, "-P", "-m", "dvc", "repro", "--force", "--no-run-cache"]
     done = subprocess.run(command, cwd=copy, env=environment, umask=0o077, check=False)
     if done.returncode:
         raise UserError("It cannot be rebuilt: see the message of the stage above")
