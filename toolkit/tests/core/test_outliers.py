@@ -41,6 +41,12 @@ def test_column_without_values_has_no_bounds() -> None:
     assert list(learn_bounds(values, Outliers())) == ["y"]
 
 
+def test_bound_is_never_a_negative_zero() -> None:
+    values = pd.DataFrame({"x": [-0.0, 0.0, -0.0], "y": [-0.0] * 3})
+    bounds = learn_bounds(values, Outliers(tail=0)).values()
+    assert not np.signbit([*bounds]).any()
+
+
 def test_outliers_are_clipped_to_the_bound() -> None:
     frame = pd.DataFrame({"x": [-5.0, 0.5, np.nan, 7.0], "y": [1.0, 2.0, 3.0, 99.0]})
     before = frame.copy()

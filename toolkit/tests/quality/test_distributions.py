@@ -16,6 +16,7 @@ from reproducible_ml.core.params import Compute
 from reproducible_ml.core.parts import read_table
 from reproducible_ml.quality.distributions import (
     Distribution,
+    describe,
     profile_table,
     read_subset,
     recount,
@@ -139,6 +140,13 @@ def test_few_values_have_a_bin_each(
     counts = [(frame["city"] == name).sum() for name in found["city"]["bins"]]
     assert found["city"]["counts"] == [*counts, 0]
     assert found["member"]["bins"] == ["False", "True"]
+
+
+def test_bound_is_never_a_negative_zero() -> None:
+    found = describe(pd.Series([-1.0, *[-0.0, 0.0] * 50, -0.0]), "numbers")
+    assert found.bins == (0,)
+    assert found.counts == (102, 0)
+    assert math.copysign(1, float(found.bins[-1])) == 1
 
 
 def test_rare_categories_are_counted_together_and_long_ones_shortened(

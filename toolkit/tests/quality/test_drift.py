@@ -1,6 +1,7 @@
 """Differences between a table and the one of the last commit."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -298,6 +299,8 @@ def test_table_is_compared_with_the_committed_profile(
     assert compared() == ["age"]
     assert committed_profile(report) == was
     monkeypatch.chdir(report.parent.parent)
+    assert committed_profile(Path("reports/profile.json")) == was
+    shutil.rmtree("reports")
     assert committed_profile(Path("reports/profile.json")) == was
 
 

@@ -251,12 +251,18 @@ def test_word_for_total_beside_numbers_is_a_row_of_totals(
     assert find_totals_column({"a": name, "b": str(sales)}, TEXTS) == "a"
 
 
+def test_number_with_another_text_than_in_the_file_may_be_a_sum() -> None:
+    row = {"region": "Total", "day": None, "sales": 1e-05}
+    assert find_totals_column(row, SALES) == "region"
+
+
 @pytest.mark.parametrize(
     "row",
     [
         {"region": "Rome", "kind": "", "sales": 9},
         {"region": "Total", "kind": "shop", "sales": 9},
         {"region": "Total", "day": "2024-01-31", "sales": 9},
+        {"region": "Total", "day": "31.01.2024", "sales": 9},
         {"region": "Total", "day": pd.Timestamp("2024-01-31"), "sales": 9},
         {"region": "Total", "sales": None},
         {"region": "", "kind": "total", "sales": 9},

@@ -37,7 +37,10 @@ def learn_bounds(values: pd.DataFrame, params: Outliers) -> Bounds:
         reach = params.factor * (third - first)
         low, high = first - reach, third + reach
     known = low.dropna().index
-    return {str(name): (float(low[name]), float(high[name])) for name in known}
+    # Of -0.0 and 0.0, the processor decides which comes first in order.
+    return {
+        str(name): (float(low[name]) + 0.0, float(high[name]) + 0.0) for name in known
+    }
 
 
 def clip(frame: pd.DataFrame, bounds: Bounds) -> pd.DataFrame:

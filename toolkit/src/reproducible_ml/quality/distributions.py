@@ -404,7 +404,8 @@ def _numbers(values: pd.Series, kind: Kind) -> npt.NDArray[np.float64]:
         return np.where(values.isna(), np.nan, dates.astype(np.float64))
     plain = values.str.len() if kind == "lengths" else values
     numbers: Any = plain.to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.asarray(numbers)
+    # Where both -0.0 and 0.0 occur, the processor decides which comes first in order.
+    return np.asarray(numbers) + 0.0
 
 
 def _short(label: str) -> str:

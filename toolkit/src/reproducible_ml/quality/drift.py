@@ -108,7 +108,11 @@ def committed_profile(report: Path) -> dict[str, Any] | None:
     That is never an error: there may be no Git, no commit, or a report of another
     version.
     """
-    command = ["git", "-C", str(report.parent), "show", f"HEAD:./{report.name}"]
+    path = report.absolute()
+    # Its own folder may have been removed.
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    name = path.relative_to(folder).as_posix()
+    command = ["git", "-C", str(folder), "show", f"HEAD:./{name}"]
     try:
         shown = subprocess.run(command, capture_output=True, check=True)
         found = json.loads(shown.stdout)

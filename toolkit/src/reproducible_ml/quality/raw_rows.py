@@ -235,22 +235,45 @@ def unknown_folders(files: Sequence[Path], contract: Contract) -> list[Finding]:
 def find_totals_column(row: Mapping[str, object], contract: Contract) -> str | None:
     """Return the column with the word for "total" if this is a row of totals.
 
-    The other columns of such a row have numbers, or are missing.
+    The other columns of such a row have numbers, or are missing; none is a date.
 
     Args:
-        row: The last row of a file: texts, or values of the contract's types.
+        row: The last row of a file: texts, or values of the contract's types. Of their
+            values, some of which have other texts, it may be such a row.
         contract: Its categories are values, even if one is called "total".
     """
-    texts = {
-        name: str(value).strip() for name, value in row.items() if value is not None
+    present = {
+        name: value.strip() if isinstance(value, str) else value
+        for name, value in row.items()
+        if value is not None and not _is_missing(value, contract.columns[name])
     }
-    texts = {name: text for name, text in texts.items() if text not in NA_VALUES}
-    others = [text for text in texts.values() if text.casefold() not in TOTALS]
-    named = [name for name, text in texts.items() if text.casefold() in TOTALS]
-    is_total = len(named) == 1 and others and all(map(NUMBER.fullmatch, others))
-    if not is_total or texts[named[0]] in (contract.columns[named[0]].isin or ()):
+    named = [
+        name
+        for name, value in present.items()
+        if isinstance(value, str) and value.casefold() in TOTALS
+    ]
+    others = [name for name in present if name not in named]
+    if len(named) != 1 or not others:
         return None
-    return named[0]
+    if present[named[0]] in (contract.columns[named[0]].isin or ()):
+        return None
+    numbers = (_may_be_sum(present[name], contract.columns[name]) for name in others)
+    return named[0] if all(numbers) else None
+
+
+def _may_be_sum(value: object, column: Column) -> bool:
+    """Return whether a value is a number, or was read from what may be one."""
+    if column.dtype == "datetime64[ns]":
+        return False
+    return not isinstance(value, str) or NUMBER.fullmatch(value) is not None
+
+
+def _is_missing(value: object, column: Column) -> bool:
+    """Return whether a text stands for a missing value."""
+    if not isinstance(value, str):
+        return False
+    text = value.strip()
+    return text in NA_VALUES or text in column.metadata.missing
 
 
 def is_units_row(row: Mapping[str, str], contract: Contract) -> bool:
