@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,10 @@ from reproducible_ml.versioning.dvc import (
     DvcError,
     is_unchanged,
     look_up,
-    parse_once,
     read_pointer,
     run_dvc,
 )
+from reproducible_ml.versioning.parsing import parse_once
 
 from ..loopback import serving
 
@@ -64,6 +65,46 @@ def test_dvc_parses_a_text_once_and_nothing_else_changes(
     for _ in range(2):
         with pytest.raises(YAMLFileCorruptedError):
             parse_yaml("train: [", "params.yaml")
+
+
+def test_dvc_does_not_parse_what_it_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dvc.utils.serialize import _yaml
+    from ruamel.yaml import YAML
+
+    changes = [{"a": {"x": [1, 0.1], "md5": "0e12"}}, {"b": {"y": None}}, {"a": {}}]
+
+    def write(path: Path) -> str:
+        path.write_text("schema: '2.0' # kept\nstages: {}\n")
+        for stages in changes:
+            with _yaml.modify_yaml(str(path)) as data:
+                data["stages"].update(stages)
+            _yaml.dump_yaml(str(tmp_path / "other"), {"cmd": "x"})
+        return path.read_text()
+
+    expected = write(tmp_path / "plain.lock")
+    parsed: list[str] = []
+    load = YAML.load
+
+    def counted(parser: YAML, stream: str) -> object:
+        parsed.append(stream)
+        return load(parser, stream)
+
+    monkeypatch.setattr(YAML, "load", counted)
+    for name in ("parse_yaml_for_update", "_dump"):
+        monkeypatch.setattr(_yaml, name, getattr(_yaml, name))
+    parse_once()
+    path = tmp_path / "dvc.lock"
+    assert write(path) == expected
+    assert len(parsed) == 1
+    # Someone else wrote it; or nothing was written, as after an error.
+    path.write_text("stages: {c: 1}\n")
+    with suppress(ValueError), _yaml.modify_yaml(str(path)) as data:
+        data["stages"]["d"] = 2
+        raise ValueError
+    with _yaml.modify_yaml(str(path)) as data:
+        assert data == {"stages": {"c": 1}}
 
 
 @pytest.mark.integration

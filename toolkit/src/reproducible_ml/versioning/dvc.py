@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
-from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ import psutil
 
 from reproducible_ml.core.errors import UserError, first_line
 from reproducible_ml.core.files import load_yaml
+from reproducible_ml.versioning.parsing import parse_once
 from reproducible_ml.versioning.preloaded import (
     CAN_FORK,
     end_with_parent,
@@ -313,27 +313,6 @@ def _all() -> Iterator[Running]:
             continue
         if command and folder:
             yield Running(process, command, Path(folder))
-
-
-def parse_once() -> None:
-    """Keep what a YAML text contains.
-
-    DVC parses params.yaml for each stage, and dvc.yaml and dvc.lock twice, in pure
-    Python: a fifth of the time of a run with nothing to do.
-    """
-    from ruamel.yaml import YAML
-
-    load = YAML.load
-    known: dict[str, Any] = {}
-
-    def load_once(parser: YAML, stream: Any) -> Any:
-        if not isinstance(stream, str) or "safe" not in parser.typ:
-            return load(parser, stream)
-        if stream not in known:
-            known[stream] = load(parser, stream)
-        return deepcopy(known[stream])
-
-    setattr(YAML, "load", load_once)  # noqa: B010 (as it has no types)
 
 
 def main() -> int:
