@@ -31,7 +31,7 @@ RAW = Path("data/raw/table")
 
 # Runs a stage as `python -m` does; prints its processor time, by what it was for.
 STAGE = """
-import json, os, runpy, sys, threading, time
+import json, os, runpy, shutil, sys, threading, time
 for name in ("pyarrow.parquet", "scipy.stats", "joblib", "ruamel.yaml", "sklearn"):
     __import__(name)
 from pathlib import Path
@@ -57,6 +57,11 @@ timed(part_store.PartStore, "_add", "copying")
 root = Path.cwd().resolve()
 from reproducible_ml.core.dependencies import stages_that_run
 (stage,) = stages_that_run(module, root).values()
+# As DVC does before it runs a stage.
+for path in stage.outputs:
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
 imports = time.process_time()
 inputs.check_inputs({path.as_posix() for path in stage.paths}, root)
 # Whether or not something was recorded, as after the first `dvc repro`.

@@ -121,6 +121,8 @@ def _kept_samples(
     A smaller share of the rows is part of a larger one, so a sample of up to twice the
     size serves until the table has twice the rows.
     """
+    import pyarrow as pa
+
     larger = 2.0 ** -math.floor(-math.log2(share))
     names = [
         store.key("sample", None, store.id_of(file), first, larger)
@@ -140,13 +142,11 @@ def _kept_samples(
 
     wanted = [(file, first, larger, None) for file, first, *_ in jobs]
     map_jobs(_choose, (wanted[place] for place in left), compute, "read", done=keep)
-    chosen = []
-    for sample in found:
-        assert sample is not None
-        rows, records = sample
-        among = _uniform(records) < share
-        chosen.append((rows.filter(among), records[among]))
-    return chosen
+    kept = [sample for sample in found if sample is not None]
+    rows = pa.concat_tables([each for each, _ in kept])
+    records = np.concatenate([each for _, each in kept])
+    among = _uniform(records) < share
+    return [(rows.filter(among), records[among])]
 
 
 def _chosen(first: int, rows: int, share: float) -> npt.NDArray[np.bool_]:

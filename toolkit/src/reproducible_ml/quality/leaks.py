@@ -253,8 +253,10 @@ def _against_classes(
 def _coded(values: pd.Series) -> tuple[Codes, npt.NDArray[np.bool_]]:
     """Return the number of each value, the missing one among them, and where it is."""
     if isinstance(values.dtype, pd.CategoricalDtype):
-        codes = values.array.codes
-        return np.unique(codes, return_inverse=True)[1], codes < 0
+        codes = values.array.codes.astype(np.intp)
+        # Those that occur get numbers in their order, the missing one the first.
+        occur = np.bincount(codes + 1, minlength=1) > 0
+        return (np.cumsum(occur) - 1)[codes + 1], codes < 0
     codes, _ = pd.factorize(values, use_na_sentinel=False)
     return codes, values.isna().to_numpy()
 
