@@ -91,12 +91,12 @@ def describe_computer() -> str:
 
 
 def how_started() -> str:
-    """Return how this stage was started, if not by Python: see `versioning.preloaded`.
+    """Return how this stage was started, if not by Python: see `fork_server`.
 
     A process that had imported the packages spares a stage up to two seconds.
     """
     program = Path([*sys.orig_argv, "", ""][1]).name
-    return ", packages imported ahead" if program == "preloaded.py" else ""
+    return ", packages imported ahead" if program == "fork_server.py" else ""
 
 
 def note_usage(kind: str, names: Sequence[str], usage: Usage, root: Path) -> None:

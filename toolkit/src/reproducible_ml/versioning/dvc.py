@@ -20,12 +20,9 @@ import psutil
 
 from reproducible_ml.core.errors import UserError, first_line
 from reproducible_ml.core.files import load_yaml
+from reproducible_ml.versioning.fork_server import end_with_parent
 from reproducible_ml.versioning.parsing import parse_once
-from reproducible_ml.versioning.preloaded import (
-    CAN_FORK,
-    end_with_parent,
-    preloading,
-)
+from reproducible_ml.versioning.preloaded import CAN_FORK, preloading
 from reproducible_ml.versioning.repro import read_gate
 
 # What DVC says of dvc.lock, .dvc files, its lock of files or objects that are damaged.
@@ -327,7 +324,7 @@ def main() -> int:
         end_with_parent()
     handler = signal.getsignal(signal.SIGINT)
     if gate is not None:
-        # Who started this process closes the gate after Ctrl-C.
+        # After Ctrl-C, the process that started this one closes the gate.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     with preloading(ahead=gate is not None) as preloaded:
