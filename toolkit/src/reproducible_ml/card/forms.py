@@ -125,7 +125,7 @@ def set_fields(text: str, values: Mapping[str, Any], path: Path) -> str:
         path: Of the form, for messages.
 
     Raises:
-        UserError: The form is written so that its lines cannot be told apart.
+        UserError: It cannot be seen which lines of the form belong to which field.
     """
     import yaml
 

@@ -195,8 +195,8 @@ def _places_of(
     """Return, for each part, the positions of rows that repeat an earlier row.
 
     Args:
-        several: Hashes that several rows have, in ascending order.
-        inside: The hashes of each part that may be among them, likewise.
+        several: Hashes that several rows have, sorted.
+        inside: The hashes of each part that may be among them, sorted.
         files: The parts.
         compute: Backend and number of workers.
         columns: Columns that are hashed.
@@ -219,7 +219,7 @@ def _sorted_hashes(
     with_key: bool,
     store: PartStore,
 ) -> list[keys.Keys]:
-    """Return the hashes of the rows of each part, in ascending order."""
+    """Return the sorted hashes of the rows of each part."""
     names = [
         store.key("hashes", None, store.id_of(part), columns, with_key)
         for part in files
@@ -246,7 +246,7 @@ def _sorted(with_key: bool, _: int, frame: pd.DataFrame) -> keys.Keys:
 
 
 def _has_any(ordered: keys.Keys, wanted: keys.Keys) -> bool:
-    """Return whether numbers in ascending order have one of others."""
+    """Return whether sorted hashes contain one of others."""
     after = np.searchsorted(ordered, wanted, side="right")
     return bool((after > np.searchsorted(ordered, wanted, side="left")).any())
 

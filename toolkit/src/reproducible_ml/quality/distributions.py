@@ -330,7 +330,7 @@ def describe(values: pd.Series, kind: Kind) -> Distribution:
     bounds = np.unique(np.quantile(known, shares, method="inverted_cdf")).tolist()
     least = float(known[0])
     if kind != "dates" and bounds[0] == least and np.isfinite(least):
-        # Many rows have the least value: lower ones are told apart from them.
+        # Many rows have the least value: lower ones get a bin of their own.
         bounds.insert(0, math.nextafter(least, -math.inf))
     # As `count` does: quick, as the values are in order.
     ends = np.searchsorted(known, bounds, side="right")
