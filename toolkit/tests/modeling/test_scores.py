@@ -249,21 +249,35 @@ def test_reports_hold_values_baseline_and_the_test_set(row_keys: Keys) -> None:
         **interval,
         "baseline": {"value": 0.25, **interval},
     }
-    bad = {
-        name: Scores({name: value}, {name: replicates["accuracy"]}, 10, {name: 6})
-        for name, value in (("accuracy", 0.5), ("log_loss", 0.5), ("f1", np.nan))
-    }
-    worse = {
-        name: evaluation_report(one, one, row_keys, None, BINARY)
-        for name, one in bad.items()
-    }
-    named = {n: r.get("no_better_than_baseline") for n, r in worse.items()}
-    assert named == {"accuracy": ["accuracy"], "log_loss": ["log_loss"], "f1": None}
     one, reverse, fewer = (
         bootstrap_report(model, each, np.zeros(len(each)), {})["test_set"]
         for each in (row_keys, row_keys[::-1], row_keys[1:])
     )
     assert one == reverse != fewer
+
+
+@pytest.mark.parametrize(
+    ("metric", "model", "baseline", "named"),
+    [
+        ("accuracy", 0.7, 0.5, False),
+        ("accuracy", 0.5, 0.7, True),
+        ("accuracy", 0.5 + 1e-9, 0.5, True),
+        ("log_loss", 0.5, 0.7, False),
+        ("log_loss", 0.7, 0.5, True),
+        ("log_loss", np.inf, 0.5, True),
+        ("log_loss", 0.5 - 1e-9, 0.5, True),
+        ("f1", np.nan, 0.5, False),
+    ],
+)
+def test_metrics_that_are_no_better_than_the_baseline_are_named(
+    metric: str, model: float, baseline: float, named: bool, row_keys: Keys
+) -> None:
+    one, other = (
+        Scores({metric: value}, {metric: np.arange(9) / 9}, 10, {metric: 6})
+        for value in (model, baseline)
+    )
+    report = evaluation_report(one, other, row_keys, None, BINARY)
+    assert report.get("no_better_than_baseline", []) == [metric] * named
 
 
 def test_hash_of_targets_depends_on_each_target_and_on_nothing_else(

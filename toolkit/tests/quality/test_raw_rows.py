@@ -29,7 +29,7 @@ SALES = Contract.model_validate(
             "region": {"dtype": "str"},
             "kind": {"dtype": "category", "isin": ["shop", "total"]},
             "day": {"dtype": "datetime64[ns]", "nullable": True},
-            "sales": {"dtype": "float64"},
+            "sales": {"dtype": "float64", "metadata": {"missing": ["-999"]}},
         }
     }
 )
@@ -265,6 +265,7 @@ def test_number_with_another_text_than_in_the_file_may_be_a_sum() -> None:
         {"region": "Total", "day": "31.01.2024", "sales": 9},
         {"region": "Total", "day": pd.Timestamp("2024-01-31"), "sales": 9},
         {"region": "Total", "sales": None},
+        {"region": "Total", "sales": "-999"},
         {"region": "", "kind": "total", "sales": 9},
     ],
 )

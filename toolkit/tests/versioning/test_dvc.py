@@ -1,5 +1,6 @@
 """DVC commands: their errors, pointers, and what is known of an address."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -42,20 +43,28 @@ def test_error_is_the_last_one_of_dvc(tmp_path: Path) -> None:
         run_dvc("status", cwd=tmp_path)
 
 
-def test_dvc_parses_a_text_once_and_nothing_else_changes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that are parsed; afterwards, DVC parses as it did before."""
+    from dvc.utils.serialize import _yaml
     from ruamel.yaml import YAML
 
-    parsed: list[str] = []
+    texts: list[str] = []
     load = YAML.load
 
-    def counted(parser: YAML, stream: str) -> object:
-        parsed.append(stream)
+    def noted(parser: YAML, stream: str) -> object:
+        texts.append(stream)
         return load(parser, stream)
 
-    monkeypatch.setattr(YAML, "load", counted)
+    monkeypatch.setattr(YAML, "load", noted)
+    for name in ("parse_yaml_for_update", "_dump"):
+        monkeypatch.setattr(_yaml, name, getattr(_yaml, name))
+    return texts
+
+
+def test_dvc_parses_a_text_once_and_nothing_else_changes(parsed: list[str]) -> None:
+    from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
+
     parse_once()
     first = parse_yaml("train: {rate: 1e-3}", "params.yaml")
     first["train"]["rate"] = 5
@@ -67,11 +76,8 @@ def test_dvc_parses_a_text_once_and_nothing_else_changes(
             parse_yaml("train: [", "params.yaml")
 
 
-def test_dvc_does_not_parse_what_it_wrote(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dvc_does_not_parse_what_it_wrote(tmp_path: Path, parsed: list[str]) -> None:
     from dvc.utils.serialize import _yaml
-    from ruamel.yaml import YAML
 
     changes = [{"a": {"x": [1, 0.1], "md5": "0e12"}}, {"b": {"y": None}}, {"a": {}}]
 
@@ -84,27 +90,49 @@ def test_dvc_does_not_parse_what_it_wrote(
         return path.read_text()
 
     expected = write(tmp_path / "plain.lock")
-    parsed: list[str] = []
-    load = YAML.load
-
-    def counted(parser: YAML, stream: str) -> object:
-        parsed.append(stream)
-        return load(parser, stream)
-
-    monkeypatch.setattr(YAML, "load", counted)
-    for name in ("parse_yaml_for_update", "_dump"):
-        monkeypatch.setattr(_yaml, name, getattr(_yaml, name))
+    assert len(parsed) == 3
+    parsed.clear()
     parse_once()
     path = tmp_path / "dvc.lock"
     assert write(path) == expected
     assert len(parsed) == 1
-    # Someone else wrote it; or nothing was written, as after an error.
-    path.write_text("stages: {c: 1}\n")
+    # What was changed, but not written, as after an error, is forgotten.
     with suppress(ValueError), _yaml.modify_yaml(str(path)) as data:
         data["stages"]["d"] = 2
         raise ValueError
+    with _yaml.modify_yaml(str(path)):
+        pass
+    assert path.read_text() == expected
+    # Another program wrote it.
+    path.write_text("stages: {c: 1}\n")
     with _yaml.modify_yaml(str(path)) as data:
         assert data == {"stages": {"c": 1}}
+
+
+@pytest.mark.integration
+def test_lock_has_the_bytes_of_dvc_itself(tmp_path: Path) -> None:
+    locks = []
+    for module in ("dvc", "reproducible_ml.versioning.dvc"):
+        folder = tmp_path / module
+        folder.mkdir()
+        run_dvc("init", "--no-scm", cwd=folder)
+        rates = "[5.000000000000001e-15, 9.435702537977214e-09, 1e-3, 0.1, 1e22]"
+        (folder / "params.yaml").write_text(f"rates: {rates}\ntext: 'a\n\n  b'\n")
+        stages = {
+            f"s{number}": {
+                "cmd": f"echo {number} > {number}.txt",
+                "params": ["rates", "text"] if number % 2 else ["text"],
+                "deps": [f"{number - 1}.txt"] if number else [],
+                "outs": [f"{number}.txt"],
+            }
+            for number in range(5)
+        }
+        (folder / "dvc.yaml").write_text(json.dumps({"stages": stages}))
+        for options in ([], ["--force"]):
+            command = [sys.executable, "-P", "-m", module, "repro", *options]
+            subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        locks.append((folder / "dvc.lock").read_bytes())
+    assert locks[0] == locks[1]
 
 
 @pytest.mark.integration

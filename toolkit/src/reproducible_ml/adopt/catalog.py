@@ -248,7 +248,7 @@ def prepare_catalog(
     known = Catalog() if sample else read_catalog(CATALOG)
     before = known.table.path if known.table else None
     answers = dict(settings)
-    # Of the same table, this was asked before.
+    # It was asked before if the same table is read again.
     if not answers and before != table.as_posix() and is_asked():
         looks = find_personal(contract.columns, found)
         click.echo("\ndata/catalog.yaml: Enter leaves a field empty.")

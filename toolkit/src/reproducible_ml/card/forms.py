@@ -125,7 +125,7 @@ def set_fields(text: str, values: Mapping[str, Any], path: Path) -> str:
         path: Of the form, for messages.
 
     Raises:
-        UserError: It cannot be seen which lines of the form belong to which field.
+        UserError: The lines of a field cannot be found in the form.
     """
     import yaml
 

@@ -29,7 +29,7 @@ from reproducible_ml.core.parts import (
 # Rows compared at a time; a larger table is read several times.
 BUCKET_ROWS = 4_000_000
 
-# Size of the table that rules out common hashes, for each hash, and at most in bits.
+# Places in the table of first bits: for each hash, and at most (in bits).
 MARKS, MOST_BITS = 32, 26
 
 # Share of new parts up to which they alone are compared with all others.
@@ -116,8 +116,8 @@ def _are_distinct(
 
 
 def _share(ordered: keys.Keys, others: Sequence[keys.Keys]) -> bool:
-    """Return whether some hashes have a value in common with sorted ones."""
-    # Hashes whose first bits none of the sorted ones has are ruled out by a table.
+    """Return whether any of the other hashes is among sorted ones."""
+    # A table of first bits rules out most hashes before the search.
     bits = min(MOST_BITS, (MARKS * len(ordered)).bit_length())
     known = np.zeros(1 << bits, dtype=bool)
     known[_first_bits(ordered, bits)] = True
@@ -246,7 +246,7 @@ def _sorted(with_key: bool, _: int, frame: pd.DataFrame) -> keys.Keys:
 
 
 def _has_any(ordered: keys.Keys, wanted: keys.Keys) -> bool:
-    """Return whether sorted hashes contain one of others."""
+    """Return whether any wanted hash is among sorted ones."""
     after = np.searchsorted(ordered, wanted, side="right")
     return bool((after > np.searchsorted(ordered, wanted, side="left")).any())
 

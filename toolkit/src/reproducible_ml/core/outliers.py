@@ -37,7 +37,7 @@ def learn_bounds(values: pd.DataFrame, params: Outliers) -> Bounds:
         reach = params.factor * (third - first)
         low, high = first - reach, third + reach
     known = low.dropna().index
-    # Of -0.0 and 0.0, the processor decides which comes first in order.
+    # Turns -0.0 into 0.0: which of them sorts first depends on the processor.
     return {
         str(name): (float(low[name]) + 0.0, float(high[name]) + 0.0) for name in known
     }

@@ -106,7 +106,6 @@ class PartStore:
         self._lock = threading.Lock()
         self._code: dict[Path, tuple[int, ...]] = {}
         self._ids: dict[Path, tuple[tuple[int, ...], str]] = {}
-        self._texts: dict[str, str] = {}
 
     def key(self, kind: str, table: Path | None, *facts: Any) -> str:
         """Return the key of a result.
@@ -234,7 +233,6 @@ class PartStore:
             text = json.dumps([facts, objects], sort_keys=True, allow_nan=False)
             digest = hashlib.sha256(text.encode()).hexdigest()
             _write(f"{digest}\n{text}\n".encode(), self._entry(key))
-            self._texts[key] = text
         except OSError as error:
             # As where the disk is full: the run goes on without.
             self.full = True
@@ -284,13 +282,11 @@ class PartStore:
 
     def _read(self, key: str) -> Entry | None:
         try:
-            if key not in self._texts:
-                digest, text, _ = self._entry(key).read_text("utf-8").split("\n")
-                if hashlib.sha256(text.encode()).hexdigest() != digest:
-                    raise DamagedError(key)
-                _touch(self._entry(key))
-                self._texts[key] = text
-            facts, objects = json.loads(self._texts[key])
+            digest, text, _ = self._entry(key).read_text("utf-8").split("\n")
+            if hashlib.sha256(text.encode()).hexdigest() != digest:
+                raise DamagedError(key)
+            facts, objects = json.loads(text)
+            _touch(self._entry(key))
             return Entry(facts, [(name, md5) for name, md5 in objects])
         except FileNotFoundError:
             return None
@@ -300,7 +296,6 @@ class PartStore:
 
     def _drop(self, key: str) -> None:
         """Remove an entry that is damaged, and its files that are so."""
-        self._texts.pop(key, None)
         with suppress(OSError, ValueError):
             _, text, *_ = self._entry(key).read_text("utf-8").split("\n")
             for name, _ in json.loads(text)[1]:

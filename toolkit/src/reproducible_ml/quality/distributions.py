@@ -91,7 +91,7 @@ def _sample(
     ] or [(files[0], 0, share, columns)]
     store = current_store(len(files)) if share < 1 and columns is None else None
     if store:
-        chosen = _kept_samples(store, jobs, compute, share)
+        chosen = [_kept_samples(store, jobs, compute, share)]
     else:
         chosen = map_jobs(_choose, jobs, compute, "read")
     frame = pa.concat_tables([rows for rows, _ in chosen]).to_pandas()
@@ -115,8 +115,8 @@ def _states(files: Sequence[Path], columns: Sequence[str] | None, rows: int) -> 
 
 def _kept_samples(
     store: PartStore, jobs: Sequence[tuple[Any, ...]], compute: Compute, share: float
-) -> list[tuple[Any, Counts]]:
-    """Return the sample of each part, from samples that are kept.
+) -> tuple[Any, Counts]:
+    """Return the sample of all parts, from samples that are kept.
 
     A smaller share of the rows is part of a larger one, so a sample of up to twice the
     size serves until the table has twice the rows.
@@ -143,10 +143,11 @@ def _kept_samples(
     wanted = [(file, first, larger, None) for file, first, *_ in jobs]
     map_jobs(_choose, (wanted[place] for place in left), compute, "read", done=keep)
     kept = [sample for sample in found if sample is not None]
+    assert len(kept) == len(jobs), "what was not kept has been read"
     rows = pa.concat_tables([each for each, _ in kept])
     records = np.concatenate([each for _, each in kept])
     among = _uniform(records) < share
-    return [(rows.filter(among), records[among])]
+    return rows.filter(among), records[among]
 
 
 def _chosen(first: int, rows: int, share: float) -> npt.NDArray[np.bool_]:
@@ -332,7 +333,7 @@ def describe(values: pd.Series, kind: Kind) -> Distribution:
     if kind != "dates" and bounds[0] == least and np.isfinite(least):
         # Many rows have the least value: lower ones get a bin of their own.
         bounds.insert(0, math.nextafter(least, -math.inf))
-    # As `count` does: quick, as the values are in order.
+    # The counts of `count`, faster because the values are sorted.
     ends = np.searchsorted(known, bounds, side="right")
     counts = np.diff(ends, prepend=0, append=len(known)).tolist()
     counted = {"kind": kind, "counts": tuple(counts), "missing": missing}
@@ -354,7 +355,7 @@ def _moments(known: npt.NDArray[np.float64]) -> dict[str, float]:
     variance = float(((scaled - mean) ** 2).mean())
     mean, sd = mean * scale, math.sqrt(variance) * scale
     digits = 6
-    if mean and sd:
+    if mean and sd and math.isfinite(sd):
         more = math.floor(math.log10(abs(mean))) - math.floor(math.log10(sd))
         digits = min(17, max(digits, 4 + more))
     return {"mean": float(f"{mean:.{digits}g}"), "sd": float(f"{sd:.6g}")}
@@ -404,7 +405,7 @@ def _numbers(values: pd.Series, kind: Kind) -> npt.NDArray[np.float64]:
         return np.where(values.isna(), np.nan, dates.astype(np.float64))
     plain = values.str.len() if kind == "lengths" else values
     numbers: Any = plain.to_numpy(dtype=np.float64, na_value=np.nan)
-    # Where both -0.0 and 0.0 occur, the processor decides which comes first in order.
+    # Turns -0.0 into 0.0: which of them sorts first depends on the processor.
     return np.asarray(numbers) + 0.0
 
 

@@ -170,7 +170,7 @@ def _values(rows: pd.DataFrame, names: Sequence[str]) -> Floats:
 def _chances(matrix: Floats) -> list[float]:
     """Return the share of pairs of rows that agree in each column.
 
-    It is not zero, as more rows may agree: that of half a pair if all values differ.
+    It is never zero: if all values differ, half a pair counts as equal.
     """
     rows, columns = matrix.shape
     pairs = max(rows * (rows - 1), 1)
@@ -244,7 +244,7 @@ def _candidates(
     one = 2 / max(len(rows) * (len(rows) - 1), 1)
     found = [np.empty((0, 2), dtype=np.intp)]
     for place in range(blocks):
-        # No two rows agree in a block if those of one of its columns all differ.
+        # If all values of a column differ, no two rows agree in its block.
         if any(chances[name] < one for name in names[place]):
             continue
         block = hashed(place)

@@ -238,8 +238,8 @@ def find_totals_column(row: Mapping[str, object], contract: Contract) -> str | N
     The other columns of such a row have numbers, or are missing; none is a date.
 
     Args:
-        row: The last row of a file: texts, or values of the contract's types. Of their
-            values, some of which have other texts, it may be such a row.
+        row: The last row of a file: texts, or values of the contract's types. A value
+            that is no text counts as a number, however the file wrote it.
         contract: Its categories are values, even if one is called "total".
     """
     present = {
@@ -262,7 +262,7 @@ def find_totals_column(row: Mapping[str, object], contract: Contract) -> str | N
 
 
 def _may_be_sum(value: object, column: Column) -> bool:
-    """Return whether a value is a number, or was read from what may be one."""
+    """Return whether a value may be a sum: a number, but no date."""
     if column.dtype == "datetime64[ns]":
         return False
     return not isinstance(value, str) or NUMBER.fullmatch(value) is not None

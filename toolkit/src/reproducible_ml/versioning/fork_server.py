@@ -81,7 +81,7 @@ def serve(number: int) -> None:
             if not child:
                 _run(connection, *json.loads(request))
         if left:
-            # What is wrong with a package, the stage says that needs it.
+            # The stage that needs the package reports the error.
             with suppress(BaseException):
                 import_module(left.pop(0))
 

@@ -6,12 +6,16 @@ to do, and 50 ms for each stage.
 """
 
 import io
+import re
 from copy import deepcopy
 from typing import Any, TextIO
 
+# Numbers of which ruamel changes digits when it parses them: DVC does so each time.
+EXPONENT = re.compile(r"\de[-+]\d")
+
 
 def parse_once() -> None:
-    """Keep what texts contain, as long as the process lives."""
+    """Parse each text once, as long as the process lives."""
     _keep_what_was_read()
     _keep_what_was_written()
 
@@ -40,7 +44,7 @@ def _keep_what_was_written() -> None:
     given: list[Any] = []
 
     def parse_if_unknown(text: str, path: Any) -> Any:
-        # DVC gets it to change it: from then on it does not belong to the text.
+        # DVC is about to change it, so it no longer belongs to the text.
         given[:] = [known.pop(text) if text in known else parse(text, path)]
         return given[0]
 
@@ -48,7 +52,7 @@ def _keep_what_was_written() -> None:
         text = io.StringIO()
         dump(data, text)
         stream.write(text.getvalue())
-        if given and data is given[0]:
+        if given and data is given[0] and not EXPONENT.search(text.getvalue()):
             known.clear()
             known[text.getvalue()] = data
 

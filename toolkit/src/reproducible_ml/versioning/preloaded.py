@@ -1,6 +1,6 @@
 """Let DVC run the stages of `rml repro` as forks of a process: see `fork_server`.
 
-It imports packages while DVC starts and the first stages run.
+That process imports packages while DVC starts and the first stages run.
 """
 
 import json

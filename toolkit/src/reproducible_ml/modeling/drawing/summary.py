@@ -142,10 +142,13 @@ def print_summary(evaluation: Path, task: str) -> None:
         sys.stdout.write(f"{describe_part(found)}\n")
     for column, found in facts.get("protected", {}).items():
         sys.stdout.write(f"\n{printable(describe_gaps(column, found))}\n")
+    warnings = []
     if worse := facts.get("no_better_than_baseline"):
-        sys.stdout.write(f"\nwarning: {printable(describe_no_better(worse))}\n\n")
+        warnings.append(describe_no_better(worse))
     if found := facts.get("too_good"):
-        sys.stdout.write(f"\nwarning: {printable(describe_too_good(found))}\n\n")
+        warnings.append(describe_too_good(found))
+    lines = "".join(f"\nwarning: {printable(text)}\n" for text in warnings)
+    sys.stdout.write(f"{lines}\n" if lines else "")
     if cut := facts.get("importance"):
         sys.stdout.write(
             f"Importance: {cut['repeats']} of {cut['repeats_wanted']} repeats on"

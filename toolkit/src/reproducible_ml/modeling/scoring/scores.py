@@ -21,6 +21,7 @@ from reproducible_ml.modeling.metrics.metric import (
     DECIMALS,
     Floats,
     Labels,
+    Metric,
     Metrics,
     Predictions,
     unit_decimals,
@@ -255,16 +256,7 @@ def evaluation_report(
     """
     model, simple = describe(scores), describe(baseline)
     drawn = {"interval_group": group, "groups": len(np.unique(units))} if group else {}
-    # Of a metric that is not defined, nothing is said.
-    worse = [
-        name
-        for name, value in scores.metrics.items()
-        if (
-            value <= baseline.metrics[name]
-            if metrics[name].greater_is_better
-            else value >= baseline.metrics[name]
-        )
-    ]
+    worse = [n for n in model if _is_no_better(n, scores, baseline, metrics[n])]
     return {
         "rows": len(units),
         "interval_rows": scores.sampled_rows,
@@ -272,6 +264,16 @@ def evaluation_report(
         "metrics": {name: {**model[name], "baseline": simple[name]} for name in model},
         **({"no_better_than_baseline": worse} if worse else {}),
     }
+
+
+def _is_no_better(name: str, model: Scores, baseline: Scores, metric: Metric) -> bool:
+    """Return whether a metric, as it is reported, is no better than the baseline's."""
+    value, other = (
+        round(float(scores.metrics[name]), model.decimals[name])
+        for scores in (model, baseline)
+    )
+    # False for metrics that are not defined (NaN).
+    return value <= other if metric.greater_is_better else value >= other
 
 
 def bootstrap_report(
