@@ -339,7 +339,10 @@ def test_store_is_bounded_and_loses_what_was_not_used_for_longest(
     assert run.taken > 5
 
 
-def test_full_disk_or_a_store_of_somebody_else_stops_nothing(run: Run) -> None:
+def test_full_disk_or_a_store_of_somebody_else_stops_nothing(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     expected = run(keep=False)
 
     def fail(*_: object) -> None:
@@ -348,6 +351,7 @@ def test_full_disk_or_a_store_of_somebody_else_stops_nothing(run: Run) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PartStore, "_add", fail)
         assert run() == expected
+    assert "; no more are kept: No space left on device" in caplog.text
     shutil.rmtree(STORE, ignore_errors=True)
     STORE.parent.mkdir(parents=True, exist_ok=True)
     STORE.write_text("a file")

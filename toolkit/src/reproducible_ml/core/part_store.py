@@ -100,7 +100,8 @@ class PartStore:
         self.may_keep = may_keep
         self.taken = self.made = 0
         self.began = time.time() - 1
-        self.full = False
+        # Why no more parts are kept; empty if they are.
+        self.stopped = ""
         self._size: int | None = None
         self._bases: dict[Path | None, str] = {}
         self._lock = threading.Lock()
@@ -235,19 +236,18 @@ class PartStore:
             _write(f"{digest}\n{text}\n".encode(), self._entry(key))
         except OSError as error:
             # As where the disk is full: the run goes on without.
-            self.full = True
-            logger.info("%s: no more parts are kept: %s", self.folder, error.strerror)
+            self.stopped = error.strerror or str(error)
 
     def close(self) -> None:
         """Say how many parts were taken and computed."""
         if self.taken or self.made:
-            full = "; the store is full: see compute.keep_parts" if self.full else ""
+            stopped = f"; no more are kept: {self.stopped}" if self.stopped else ""
             logger.info(
                 "parts: %d taken from %s, %d computed%s",
                 self.taken,
                 self.folder,
                 self.made,
-                full,
+                stopped,
             )
 
     def _basis(self, table: Path | None) -> str:
@@ -353,7 +353,7 @@ class PartStore:
 
     def _has_room(self, size: int) -> bool:
         """Return whether so many bytes fit, after the oldest entries were removed."""
-        if self.full:
+        if self.stopped:
             return False
         if self._size is None:
             self._size = sum(size for _, size, _ in self._stored())
@@ -361,9 +361,12 @@ class PartStore:
         free = shutil.disk_usage(self.folder).free
         if self._size + size > self.limit:
             self._size = self._prune(self.limit - size)
-        self.full = self._size + size > self.limit or free < RESERVE + 2 * size
+        if self._size + size > self.limit:
+            self.stopped = "the store is full: see compute.keep_parts"
+        elif free < RESERVE + 2 * size:
+            self.stopped = "the disk is nearly full"
         self._size += size
-        return not self.full
+        return not self.stopped
 
     def _prune(self, limit: float) -> int:
         """Remove what was not used for longest; return the size of what is left.
