@@ -108,7 +108,10 @@ def test_verdict_is_a_line() -> None:
 
 def test_scores_that_are_too_good_or_no_better_than_the_baseline_are_warnings() -> None:
     found = {"metric": "r2", "value": 0.9991, "alone": 0.6, "column": NASTY}
-    facts = {"metrics": {}, "too_good": found | {"features": ["a", NASTY]}}
+    facts: dict[str, Any] = {
+        "metrics": {},
+        "too_good": found | {"features": ["a", NASTY]},
+    }
     facts["no_better_than_baseline"] = ["mae", NASTY]
     new = results()._replace(evaluation=Evaluation.model_validate(facts))
     worse, good = [s for s in sections(review(new, new), "x") if "Warning" in s]
