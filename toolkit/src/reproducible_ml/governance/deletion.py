@@ -142,9 +142,8 @@ def describe(
     lists: dict[str, Iterable[Any]] = {
         "Have rows, but no commit or run here recorded them; --unrecorded deletes them"
         " as well, if no other project needs them": plan.foreign,
-        "Damaged, or in a form that is not searched (--path names such data)": (
-            plan.unclear
-        ),
+        "Not searched: in another form, such as that of a model, or damaged (--path"
+        " names such data)": plan.unclear,
         "Not decided: may hold the rows, as data made of them had some, but they were"
         " not found there (--path data/raw/NAME deletes all older versions)": (
             plan.undecided
