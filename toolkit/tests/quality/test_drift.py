@@ -77,7 +77,9 @@ def draw(random: np.random.Generator, rows: int, columns: int) -> dict[str, Any]
 @pytest.mark.parametrize(
     ("rows", "others"),
     [
-        *((20, 20), (30, 400), (60, 60), (1000, 40), (500, 500)),
+        *((20, 20), (60, 60), (1000, 40)),
+        pytest.param(30, 400, marks=pytest.mark.slow),
+        pytest.param(500, 500, marks=pytest.mark.slow),
         pytest.param(100_000, 100_000, marks=pytest.mark.slow),
     ],
 )
