@@ -20,7 +20,7 @@ from reproducible_ml.quality.difference import (
 )
 from reproducible_ml.quality.distributions import (
     Distribution,
-    count_values,
+    count,
     describe,
 )
 
@@ -182,9 +182,7 @@ def test_rows_of_nothing_change_nothing() -> None:
 
 def in_bins(values: Floats, like: Distribution | None = None) -> Distribution:
     column = pd.Series(values)
-    bins = like or describe(column, "numbers")
-    *counts, missing = count_values(column, bins).tolist()
-    return bins.model_copy(update={"counts": tuple(counts), "missing": missing})
+    return count(column, like or describe(column, "numbers"))
 
 
 def test_column_that_is_all_missing_has_drifted() -> None:

@@ -121,7 +121,8 @@ def _share(ordered: keys.Keys, others: Sequence[keys.Keys]) -> bool:
     bits = min(MOST_BITS, (MARKS * len(ordered)).bit_length())
     known = np.zeros(1 << bits, dtype=bool)
     known[_first_bits(ordered, bits)] = True
-    return any(_has_any(ordered, one[known[_first_bits(one, bits)]]) for one in others)
+    likely = (one[known[_first_bits(one, bits)]] for one in others)
+    return any(len(keys.find_among(one, ordered)) for one in likely)
 
 
 def _first_bits(hashes: keys.Keys, bits: int) -> Positions:
@@ -202,7 +203,7 @@ def _places_of(
         columns: Columns that are hashed.
         with_key: Whether the row keys are as well.
     """
-    places = [n for n, one in enumerate(inside) if _has_any(one, several)]
+    places = [n for n, one in enumerate(inside) if len(keys.find_among(several, one))]
     work = PartReader(partial(_hashes_among, with_key, several))
     jobs = [(place, files[place], columns) for place in places]
     hashed = map_jobs(work, jobs, compute, files[0].parent.name)
@@ -245,19 +246,12 @@ def _sorted(with_key: bool, _: int, frame: pd.DataFrame) -> keys.Keys:
     return np.sort(_hashes(with_key, frame))
 
 
-def _has_any(ordered: keys.Keys, wanted: keys.Keys) -> bool:
-    """Return whether any wanted hash is among sorted ones."""
-    after = np.searchsorted(ordered, wanted, side="right")
-    return bool((after > np.searchsorted(ordered, wanted, side="left")).any())
-
-
 def _hashes_among(
     with_key: bool, wanted: keys.Keys, _: int, frame: pd.DataFrame
 ) -> tuple[Positions, keys.Keys]:
     """Return the positions and hashes of the rows with one of some hashes."""
     hashes = _hashes(with_key, frame)
-    near = np.minimum(np.searchsorted(wanted, hashes), len(wanted) - 1)
-    positions = np.flatnonzero(wanted[near] == hashes)
+    positions = keys.find_among(hashes, wanted)
     return positions, hashes[positions]
 
 

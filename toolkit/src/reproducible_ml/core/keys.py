@@ -74,6 +74,14 @@ def _hash_numbers(values: npt.NDArray[Any]) -> Keys:
     return bits
 
 
+def find_among(hashes: Keys, known: Keys) -> npt.NDArray[np.intp]:
+    """Return the positions of hashes that are among sorted ones."""
+    if not len(known):
+        return np.empty(0, dtype=np.intp)
+    near = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return np.flatnonzero(known[near] == hashes)
+
+
 def mix(keys: Keys, salt: int) -> Keys:
     """Return a pseudorandom 64-bit number for each key, determined by key and salt.
 

@@ -363,14 +363,9 @@ def _moments(known: npt.NDArray[np.float64]) -> dict[str, float]:
 
 def count(values: pd.Series, column: Distribution) -> Distribution:
     """Return a distribution with the counts of these values."""
-    *counts, missing = count_values(values, column).tolist()
-    return column.model_copy(update={"counts": tuple(counts), "missing": missing})
-
-
-def count_values(values: pd.Series, column: Distribution) -> Counts:
-    """Return the rows in each bin of a column, beyond the last, and without a value."""
     places = places_of(values, column)
-    return np.bincount(places, minlength=len(column.bins) + 2)
+    *counts, missing = np.bincount(places, minlength=len(column.bins) + 2).tolist()
+    return column.model_copy(update={"counts": tuple(counts), "missing": missing})
 
 
 def places_of(values: pd.Series, column: Distribution) -> npt.NDArray[np.intp]:

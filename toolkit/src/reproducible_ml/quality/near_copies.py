@@ -252,8 +252,7 @@ def _candidates(
         several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
         if not len(several):
             continue
-        near = np.minimum(np.searchsorted(several, block), len(several) - 1)
-        agree = np.flatnonzero(several[near] == block)
+        agree = keys.find_among(block, several)
         others = hashed((place + 1) % blocks)
         order = agree[np.lexsort((others[agree], block[agree]))]
         for distance in range(1, NEIGHBOURS + 1):
